@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { type Cache, defaultCache } from '../../src/cache.js';
+import { knownOnly } from '../../src/check.js';
+import type { CacheControl } from '../../src/control.js';
+import type { Exchange } from '../../src/exchange.js';
+import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
+import type { Reply } from '../../src/lookup/reply.js';
+import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
+import { operate } from '../../src/stats/operations.js';
+import { type MaybePromise, then } from '../../src/types.js';
+import { jsonBody } from '../node/body.js';
+import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import { tap } from '../node/tap.js';
+
+declare global {
+  namespace Express {
+    interface Response {
+      /** How a handler speaks to the cache that its request came through. */
+      cache: CacheControl;
+    }
+  }
+}
+
+/** What every middleware here takes. */
+export interface CacheChoice {
+  /** The cache to use. Default: `defaultCache()`, made from the environment. */
+  cache?: Cache;
+}
+
+export interface CacheMiddlewareOptions extends RouteOptions<Request>, CacheChoice {}
+
+export interface StatsRouterOptions extends CacheChoice {
+  /** Who may see tenants, and clear and invalidate. Without it nobody: those paths answer 404. */
+  authorize?: (req: Request) => MaybePromise<boolean>;
+}
+
+/**
+ * Answers requests from the cache, and stores what handlers answer. Mounted on the application and again on a route
+ * it is one cache: the inner options win.
+ *
+ * @throws {ConfigError} for an option that cannot be used
+ * @example
+ * ```ts
+ * app.use(cacheMiddleware());
+ * app.get('/users', cacheMiddleware({ ttl: 60, tags: ['users'], key: 'users:list' }), listUsers);
+ * ```
+ */
+export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHandler {
+  const { cache = defaultCache(), ...own } = options;
+  knownOnly('', own, ROUTE_OPTIONS);
+  const { engine } = cache;
+  const route = new MountedRoute(own, cache.settings.route);
+  return function respcache(req: Request, res: Response, next: NextFunction): void {
+    const outer = exchangeOf(engine, res);
+    const exchange = outer ?? begin(cache, req, res, route.own);
+    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
+    const settled = then(reply, (found) => (found === undefined ? next() : send(req, res, found)));
+    // Nothing in the engine is expected to reject; if it does, the request is the handler's all the same.
+    if (settled instanceof Promise) settled.catch((error: unknown) => next(error));
+  };
+}
+
+/**
+ * Invalidates when the handler has succeeded (2xx, 3xx), before its answer leaves: a key, several, or
+ * `{ keys, tags, patterns }`, each a text, a list, or a function of the request; for the request's tenant.
+ *
+ * @example
+ * ```ts
+ * app.post('/users', invalidate('users:list'), createUser);
+ * app.put('/users/:id', invalidate({ tags: (req) => ['users', `user:${req.params.id}`] }), updateUser);
+ * ```
+ */
+export function invalidate(
+  spec: string | readonly string[] | (InvalidateSpec<Request> & CacheChoice),
+  options: CacheChoice = {},
+): RequestHandler {
+  const { cache: own, ...rest } = isPlain(spec)
+    ? { cache: undefined }
+    : (spec as InvalidateSpec<Request> & CacheChoice);
+  return purging(own ?? options.cache ?? defaultCache(), ruleOf(isPlain(spec) ? spec : rest));
+}
+
+/** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
+export function clear(options: CacheChoice = {}): RequestHandler {
+  return purging(options.cache ?? defaultCache(), everything);
+}
+
+/**
+ * Statistics: `GET /` (JSON), `GET /health` (503 when unhealthy), and, for whom `authorize` lets, the figures by
+ * tenant, `POST /clear` and `POST /invalidate`.
+ *
+ * @example
+ * ```ts
+ * app.use('/cache', statsRouter({ authorize: (req) => req.get('x-admin-token') === process.env.ADMIN_TOKEN }));
+ * ```
+ */
+export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
+  const { cache = defaultCache(), authorize, ...rest } = options;
+  knownOnly('', rest, ['cache', 'authorize']);
+  return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
+    excludeFromStatistics(res);
+    const request = {
+      method: req.method,
+      path: req.path,
+      contentType: req.headers['content-type'],
+      authorized: () => authorize?.(req) ?? false,
+      body: () => jsonBody(req),
+    };
+    operate(cache, request).then((reply) => {
+      if (reply === undefined) return next();
+      res.set('Cache-Control', 'no-store').status(reply.status).json(reply.body);
+    }, next);
+  };
+}
+
+function isPlain(spec: unknown): spec is string | readonly string[] {
+  return typeof spec === 'string' || Array.isArray(spec);
+}
+
+function purging(cache: Cache, rule: PurgeRule): RequestHandler {
+  return function respcacheInvalidate(req: Request, res: Response, next: NextFunction): void {
+    const exchange = exchangeOf(cache.engine, res) ?? begin(cache, req, res, cache.settings.route);
+    exchange.onSuccess(rule);
+    next();
+  };
+}
+
+function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['own']): Exchange {
+  const exchange = openExchange(cache.engine, req, res, route, req);
+  tap(res, exchange);
+  res.cache = exchange.control;
+  return exchange;
+}
+
+/** Sends an answer from the cache, beside what layers outside have put into the head. */
+function send(req: IncomingMessage, res: ServerResponse, reply: Reply): void {
+  for (const name of reply.removed) res.removeHeader(name);
+  for (const [name, value] of reply.headers) res.setHeader(name, value);
+  res.statusCode = reply.status;
+  if (reply.message !== undefined) res.statusMessage = reply.message;
+  if (reply.body === undefined || req.method === 'HEAD') res.end();
+  else res.end(reply.body);
+}

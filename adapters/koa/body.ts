@@ -1,0 +1,62 @@
+import { Readable, Stream } from 'node:stream';
+import type { Context } from 'koa';
+
+/** What a Koa handler has left in `ctx.body`, in the form in which Koa itself will send it. */
+export type Body =
+  | { readonly kind: 'whole'; readonly bytes: () => Uint8Array }
+  | { readonly kind: 'stream'; readonly stream: () => Readable }
+  | { readonly kind: 'none' };
+
+const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** Reads the kind of a body; `undefined` for one that cannot be sent (Koa says why). */
+export function bodyOf(ctx: Context): Body | undefined {
+  const { body } = ctx;
+  const { response } = ctx as { response: { _explicitNullBody?: boolean } };
+  if (EMPTY.has(ctx.status)) return whole(Buffer.alloc(0));
+  if (body === null || body === undefined)
+    return response._explicitNullBody ? whole(Buffer.alloc(0)) : { kind: 'none' };
+  if (typeof body === 'string') return { kind: 'whole', bytes: () => Buffer.from(body) };
+  if (Buffer.isBuffer(body)) return whole(body);
+  if (body instanceof Stream || typeof (body as Readable).pipe === 'function')
+    return { kind: 'stream', stream: () => body as Readable };
+  const web = webStream(ctx, body);
+  if (web !== undefined) return { kind: 'stream', stream: web };
+  return { kind: 'whole', bytes: () => Buffer.from(JSON.stringify(body)) };
+}
+
+function whole(bytes: Uint8Array): Body {
+  return { kind: 'whole', bytes: () => bytes };
+}
+
+/** Blob, ReadableStream and Response, which Koa 3 streams. Koa 2 knows nothing of them and sends the JSON `{}`. */
+function webStream(ctx: Context, body: unknown): (() => Readable) | undefined {
+  if (!(body instanceof Blob || body instanceof ReadableStream || body instanceof Response)) return undefined;
+  if (!streamsWebBodies(ctx.app.response)) return undefined;
+  if (body instanceof Blob) return () => Readable.from(body.stream());
+  return () => Readable.from(body instanceof Response ? (body.body ?? []) : body);
+}
+
+const known = new WeakMap<object, boolean>();
+
+/**
+ * Whether this Koa's response has the setter that takes web streams. Its version is not to be had from a context, and
+ * what the setter does with such a body looks the same as what an application might have set itself: so its text decides.
+ */
+function streamsWebBodies(response: object): boolean {
+  let answer = known.get(response);
+  if (answer === undefined) {
+    const setter = bodySetter(response);
+    answer = setter !== undefined && /\bReadableStream\b/.test(String(setter));
+    known.set(response, answer);
+  }
+  return answer;
+}
+
+function bodySetter(response: object): unknown {
+  for (let each: object | null = response; each !== null; each = Object.getPrototypeOf(each)) {
+    const descriptor = Object.getOwnPropertyDescriptor(each, 'body');
+    if (descriptor !== undefined) return descriptor.set;
+  }
+  return undefined;
+}

@@ -1,0 +1,222 @@
+import { STATUS_CODES } from 'node:http';
+import { pipeline, Transform } from 'node:stream';
+import type { Context, Middleware, Next } from 'koa';
+import { type Cache, defaultCache } from '../../src/cache.js';
+import { knownOnly } from '../../src/check.js';
+import type { CacheControl } from '../../src/control.js';
+import type { Exchange } from '../../src/exchange.js';
+import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
+import type { Reply } from '../../src/lookup/reply.js';
+import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
+import { operate } from '../../src/stats/operations.js';
+import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import { jsonBody } from '../node/body.js';
+import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import { bodyOf } from './body.js';
+
+declare module 'koa' {
+  interface ExtendableContext {
+    /** How a handler speaks to the cache that its request came through. */
+    cache: CacheControl;
+  }
+}
+
+/** What every middleware here takes. */
+export interface CacheChoice {
+  /** The cache to use. Default: `defaultCache()`, made from the environment. */
+  cache?: Cache;
+}
+
+export interface CacheMiddlewareOptions extends RouteOptions<Context>, CacheChoice {}
+
+export interface StatsRouterOptions extends CacheChoice {
+  /** Who may see tenants, and clear and invalidate. Without it nobody: those paths answer 404. */
+  authorize?: (ctx: Context) => MaybePromise<boolean>;
+}
+
+/**
+ * Answers requests from the cache, and stores what handlers answer. Mounted on the application and again on a route
+ * it is one cache: the inner options win.
+ *
+ * @throws {ConfigError} for an option that cannot be used
+ * @example
+ * ```ts
+ * app.use(cacheMiddleware());
+ * router.get('/users', cacheMiddleware({ ttl: 60, tags: ['users'], key: 'users:list' }), listUsers);
+ * ```
+ */
+export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middleware {
+  const { cache = defaultCache(), ...own } = options;
+  knownOnly('', own, ROUTE_OPTIONS);
+  const { engine } = cache;
+  const route = new MountedRoute(own, cache.settings.route);
+  return async function respcache(ctx: Context, next: Next): Promise<void> {
+    const outer = exchangeOf(engine, ctx.res);
+    // An exchange that only waits to invalidate has no middleware yet that looks after its response.
+    const inner = outer?.isHandled ?? false;
+    const exchange = outer ?? begin(cache, ctx, route.own);
+    const reply = await (outer === undefined
+      ? engine.handle(exchange)
+      : engine.refine(outer, route.inside(outer.route)));
+    if (reply !== undefined) return send(ctx, reply);
+    if (inner) return next();
+    await watch(ctx, exchange, next);
+  };
+}
+
+/**
+ * Invalidates when the handler has succeeded (2xx, 3xx), before its answer leaves: a key, several, or
+ * `{ keys, tags, patterns }`, each a text, a list, or a function of the context; for the request's tenant.
+ *
+ * @example
+ * ```ts
+ * router.post('/users', invalidate('users:list'), createUser);
+ * router.put('/users/:id', invalidate({ tags: (ctx) => ['users', `user:${ctx.params.id}`] }), updateUser);
+ * ```
+ */
+export function invalidate(
+  spec: string | readonly string[] | (InvalidateSpec<Context> & CacheChoice),
+  options: CacheChoice = {},
+): Middleware {
+  const { cache: own, ...rest } = isPlain(spec)
+    ? { cache: undefined }
+    : (spec as InvalidateSpec<Context> & CacheChoice);
+  return purging(own ?? options.cache ?? defaultCache(), ruleOf(isPlain(spec) ? spec : rest));
+}
+
+/** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
+export function clear(options: CacheChoice = {}): Middleware {
+  return purging(options.cache ?? defaultCache(), everything);
+}
+
+/**
+ * Statistics: `GET /` (JSON), `GET /health` (503 when unhealthy), and, for whom `authorize` lets, the figures by
+ * tenant, `POST /clear` and `POST /invalidate`. Under `koa-mount`, or as the handler of `@koa/router` routes.
+ *
+ * @example
+ * ```ts
+ * app.use(mount('/cache', statsRouter()));
+ * router.all('/cache{/*path}', statsRouter());
+ * ```
+ */
+export function statsRouter(options: StatsRouterOptions = {}): Middleware {
+  const { cache = defaultCache(), authorize, ...rest } = options;
+  knownOnly('', rest, ['cache', 'authorize']);
+  return async function respcacheStats(ctx: Context, next: Next): Promise<void> {
+    excludeFromStatistics(ctx.res);
+    const reply = await operate(cache, {
+      method: ctx.method,
+      path: pathBelowMount(ctx),
+      contentType: ctx.get('content-type'),
+      authorized: () => authorize?.(ctx) ?? false,
+      body: () => jsonBody(ctx.req, (ctx.request as { body?: unknown }).body),
+    });
+    if (reply === undefined) return next();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = reply.status;
+    ctx.body = reply.body;
+  };
+}
+
+/** `koa-mount` strips its path; a router does not, so that the last part decides: `/cache/health`, or `/cache`. */
+function pathBelowMount(ctx: Context): string {
+  const routed = (ctx as { _matchedRoute?: unknown })._matchedRoute;
+  if (routed === undefined) return ctx.path;
+  const last = ctx.path.slice(ctx.path.lastIndexOf('/'));
+  return ['/health', '/clear', '/invalidate'].includes(last) ? last : '/';
+}
+
+function isPlain(spec: unknown): spec is string | readonly string[] {
+  return typeof spec === 'string' || Array.isArray(spec);
+}
+
+function purging(cache: Cache, rule: PurgeRule): Middleware {
+  return async function respcacheInvalidate(ctx: Context, next: Next): Promise<void> {
+    const outer = exchangeOf(cache.engine, ctx.res);
+    const exchange = outer ?? begin(cache, ctx, cache.settings.route);
+    exchange.onSuccess(rule);
+    await next();
+    if (outer === undefined) await tell(ctx, exchange, undefined);
+  };
+}
+
+function begin(cache: Cache, ctx: Context, route: MountedRoute['own']): Exchange {
+  const exchange = openExchange(cache.engine, ctx.req, ctx.res, route, ctx);
+  ctx.cache = exchange.control;
+  return exchange;
+}
+
+/** Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. */
+async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void> {
+  try {
+    await next();
+    if (exchange.isServed) return;
+    if (ctx.respond === false || ctx.res.headersSent) await leave(ctx, exchange);
+    else await conclude(ctx, exchange);
+  } catch (error) {
+    exchange.abandon();
+    throw error;
+  }
+}
+
+/** Who writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */
+async function leave(ctx: Context, exchange: Exchange): Promise<void> {
+  exchange.abandon();
+  if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
+}
+
+async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
+  const body = exchange.mayFill ? bodyOf(ctx) : undefined;
+  if (body?.kind === 'none') exchange.refuse('no-body');
+  const bytes = body?.kind === 'whole' ? body.bytes() : undefined;
+  const notModified = await tell(ctx, exchange, bytes);
+  if (exchange.isFilling && bytes !== undefined) exchange.write(bytes);
+  // A stream cannot be had without being sent: with a 304 it is given up.
+  if (body?.kind === 'stream' && !notModified && exchange.isFilling) return capture(ctx, exchange, body.stream());
+  if (body?.kind === 'stream') exchange.abandon();
+  else exchange.end();
+  if (notModified) {
+    ctx.status = 304;
+    ctx.body = null;
+  }
+}
+
+async function tell(ctx: Context, exchange: Exchange, bytes: Uint8Array | undefined): Promise<boolean> {
+  const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
+  const bag = ctx.res as unknown as HeaderBag;
+  return exchange.head({ status: ctx.status, message, bag, whole: bytes && (() => bytes) });
+}
+
+/** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */
+function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream): void {
+  const stage = new Transform({
+    transform(chunk, _encoding, done) {
+      exchange.write(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      exchange.end();
+      done();
+    },
+  });
+  const length = ctx.res.getHeader('content-length');
+  const type = ctx.res.getHeader('content-type');
+  pipeline(source, stage, (error) => {
+    if (error) exchange.abandon();
+  });
+  ctx.body = stage;
+  // Koa takes the length off with the body that it belonged to; here it is the same body.
+  if (length !== undefined) ctx.res.setHeader('Content-Length', length);
+  if (type === undefined) ctx.res.removeHeader('Content-Type');
+}
+
+/** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */
+function send(ctx: Context, reply: Reply): void {
+  for (const name of reply.removed) ctx.remove(name);
+  ctx.status = reply.status;
+  if (reply.message !== undefined) ctx.message = reply.message;
+  for (const [name, value] of reply.headers) ctx.res.setHeader(name, value);
+  const typed = ctx.res.hasHeader('content-type');
+  ctx.body = reply.body ?? null;
+  if (!typed) ctx.res.removeHeader('Content-Type');
+}

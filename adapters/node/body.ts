@@ -1,0 +1,23 @@
+import type { IncomingMessage } from 'node:http';
+
+const MOST = 65_536;
+
+/** A request's JSON body: as another middleware has parsed it, or read here, up to 64 KiB. `undefined` if it is none. */
+export async function jsonBody(
+  req: IncomingMessage & { body?: unknown },
+  parsed: unknown = req.body,
+): Promise<unknown> {
+  if (parsed !== undefined) return parsed;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of req) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > MOST) return undefined;
+      chunks.push(chunk as Buffer);
+    }
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Engine } from '../../src/engine.js';
+import type { Exchange } from '../../src/exchange.js';
+import type { RequestView } from '../../src/request/request.js';
+import type { RouteOptions } from '../../src/route-options.js';
+import { type Route, resolveRoute } from '../../src/route-options.js';
+
+const EXCHANGES = Symbol('respcache.exchanges');
+
+interface Marked {
+  [EXCHANGES]?: Map<Engine, Exchange>;
+}
+
+/** The exchange that another mount of the same cache has begun for this response. */
+export function exchangeOf(engine: Engine, res: ServerResponse): Exchange | undefined {
+  return (res as Marked)[EXCHANGES]?.get(engine);
+}
+
+/** Begins an exchange for this response; later mounts of the same cache find it. */
+export function openExchange(
+  engine: Engine,
+  req: IncomingMessage & { originalUrl?: string },
+  res: ServerResponse,
+  route: Route,
+  source: unknown,
+): Exchange {
+  const exchange = engine.open(viewOf(req, source), route, res.getHeaders());
+  const marked = res as Marked;
+  marked[EXCHANGES] ??= new Map();
+  marked[EXCHANGES].set(engine, exchange);
+  return exchange;
+}
+
+/** Leaves a response out of the statistics of every cache around it. */
+export function excludeFromStatistics(res: ServerResponse): void {
+  for (const exchange of (res as Marked)[EXCHANGES]?.values() ?? []) exchange.exclude();
+}
+
+/**
+ * A mount's options, laid over those of the mount around it. What the outer mount says is the same object for every
+ * request, so that the result can be kept.
+ */
+export class MountedRoute {
+  readonly own: Route;
+  readonly #options: RouteOptions<never>;
+  readonly #merged = new WeakMap<Route, Route>();
+
+  constructor(options: RouteOptions<never>, base: Route) {
+    this.#options = options;
+    this.own = resolveRoute(options, base);
+  }
+
+  inside(outer: Route): Route {
+    let merged = this.#merged.get(outer);
+    if (merged === undefined) {
+      merged = resolveRoute(this.#options, outer);
+      this.#merged.set(outer, merged);
+    }
+    return merged;
+  }
+}
+
+function viewOf(req: IncomingMessage & { originalUrl?: string }, source: unknown): RequestView {
+  return {
+    method: req.method ?? 'GET',
+    target: req.originalUrl ?? req.url ?? '/',
+    headers: req.headers,
+    secure: (req.socket as TLSSocket).encrypted === true,
+    source,
+  };
+}

@@ -1,0 +1,209 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ResponseHead } from '../../src/exchange.js';
+import type { HeaderBag, MaybePromise } from '../../src/types.js';
+
+/** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
+export interface Sink {
+  /** `true`: the response leaves as a 304 without its body. A promise holds it back until it is settled. */
+  head(head: ResponseHead): MaybePromise<boolean>;
+  write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
+  trailers(): void;
+  end(): void;
+  abandon(): void;
+}
+
+type Callback = (error?: Error | null) => void;
+type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
+type Chunk = string | Uint8Array;
+
+/** Methods that change a head: while a head that was given is held back, they act as if it had left. */
+const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
+
+/**
+ * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
+ * all its forms, `pipe`, `flushHeaders`. Bytes pass as they are and at once; only a head that its listener wants to
+ * hold back (to invalidate something first) waits, and what follows it waits in line.
+ */
+export function tap(res: ServerResponse, sink: Sink): void {
+  new Tap(res, sink).install();
+}
+
+class Tap {
+  readonly #res: ServerResponse;
+  readonly #sink: Sink;
+  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers'>;
+  #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
+  /** What was called while the head was held back. */
+  #held: (() => void)[] = [];
+  #refused = false;
+  #ended = false;
+  #whole: (() => Uint8Array) | undefined;
+
+  constructor(res: ServerResponse, sink: Sink) {
+    this.#res = res;
+    this.#sink = sink;
+    const { writeHead, write, end, flushHeaders, addTrailers } = res;
+    this.#original = { writeHead, write, end, flushHeaders, addTrailers };
+  }
+
+  install(): void {
+    const res = this.#res;
+    res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
+    res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
+    res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
+    res.flushHeaders = () => this.#flushHeaders();
+    res.addTrailers = (trailers) => {
+      this.#sink.trailers();
+      this.#original.addTrailers.call(res, trailers);
+    };
+    res.once('close', () => {
+      if (!this.#ended) this.#sink.abandon();
+    });
+  }
+
+  #writeHead(args: unknown[]): ServerResponse {
+    const status = Number(args[0]);
+    // Not a final head, or not a valid one, or not the first: Node knows what to do.
+    if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
+      return this.#original.writeHead.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
+    }
+    const { statusMessage } = this.#res;
+    const message = statusMessage && statusMessage !== STATUS_CODES[status] ? statusMessage : undefined;
+    const verdict = this.#sink.head({ status, message, bag: this.#res as unknown as HeaderBag, whole: this.#whole });
+    if (verdict instanceof Promise) this.#hold(verdict);
+    else this.#release(verdict);
+    return this.#res;
+  }
+
+  #write([chunk, encoding, callback]: WriteArguments): boolean {
+    const { write } = this.#original;
+    const forward = () => write.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
+    if (this.#ended || !isChunk(chunk)) return forward();
+    if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
+    this.#sink.write(chunk, encodingOf(encoding));
+    if (this.#state === 'held') {
+      this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : forward()));
+      this.#refused = true;
+      return false;
+    }
+    if (this.#state === 'passing') return forward();
+    answer(callback ?? encoding);
+    return true;
+  }
+
+  #end(args: WriteArguments): ServerResponse {
+    const { end } = this.#original;
+    const [chunk, encoding] = args;
+    const forward = () => end.apply(this.#res, args as Parameters<ServerResponse['end']>);
+    const body = isChunk(chunk);
+    if (this.#ended || !(body || chunk === undefined || chunk === null || typeof chunk === 'function'))
+      return forward();
+    if (this.#state === 'open') {
+      this.#whole = () => (body ? bytesOf(chunk, encodingOf(encoding)) : Buffer.alloc(0));
+      this.#res.writeHead(this.#res.statusCode);
+    }
+    if (body) this.#sink.write(chunk, encodingOf(encoding));
+    this.#ended = true;
+    this.#sink.end();
+    if (this.#state === 'held') {
+      this.#held.push(() => (this.#state === 'muted' ? this.#endMuted(args) : forward()));
+      define(this.#res, 'writableEnded', true);
+      return this.#res;
+    }
+    return this.#state === 'muted' ? this.#endMuted(args) : forward();
+  }
+
+  #endMuted(args: WriteArguments): ServerResponse {
+    const callback = args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
+    return (this.#original.end as (done?: () => void) => ServerResponse).call(this.#res, callback);
+  }
+
+  #flushHeaders(): void {
+    if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
+    const flush = () => this.#original.flushHeaders.call(this.#res);
+    if (this.#state === 'held') this.#held.push(flush);
+    else flush();
+  }
+
+  /** Keeps the head here until its listener is done; the handler sees it as sent. */
+  #hold(verdict: Promise<boolean>): void {
+    const res = this.#res;
+    this.#state = 'held';
+    define(res, 'headersSent', true);
+    const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
+    for (const [name] of methods) define(res, name, tooLate(name));
+    const settle = (notModified: boolean) => {
+      for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
+      for (const [name, method] of methods) restore(res, name, method);
+      this.#release(notModified);
+      for (const call of this.#held) call();
+      this.#held = [];
+      if (this.#refused && !this.#ended) res.emit('drain');
+    };
+    // Whatever went wrong with the listener, the response is the handler's and leaves.
+    verdict.then(settle, () => settle(false));
+  }
+
+  #release(notModified: boolean): void {
+    const res = this.#res;
+    this.#state = notModified ? 'muted' : 'passing';
+    if (notModified) {
+      res.statusCode = 304;
+      res.statusMessage = STATUS_CODES[304]!;
+    }
+    this.#original.writeHead.call(res, res.statusCode);
+  }
+}
+
+/** Lays the arguments of a `writeHead` onto the response, as Node would. `false`: they are not valid. */
+function applyHead(res: ServerResponse, [status, reason, fields]: unknown[]): boolean {
+  const headers = typeof reason === 'string' ? fields : (fields ?? reason);
+  if (Array.isArray(headers)) {
+    const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers;
+    if (flat.length % 2 !== 0) return false;
+    for (let i = 0; i < flat.length; i += 2) res.removeHeader(String(flat[i]));
+    for (let i = 0; i < flat.length; i += 2) appendAll(res, String(flat[i]), flat[i + 1]);
+  } else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) if (name !== '') res.setHeader(name, value as string);
+  }
+  res.statusCode = Number(status);
+  if (typeof reason === 'string') res.statusMessage = reason;
+  return true;
+}
+
+function appendAll(res: ServerResponse, name: string, value: unknown): void {
+  res.appendHeader(name, Array.isArray(value) ? value : String(value));
+}
+
+function isChunk(chunk: unknown): chunk is Chunk {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+function encodingOf(encoding: unknown): BufferEncoding | undefined {
+  return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
+}
+
+function bytesOf(chunk: Chunk, encoding: BufferEncoding | undefined): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+}
+
+function answer(callback: unknown): void {
+  if (typeof callback === 'function') process.nextTick(callback);
+}
+
+function define(res: ServerResponse, name: string, value: unknown): void {
+  Object.defineProperty(res, name, { value, configurable: true, writable: true });
+}
+
+/** Puts a method back: as the object's own if a layer outside had put one there, else the prototype's shows again. */
+function restore(res: ServerResponse, name: string, method: unknown): void {
+  Reflect.deleteProperty(res, name);
+  if ((res as unknown as Record<string, unknown>)[name] !== method) define(res, name, method);
+}
+
+function tooLate(name: string): () => never {
+  return () => {
+    const error = new Error(`Cannot call ${name} after the headers are sent to the client`);
+    throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
+  };
+}

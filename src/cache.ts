@@ -1,0 +1,194 @@
+import { Backend } from './backend.js';
+import { Engine } from './engine.js';
+import { type CacheEvents, Events, type Listener } from './events.js';
+import type { Receipt } from './invalidation/ledger.js';
+import { type CacheOptions, resolveSettings, type Settings } from './options.js';
+import { escapeTenant } from './request/tenant.js';
+import { CacheService, type SetOptions } from './service/cache-service.js';
+import { Counters, type Stats } from './stats/counters.js';
+import { ErrorWindow, type Health, judgeHealth } from './stats/health.js';
+
+/**
+ * A cache: the middleware's responses and your own values, per client (tenant). Made by {@link createCache}.
+ *
+ * Nothing here rejects because Redis fails: reads are misses, writes are dropped and counted as errors, and an
+ * invalidation's receipt says whether it is durable. The one exception is `increment`, whose result would be a lie.
+ */
+export class Cache {
+  /** What the adapters drive. Not for applications. @internal */
+  readonly engine: Engine;
+  /** The options, checked and complete. @internal */
+  readonly settings: Settings;
+  readonly #backend: Backend;
+  readonly #events = new Events();
+  readonly #counters: Counters;
+  readonly #errors: ErrorWindow;
+  readonly #service: CacheService;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: CacheOptions = {}) {
+    this.settings = resolveSettings(options);
+    this.#counters = new Counters(this.#events);
+    this.#errors = new ErrorWindow(this.settings.clock, this.#events);
+    this.#backend = new Backend(this.settings, this.#events);
+    const services = { settings: this.settings, backend: this.#backend, events: this.#events };
+    this.engine = new Engine(services);
+    this.#service = new CacheService(services);
+  }
+
+  /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
+  get<T>(key: string, clientId: string): Promise<T | undefined> {
+    return this.#service.get(key, clientId);
+  }
+
+  /**
+   * Stores a value. In Redis its key is `client:<clientId>:<key>`. Types are kept: Date, Map, Set, BigInt, Buffer,
+   * `undefined`, NaN. `ttl` is in seconds (default: the cache's), `tags` are names to invalidate it by.
+   *
+   * @throws {TypeError} if the key or the client is empty; a DataCloneError for functions and symbols
+   * @example
+   * ```ts
+   * await cache.set('users:list', users, 'client-123', { ttl: 300, tags: ['users', 'list'] });
+   * ```
+   */
+  set(key: string, value: unknown, clientId: string, options?: SetOptions): Promise<void> {
+    return this.#service.set(key, value, clientId, options);
+  }
+
+  /** Invalidates a key, fills of it that are under way too, and says whether there was a value. */
+  delete(key: string, clientId: string): Promise<boolean> {
+    return this.#service.delete(key, clientId);
+  }
+
+  /** Whether there is a value under the key. It counts as neither hit nor miss. */
+  has(key: string, clientId: string): Promise<boolean> {
+    return this.#service.has(key, clientId);
+  }
+
+  /** The values under several keys, in their order. */
+  mget<T>(keys: readonly string[], clientId: string): Promise<(T | undefined)[]> {
+    return this.#service.mget(keys, clientId);
+  }
+
+  /** Stores several values with the same options. */
+  mset(entries: Readonly<Record<string, unknown>>, clientId: string, options?: SetOptions): Promise<void> {
+    return this.#service.mset(entries, clientId, options);
+  }
+
+  /**
+   * The value under a key, or what `factory` makes, which is then stored. Concurrent callers share one run of it; who
+   * calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and not stored.
+   *
+   * @example
+   * ```ts
+   * const users = await cache.getOrSet('users:list', () => db.users(), 'client-123', { ttl: 300, tags: ['users'] });
+   * ```
+   */
+  getOrSet<T>(key: string, factory: () => T | Promise<T>, clientId: string, options?: SetOptions): Promise<T> {
+    return this.#service.getOrSet(key, factory, clientId, options);
+  }
+
+  /**
+   * Adds to a whole number in one atomic step over all processes, and returns the sum. A counter begins at 0 and does
+   * not expire unless `ttl` says so when it begins.
+   *
+   * @throws {TypeError} if the value is no whole number; {UnavailableError} if Redis does not answer
+   */
+  increment(key: string, by: number, clientId: string, options?: SetOptions): Promise<number> {
+    return this.#service.increment(key, by, clientId, options);
+  }
+
+  /** Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path. */
+  invalidateKey(key: string, clientId: string): Promise<Receipt> {
+    return this.#service.invalidateKey(key, clientId);
+  }
+
+  /** Invalidates everything that has one of the tags: of one client, or without `clientId` of all. */
+  invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
+    return this.#service.invalidateByTags(tags, clientId);
+  }
+
+  /**
+   * Invalidates the keys of one client that a glob matches (`users:*`), or, without glob signs, a key and all below
+   * it: `users:list` reaches `users:list` and `users:list:page:2`. It never reaches another client.
+   */
+  invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
+    return this.#service.invalidatePattern(pattern, clientId);
+  }
+
+  /** Invalidates all that belongs to one client. */
+  invalidateTenant(clientId: string): Promise<Receipt> {
+    return this.#service.invalidateTenant(clientId);
+  }
+
+  /**
+   * Invalidates everything in this cache's namespace; other keys in the same Redis stay. In Redis the entries are
+   * removed in the background, in small steps.
+   */
+  clear(): Promise<Receipt> {
+    return this.#service.clear();
+  }
+
+  /** The figures since the start, of all or of one client. */
+  getStats(clientId?: string): Stats {
+    return this.#counters.read(clientId === undefined ? undefined : escapeTenant(clientId));
+  }
+
+  /** The figures by client, bounded in number. @internal */
+  statsByTenant(): { tenants: Record<string, Stats>; others: Stats } {
+    return this.#counters.byTenant();
+  }
+
+  /** How the cache is, the store asked just now. Never rejects. */
+  async health(): Promise<Health> {
+    let reachable = true;
+    try {
+      await this.#backend.ping();
+    } catch {
+      reachable = false;
+    }
+    const recentErrors = this.#errors.count();
+    const { broken, kind } = this.#backend;
+    return {
+      status: judgeHealth(recentErrors, this.settings.unhealthyErrors, reachable, broken),
+      store: kind,
+      reachable,
+      breaker: broken ? 'open' : 'closed',
+      recentErrors,
+      stats: this.getStats(),
+    };
+  }
+
+  /** Calls `listener` for each event of a kind; returns the function that ends it. */
+  on<K extends keyof CacheEvents>(event: K, listener: Listener<K>): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** Ends background work and the connection, if this cache made it. A client that you gave stays open. */
+  close(): Promise<void> {
+    this.#closed ??= this.#backend.close();
+    return this.#closed;
+  }
+}
+
+/**
+ * Makes a cache. Without options it takes Redis from the environment, and is in memory where there is none.
+ *
+ * @throws {ConfigError} for an option or environment variable that cannot be used
+ * @example
+ * ```ts
+ * const cache = createCache({ redis: 'redis://localhost:6379', ttl: 60 });
+ * const inMemory = createCache({ redis: false, maxItems: 500 });
+ * ```
+ */
+export function createCache(options?: CacheOptions): Cache {
+  return new Cache(options);
+}
+
+let shared: Cache | undefined;
+
+/** The cache of all middleware that is given none, made from the environment when it is first asked for. */
+export function defaultCache(): Cache {
+  shared ??= createCache();
+  return shared;
+}

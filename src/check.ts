@@ -1,0 +1,66 @@
+import { ConfigError } from './errors.js';
+
+/*
+ * Checks of configuration values. Each returns the value, or throws a ConfigError that names the setting, what it
+ * held, and what it takes. `undefined` means: not given.
+ */
+
+export function aboveZero(setting: string, value: unknown, unit: string): number {
+  if (typeof value === 'number' && value > 0) return value;
+  throw new ConfigError(setting, value, `a number of ${unit} above 0`);
+}
+
+export function notNegative(setting: string, value: unknown, unit: string): number {
+  if (typeof value === 'number' && value >= 0) return value;
+  throw new ConfigError(setting, value, `a number of ${unit}, 0 or more`);
+}
+
+export function wholeNumber(setting: string, value: unknown, least: number, most: number = 2 ** 53 - 1): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  const range = most === 2 ** 53 - 1 ? `${least} or more` : `from ${least} to ${most}`;
+  throw new ConfigError(setting, value, `a whole number, ${range}`);
+}
+
+export function flag(setting: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError(setting, value, 'true or false');
+}
+
+export function oneOf<T extends string>(setting: string, value: unknown, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  throw new ConfigError(setting, value, choices.map((choice) => `'${choice}'`).join(' or '));
+}
+
+export function aFunction<F>(setting: string, value: F): F {
+  if (typeof value === 'function') return value;
+  throw new ConfigError(setting, value, 'a function');
+}
+
+export function texts(setting: string, value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '')) return value;
+  throw new ConfigError(setting, value, 'a list of texts that are not empty');
+}
+
+const FIELD_NAME: RegExp = /^[!#$%&'*+\-.^_`|~\w]+$/;
+
+export function fieldName(setting: string, value: unknown): string {
+  if (typeof value === 'string' && FIELD_NAME.test(value)) return value.toLowerCase();
+  throw new ConfigError(setting, value, 'the name of a header field');
+}
+
+/** Misspelt options would be silently without effect: they are errors. */
+export function knownOnly(setting: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new ConfigError(
+      `option ${setting}${name}`,
+      (options as Record<string, unknown>)[name],
+      `no value: there is no such option (${known.join(', ')})`,
+    );
+  }
+}
+
+export function anObject(setting: string, value: unknown): object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ConfigError(setting, value, 'an object');
+}

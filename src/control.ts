@@ -1,0 +1,36 @@
+import { aboveZero, texts } from './check.js';
+
+/** How a handler speaks to the cache: `res.cache` under Express, `ctx.cache` under Koa. */
+export interface CacheControl {
+  /** Adds names that the response can be invalidated by. */
+  tag(...tags: string[]): this;
+  /** Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others. */
+  ttl(seconds: number): this;
+  /** The response is not stored. `reason` is for your own logs. */
+  noStore(reason?: string): this;
+  /** What became of the request so far. */
+  readonly status: 'hit' | 'miss' | 'bypass';
+}
+
+/** What a handler has said. */
+export class Control implements CacheControl {
+  status: 'hit' | 'miss' | 'bypass' = 'bypass';
+  readonly tags: string[] = [];
+  seconds: number | undefined;
+  refused = false;
+
+  tag(...tags: string[]): this {
+    this.tags.push(...texts('res.cache.tag()', tags));
+    return this;
+  }
+
+  ttl(seconds: number): this {
+    this.seconds = aboveZero('res.cache.ttl()', seconds, 'seconds');
+    return this;
+  }
+
+  noStore(_reason?: string): this {
+    this.refused = true;
+    return this;
+  }
+}

@@ -1,0 +1,126 @@
+import type { HeaderLine } from '../http/headers.js';
+import { hash64 } from '../invalidation/hash.js';
+import type { Entry, Position } from './entry.js';
+
+/*
+ * The frame of an entry, version 1. Numbers are big-endian.
+ *
+ *    0  2  magic 'RC'
+ *    2  1  version
+ *    3  1  kind: 1 response, 2 index, 3 value, 4 counter
+ *    4  8  check: a hash of the storage key; a frame found under another key is not its entry
+ *   12  8  asOf.sequence, a double
+ *   20  8  storedAt, a double, ms
+ *   28  8  expiresAt, a double, ms or Infinity
+ *   36  4  length of the metadata
+ *   40  4  length of the body
+ *   44  …  metadata: JSON, UTF-8 (`Meta` below)
+ *    …  …  the body, raw
+ */
+const VERSION = 1;
+const KINDS = ['response', 'index', 'value', 'counter'] as const;
+/** How long the fixed part of a frame is, in bytes. */
+export const PREAMBLE: number = 44;
+
+/** The variable part: short names, because they are stored with every entry; absent means the usual. */
+interface Meta {
+  e: string; // epoch of asOf
+  t?: string[]; // tags
+  s?: number; // status, 200 if absent
+  m?: string; // reason phrase
+  h?: (string | string[])[]; // names and values by turns
+  r?: string[]; // removed fields
+  a?: number; // initial age
+  n?: string; // name
+  k?: string[]; // keyed request fields
+  p?: number; // shared with: 1 authorization, 2 cookie
+  v?: string[][]; // an index's sets of fields
+}
+
+/** Makes the frame of an entry for its storage key. */
+export function encode(key: string, entry: Entry): Buffer {
+  const meta = Buffer.from(JSON.stringify(metaOf(entry)));
+  const body = entry.kind === 'index' ? Buffer.alloc(0) : entry.body;
+  const frame = Buffer.allocUnsafe(PREAMBLE + meta.length + body.length);
+  frame.write('RC', 0, 'latin1');
+  frame[2] = VERSION;
+  frame[3] = KINDS.indexOf(entry.kind) + 1;
+  const [high, low] = hash64(key);
+  frame.writeUInt32BE(high, 4);
+  frame.writeUInt32BE(low, 8);
+  frame.writeDoubleBE(entry.asOf.sequence, 12);
+  frame.writeDoubleBE(entry.storedAt, 20);
+  frame.writeDoubleBE(entry.expiresAt, 28);
+  frame.writeUInt32BE(meta.length, 36);
+  frame.writeUInt32BE(body.length, 40);
+  meta.copy(frame, PREAMBLE);
+  body.copy(frame, PREAMBLE + meta.length);
+  return frame;
+}
+
+/** A frame that is not an entry of this key: damaged, of an unknown version, or another key's. */
+export class FrameError extends Error {
+  override name = 'FrameError';
+}
+
+/** Reads a frame that was found under a storage key. @throws {FrameError} if it is not that key's entry */
+export function decode(key: string, frame: Buffer): Entry {
+  if (frame.length < PREAMBLE || frame[0] !== 0x52 || frame[1] !== 0x43) throw new FrameError('not a frame');
+  if (frame[2] !== VERSION) throw new FrameError(`unknown frame version ${frame[2]}`);
+  const kind = KINDS[frame[3]! - 1];
+  const [high, low] = hash64(key);
+  if (frame.readUInt32BE(4) !== high || frame.readUInt32BE(8) !== low) throw new FrameError('the frame of another key');
+  const bodyAt = PREAMBLE + frame.readUInt32BE(36);
+  if (kind === undefined || bodyAt + frame.readUInt32BE(40) !== frame.length) throw new FrameError('a damaged frame');
+  const meta = parseMeta(frame.toString('utf8', PREAMBLE, bodyAt));
+  const asOf: Position = { epoch: meta.e, sequence: frame.readDoubleBE(12) };
+  const common = { asOf, storedAt: frame.readDoubleBE(20), expiresAt: frame.readDoubleBE(28), tags: meta.t ?? [] };
+  const body = frame.subarray(bodyAt);
+  if (kind === 'index') return { kind, ...common, varies: meta.v ?? [] };
+  if (kind !== 'response') return { kind, ...common, body };
+  return { kind, ...common, ...responseOf(meta), body };
+}
+
+function metaOf(entry: Entry): Meta {
+  const meta: Meta = { e: entry.asOf.epoch };
+  if (entry.tags.length > 0) meta.t = [...entry.tags];
+  if (entry.kind === 'index') meta.v = entry.varies.map((set) => [...set]);
+  if (entry.kind !== 'response') return meta;
+  if (entry.status !== 200) meta.s = entry.status;
+  if (entry.message !== undefined) meta.m = entry.message;
+  meta.h = entry.headers.flatMap(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
+  if (entry.removed.length > 0) meta.r = [...entry.removed];
+  if (entry.initialAge > 0) meta.a = entry.initialAge;
+  if (entry.name !== undefined) meta.n = entry.name;
+  if (entry.keyed.length > 0) meta.k = [...entry.keyed];
+  const shared = (entry.sharedWith.authorization ? 1 : 0) + (entry.sharedWith.cookie ? 2 : 0);
+  if (shared > 0) meta.p = shared;
+  return meta;
+}
+
+function responseOf(meta: Meta) {
+  const headers: HeaderLine[] = [];
+  const flat = meta.h ?? [];
+  for (let i = 0; i + 1 < flat.length; i += 2) headers.push([flat[i] as string, flat[i + 1]!]);
+  const shared = meta.p ?? 0;
+  return {
+    status: meta.s ?? 200,
+    message: meta.m,
+    headers,
+    removed: meta.r ?? [],
+    initialAge: meta.a ?? 0,
+    name: meta.n,
+    keyed: meta.k ?? [],
+    sharedWith: { authorization: (shared & 1) !== 0, cookie: (shared & 2) !== 0 },
+  };
+}
+
+function parseMeta(text: string): Meta {
+  try {
+    const meta = JSON.parse(text) as Meta;
+    if (typeof meta === 'object' && meta !== null && typeof meta.e === 'string') return meta;
+  } catch {
+    // Told below: whatever was wrong with it, it is not metadata.
+  }
+  throw new FrameError('damaged metadata');
+}

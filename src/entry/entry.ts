@@ -1,0 +1,70 @@
+import type { HeaderLine } from '../http/headers.js';
+
+/** A place in the invalidation ledger. Positions of different epochs cannot be compared: nothing older stands. */
+export interface Position {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+interface Common {
+  /** What the process knew of the ledger before the entry's making began: every later purge that matches kills it. */
+  readonly asOf: Position;
+  /** When the entry was made: ms since 1970. */
+  readonly storedAt: number;
+  /** When it stops being fresh: ms since 1970, or `Infinity`. */
+  readonly expiresAt: number;
+  /** The names that it can be invalidated by, as its handler or caller gave them. */
+  readonly tags: readonly string[];
+}
+
+/** A whole HTTP response. */
+export interface ResponseEntry extends Common {
+  readonly kind: 'response';
+  readonly status: number;
+  /** The reason phrase, where it is not the status's usual one. */
+  readonly message: string | undefined;
+  readonly headers: readonly HeaderLine[];
+  /** Fields (lower case) that layers outside had set and the handler took away. */
+  readonly removed: readonly string[];
+  /** Seconds of age that the response already had when it came from its handler. */
+  readonly initialAge: number;
+  /** The name that the route's `key` option gave it. */
+  readonly name: string | undefined;
+  /** Request fields that the route's `vary` option names: they are part of the key whatever the response says. */
+  readonly keyed: readonly string[];
+  /** Whether requests with these credentials may be given it (RFC 9111 §3.5). */
+  readonly sharedWith: { readonly authorization: boolean; readonly cookie: boolean };
+  readonly body: Buffer;
+}
+
+/** The sets of request fields by which the responses of one URL vary, newest first; each leads to its variant. */
+export interface IndexEntry extends Common {
+  readonly kind: 'index';
+  readonly varies: readonly (readonly string[])[];
+}
+
+/** A value stored by the programmatic API, serialised. */
+export interface ValueEntry extends Common {
+  readonly kind: 'value';
+  readonly body: Buffer;
+}
+
+/** A number that can be incremented: its body is its decimal text, so that Redis itself can add to it. */
+export interface CounterEntry extends Common {
+  readonly kind: 'counter';
+  readonly body: Buffer;
+}
+
+export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
+
+/** What an entry weighs in memory, in bytes: its body, its texts, and a flat share for the objects around them. */
+export function entryBytes(key: string, entry: Entry): number {
+  let bytes = 400 + key.length * 2;
+  for (const tag of entry.tags) bytes += 40 + tag.length * 2;
+  if (entry.kind === 'index') return bytes + entry.varies.flat().join().length * 2;
+  bytes += entry.body.byteLength;
+  if (entry.kind === 'response') {
+    for (const [name, value] of entry.headers) bytes += 80 + (name.length + String(value).length) * 2;
+  }
+  return bytes;
+}

@@ -1,0 +1,81 @@
+import { ConfigError } from './errors.js';
+import type { RedisTarget } from './stores/redis-link.js';
+
+/** What the environment says; what is not set there is `undefined`. */
+export interface Environment {
+  readonly redis: RedisTarget | undefined;
+  /** Seconds. */
+  readonly ttl: number | undefined;
+  readonly maxItems: number | undefined;
+  readonly maxBytes: number | undefined;
+  readonly prefix: string | undefined;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD` and `REDIS_DB`; `CACHE_TTL` (seconds),
+ * `CACHE_MAX_ITEMS`, `CACHE_MAX_BYTES`, `CACHE_PREFIX`. An empty variable counts as not set.
+ *
+ * @throws {ConfigError} that names the variable, what it held and what it takes
+ */
+export function readEnvironment(variables: Variables = process.env): Environment {
+  return {
+    redis: readRedis(variables),
+    ttl: readNumber(variables, 'CACHE_TTL', 'a number of seconds above 0', (n) => n > 0 && Number.isFinite(n)),
+    maxItems: readNumber(
+      variables,
+      'CACHE_MAX_ITEMS',
+      'a whole number, 1 or more',
+      (n) => Number.isSafeInteger(n) && n >= 1,
+    ),
+    maxBytes: readNumber(
+      variables,
+      'CACHE_MAX_BYTES',
+      'a whole number of bytes, 1 or more',
+      (n) => Number.isSafeInteger(n) && n >= 1,
+    ),
+    prefix: variables.CACHE_PREFIX || undefined,
+  };
+}
+
+function readRedis(variables: Variables): RedisTarget | undefined {
+  const url = variables.REDIS_URL?.trim();
+  const port = readNumber(
+    variables,
+    'REDIS_PORT',
+    'a port from 1 to 65535',
+    (n) => Number.isInteger(n) && n >= 1 && n <= 65535,
+  );
+  const db = readNumber(variables, 'REDIS_DB', 'a whole number, 0 or more', (n) => Number.isInteger(n) && n >= 0);
+  if (url) return checkUrl('environment variable REDIS_URL', url);
+  const host = variables.REDIS_HOST?.trim();
+  if (!host && port === undefined) return undefined;
+  const password = variables.REDIS_PASSWORD;
+  return { host: host || 'localhost', port: port ?? 6379, db: db ?? 0, ...(password ? { password } : {}) };
+}
+
+/** A Redis URL, checked for its form. @throws {ConfigError} */
+export function checkUrl(setting: string, url: string): string {
+  if (/^rediss?:\/\/./i.test(url) && URL.canParse(url)) return url;
+  // A path in front of a Unix socket is a form that ioredis takes as well.
+  if (url.startsWith('/')) return url;
+  throw new ConfigError(
+    setting,
+    url.replace(/:[^:@/]*@/, ':***@'),
+    'a URL such as redis://localhost:6379/0 or rediss://…',
+  );
+}
+
+function readNumber(
+  variables: Variables,
+  name: string,
+  takes: string,
+  fits: (n: number) => boolean,
+): number | undefined {
+  const text = variables[name]?.trim();
+  if (!text) return undefined;
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  if (fits(value)) return value;
+  throw new ConfigError(`environment variable ${name}`, text, takes);
+}

@@ -1,0 +1,86 @@
+/**
+ * Why a request was not looked up, or its response not stored. The same words stand in `Cache-Status` (`detail=…`),
+ * in the statistics, and in the README's table.
+ */
+export type Reason =
+  // The request may not be looked up.
+  | 'method' // neither GET nor HEAD
+  | 'target' // not a path: `OPTIONS *`, or an absolute URL
+  | 'tenant' // the tenant cannot be resolved, or is required and missing
+  | 'when' // the option `when` said no, or threw
+  | 'upgrade' // the connection is to be upgraded
+  | 'range' // a part was asked for
+  | 'precondition' // If-Match and If-Unmodified-Since are for the handler
+  | 'key' // the option `key` or `identity` threw
+  | 'request' // the client's Cache-Control asked for the handler (requestDirectives: 'honor')
+  // The request is personal, and nothing says that the answer is not.
+  | 'authorization'
+  | 'cookie'
+  // The response may not be stored.
+  | 'head' // a HEAD has no body to keep
+  | 'status'
+  | 'handler' // res.cache.noStore()
+  | 'no-store'
+  | 'private'
+  | 'no-cache'
+  | 'set-cookie'
+  | 'vary-star'
+  | 'not-fresh' // its lifetime is over as it leaves
+  | 'event-stream'
+  | 'no-body' // Koa's own default answer
+  | 'trailers'
+  | 'too-large'
+  | 'length-mismatch'
+  | 'aborted'
+  | 'tags' // the option `tags` threw
+  | 'unavailable'; // the ledger has no position to stamp: Redis has not been reached yet
+
+/** What the cache tells while it works. Statistics, logs and metrics are made of these alone. */
+export interface CacheEvents {
+  /** A request or a `get` was answered from the cache. `ms`: how long the lookup took. */
+  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number };
+  /** A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so. */
+  miss: { source: 'http' | 'service'; tenant: string; key: string; ms: number; reason?: Reason };
+  /** A request was passed through without a lookup that could have served it. */
+  bypass: { tenant: string | undefined; reason: Reason };
+  /** An entry was stored. `ms`: how long storing took; `bytes`: its body. */
+  set: { tenant: string; key: string; ms: number; bytes: number };
+  /** A response was captured in vain. */
+  skip: { tenant: string; key: string; reason: Reason };
+  /** Something was invalidated. `durable`: whether every process is bound by it already. */
+  purge: { tags: number; patterns: number; tenant: string | undefined; durable: boolean };
+  /** A store, the ledger, or a function among the options failed; the request went on without it. */
+  error: { operation: string; error: unknown };
+  /** The breaker around the store opened or closed. */
+  breaker: { state: 'open' | 'closed' };
+}
+
+/** A listener for one kind of event. */
+export type Listener<K extends keyof CacheEvents> = (event: CacheEvents[K]) => void;
+
+/** Tells listeners what happened. A listener that throws never reaches the request: its error is dropped. */
+export class Events {
+  readonly #listeners: { [K in keyof CacheEvents]?: Listener<K>[] } = {};
+
+  /** Adds a listener and returns the function that takes it away again. */
+  on<K extends keyof CacheEvents>(kind: K, listener: Listener<K>): () => void {
+    const list = this.#listeners[kind] as Listener<K>[] | undefined;
+    (this.#listeners as Record<K, Listener<K>[]>)[kind] = list === undefined ? [listener] : [...list, listener];
+    return () => {
+      const now = this.#listeners[kind] as Listener<K>[] | undefined;
+      (this.#listeners as Record<K, Listener<K>[]>)[kind] = (now ?? []).filter((each) => each !== listener);
+    };
+  }
+
+  emit<K extends keyof CacheEvents>(kind: K, event: CacheEvents[K]): void {
+    const list = this.#listeners[kind] as Listener<K>[] | undefined;
+    if (list === undefined) return;
+    for (const listener of list) {
+      try {
+        listener(event);
+      } catch {
+        // A broken listener is its owner's concern; the response is not.
+      }
+    }
+  }
+}

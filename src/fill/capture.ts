@@ -1,0 +1,43 @@
+import type { Reason } from '../events.js';
+
+/** Collects a body as it streams past, up to a bound, and says in the end whether it is whole. */
+export class Capture {
+  readonly #most: number;
+  readonly #declared: number | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #failure: Reason | undefined;
+
+  /** `most`: bytes that are kept; `declared`: the response's Content-Length, where it has one. */
+  constructor(most: number, declared: number | undefined) {
+    this.#most = most;
+    this.#declared = declared;
+  }
+
+  /** Why there is nothing to be had of it any more. */
+  get failure(): Reason | undefined {
+    return this.#failure;
+  }
+
+  /** Keeps a copy: the handler may write into its buffer again as soon as this one is sent. */
+  add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
+    if (this.#failure !== undefined) return;
+    this.#bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.byteLength;
+    if (this.#bytes > this.#most) this.fail('too-large');
+    else this.#chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk));
+  }
+
+  fail(reason: Reason): void {
+    this.#failure ??= reason;
+    this.#chunks = [];
+  }
+
+  /** The whole body, or `undefined` if it is not whole (`failure` says why). */
+  finish(): Buffer | undefined {
+    if (this.#failure === undefined && this.#declared !== undefined && this.#declared !== this.#bytes) {
+      this.fail('length-mismatch');
+    }
+    if (this.#failure !== undefined) return undefined;
+    return this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#bytes);
+  }
+}

@@ -1,0 +1,65 @@
+import type { Fields } from '../types.js';
+
+/** One field line: the name as the handler wrote it, and its value or values (several lines of the same name). */
+export type HeaderLine = readonly [name: string, value: string | readonly string[]];
+
+/** Fields of one connection, not of the response: never stored (RFC 9111 §3.1, RFC 9110 §7.6.1). */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Fields that speak to one client about one request: never replayed to another. */
+const PERSONAL: ReadonlySet<string> = new Set([
+  'retry-after',
+  'request-id',
+  'x-request-id',
+  'x-correlation-id',
+  'x-trace-id',
+  'x-amzn-trace-id',
+  'x-amzn-requestid',
+  'traceparent',
+  'tracestate',
+  'server-timing',
+  'x-response-time',
+  'x-runtime',
+  'cf-ray',
+]);
+const PERSONAL_PREFIX: RegExp = /^(?:x-)?ratelimit(?:-|$)|^x-rate-limit(?:-|$)/;
+
+/** Fields that are worked out anew for every reply. */
+const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
+
+/** A field's value as one string, several lines joined by commas (RFC 9110 §5.3); `undefined` where it is absent. */
+export function fieldText(fields: Fields, name: string): string | undefined {
+  const value = fields[name];
+  if (value === undefined) return undefined;
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : value.join(', ');
+}
+
+/** The members of a comma-separated list of tokens, trimmed and in lower case, empty ones left out. */
+export function tokens(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const found: string[] = [];
+  for (const part of text.split(',')) {
+    const token = part.trim().toLowerCase();
+    if (token !== '') found.push(token);
+  }
+  return found;
+}
+
+/** Says of a response's field whether it is kept with the entry: not hop-by-hop, not personal, not worked out anew. */
+export function fieldFilter(fields: Fields): (lowerName: string) => boolean {
+  const connection = new Set(tokens(fieldText(fields, 'connection')));
+  return (name) =>
+    !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || PERSONAL.has(name) || connection.has(name)) &&
+    !PERSONAL_PREFIX.test(name);
+}

@@ -1,0 +1,13 @@
+export { Cache, createCache, defaultCache } from './cache.js';
+export type { Clock } from './clock.js';
+export type { CacheControl } from './control.js';
+export { ConfigError, RespcacheError, UnavailableError } from './errors.js';
+export type { CacheEvents, Listener, Reason } from './events.js';
+export type { Receipt } from './invalidation/ledger.js';
+export type { InvalidateSpec, Names } from './invalidation/purge-rule.js';
+export type { CacheOptions } from './options.js';
+export type { RouteOptions } from './route-options.js';
+export type { SetOptions } from './service/cache-service.js';
+export type { Stats } from './stats/counters.js';
+export type { Health } from './stats/health.js';
+export type { RedisClient, RedisTarget } from './stores/redis-link.js';

@@ -1,0 +1,32 @@
+import type { Position } from '../entry/entry.js';
+import type { MaybePromise } from '../types.js';
+import type { Purge } from './purge-table.js';
+import type { Subject } from './tags.js';
+
+/** What an invalidation gives back. */
+export interface Receipt {
+  /** The purge's place in the ledger; while it is not durable, the last place that this process knows. */
+  readonly sequence: number;
+  /**
+   * `true`: no process serves anything older from now on. `false`: the ledger could not be reached; this process obeys
+   * already, and the purge is queued and goes to the others as soon as the ledger is back.
+   */
+  readonly durable: boolean;
+}
+
+/**
+ * The record of everything that was ever invalidated. An entry is stamped with the position that its process knew
+ * before the entry's making began, and stands as long as no later purge reaches it.
+ */
+export interface Ledger {
+  /** Brings this process up to the ledger's head as it is now, or later. Rejects if the ledger cannot be reached. */
+  sync(): MaybePromise<void>;
+  /** What this process knows: the stamp for an entry whose making begins now. `undefined` before the first `sync`. */
+  position(): Position | undefined;
+  /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */
+  stands(subject: Subject, asOf: Position): boolean;
+  /** Enters a purge. It holds in this process from the call on, whatever becomes of it. Never rejects. */
+  purge(purge: Purge): Promise<Receipt>;
+  /** Stops what runs in the background. */
+  close(): MaybePromise<void>;
+}

@@ -1,0 +1,90 @@
+import { matchesPattern } from './pattern.js';
+import type { Purge } from './purge-table.js';
+import { EVERYTHING, purgeTags, type Subject } from './tags.js';
+
+/** Purges that go to the ledger in one record. */
+export interface Batch {
+  readonly tags: Set<string>;
+  readonly patterns: Purge['patterns'][number][];
+  /** Resolves with the sequence once the ledger has it, however long that takes. */
+  readonly done: Promise<number>;
+  resolve(sequence: number): void;
+  /** Resolves when the first attempt has failed. */
+  readonly failed: Promise<void>;
+  fail(): void;
+}
+
+/** Beyond so many tags and patterns a batch becomes a purge of everything: bounded, and never stale. */
+const MOST = 10_000;
+
+/**
+ * Purges that this process knows of and the ledger does not yet. Everything they reach is dead for this process,
+ * whatever it is stamped with. What comes while a batch is on its way to Redis waits in the next one, so there are at
+ * most two, and a burst of invalidations is two records and not a thousand.
+ */
+export class PendingPurges {
+  #sending: Batch | undefined;
+  #waiting: Batch | undefined;
+
+  get empty(): boolean {
+    return this.#sending === undefined && this.#waiting === undefined;
+  }
+
+  /** Adds a purge and returns the batch that it goes with. */
+  add(purge: Purge): Batch {
+    this.#waiting ??= newBatch();
+    const { tags, patterns } = this.#waiting;
+    for (const tag of purge.tags) tags.add(tag);
+    patterns.push(...purge.patterns);
+    if (tags.size + patterns.length > MOST) {
+      tags.clear();
+      patterns.length = 0;
+      tags.add(EVERYTHING);
+    }
+    return this.#waiting;
+  }
+
+  /** The batch to send next: the one that failed before, or the one that waits. `undefined` if there is none. */
+  take(): Batch | undefined {
+    this.#sending ??= this.#waiting;
+    if (this.#sending === this.#waiting) this.#waiting = undefined;
+    return this.#sending;
+  }
+
+  /** The batch taken is in the ledger. */
+  sent(sequence: number): void {
+    this.#sending?.resolve(sequence);
+    this.#sending = undefined;
+  }
+
+  /** The batch taken could not be sent; it is taken again, and what waits behind it learns of the failure too. */
+  failed(): void {
+    this.#sending?.fail();
+    this.#waiting?.fail();
+  }
+
+  reaches(subject: Subject): boolean {
+    if (this.empty) return false;
+    const tags = purgeTags(subject);
+    return [this.#sending, this.#waiting].some(
+      (batch) =>
+        batch !== undefined &&
+        (tags.some((tag) => batch.tags.has(tag)) ||
+          batch.patterns.some(
+            ({ tenant, glob }) => tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name)),
+          )),
+    );
+  }
+}
+
+function newBatch(): Batch {
+  let resolve!: (sequence: number) => void;
+  let fail!: () => void;
+  const done = new Promise<number>((settle) => {
+    resolve = settle;
+  });
+  const failed = new Promise<void>((settle) => {
+    fail = settle;
+  });
+  return { tags: new Set(), patterns: [], done, resolve, failed, fail };
+}

@@ -1,0 +1,101 @@
+import { knownOnly } from '../check.js';
+import { ConfigError } from '../errors.js';
+import { fieldText } from '../http/headers.js';
+import { normalizeKeyName, targetUri } from '../request/key.js';
+import type { RequestView } from '../request/request.js';
+import type { Fields } from '../types.js';
+import type { Purge } from './purge-table.js';
+import { EVERYTHING, globalTag, keyTag, ownTag, uriTag } from './tags.js';
+
+/** One name or several, or a function of the request that returns them. */
+export type Names<S> = string | readonly string[] | ((source: S) => string | readonly string[]);
+
+/** What is to be invalidated, for the tenant of the request. */
+export interface InvalidateSpec<S = unknown> {
+  /** Names given by the option `key`, keys of the programmatic API, or paths, with or without a query. */
+  keys?: Names<S>;
+  tags?: Names<S>;
+  /** Globs (`users:*`), or places in the hierarchy of keys (`users:list` reaches all below it). */
+  patterns?: Names<S>;
+  /** The tags count for every tenant, not for the request's alone. Default `false`. */
+  allTenants?: boolean;
+}
+
+/** What a rule may look at: the request's tenant (escaped), and the head of the handler's answer. */
+export interface RuleContext {
+  readonly tenant: string;
+  readonly request: RequestView;
+  readonly fields: Fields;
+}
+
+/** Says what a successful request invalidates. */
+export type PurgeRule = (context: RuleContext) => Purge;
+
+const NAMES = ['keys', 'tags', 'patterns', 'allTenants'];
+
+/** The rule of an `invalidate(…)`: a key, several, or a whole specification. @throws {ConfigError} */
+export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
+  const {
+    keys,
+    tags,
+    patterns,
+    allTenants = false,
+  } = typeof spec === 'string' || isList(spec) ? { keys: spec } : checked(spec);
+  return ({ tenant, request }) => {
+    const list = (names: Names<S> | undefined) => namesOf(names, request.source as S);
+    return {
+      tags: [
+        ...list(keys).map((key) => keyTag(tenant, normalizeKeyName(key))),
+        ...list(tags).map((tag) => (allTenants ? globalTag(tag) : ownTag(tenant, tag))),
+      ],
+      patterns: list(patterns).map((glob) => ({ tenant, glob })),
+    };
+  };
+}
+
+/** The rule of `clear()`. */
+export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] });
+
+/**
+ * An unsafe method that succeeded has changed what its URL answers, and the URLs of its `Location` and
+ * `Content-Location` if they are of the same origin (RFC 9111 §4.4).
+ */
+export const changedUrls: PurgeRule = ({ tenant, request, fields }) => {
+  const targets = [request.target];
+  for (const name of ['location', 'content-location']) {
+    const target = sameOrigin(request, fieldText(fields, name));
+    if (target !== undefined) targets.push(target);
+  }
+  return { tags: targets.map((target) => uriTag(tenant, targetUri(request, target))), patterns: [] };
+};
+
+/** The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. */
+function sameOrigin({ target, headers, secure }: RequestView, reference: string | undefined): string | undefined {
+  const base = `${secure ? 'https' : 'http'}://${fieldText(headers, 'host') ?? ''}`;
+  if (reference === undefined || !URL.canParse(reference, base + target)) return undefined;
+  const url = new URL(reference, base + target);
+  return url.origin === new URL(base).origin ? url.pathname + url.search : undefined;
+}
+
+function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
+  const { keys, tags, patterns, allTenants, ...rest } = spec;
+  knownOnly('of invalidate: ', rest, NAMES);
+  if (keys === undefined && tags === undefined && patterns === undefined) {
+    throw new ConfigError('what invalidate() is given', spec, 'a key, a list of keys, or { keys, tags, patterns }');
+  }
+  for (const names of [keys, tags, patterns]) {
+    if (names === undefined || typeof names === 'function' || typeof names === 'string' || isList(names)) continue;
+    throw new ConfigError('what invalidate() is given', spec, 'texts, lists of texts, or functions that return them');
+  }
+  return spec;
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+function namesOf<S>(names: Names<S> | undefined, source: S): readonly string[] {
+  const found = typeof names === 'function' ? names(source) : names;
+  if (found === undefined) return [];
+  return typeof found === 'string' ? [found] : found;
+}

@@ -1,0 +1,106 @@
+import { hash64 } from './hash.js';
+import { matchesPattern } from './pattern.js';
+import { purgeTags, type Subject, tenantTag } from './tags.js';
+
+/** A pattern that was purged: it reaches the names of one (escaped) tenant. */
+export interface PatternPurge {
+  readonly tenant: string;
+  readonly glob: string;
+}
+
+/** What one invalidation kills: everything that has one of the tags, or a name that one of the patterns matches. */
+export interface Purge {
+  readonly tags: readonly string[];
+  readonly patterns: readonly PatternPurge[];
+}
+
+/** The size of a purge table. It belongs to a ledger's epoch, so that all processes count alike. */
+export interface Geometry {
+  readonly rows: number;
+  /** Each row has 2^bits buckets. */
+  readonly bits: number;
+  /** How many patterns are kept before the oldest is folded into a purge of its tenant. */
+  readonly patterns: number;
+}
+
+export const GEOMETRY: Geometry = { rows: 4, bits: 16, patterns: 256 };
+
+interface KeptPattern extends PatternPurge {
+  readonly sequence: number;
+}
+
+/**
+ * When each tag was last purged, in bounded memory: a count-min sketch for maxima. A purge raises its tag's bucket in
+ * every row; the last purge of a tag is at most the smallest of its buckets. What shares all buckets with a purged
+ * tag is missed for nothing; what was purged is never taken for valid. Patterns cannot be hashed: they stand in a
+ * short list, and the oldest falls, when the list is full, into a purge of its tenant *as of then*, which kills more
+ * than it must and never less.
+ *
+ * The table is a function of the purges applied, in order, and of nothing else: two processes that have read the same
+ * ledger hold the same table.
+ */
+export class PurgeTable {
+  /** The sequence of the newest purge in it. */
+  sequence: number;
+  readonly buckets: Float64Array;
+  patterns: KeptPattern[];
+
+  constructor(
+    readonly epoch: string,
+    sequence: number,
+    readonly geometry: Geometry = GEOMETRY,
+    buckets?: Float64Array,
+    patterns: KeptPattern[] = [],
+  ) {
+    this.sequence = sequence;
+    this.buckets = buckets ?? new Float64Array(geometry.rows << geometry.bits);
+    this.patterns = patterns;
+  }
+
+  /** Enters a purge under its sequence, which is above all before it. */
+  apply(purge: Purge, sequence: number): void {
+    for (const tag of purge.tags) this.#raise(tag, sequence);
+    for (const { tenant, glob } of purge.patterns) this.patterns.push({ tenant, glob, sequence });
+    while (this.patterns.length > this.geometry.patterns) {
+      const oldest = this.patterns.shift()!;
+      this.#raise(tenantTag(oldest.tenant), oldest.sequence);
+    }
+    this.sequence = sequence;
+  }
+
+  /** Whether nothing that reaches the subject was purged after `sequence`. */
+  stands(subject: Subject, sequence: number): boolean {
+    if (sequence >= this.sequence) return true;
+    for (const tag of purgeTags(subject)) if (this.lastPurge(tag) > sequence) return false;
+    for (let i = this.patterns.length - 1; i >= 0; i--) {
+      const pattern = this.patterns[i]!;
+      if (pattern.sequence <= sequence) break;
+      if (pattern.tenant !== subject.tenant) continue;
+      if (subject.names.some((name) => matchesPattern(pattern.glob, name))) return false;
+    }
+    return true;
+  }
+
+  /** An upper bound of the sequence at which a tag was last purged; 0 for never. */
+  lastPurge(tag: string): number {
+    let smallest = Number.POSITIVE_INFINITY;
+    for (const index of bucketsOf(tag, this.geometry)) smallest = Math.min(smallest, this.buckets[index]!);
+    return smallest;
+  }
+
+  #raise(tag: string, sequence: number): void {
+    for (const index of bucketsOf(tag, this.geometry)) {
+      if (this.buckets[index]! < sequence) this.buckets[index] = sequence;
+    }
+  }
+}
+
+/** A tag's bucket in each row, as indexes into the whole table. */
+export function bucketsOf(tag: string, { rows, bits }: Geometry): number[] {
+  const [high, low] = hash64(tag);
+  const mask = (1 << bits) - 1;
+  const step = low | 1;
+  const found: number[] = [];
+  for (let row = 0; row < rows; row++) found.push((row << bits) + ((high + Math.imul(row, step)) & mask));
+  return found;
+}

@@ -1,0 +1,311 @@
+import { randomBytes } from 'node:crypto';
+import type { Position } from '../entry/entry.js';
+import { UnavailableError } from '../errors.js';
+import { withDeadline } from '../stores/guard.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import type { Ledger, Receipt } from './ledger.js';
+import { PendingPurges } from './pending.js';
+import { bucketsOf, GEOMETRY, type Geometry, type Purge, PurgeTable } from './purge-table.js';
+import { APPEND, BEGIN, TABLE_HEADER } from './redis-scripts.js';
+import { type Subject, tenantTag } from './tags.js';
+
+/** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
+const LOG_LENGTH = 10_000;
+/** How many purges this process remembers, to enter them again if a failover loses them. */
+const REMEMBERED = 2048;
+const READ_STEP = 1000;
+
+export interface RedisLedgerOptions {
+  /** Put before the names of the ledger's keys. */
+  readonly prefix: string;
+  /** How long `purge` waits before it reports that it is not durable yet, ms. */
+  readonly deadline: number;
+  readonly onError: (operation: string, error: unknown) => void;
+  readonly geometry?: Geometry;
+}
+
+interface Head {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+interface Remembered {
+  readonly purge: Purge;
+  readonly sequence: number;
+}
+
+/** The ledger that all processes on one Redis share. `ARCHITECTURE.md` has the argument why it is exact. */
+export class RedisLedger implements Ledger {
+  readonly #link: RedisLink;
+  readonly #options: RedisLedgerOptions;
+  readonly #keys: { head: string; table: string; log: string; patterns: string };
+  readonly #pending = new PendingPurges();
+  #table: PurgeTable | undefined;
+  #position: Position | undefined;
+  #headText: string | undefined;
+  /** The newest purges applied, and the sequence from which on none is missing among them. */
+  #remembered: Remembered[] = [];
+  #rememberedFrom = 0;
+  #reaching: Promise<void> | undefined;
+  #flushing = false;
+  #retry: NodeJS.Timeout | undefined;
+  #retries = 0;
+  #closed = false;
+
+  constructor(link: RedisLink, options: RedisLedgerOptions) {
+    this.#link = link;
+    this.#options = options;
+    const name = (part: string) => `${options.prefix}{respcache}:${part}`;
+    this.#keys = { head: name('head'), table: name('table'), log: name('log'), patterns: name('patterns') };
+    link.onReady(() => this.#flush());
+  }
+
+  async sync(): Promise<void> {
+    await this.#link.ready();
+    const known = this.#table;
+    const sequence = known?.sequence ?? 0;
+    const text = await this.#link.client.get(this.#keys.head);
+    if (text !== null && text === this.#headText) return;
+    // What this process knew when it asked, the server must know too: else it has lost something.
+    const lost = known !== undefined && known === this.#table && isBehind(text, known.epoch, sequence);
+    await this.#reach(text ?? '', lost);
+  }
+
+  position(): Position | undefined {
+    return this.#position;
+  }
+
+  stands(subject: Subject, asOf: Position): boolean {
+    const table = this.#table;
+    if (table === undefined || asOf.epoch !== table.epoch) return false;
+    return table.stands(subject, asOf.sequence) && !this.#pending.reaches(subject);
+  }
+
+  async purge(purge: Purge): Promise<Receipt> {
+    const batch = this.#pending.add(purge);
+    this.#flush();
+    const known = this.#position?.sequence ?? 0;
+    const done = batch.done.then((sequence) => ({ sequence, durable: true }));
+    const failed = batch.failed.then(() => ({ sequence: known, durable: false }));
+    try {
+      return await withDeadline(Promise.race([done, failed]), this.#options.deadline, 'purge');
+    } catch (error) {
+      this.#options.onError('purge', error);
+      return { sequence: known, durable: false };
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+  }
+
+  /** Sends what is pending, one batch after the other; after a failure again later, until it is there. */
+  #flush(): void {
+    if (this.#flushing || this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#flushing = true;
+    void this.#sendAll().finally(() => {
+      this.#flushing = false;
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let batch = this.#pending.take(); batch !== undefined; batch = this.#pending.take()) {
+      try {
+        const sequence = await this.#append({ tags: [...batch.tags], patterns: batch.patterns });
+        this.#retries = 0;
+        this.#pending.sent(sequence);
+      } catch (error) {
+        this.#options.onError('purge', error);
+        this.#pending.failed();
+        this.#retryLater();
+        return;
+      }
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    this.#retry = setTimeout(() => this.#flush(), Math.min(100 * 2 ** this.#retries++, 2000));
+    this.#retry.unref();
+  }
+
+  /** Enters a purge into the ledger in Redis, and into this process' table when its turn has come. */
+  async #append(purge: Purge): Promise<number> {
+    await this.#link.ready();
+    // A new epoch can begin at any time; each one is met with the table that belongs to it.
+    for (let attempt = 0; attempt < 5; attempt++) {
+      if (this.#table === undefined) await this.sync();
+      const table = this.#table;
+      if (table === undefined) continue;
+      const [verdict, first, before] = (await this.#link.run(
+        APPEND,
+        this.#keyList(),
+        appendArguments(table, purge),
+      )) as string[];
+      if (verdict === 'OK') {
+        const sequence = Number(first);
+        if (this.#table === table && table.sequence === Number(before)) this.#apply(purge, sequence);
+        else await this.#reach(`${table.epoch}:${sequence}`, false);
+        return sequence;
+      }
+      if (verdict === 'LOST') await this.#begin(first ?? '');
+      else await this.#reach(first ?? '', false);
+    }
+    throw new UnavailableError('the ledger changes faster than it can be read');
+  }
+
+  /** Comes up to a head, one caller at a time; whoever finds the way made already goes on at once. */
+  async #reach(text: string, lost: boolean): Promise<void> {
+    if (this.#reaching !== undefined) {
+      await this.#reaching.catch(() => {});
+      // Whoever was first has mended what was lost, too: look again.
+      return lost ? this.sync() : this.#reach(text, false);
+    }
+    if (!lost && this.#isReached(text)) return;
+    this.#reaching = this.#reachNow(text, lost);
+    try {
+      await this.#reaching;
+    } finally {
+      this.#reaching = undefined;
+    }
+  }
+
+  async #reachNow(text: string, lost: boolean): Promise<void> {
+    const head = parseHead(text);
+    if (head === undefined) return this.#begin(text);
+    if (this.#table?.epoch !== head.epoch) return this.#load();
+    if (lost && head.sequence < this.#table.sequence) return this.#restore(head, text);
+    if (!(await this.#readLog(this.#table))) await this.#load();
+  }
+
+  #isReached(text: string): boolean {
+    const head = parseHead(text);
+    return head !== undefined && head.epoch === this.#table?.epoch && head.sequence <= this.#table.sequence;
+  }
+
+  /** Applies what the log has beyond this table. `false`: the log does not reach back so far. */
+  async #readLog(table: PurgeTable): Promise<boolean> {
+    for (;;) {
+      const from = `${table.sequence}-1`;
+      const records = await this.#link.client.xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP);
+      for (const [id, fields] of records) {
+        const sequence = Number(id.slice(0, id.indexOf('-')));
+        if (sequence <= table.sequence) continue; // entered by our own purge meanwhile
+        if (this.#table !== table || Number(fields[1]) !== table.sequence) return false;
+        this.#apply(JSON.parse(fields[3]!) as Purge, sequence);
+      }
+      if (records.length < READ_STEP) return records.length > 0;
+    }
+  }
+
+  #apply(purge: Purge, sequence: number): void {
+    const table = this.#table!;
+    table.apply(purge, sequence);
+    this.#remembered.push({ purge, sequence });
+    if (this.#remembered.length > REMEMBERED) {
+      const dropped = this.#remembered.splice(0, REMEMBERED / 2);
+      this.#rememberedFrom = dropped.at(-1)!.sequence;
+    }
+    this.#stand(table);
+  }
+
+  /** Reads the whole table. */
+  async #load(): Promise<void> {
+    const { head, table, patterns } = this.#keys;
+    const replies = await this.#link.client.multi().get(head).getBuffer(table).lrange(patterns, 0, -1).exec();
+    const [text, snapshot, list] = (replies ?? []).map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    }) as [string | null, Buffer | null, string[]];
+    const at = parseHead(text ?? '');
+    const loaded = at && snapshot ? readSnapshot(at, snapshot, list ?? []) : undefined;
+    if (loaded === undefined) return this.#begin(text ?? '');
+    // Our own purges may have come in while the snapshot was under way.
+    if (this.#table?.epoch === loaded.epoch && this.#table.sequence >= loaded.sequence) return;
+    this.#remembered = [];
+    this.#rememberedFrom = loaded.sequence;
+    this.#stand(loaded);
+  }
+
+  /** Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more. */
+  async #begin(found: string): Promise<void> {
+    const { rows, bits, patterns } = this.#options.geometry ?? GEOMETRY;
+    const epoch = `${rows}.${bits}.${patterns}.${randomBytes(6).toString('hex')}`;
+    const bytes = TABLE_HEADER + (rows << bits) * 8;
+    const known = this.#table?.sequence ?? 0;
+    await this.#link.run(BEGIN, this.#keyList(), [found, epoch, known, bytes]);
+    await this.#load();
+  }
+
+  /**
+   * The server has gone back behind what this process knows: a replica was promoted without the last writes, or an
+   * older snapshot was loaded. The purges that it lost are entered again; if some of them are not remembered any
+   * more, everything is.
+   */
+  async #restore(head: Head, text: string): Promise<void> {
+    if (this.#rememberedFrom > head.sequence) return this.#begin(text);
+    const lost = this.#remembered.filter(({ sequence }) => sequence > head.sequence).map(({ purge }) => purge);
+    const again: Purge = {
+      tags: [...new Set(lost.flatMap(({ tags }) => tags))],
+      patterns: lost.flatMap(({ patterns }) => patterns),
+    };
+    const [verdict, found] = (await this.#link.run(
+      APPEND,
+      this.#keyList(),
+      appendArguments(this.#table!, again),
+    )) as string[];
+    if (verdict === 'LOST') return this.#begin(found ?? '');
+    await this.#load();
+    if (verdict !== 'OK') return;
+    this.#remembered = [{ purge: again, sequence: Number(found) }];
+    this.#rememberedFrom = head.sequence;
+  }
+
+  #stand(table: PurgeTable): void {
+    this.#table = table;
+    this.#position = { epoch: table.epoch, sequence: table.sequence };
+    this.#headText = `${table.epoch}:${table.sequence}`;
+  }
+
+  #keyList(): string[] {
+    const { head, table, log, patterns } = this.#keys;
+    return [head, table, log, patterns];
+  }
+}
+
+function appendArguments(table: PurgeTable, purge: Purge): (string | number)[] {
+  const { geometry } = table;
+  const offsets = (tag: string) => bucketsOf(tag, geometry).map((index) => TABLE_HEADER + index * 8);
+  const tags = [...new Set(purge.tags.flatMap(offsets))];
+  const bytes = TABLE_HEADER + table.buckets.length * 8;
+  const patterns = purge.patterns.flatMap((each) => [offsets(tenantTag(each.tenant)).join(','), JSON.stringify(each)]);
+  const record = JSON.stringify({ tags: purge.tags, patterns: purge.patterns });
+  return [table.epoch, table.sequence, record, LOG_LENGTH, geometry.patterns, bytes, tags.length, ...tags, ...patterns];
+}
+
+function parseHead(text: string): Head | undefined {
+  const colon = text.lastIndexOf(':');
+  const sequence = Number(text.slice(colon + 1));
+  return colon > 0 && Number.isSafeInteger(sequence) ? { epoch: text.slice(0, colon), sequence } : undefined;
+}
+
+function isBehind(text: string | null, epoch: string, sequence: number): boolean {
+  const head = parseHead(text ?? '');
+  return head !== undefined && head.epoch === epoch && head.sequence < sequence;
+}
+
+/** A table from its snapshot; `undefined` if the parts do not belong together. */
+function readSnapshot(head: Head, snapshot: Buffer, list: string[]): PurgeTable | undefined {
+  const [rows, bits, most] = head.epoch.split('.').map(Number);
+  if (!rows || !bits || !most || snapshot.length !== TABLE_HEADER + (rows << bits) * 8) return undefined;
+  if (snapshot.readDoubleBE(0) !== head.sequence || snapshot.readDoubleBE(8) !== list.length) return undefined;
+  const buckets = new Float64Array(rows << bits);
+  for (let i = 0; i < buckets.length; i++) buckets[i] = snapshot.readDoubleBE(TABLE_HEADER + i * 8);
+  const patterns = list.map((line) => {
+    const [, sequence, json] = /^(\d+) \S+ (.*)$/s.exec(line)!;
+    return { ...(JSON.parse(json!) as { tenant: string; glob: string }), sequence: Number(sequence) };
+  });
+  return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns: most }, buckets, patterns);
+}

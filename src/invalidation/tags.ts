@@ -1,0 +1,40 @@
+/*
+ * Everything that an entry can be invalidated by is a purge tag, one string:
+ *
+ *   *                    everything
+ *   t:<tenant>           a tenant
+ *   k:<tenant>:<name>    a key: of the programmatic API, or a route's name, or a path, or a path with its query
+ *   u:<tenant>:<uri>     one URL of one origin, for unsafe methods (RFC 9111 §4.4)
+ *   g:<tenant>:<tag>     a tag of one tenant
+ *   G:<tag>              a tag of whichever tenant
+ *
+ * <tenant> comes escaped (`escapeTenant`) and has no colon, so that no name can reach into another tenant.
+ */
+export const EVERYTHING: string = '*';
+export const tenantTag = (tenant: string): string => `t:${tenant}`;
+export const keyTag = (tenant: string, name: string): string => `k:${tenant}:${name}`;
+export const uriTag = (tenant: string, uri: string): string => `u:${tenant}:${uri}`;
+export const ownTag = (tenant: string, tag: string): string => `g:${tenant}:${tag}`;
+export const globalTag = (tag: string): string => `G:${tag}`;
+
+/** What the ledger needs to know of an entry to judge it. */
+export interface Subject {
+  /** Escaped; empty for requests without a tenant header. */
+  readonly tenant: string;
+  /** What patterns are tried against. */
+  readonly names: readonly string[];
+  /** The URI of a response, in the form of its purge tag. */
+  readonly uri?: string;
+  /** The entry's tags, as given. */
+  readonly tags: readonly string[];
+}
+
+/** All purge tags that reach a subject. */
+export function purgeTags(subject: Subject): string[] {
+  const { tenant } = subject;
+  const all = [EVERYTHING, tenantTag(tenant)];
+  for (const name of subject.names) all.push(keyTag(tenant, name));
+  if (subject.uri !== undefined) all.push(uriTag(tenant, subject.uri));
+  for (const tag of subject.tags) all.push(ownTag(tenant, tag), globalTag(tag));
+  return all;
+}

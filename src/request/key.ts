@@ -1,0 +1,133 @@
+import { hash } from 'node:crypto';
+import { fieldText } from '../http/headers.js';
+import type { Subject } from '../invalidation/tags.js';
+import { normalizeQuery, type QueryRule } from './query.js';
+import type { RequestView } from './request.js';
+
+/*
+ * The format of keys. <prefix> is the cache's own, <tenant> is escaped and has no colon or `~`.
+ *
+ *   <prefix>client:<tenant>:<key>                                         a programmatic value
+ *   <prefix>client:<tenant>:~<origin>~<path>~<query>[~<scope>]…           a response, or the index of its variants
+ *   …#<hash of the varying request fields>                                one variant
+ *
+ * In the parts of a response's key `%`, `~` and `#` are escaped, so that parts cannot run into each other. A
+ * programmatic key that begins with `~` or `%` has that sign escaped, so that it cannot be a response's. What is
+ * longer than KEY_LENGTH, or no well-formed text, stands as its SHA-256, behind `~sha256:`.
+ */
+const KEY_LENGTH = 512;
+
+/** Where a response is kept, and what it can be invalidated by. */
+export interface Address {
+  readonly tenant: string;
+  readonly key: string;
+  /** The path, and the path with its query: what `keys` and `patterns` of an invalidation are matched with. */
+  readonly names: readonly string[];
+  readonly uri: string;
+}
+
+/** The key of a programmatic value. */
+export function valueKey(prefix: string, tenant: string, key: string): string {
+  const first = key.charCodeAt(0);
+  const escaped = first === 0x7e || first === 0x25 ? `%${first.toString(16)}${key.slice(1)}` : key;
+  return bounded(`${prefix}client:${tenant}:`, escaped);
+}
+
+/** The namespace of a tenant, or of all: the beginning of its keys. */
+export function keySpace(prefix: string, tenant?: string): string {
+  return tenant === undefined ? `${prefix}client:` : `${prefix}client:${tenant}:`;
+}
+
+/** The address of the response to a request. `scope`: what options add to tell responses of one URL apart. */
+export function responseAddress(
+  prefix: string,
+  tenant: string,
+  request: RequestView,
+  query: QueryRule,
+  scope: readonly string[],
+): Address {
+  const [path, search] = split(request.target);
+  const normalized = normalizeQuery(search, query);
+  const origin = originOf(request);
+  const parts = [origin, path, normalized, ...scope].map(escapePart).join('~');
+  const names = normalized === '' ? [path] : [path, `${path}?${normalized}`];
+  return {
+    tenant,
+    key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
+    names,
+    uri: uriOf(origin, path, normalized),
+  };
+}
+
+/** The URI of a target of the same origin as a request, as purge tags hold it: with its whole query. */
+export function targetUri(request: RequestView, target: string): string {
+  const [path, search] = split(target);
+  return uriOf(originOf(request), path, normalizeQuery(search, { only: undefined, ignore: [] }));
+}
+
+/** A key's name as entries hold it: where it has a query, sorted as theirs are. */
+export function normalizeKeyName(name: string): string {
+  const [path, search] = split(name);
+  const query = normalizeQuery(search, { only: undefined, ignore: [] });
+  return query === '' ? path : `${path}?${query}`;
+}
+
+/** The key of one variant of a response. */
+export function variantAddress(key: string, variant: string): string {
+  return `${key}#${variant}`;
+}
+
+/** What the ledger judges a response by. `name`: what the route's `key` option called it. */
+export function responseSubject(address: Address, tags: readonly string[], name: string | undefined): Subject {
+  const names = name === undefined ? address.names : [name, ...address.names, ...queried(name, address)];
+  return { tenant: address.tenant, names, uri: address.uri, tags };
+}
+
+function queried(name: string, { names }: Address): string[] {
+  return names[1] === undefined ? [] : [name + names[1].slice(names[0]!.length)];
+}
+
+function split(target: string): [path: string, search: string] {
+  const mark = target.indexOf('?');
+  return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
+}
+
+function uriOf(origin: string, path: string, query: string): string {
+  return query === '' ? origin + path : `${origin + path}?${query}`;
+}
+
+/** Fields by which proxies tell the application of another origin than the connection's: handlers use them. */
+const FORWARDED = [
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-original-url',
+  'x-rewrite-url',
+];
+
+/** What the handler may take for its own origin: the scheme, the Host, and what proxies say instead of them. */
+function originOf({ headers, secure }: RequestView): string {
+  let origin = `${secure ? 'https' : 'http'}://${escapeBar((fieldText(headers, 'host') ?? '').toLowerCase())}`;
+  for (const name of FORWARDED) {
+    const value = headers[name];
+    if (value !== undefined) origin += `|${name}=${escapeBar(fieldText(headers, name)!)}`;
+  }
+  if (headers.forwarded === undefined) return origin;
+  const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)=(?:"[^"]*"|[^;,\s]*)/gi);
+  return named === null ? origin : `${origin}|forwarded=${escapeBar(named.join(';'))}`;
+}
+
+/** A field's value can hold anything, the sign between the fields too. */
+function escapeBar(value: string): string {
+  return value.replace(/[%|]/g, (c) => (c === '%' ? '%25' : '%7C'));
+}
+
+function escapePart(part: string): string {
+  return part.replace(/[%~#]/g, (c) => (c === '%' ? '%25' : c === '~' ? '%7E' : '%23'));
+}
+
+function bounded(start: string, rest: string): string {
+  if (rest.length <= KEY_LENGTH && rest.isWellFormed()) return start + rest;
+  return `${start}~sha256:${hash('sha256', Buffer.from(rest, 'utf16le'), 'base64url')}`;
+}

@@ -1,0 +1,47 @@
+/** Which query parameters are part of the key: all but some, or only some. Names may end in `*`. */
+export interface QueryRule {
+  readonly only: readonly string[] | undefined;
+  readonly ignore: readonly string[];
+}
+
+/**
+ * The query in the form that keys have: parameters sorted by name, those of one name (or one array, `a[]`, `a[0]`,
+ * `a.b`) in the order they came, because that order can matter to a handler. Values stay as they were sent.
+ */
+export function normalizeQuery(query: string, rule: QueryRule): string {
+  if (query === '') return '';
+  const all = rule.only === undefined && rule.ignore.length === 0;
+  if (all && !query.includes('&')) return query;
+  const kept: { base: string; text: string }[] = [];
+  for (const text of query.split('&')) {
+    if (text === '') continue;
+    const name = decoded(text.includes('=') ? text.slice(0, text.indexOf('=')) : text);
+    if (all || isKept(name, rule)) kept.push({ base: baseOf(name), text });
+  }
+  kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+  return kept.map(({ text }) => text).join('&');
+}
+
+function isKept(name: string, { only, ignore }: QueryRule): boolean {
+  const base = baseOf(name);
+  const named = (pattern: string) => matchesName(pattern, name) || matchesName(pattern, base);
+  return only === undefined ? !ignore.some(named) : only.some(named);
+}
+
+function matchesName(pattern: string, name: string): boolean {
+  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
+function baseOf(name: string): string {
+  const end = name.search(/[[.]/);
+  return end > 0 ? name.slice(0, end) : name;
+}
+
+function decoded(name: string): string {
+  if (!/[%+]/.test(name)) return name;
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '));
+  } catch {
+    return name;
+  }
+}

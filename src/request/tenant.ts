@@ -1,0 +1,39 @@
+import { fieldText } from '../http/headers.js';
+import type { MaybePromise } from '../types.js';
+import type { RequestView } from './request.js';
+
+/** How the tenant of a request is found. */
+export interface TenantRule {
+  /** The header that names it, in lower case; `undefined` where a function finds it, or where there is one tenant. */
+  readonly header: string | undefined;
+  /** Finds it; a tenant that is `undefined`, `null` or empty cannot be resolved. */
+  readonly resolve: ((source: unknown) => MaybePromise<string | null | undefined>) | undefined;
+  /** Whether requests without the header are passed by, instead of having a namespace of their own. */
+  readonly required: boolean;
+}
+
+/** The tenant of requests that name none. No tenant has this name: names are never empty. */
+export const NO_TENANT = '';
+
+/** The tenant's name as keys and tags hold it, or `undefined` if it cannot be resolved: then nothing is cached. */
+export function resolveTenant(rule: TenantRule, request: RequestView): MaybePromise<string | undefined> {
+  if (rule.resolve !== undefined) {
+    const found = rule.resolve(request.source);
+    return found instanceof Promise ? found.then(usable) : usable(found);
+  }
+  if (rule.header === undefined) return NO_TENANT;
+  const value = fieldText(request.headers, rule.header);
+  if (value === undefined) return rule.required ? undefined : NO_TENANT;
+  return usable(value);
+}
+
+function usable(name: unknown): string | undefined {
+  return typeof name === 'string' && name !== '' ? escapeTenant(name) : undefined;
+}
+
+/** Makes a tenant's name safe as the middle part of keys and tags: no colon, `~` or glob sign is left in it. */
+export function escapeTenant(name: string): string {
+  if (/^[\w.@+-]*$/.test(name)) return name;
+  // UTF-16 halves that do not belong together would all become the same replacement character.
+  return name.replace(/[^\w.@+-]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+}

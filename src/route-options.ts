@@ -1,0 +1,181 @@
+import {
+  aboveZero,
+  aFunction,
+  anObject,
+  fieldName,
+  flag,
+  knownOnly,
+  notNegative,
+  oneOf,
+  texts,
+  wholeNumber,
+} from './check.js';
+import { ConfigError } from './errors.js';
+import type { QueryRule } from './request/query.js';
+import type { TenantRule } from './request/tenant.js';
+import type { MaybePromise } from './types.js';
+
+/**
+ * What can be told to the cache as a whole and for a single route; what a route says wins. `S` is what functions are
+ * called with: Express' request, or Koa's context.
+ */
+export interface RouteOptions<S = unknown> {
+  /** Seconds that a response stays fresh when its handler does not say. Default 300. */
+  ttl?: number | ((source: S) => number | undefined);
+  /** The same for 404 and 410, seconds; 0 stores none. Default 10. */
+  negativeTtl?: number;
+  /** Names that the response can be invalidated by, with others. */
+  tags?: readonly string[] | ((source: S) => readonly string[]);
+  /**
+   * The route's name: `invalidate('users:list')` reaches all its responses. It stands beside the URL, not in its
+   * place. A function's result is also a part of the key, and vouches for requests with credentials: what it returns
+   * must tell apart whoever may not see the same.
+   */
+  key?: string | ((source: S) => string);
+  /**
+   * Whose response it is. A text names the header (default `x-client-id`); a function finds it; `false`: there is
+   * one tenant. `{ required: true }`: requests without it are passed by, not given a namespace of their own.
+   */
+  tenant?:
+    | string
+    | false
+    | ((source: S) => MaybePromise<string | null | undefined>)
+    | { header?: string; resolve?: (source: S) => MaybePromise<string | null | undefined>; required?: boolean };
+  /** Request fields that the response varies by, whether it says so or not. */
+  vary?: readonly string[];
+  /** Whether the request may be looked up and stored at all. */
+  when?: (source: S) => boolean;
+  /**
+   * Who the response is for, as part of the key: requests with `Authorization` or `Cookie` can then be cached. For
+   * requests of which it returns `undefined` the usual rules hold.
+   */
+  identity?: (source: S) => string | undefined;
+  /** Query parameters that are part of the key: all, all but `ignore`, or `only` some. Names may end in `*`. */
+  query?: { ignore?: readonly string[]; only?: readonly string[] };
+  /** Bytes that a response's body may have to be stored. Default 1,048,576. */
+  maxBodyBytes?: number;
+  /** `'honor'`: a client's `Cache-Control: no-cache` goes to the handler. Default `'ignore'`. */
+  requestDirectives?: 'ignore' | 'honor';
+  /** Whether `Cache-Status` shows the key. Default `false`. */
+  exposeKey?: boolean;
+}
+
+/** Route options, checked and complete. */
+export interface Route {
+  readonly ttl: number | ((source: unknown) => number | undefined);
+  readonly negativeTtl: number;
+  readonly tags: readonly string[] | ((source: unknown) => readonly string[]);
+  readonly key: string | ((source: unknown) => string) | undefined;
+  readonly tenant: TenantRule;
+  readonly vary: readonly string[];
+  readonly when: ((source: unknown) => boolean) | undefined;
+  readonly identity: ((source: unknown) => string | undefined) | undefined;
+  readonly query: QueryRule;
+  readonly maxBodyBytes: number;
+  readonly requestDirectives: 'ignore' | 'honor';
+  readonly exposeKey: boolean;
+}
+
+export const ROUTE_OPTIONS: readonly string[] = [
+  'ttl',
+  'negativeTtl',
+  'tags',
+  'key',
+  'tenant',
+  'vary',
+  'when',
+  'identity',
+  'query',
+  'maxBodyBytes',
+  'requestDirectives',
+  'exposeKey',
+];
+
+export const DEFAULT_ROUTE: Route = Object.freeze({
+  ttl: 300,
+  negativeTtl: 10,
+  tags: [],
+  key: undefined,
+  tenant: { header: 'x-client-id', resolve: undefined, required: false },
+  vary: [],
+  when: undefined,
+  identity: undefined,
+  query: { only: undefined, ignore: [] },
+  maxBodyBytes: 1_048_576,
+  requestDirectives: 'ignore',
+  exposeKey: false,
+});
+
+/**
+ * Which options have a say in what is looked up. A route that sets one of them inside another mount looks up anew, in
+ * a place where the outer mount, which does not know it, never looks.
+ */
+const DECISIVE: readonly (keyof Route)[] = ['tenant', 'when', 'identity', 'query', 'requestDirectives'];
+
+/** Whether a route's own options change what is looked up, against the mount around it. */
+export function looksUpElsewhere(inner: Route, outer: Route): boolean {
+  return (
+    DECISIVE.some((name) => inner[name] !== outer[name]) || (inner.key !== outer.key && typeof inner.key === 'function')
+  );
+}
+
+/** Checks options and lays them over a base; `undefined` never overrides. @throws {ConfigError} */
+export function resolveRoute<S>(options: RouteOptions<S>, base: Route): Route {
+  const route: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(options)) {
+    const check = CHECKS[name as keyof Route];
+    if (value !== undefined && check !== undefined) route[name] = check(value);
+  }
+  return Object.freeze(route) as unknown as Route;
+}
+
+const CHECKS: { [K in keyof Route]: (value: unknown) => Route[K] } = {
+  ttl: (value) => (typeof value === 'function' ? (value as never) : aboveZero('option ttl', value, 'seconds')),
+  negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
+  tags: (value) => (typeof value === 'function' ? (value as never) : texts('option tags', value)),
+  key: (value) => {
+    if (typeof value === 'function' || (typeof value === 'string' && value !== '')) return value as never;
+    throw new ConfigError('option key', value, 'a text that is not empty, or a function that returns one');
+  },
+  tenant: checkTenant,
+  vary: (value) => texts('option vary', value).map((name) => fieldName('option vary', name)),
+  when: (value) => aFunction('option when', value) as never,
+  identity: (value) => aFunction('option identity', value) as never,
+  query: checkQuery,
+  maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
+  requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
+  exposeKey: (value) => flag('option exposeKey', value),
+};
+
+function checkTenant(value: unknown): TenantRule {
+  if (value === false) return { header: undefined, resolve: undefined, required: false };
+  if (typeof value === 'string')
+    return { header: fieldName('option tenant', value), resolve: undefined, required: false };
+  if (typeof value === 'function') return { header: undefined, resolve: value as never, required: true };
+  if (typeof value !== 'object' || value === null) {
+    throw new ConfigError(
+      'option tenant',
+      value,
+      "a header's name, a function, false, or { header, resolve, required }",
+    );
+  }
+  knownOnly('tenant.', value, ['header', 'resolve', 'required']);
+  const { header = 'x-client-id', resolve, required = false } = value as { [name: string]: unknown };
+  if (resolve !== undefined) aFunction('option tenant.resolve', resolve);
+  return {
+    header: resolve === undefined ? fieldName('option tenant.header', header) : undefined,
+    resolve: resolve as TenantRule['resolve'],
+    required: flag('option tenant.required', required),
+  };
+}
+
+function checkQuery(value: unknown): QueryRule {
+  const { only, ignore, ...rest } = anObject('option query', value) as { [name: string]: unknown };
+  knownOnly('query.', rest, ['only', 'ignore']);
+  if (only !== undefined && ignore !== undefined)
+    throw new ConfigError('option query', value, 'only or ignore, not both');
+  return {
+    only: only === undefined ? undefined : texts('option query.only', only),
+    ignore: ignore === undefined ? [] : texts('option query.ignore', ignore),
+  };
+}

@@ -1,0 +1,271 @@
+import type { Services } from '../backend.js';
+import { aboveZero, texts } from '../check.js';
+import type { CounterEntry, Entry, Position, ValueEntry } from '../entry/entry.js';
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import { RespcacheError, UnavailableError } from '../errors.js';
+import { SingleFlight } from '../fill/single-flight.js';
+import type { Receipt } from '../invalidation/ledger.js';
+import type { Purge } from '../invalidation/purge-table.js';
+import { EVERYTHING, globalTag, keyTag, ownTag, type Subject, tenantTag } from '../invalidation/tags.js';
+import { keySpace, normalizeKeyName, valueKey } from '../request/key.js';
+import { escapeTenant } from '../request/tenant.js';
+
+/** How a value is stored. */
+export interface SetOptions {
+  /** Seconds until it expires; `Infinity` for never. Default: the cache's `ttl`. */
+  ttl?: number;
+  /** Names that it can be invalidated by, with others. */
+  tags?: readonly string[];
+}
+
+interface Place {
+  readonly key: string;
+  readonly tenant: string;
+  readonly names: readonly string[];
+}
+
+/** How often an increment looks again when others change the entry under its hands. */
+const MOST_ATTEMPTS = 20;
+
+/** The programmatic API: values by key and client (tenant). Its arguments are checked; Redis' failures are misses. */
+export class CacheService {
+  readonly #services: Services;
+  readonly #flights = new SingleFlight<unknown>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  async get<T>(key: string, clientId: string): Promise<T | undefined> {
+    return (await this.#lookUp([this.#place(key, clientId)]))[0]?.value as T | undefined;
+  }
+
+  async has(key: string, clientId: string): Promise<boolean> {
+    const [entry] = await this.#read([this.#place(key, clientId)]);
+    return entry !== undefined;
+  }
+
+  async mget<T>(keys: readonly string[], clientId: string): Promise<(T | undefined)[]> {
+    const found = await this.#lookUp(texts('keys', keys).map((key) => this.#place(key, clientId)));
+    return found.map((each) => each?.value as T | undefined);
+  }
+
+  async set(key: string, value: unknown, clientId: string, options: SetOptions = {}): Promise<void> {
+    await this.mset({ [key]: value }, clientId, options);
+  }
+
+  async mset(entries: Readonly<Record<string, unknown>>, clientId: string, options: SetOptions = {}): Promise<void> {
+    const made = this.#maker(options);
+    const values = Object.entries(entries).map(
+      ([key, value]) => [this.#place(key, clientId), serializeValue(value)] as const,
+    );
+    const asOf = await this.#position();
+    if (asOf !== undefined) await this.#store(values.map(([place, body]) => [place, made(body, asOf)]));
+  }
+
+  async getOrSet<T>(
+    key: string,
+    factory: () => T | Promise<T>,
+    clientId: string,
+    options: SetOptions = {},
+  ): Promise<T> {
+    const place = this.#place(key, clientId);
+    const made = this.#maker(options);
+    const [found] = await this.#lookUp([place]);
+    if (found !== undefined) return found.value as T;
+    // What began before a purge is no answer for who asks after it: flights of different positions are different.
+    const { ledger } = this.#services.backend;
+    const asOf = ledger.position();
+    const subject = { ...place, tags: options.tags ?? [] };
+    const stands = () => asOf !== undefined && ledger.stands(subject, asOf);
+    const body = await this.#flights.run(place.key, stands, async () => {
+      const value = await factory();
+      const bytes = serializeValue(value);
+      if (asOf !== undefined) await this.#store([[place, made(bytes, asOf)]]);
+      return bytes;
+    });
+    return deserializeValue(body as Buffer) as T;
+  }
+
+  async delete(key: string, clientId: string): Promise<boolean> {
+    const place = this.#place(key, clientId);
+    const [entry] = await this.#read([place]);
+    await this.invalidateKey(key, clientId);
+    await this.#quietly(() => this.#services.backend.remove([place.key]));
+    return entry !== undefined;
+  }
+
+  async increment(key: string, by: number, clientId: string, options: SetOptions = {}): Promise<number> {
+    if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${by}: it takes a whole number`);
+    const place = this.#place(key, clientId);
+    const made = this.#maker({ ttl: Number.POSITIVE_INFINITY, ...options });
+    const { backend } = this.#services;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const [stored] = await backend.read([place.key]);
+      const asOf = backend.ledger.position();
+      if (asOf === undefined) break;
+      const fresh: CounterEntry = { ...made(Buffer.from(String(by)), asOf), kind: 'counter' };
+      const done = await this.#add(place, by, stored, fresh);
+      if (typeof done === 'number') return done;
+    }
+    throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
+  }
+
+  invalidateKey(key: string, clientId: string): Promise<Receipt> {
+    const { tenant, names } = this.#place(key, clientId);
+    return this.#purge({ tags: names.map((name) => keyTag(tenant, name)), patterns: [] }, tenant);
+  }
+
+  invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
+    const tenant = clientId === undefined ? undefined : tenantOf(clientId);
+    const named = texts('tags', tags).map((tag) => (tenant === undefined ? globalTag(tag) : ownTag(tenant, tag)));
+    return this.#purge({ tags: named, patterns: [] }, tenant);
+  }
+
+  invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
+    const tenant = tenantOf(clientId);
+    return this.#purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
+  }
+
+  invalidateTenant(clientId: string): Promise<Receipt> {
+    const tenant = tenantOf(clientId);
+    return this.#purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
+  }
+
+  async clear(): Promise<Receipt> {
+    const receipt = await this.#purge({ tags: [EVERYTHING], patterns: [] }, undefined);
+    const { backend, settings } = this.#services;
+    const { ledger } = backend;
+    const dead = (_key: string, { asOf }: Entry) => !ledger.stands({ tenant: '', names: [], tags: [] }, asOf);
+    void this.#quietly(() => backend.store.sweep(keySpace(settings.prefix), dead));
+    return receipt;
+  }
+
+  /** Adds to what is stored, or begins anew; `undefined`: somebody else was faster, look again. */
+  async #add(place: Place, by: number, stored: Entry | undefined, fresh: CounterEntry): Promise<number | undefined> {
+    const { backend } = this.#services;
+    const current = this.#standing(place, stored);
+    if (current === undefined && stored !== undefined) {
+      // It was invalidated, and only its key is in the way.
+      await backend.remove([place.key]);
+    } else if (current !== undefined && current.kind !== 'counter') {
+      await this.#recount(place, current);
+      return undefined;
+    }
+    const done = await backend.increment(place.key, by, current, fresh);
+    if (done === 'not-a-number') throw new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
+    return done === 'changed' ? undefined : done.value;
+  }
+
+  /** Makes a counter of a number that `set` has stored. */
+  async #recount(place: Place, current: Entry): Promise<void> {
+    const value = contentOf(current);
+    if (!Number.isSafeInteger(value))
+      throw new TypeError(`increment: the value of ${place.names[0]} is no whole number`);
+    const counter: CounterEntry = { ...(current as ValueEntry), kind: 'counter', body: Buffer.from(String(value)) };
+    await this.#services.backend.write([{ key: place.key, entry: counter }]);
+  }
+
+  async #lookUp(places: readonly Place[]): Promise<({ value: unknown } | undefined)[]> {
+    const started = performance.now();
+    const entries = await this.#read(places);
+    const ms = performance.now() - started;
+    return entries.map((entry, i) => {
+      const { tenant, key } = places[i]!;
+      const value = entry === undefined ? undefined : this.#decode(entry);
+      this.#services.events.emit(value === undefined ? 'miss' : 'hit', { source: 'service', tenant, key, ms });
+      return value;
+    });
+  }
+
+  #decode(entry: Entry): { value: unknown } | undefined {
+    try {
+      return { value: contentOf(entry) };
+    } catch (error) {
+      this.#services.events.emit('error', { operation: 'decode', error });
+      return undefined;
+    }
+  }
+
+  /** The valid entries at the places; none where the store fails. */
+  async #read(places: readonly Place[]): Promise<(Entry | undefined)[]> {
+    try {
+      const entries = await this.#services.backend.read(places.map(({ key }) => key));
+      return entries.map((entry, i) => this.#standing(places[i]!, entry));
+    } catch {
+      return places.map(() => undefined);
+    }
+  }
+
+  #standing(place: Place, entry: Entry | undefined): Entry | undefined {
+    if (entry === undefined || entry.kind === 'response' || entry.kind === 'index') return undefined;
+    const subject: Subject = { tenant: place.tenant, names: place.names, tags: entry.tags };
+    return this.#services.backend.ledger.stands(subject, entry.asOf) ? entry : undefined;
+  }
+
+  /** Where the ledger is now, for a value that the caller has at hand. */
+  async #position(): Promise<Position | undefined> {
+    await this.#quietly(() => this.#services.backend.read([]));
+    return this.#services.backend.ledger.position();
+  }
+
+  async #store(values: readonly (readonly [Place, ValueEntry])[]): Promise<void> {
+    const { backend, events } = this.#services;
+    const started = performance.now();
+    const items = values.map(([{ key }, entry]) => ({ key, entry }));
+    if (!(await this.#quietly(() => backend.write(items)))) return;
+    const ms = (performance.now() - started) / values.length;
+    for (const [{ tenant, key }, { body }] of values) events.emit('set', { tenant, key, ms, bytes: body.length });
+  }
+
+  async #purge(purge: Purge, tenant: string | undefined): Promise<Receipt> {
+    const { backend, events } = this.#services;
+    const receipt = await backend.purge(purge);
+    const { durable } = receipt;
+    events.emit('purge', { tags: purge.tags.length, patterns: purge.patterns.length, tenant, durable });
+    return receipt;
+  }
+
+  /** Whether it succeeded. The guard has told of a failure already. */
+  async #quietly(work: () => unknown): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #maker({ ttl, tags = [] }: SetOptions): (body: Buffer, asOf: Position) => ValueEntry {
+    const { route, clock } = this.#services.settings;
+    const usual = typeof route.ttl === 'number' ? route.ttl : 300;
+    const seconds = ttl === undefined ? usual : aboveZero('option ttl', ttl, 'seconds');
+    const checked = texts('option tags', tags);
+    return (body, asOf) => {
+      const now = clock.now();
+      return { kind: 'value', asOf, storedAt: now, expiresAt: now + seconds * 1000, tags: checked, body };
+    };
+  }
+
+  #place(key: string, clientId: string): Place {
+    const tenant = tenantOf(clientId);
+    const name = textOf('key', key);
+    return { tenant, key: valueKey(this.#services.settings.prefix, tenant, name), names: [normalizeKeyName(name)] };
+  }
+}
+
+function tenantOf(clientId: unknown): string {
+  return escapeTenant(textOf('clientId', clientId));
+}
+
+function textOf(argument: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new TypeError(
+    `${argument} is ${typeof value === 'string' ? 'empty' : String(value)}; it takes a text that is not empty`,
+  );
+}
+
+function contentOf(entry: Entry): unknown {
+  if (entry.kind === 'counter') return Number(entry.body.toString('latin1'));
+  return deserializeValue((entry as ValueEntry).body);
+}

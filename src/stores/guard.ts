@@ -1,0 +1,101 @@
+import type { Clock } from '../clock.js';
+import { UnavailableError } from '../errors.js';
+import type { Events } from '../events.js';
+
+/** How long operations may take, and when to stop trying. */
+export interface GuardOptions {
+  /** Failures in a row that open the breaker. */
+  readonly failures: number;
+  /** How long it stays open before one operation tries again, ms. */
+  readonly openFor: number;
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+/**
+ * Stands around everything that can hang or fail: each operation has a deadline, and after a few failures in a row
+ * none is tried for a while (the breaker is open); then one probe decides. An answer that is an error (Redis out of
+ * memory, say) is an answer: only silence and lost connections count against the breaker.
+ */
+export class Guard {
+  readonly #options: GuardOptions;
+  #failures = 0;
+  #openUntil = 0;
+  #probing = false;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Whether operations are refused at present. */
+  get open(): boolean {
+    return this.#failures >= this.#options.failures;
+  }
+
+  /** Runs `work` within `deadline` ms. @throws {UnavailableError} at once if the breaker is open, or at the deadline */
+  async run<T>(operation: string, deadline: number, work: () => T | Promise<T>): Promise<T> {
+    const probe = this.#admit();
+    try {
+      const result = await withDeadline(work(), deadline, operation);
+      this.#succeeded();
+      return result;
+    } catch (error) {
+      if (isAnswer(error)) this.#succeeded();
+      else this.#failed();
+      this.#options.events.emit('error', { operation, error });
+      throw error;
+    } finally {
+      if (probe) this.#probing = false;
+    }
+  }
+
+  /** Takes a sign of life from elsewhere (a new connection): the next operation is tried. */
+  revive(): void {
+    this.#openUntil = 0;
+  }
+
+  #admit(): boolean {
+    if (!this.open) return false;
+    if (this.#probing || this.#options.clock.now() < this.#openUntil) throw new UnavailableError('the breaker is open');
+    this.#probing = true;
+    return true;
+  }
+
+  #succeeded(): void {
+    const wasOpen = this.open;
+    this.#failures = 0;
+    if (wasOpen) this.#options.events.emit('breaker', { state: 'closed' });
+  }
+
+  #failed(): void {
+    const wasOpen = this.open;
+    this.#failures++;
+    if (this.open) this.#openUntil = this.#options.clock.now() + this.#options.openFor;
+    if (this.open && !wasOpen) this.#options.events.emit('breaker', { state: 'open' });
+  }
+}
+
+/** Rejects with an {@link UnavailableError} if `work` takes longer than `ms`. */
+export function withDeadline<T>(work: T | Promise<T>, ms: number, operation: string): T | Promise<T> {
+  if (!(work instanceof Promise) || ms === Number.POSITIVE_INFINITY) return work;
+  return new Promise<T>((resolve, reject) => {
+    const late = () => reject(new UnavailableError(`${operation} took longer than ${ms} ms`));
+    // When this process was busy itself, the answer may be waiting in its socket: it is read before we give up.
+    const timer = setTimeout(() => setImmediate(late), ms);
+    const settle = (done: () => void) => {
+      clearTimeout(timer);
+      done();
+    };
+    work.then(
+      (value) => settle(() => resolve(value)),
+      (error) => settle(() => reject(error)),
+    );
+  });
+}
+
+/** Whether an error is Redis' own reply: the server lives. While it loads or has no master it cannot serve, though. */
+function isAnswer(error: unknown): boolean {
+  return (
+    error instanceof Error && error.name === 'ReplyError' && !/^(LOADING|MASTERDOWN|CLUSTERDOWN)/.test(error.message)
+  );
+}

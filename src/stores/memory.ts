@@ -1,0 +1,91 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.js';
+import { type Entry, entryBytes } from '../entry/entry.js';
+import type { Increment, Store, StoreItem } from './store.js';
+
+/** The bounds of an in-memory store. */
+export interface MemoryStoreOptions {
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly clock: Clock;
+}
+
+/** Entries in this process, the least recently used leaving first. No timers: what is expired is seen at its read. */
+export class MemoryStore implements Store {
+  readonly capabilities: { readonly shared: boolean } = { shared: false };
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #clock: Clock;
+
+  constructor({ maxItems, maxBytes, clock }: MemoryStoreOptions) {
+    this.#clock = clock;
+    this.#entries = new LRUCache({
+      max: maxItems,
+      maxSize: maxBytes,
+      sizeCalculation: (entry, key) => entryBytes(key, entry),
+    });
+  }
+
+  /** How many entries there are, expired ones that nobody has asked for included. */
+  get items(): number {
+    return this.#entries.size;
+  }
+
+  /** What they weigh, in bytes. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get(keys: readonly string[]): (Entry | undefined)[] {
+    return keys.map((key) => this.#read(key));
+  }
+
+  set(items: readonly StoreItem[]): void {
+    const now = this.#clock.now();
+    for (const { key, entry } of items) if (entry.expiresAt > now) this.#entries.set(key, entry);
+  }
+
+  delete(keys: readonly string[]): number {
+    let removed = 0;
+    for (const key of keys) {
+      const live = this.#read(key) !== undefined;
+      this.#entries.delete(key);
+      if (live) removed++;
+    }
+    return removed;
+  }
+
+  increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Increment {
+    const current = this.#read(key);
+    if (current !== expected) return 'changed';
+    if (current === undefined) {
+      this.#entries.set(key, fresh);
+      return { value: by };
+    }
+    if (current.kind !== 'counter') return 'not-a-number';
+    const value = Number(current.body.toString('latin1')) + by;
+    if (!Number.isSafeInteger(value)) return 'not-a-number';
+    this.#entries.set(key, { ...current, body: Buffer.from(String(value)) });
+    return { value };
+  }
+
+  sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): number {
+    let removed = 0;
+    for (const [key, entry] of this.#entries.entries()) {
+      if (key.startsWith(prefix) && dead(key, entry) && this.#entries.delete(key)) removed++;
+    }
+    return removed;
+  }
+
+  ping(): void {}
+
+  close(): void {
+    this.#entries.clear();
+  }
+
+  #read(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+}

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { ConfigError, UnavailableError } from '../errors.js';
+
+/** A client of the caller's own: ioredis 5 or 6, a single server, Sentinel or a Cluster. */
+export type RedisClient = Redis | Cluster;
+
+/**
+ * How to reach Redis: a URL, ioredis options (Sentinel's too), the nodes of a Cluster, or a client of your own, which
+ * stays yours: it is never closed.
+ */
+export type RedisTarget =
+  | string
+  | RedisOptions
+  | { readonly cluster: readonly ClusterNode[]; readonly options?: ClusterOptions }
+  | RedisClient;
+
+/** A Lua script and its digest. */
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+/** Prepares a script. Redis 7 runs it even when out of memory: a purge must not wait for memory to be freed. */
+export function script(lua: string): Script {
+  const whole = `#!lua flags=allow-oom\n${lua}`;
+  return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
+}
+
+/** The connection to Redis: made here or the caller's. It never waits in a client's offline queue. */
+export class RedisLink {
+  readonly client: RedisClient;
+  readonly #owned: boolean;
+  readonly #listeners: [event: string, listener: () => void][] = [];
+  #settled = false;
+  #firstConnect: Promise<void> | undefined;
+
+  constructor(target: RedisTarget, onError: (error: unknown) => void) {
+    this.#owned = !isClient(target);
+    this.client = isClient(target) ? target : connect(target);
+    if ((this.client as Cluster).isCluster && clusterOptions(this.client).scaleReads !== 'master') {
+      throw new ConfigError('option redis', 'a Cluster with scaleReads set', "a Cluster with scaleReads: 'master'");
+    }
+    this.#listen('error', onError as () => void);
+    this.#firstConnect = this.#settle();
+  }
+
+  /** Whether commands reach a server at present. */
+  get connected(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  /** Keys of a `SCAN` come with the client's own `keyPrefix`, which its other commands add by themselves. */
+  get keyPrefix(): string {
+    const { options } = this.client as Redis;
+    return options.keyPrefix ?? (options as ClusterOptions).redisOptions?.keyPrefix ?? '';
+  }
+
+  /**
+   * Nothing if commands can be sent, a promise while the first connection is still being made.
+   * @throws {UnavailableError} if there is no connection
+   */
+  ready(): void | Promise<void> {
+    if (this.connected) return;
+    if (!this.#settled && this.#firstConnect !== undefined) return this.#firstConnect;
+    throw new UnavailableError(`Redis is not connected (${this.client.status})`);
+  }
+
+  /** Calls back whenever a connection has been made. */
+  onReady(listener: () => void): void {
+    this.#listen('ready', listener);
+  }
+
+  /** Runs a script by its digest, and sends it whole where the server does not know it yet. */
+  async run(what: Script, keys: string[], args: (string | number | Buffer)[]): Promise<unknown> {
+    try {
+      return await this.client.evalsha(what.sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    }
+    try {
+      return await this.client.eval(what.lua, keys.length, ...keys, ...args);
+    } catch (error) {
+      // Before Redis 7 the first line is not understood.
+      if (!(error instanceof Error) || !/compiling script/i.test(error.message)) throw error;
+      return await this.client.eval(what.lua.slice(what.lua.indexOf('\n') + 1), keys.length, ...keys, ...args);
+    }
+  }
+
+  /** The servers that hold keys: one, or a Cluster's masters. */
+  masters(): Redis[] {
+    const { client } = this;
+    return 'nodes' in client ? client.nodes('master') : [client];
+  }
+
+  /** Takes our listeners off, and ends the connection if it was made here. */
+  async close(): Promise<void> {
+    this.#settled = true;
+    for (const [event, listener] of this.#listeners) this.client.off(event, listener);
+    if (!this.#owned) return;
+    this.client.on('error', () => {});
+    if (this.connected) await this.client.quit().catch(() => this.client.disconnect());
+    else this.client.disconnect();
+  }
+
+  /** Resolves when the first connection stands, rejects when the first attempt has failed. */
+  #settle(): Promise<void> | undefined {
+    if (this.connected) return undefined;
+    const { client } = this;
+    const settled = new Promise<void>((resolve, reject) => {
+      const end = (done: () => void) => () => {
+        this.#settled = true;
+        this.#firstConnect = undefined;
+        for (const [event, listener] of pairs) client.off(event, listener);
+        done();
+      };
+      const fail = end(() => reject(new UnavailableError('Redis is not connected')));
+      const pairs: [string, () => void][] = [
+        ['ready', end(resolve)],
+        ['close', fail],
+        ['end', fail],
+      ];
+      for (const [event, listener] of pairs) this.#listen(event, listener);
+    });
+    settled.catch(() => {});
+    return settled;
+  }
+
+  #listen(event: string, listener: () => void): void {
+    this.client.on(event, listener);
+    this.#listeners.push([event, listener]);
+  }
+}
+
+function isClient(target: RedisTarget): target is RedisClient {
+  return typeof target === 'object' && 'status' in target && typeof (target as Redis).duplicate === 'function';
+}
+
+function clusterOptions(client: RedisClient): ClusterOptions {
+  return (client as Cluster).options;
+}
+
+/** On the request's way nothing waits for a connection: a command without one fails at once. */
+const FAIL_FAST = { enableOfflineQueue: false, enableAutoPipelining: true } as const;
+const retry = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 1000);
+
+function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient {
+  const { Redis, Cluster } = loadIoredis();
+  const options = {
+    ...FAIL_FAST,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2000,
+    retryStrategy: retry,
+    // After a failover the old master answers READONLY until the connection is made anew.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  };
+  if (typeof target === 'string') return new Redis(target, options);
+  if (!('cluster' in target)) return new Redis({ ...options, ...target });
+  const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
+  const redisOptions = { ...options, ...target.options?.redisOptions };
+  return new Cluster([...target.cluster], { ...cluster, redisOptions });
+}
+
+/** The two constructors, without the reply-mapping generics of version 6, which version 5 does not have. */
+interface Ioredis {
+  Redis: new (target: string | RedisOptions, options?: object) => Redis;
+  Cluster: new (nodes: ClusterNode[], options: object) => Cluster;
+}
+
+function loadIoredis(): Ioredis {
+  try {
+    return createRequire(import.meta.url)('ioredis');
+  } catch (cause) {
+    throw new Error('option redis needs the package ioredis 5 or 6: npm install ioredis', { cause });
+  }
+}

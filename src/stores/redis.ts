@@ -1,0 +1,175 @@
+import { decode, encode, FrameError, PREAMBLE } from '../entry/codec.js';
+import type { Entry } from '../entry/entry.js';
+import { UnavailableError } from '../errors.js';
+import { then } from '../types.js';
+import { type RedisLink, script } from './redis-link.js';
+import type { Increment, Store, StoreItem } from './store.js';
+
+/** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */
+const MAX_PENDING_BYTES = 32 * 1024 * 1024;
+const SCAN_STEP = 250;
+
+/**
+ * Adds to the decimal text at the end of a frame, if all before it is as expected. The metadata holds no part of the
+ * number, so counting does not change it; only the body's length (at 40) follows the number's digits.
+ */
+const INCREMENT = script(`
+local current = redis.call('GET', KEYS[1])
+if not current then
+  if ARGV[2] ~= '' then return 'changed' end
+  if ARGV[4] == '0' then redis.call('SET', KEYS[1], ARGV[3]) else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
+  return ARGV[1]
+end
+local at = #ARGV[2]
+if at == 0 or string.sub(current, 1, 40) ~= string.sub(ARGV[2], 1, 40)
+  or string.sub(current, 45, at) ~= string.sub(ARGV[2], 45, at) then return 'changed' end
+local value = tonumber(string.sub(current, at + 1)) + tonumber(ARGV[1])
+if math.abs(value) > 9007199254740991 then return 'not-a-number' end
+local text = string.format('%.0f', value)
+local frame = string.sub(current, 1, 40) .. struct.pack('>I4', #text) .. string.sub(current, 45, at) .. text
+local left = redis.call('PTTL', KEYS[1])
+if left > 0 then redis.call('SET', KEYS[1], frame, 'PX', left) else redis.call('SET', KEYS[1], frame) end
+return text
+`);
+
+/** What a Redis store needs beside its connection. */
+export interface RedisStoreOptions {
+  readonly now: () => number;
+  /** Told of frames that cannot be read: they count as errors, and are misses. */
+  readonly onDamage: (error: unknown) => void;
+}
+
+/** Entries as binary frames in Redis, one key each, expiring by themselves. */
+export class RedisStore implements Store {
+  readonly capabilities: { readonly shared: boolean } = { shared: true };
+  readonly #link: RedisLink;
+  readonly #options: RedisStoreOptions;
+  #pendingBytes = 0;
+
+  constructor(link: RedisLink, options: RedisStoreOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  get(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    return this.#connected(() => Promise.all(keys.map((key) => this.#getOne(key))));
+  }
+
+  set(items: readonly StoreItem[]): Promise<void> {
+    return this.#connected(async () => {
+      await Promise.all(items.map((item) => this.#setOne(item)));
+    });
+  }
+
+  delete(keys: readonly string[]): Promise<number> {
+    return this.#connected(async () => {
+      // One key a command: on a Cluster they live in different slots.
+      const removed = await Promise.all(keys.map((key) => this.#link.client.unlink(key)));
+      return removed.reduce((sum, each) => sum + Number(each), 0);
+    });
+  }
+
+  increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Promise<Increment> {
+    return this.#connected(async () => {
+      if (expected !== undefined && expected.kind !== 'counter') return 'not-a-number';
+      const before = expected === undefined ? '' : encode(key, { ...expected, body: Buffer.alloc(0) });
+      const ttl = fresh.expiresAt === Number.POSITIVE_INFINITY ? 0 : Math.ceil(fresh.expiresAt - this.#options.now());
+      const reply = await this.#link.run(INCREMENT, [key], [by, before, encode(key, fresh), ttl]);
+      return reply === 'changed' || reply === 'not-a-number' ? reply : { value: Number(reply) };
+    });
+  }
+
+  async sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): Promise<number> {
+    let removed = 0;
+    const { keyPrefix } = this.#link;
+    for (const master of this.#link.masters()) {
+      const pattern = `${escapeGlob(keyPrefix + prefix)}*`;
+      let cursor = '0';
+      do {
+        const [next, found] = await master.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP);
+        cursor = next;
+        removed += await this.#sweepKeys(
+          found.map((key) => key.slice(keyPrefix.length)),
+          dead,
+        );
+      } while (cursor !== '0');
+    }
+    return removed;
+  }
+
+  ping(): Promise<void> {
+    return this.#connected(async () => {
+      await this.#link.client.ping();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  async #getOne(key: string): Promise<Entry | undefined> {
+    const frame = await this.#link.client.getBuffer(key);
+    if (frame === null) return undefined;
+    try {
+      const entry = decode(key, frame);
+      return entry.expiresAt > this.#options.now() ? entry : undefined;
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#options.onDamage(error);
+      return undefined;
+    }
+  }
+
+  async #setOne({ key, entry }: StoreItem): Promise<void> {
+    const ttl = Math.ceil(entry.expiresAt - this.#options.now());
+    if (ttl <= 0) return;
+    const frame = encode(key, entry);
+    if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new UnavailableError('too much is on its way');
+    this.#pendingBytes += frame.length;
+    try {
+      const { client } = this.#link;
+      await (ttl === Number.POSITIVE_INFINITY ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
+    } finally {
+      this.#pendingBytes -= frame.length;
+    }
+  }
+
+  /** Only the head of each entry is read, but for tags: they may be long, so the whole metadata comes with it. */
+  async #sweepKeys(keys: string[], dead: (key: string, entry: Entry) => boolean): Promise<number> {
+    if (keys.length === 0) return 0;
+    const entries = await Promise.all(keys.map((key) => this.#headOf(key)));
+    const doomed = keys.filter((key, i) => {
+      const entry = entries[i];
+      return entry !== undefined && dead(key, entry);
+    });
+    return doomed.length === 0 ? 0 : this.delete(doomed);
+  }
+
+  async #headOf(key: string): Promise<Entry | undefined> {
+    const start = await this.#link.client.getrangeBuffer(key, 0, 4095);
+    try {
+      if (start.length < PREAMBLE) return undefined;
+      const end = PREAMBLE + start.readUInt32BE(36);
+      const head = end <= start.length ? start : await this.#link.client.getrangeBuffer(key, 0, end - 1);
+      const bodiless = Buffer.from(head.subarray(0, end));
+      bodiless.writeUInt32BE(0, 40);
+      return decode(key, bodiless);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Does `work` in this very tick where there is a connection: what is stored first is there for the next read. */
+  #connected<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return then(this.#link.ready(), work) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+/** Makes a text match only itself in a Redis pattern. */
+export function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,42 @@
+import type { Entry } from '../entry/entry.js';
+import type { MaybePromise } from '../types.js';
+
+/** An entry and the storage key that it is kept under. */
+export interface StoreItem {
+  readonly key: string;
+  readonly entry: Entry;
+}
+
+/** What adding to a counter came to: its new value, or that the entry is no longer the one that was judged. */
+export type Increment = { readonly value: number } | 'changed' | 'not-a-number';
+
+/**
+ * Where entries are kept. A store is dumb: it knows keys and absolute expiry times, and nothing of tenants, tags or
+ * purges. It may forget anything at any time and fail in any way; the guard around it makes misses of its failures.
+ */
+export interface Store {
+  readonly capabilities: {
+    /** Other processes see the same entries. */
+    readonly shared: boolean;
+  };
+  /** The entries under the keys, in their order; `undefined` for those that are missing, expired or unreadable. */
+  get(keys: readonly string[]): MaybePromise<(Entry | undefined)[]>;
+  /** Stores all items; what is already expired is left out. */
+  set(items: readonly StoreItem[]): MaybePromise<void>;
+  /** Removes keys and says how many there were. */
+  delete(keys: readonly string[]): MaybePromise<number>;
+  /**
+   * Adds to a counter in one atomic step, keeping its expiry and stamp, if the entry is still `expected` apart from
+   * its number; where `expected` is `undefined`, stores `fresh` if the key is still free.
+   */
+  increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): MaybePromise<Increment>;
+  /**
+   * Removes the entries whose keys begin with `prefix` and that `dead` says are dead, in small steps that block
+   * nobody. For maintenance, never on a request's way. Resolves with how many were removed.
+   */
+  sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): MaybePromise<number>;
+  /** Rejects if the store cannot be reached. */
+  ping(): MaybePromise<void>;
+  /** Closes what the store opened itself. */
+  close(): MaybePromise<void>;
+}
