@@ -1,8 +1,8 @@
+import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import { Exchange } from './exchange.js';
 import type { Plan } from './fill/fill.js';
 import { changedUrls } from './invalidation/purge-rule.js';
-import { conditionsOf } from './lookup/conditional.js';
 import { Lookup } from './lookup/lookup.js';
 import { type Reply, replyFrom } from './lookup/reply.js';
 import { asksForHandler, ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
@@ -33,13 +33,14 @@ export class Engine {
    */
   handle(exchange: Exchange): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
+    const { events } = this.#services;
     const started = performance.now();
     const barred = ineligible(request);
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred !== undefined) return exchange.bypass(barred);
     if (route.requestDirectives === 'honor' && asksForHandler(request.headers)) return exchange.bypass('request');
-    if (!exchange.ask('when', true, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
-    const tenant = exchange.ask('tenant', undefined, () => resolveTenant(route.tenant, request));
+    if (!ask(events, 'when', true, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
+    const tenant = ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
     return then(tenant, (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.#plan(exchange, name);
@@ -62,18 +63,18 @@ export class Engine {
   /** Where the response is kept, who may share it, and what its route is called. */
   #plan(exchange: Exchange, tenant: string): Plan | undefined {
     const { route, request, nested } = exchange;
-    const { prefix } = this.#services.settings;
-    const named: unknown = exchange.ask<unknown>('key', FAILED, () =>
+    const { events, settings } = this.#services;
+    const named: unknown = ask<unknown>(events, 'key', FAILED, () =>
       typeof route.key === 'function' ? route.key(request.source) : route.key,
     );
-    const identity: unknown = exchange.ask<unknown>('identity', FAILED, () => route.identity?.(request.source));
+    const identity: unknown = ask<unknown>(events, 'identity', FAILED, () => route.identity?.(request.source));
     if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
     const scope: string[] = nested ? ['route'] : [];
     if (typeof route.key === 'function') scope.push(`key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);
     const personal = identity !== undefined || typeof route.key === 'function';
     return {
-      address: responseAddress(prefix, tenant, request, route.query, scope),
+      address: responseAddress(settings.prefix, tenant, request, route.query, scope),
       credentials: openCredentials(request.headers, personal),
       name: named,
     };
@@ -95,7 +96,7 @@ export class Engine {
       exchange.served(performance.now() - started, tenant, key);
       return replyFrom(result.entry, {
         now: this.#services.settings.clock.now(),
-        conditions: conditionsOf(request.headers),
+        conditions: exchange.conditions.current,
         vary: exchange.varyNames(),
         outside: exchange.outside,
         key: route.exposeKey ? key : undefined,

@@ -25,6 +25,7 @@ export type Reason =
   | 'no-cache'
   | 'set-cookie'
   | 'vary-star'
+  | 'vary-changed' // a layer inside has changed a request field that the response varies by
   | 'not-fresh' // its lifetime is over as it leaves
   | 'event-stream'
   | 'no-body' // Koa's own default answer

@@ -1,3 +1,4 @@
+import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import { Control } from './control.js';
 import type { IndexEntry, Position } from './entry/entry.js';
@@ -7,9 +8,10 @@ import { Fill, type Plan } from './fill/fill.js';
 import { announce, reduceToNotModified } from './fill/head.js';
 import type { Forward } from './http/cache-status.js';
 import { makeEtag } from './http/etag.js';
+import { variantKey, variesBy } from './http/vary.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
-import { type Conditions, conditionsOf } from './lookup/conditional.js';
 import { lifetime } from './lookup/freshness.js';
+import { HeldConditions } from './lookup/held-conditions.js';
 import type { RequestView } from './request/request.js';
 import { resolveTenant } from './request/tenant.js';
 import { DEFAULT_ROUTE, type Route } from './route-options.js';
@@ -33,6 +35,7 @@ export interface ResponseHead {
 export class Exchange {
   readonly request: RequestView;
   readonly control: Control = new Control();
+  readonly conditions: HeldConditions;
   route: Route;
   plan: Plan | undefined;
   /** A mount inside another one has taken over. */
@@ -46,7 +49,8 @@ export class Exchange {
   #barred: Reason | undefined;
   #index: IndexEntry | undefined;
   #asOf: Position | undefined;
-  #conditions: Conditions | undefined;
+  /** The request's fields as they were looked up: layers inside may change them. */
+  #asked: Fields = {};
   #fill: Fill | undefined;
   #started = performance.now();
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
@@ -56,6 +60,7 @@ export class Exchange {
   constructor(services: Services, request: RequestView, route: Route, outside: Fields) {
     this.#services = services;
     this.request = request;
+    this.conditions = new HeldConditions(request.headers);
     this.route = route;
     this.outside = { ...outside };
   }
@@ -68,22 +73,6 @@ export class Exchange {
   /** Whether the response is the cache's own: nothing of it is to be captured. */
   get isServed(): boolean {
     return this.#state === 'served';
-  }
-
-  /** Calls a function of the options; what it throws becomes an `error` event and the fallback. */
-  ask<T>(operation: string, fallback: T, call: () => T): T;
-  ask<T>(operation: string, fallback: T, call: () => MaybePromise<T>): MaybePromise<T>;
-  ask<T>(operation: string, fallback: T, call: () => MaybePromise<T>): MaybePromise<T> {
-    const failed = (error: unknown) => {
-      this.#services.events.emit('error', { operation, error });
-      return fallback;
-    };
-    try {
-      const result = call();
-      return result instanceof Promise ? result.catch(failed) : result;
-    } catch (error) {
-      return failed(error);
-    }
   }
 
   /** The handler runs, and what it says passes through. */
@@ -103,16 +92,17 @@ export class Exchange {
     this.#forward = forward;
     this.#index = index;
     this.#asOf = this.#services.backend.ledger.position();
+    this.#asked = { ...this.request.headers };
     this.control.status = 'miss';
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
-    if (this.request.method === 'GET' && plan.credentials === undefined) this.#takeConditions();
+    if (this.request.method === 'GET' && plan.credentials === undefined) this.conditions.take();
   }
 
   /** The answer has come from the cache. */
   served(ms: number, tenant: string, key: string): void {
     this.#state = 'served';
     this.control.status = 'hit';
-    this.#giveConditionsBack();
+    this.conditions.giveBack();
     if (this.#counted) this.#services.events.emit('hit', { source: 'http', tenant, key, ms });
   }
 
@@ -154,7 +144,7 @@ export class Exchange {
   head(head: ResponseHead): MaybePromise<boolean> {
     if (this.#state !== 'open' || head.status < 200) return false;
     this.#state = 'head';
-    const notModified = this.#handled && this.#complete(head);
+    const notModified = this.#handled && ask(this.#services.events, 'head', false, () => this.#complete(head));
     if (this.#purges.length === 0 || head.status >= 400) return notModified;
     return then(this.invalidate(head.bag.getHeaders()), () => notModified);
   }
@@ -171,7 +161,7 @@ export class Exchange {
       ...(reason === undefined ? {} : { detail: reason }),
       ...(this.route.exposeKey && this.plan !== undefined ? { key: this.plan.address.key } : {}),
     });
-    return reduceToNotModified(head.bag, head.status, this.#conditions);
+    return reduceToNotModified(head.bag, head.status, this.conditions.held);
   }
 
   /** A piece of the body. */
@@ -188,7 +178,7 @@ export class Exchange {
   end(): void {
     if (this.#state === 'done') return;
     this.#state = 'done';
-    this.#giveConditionsBack();
+    this.conditions.giveBack();
     const { plan } = this;
     if (this.#fill === undefined || plan === undefined) return;
     const tags = this.#tags();
@@ -204,7 +194,7 @@ export class Exchange {
     if (this.#fill !== undefined && this.plan !== undefined) this.#skip(this.plan, 'aborted');
     this.#state = 'done';
     this.#fill = undefined;
-    this.#giveConditionsBack();
+    this.conditions.giveBack();
   }
 
   /** Whether the response may be stored; then its fill begins. */
@@ -225,7 +215,10 @@ export class Exchange {
     if (body !== undefined && body.byteLength > maxBodyBytes) return 'too-large';
     if (body !== undefined && status === 200 && fields.etag === undefined) bag.setHeader('ETag', makeEtag(body));
     const head = { status, message, bag, outside: this.outside, lifetime: life, keyed, maxBodyBytes };
-    this.#fill = new Fill(this.#services, request.headers, this.#asOf, this.#index, head);
+    const varies = variesBy(fields, keyed) as readonly string[];
+    // What the handler saw under such a field is not what the next client will send.
+    if (variantKey(varies, this.#asked) !== variantKey(varies, request.headers)) return 'vary-changed';
+    this.#fill = new Fill(this.#services, this.#asked, this.#asOf, this.#index, head);
     return undefined;
   }
 
@@ -234,13 +227,15 @@ export class Exchange {
     if (status === 404 || status === 410) return negativeTtl;
     if (typeof ttl === 'number') return ttl;
     const usual = DEFAULT_ROUTE.ttl as number;
-    return this.ask('ttl', 0, () => ttl(this.request.source) ?? usual);
+    return ask(this.#services.events, 'ttl', 0, () => ttl(this.request.source) ?? usual);
   }
 
   /** The tags of the route and the handler; `undefined` if they cannot be had: untagged it must not be stored. */
   #tags(): readonly string[] | undefined {
     const { tags } = this.route;
-    const own = this.ask('tags', undefined, () => (typeof tags === 'function' ? [...tags(this.request.source)] : tags));
+    const own = ask(this.#services.events, 'tags', undefined, () =>
+      typeof tags === 'function' ? [...tags(this.request.source)] : tags,
+    );
     return own?.every((tag) => typeof tag === 'string') ? [...new Set([...own, ...this.control.tags])] : undefined;
   }
 
@@ -250,11 +245,13 @@ export class Exchange {
     const { events, backend, settings } = this.#services;
     const { request, route } = this;
     return then(
-      this.ask('tenant', undefined, () => resolveTenant(route.tenant, request)),
+      ask(this.#services.events, 'tenant', undefined, () => resolveTenant(route.tenant, request)),
       (tenant) => {
         if (tenant === undefined) return;
         const context = { tenant, request, fields };
-        const purges = this.#purges.map((rule) => this.ask('invalidate', undefined, () => rule(context)));
+        const purges = this.#purges.map((rule) =>
+          ask(this.#services.events, 'invalidate', undefined, () => rule(context)),
+        );
         const tags = purges.flatMap((purge) => purge?.tags ?? []);
         const patterns = purges.flatMap((purge) => purge?.patterns ?? []);
         if (tags.length + patterns.length === 0) return;
@@ -282,20 +279,4 @@ export class Exchange {
   #skip({ address }: Plan, reason: Reason): void {
     this.#services.events.emit('skip', { tenant: address.tenant, key: address.key, reason });
   }
-
-  #takeConditions(): void {
-    const headers = this.request.headers as Record<string, unknown>;
-    this.#conditions ??= conditionsOf(this.request.headers);
-    for (const name of CONDITIONS) delete headers[name];
-  }
-
-  /** Loggers further out see the request as it came. */
-  #giveConditionsBack(): void {
-    const headers = this.request.headers as Record<string, unknown>;
-    if (this.#conditions?.ifNoneMatch !== undefined) headers['if-none-match'] = this.#conditions.ifNoneMatch;
-    if (this.#conditions?.ifModifiedSince !== undefined)
-      headers['if-modified-since'] = this.#conditions.ifModifiedSince;
-  }
 }
-
-const CONDITIONS = ['if-none-match', 'if-modified-since'];

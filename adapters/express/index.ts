@@ -55,7 +55,12 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
     const outer = exchangeOf(engine, res);
     const exchange = outer ?? begin(cache, req, res, route.own);
     const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
-    const settled = then(reply, (found) => (found === undefined ? next() : send(req, res, found)));
+    const settled = then(reply, (found) => {
+      if (found !== undefined) return send(req, res, found);
+      // A hit has nothing to listen to.
+      if (outer === undefined) tap(res, exchange);
+      next();
+    });
     // Nothing in the engine is expected to reject; if it does, the request is the handler's all the same.
     if (settled instanceof Promise) settled.catch((error: unknown) => next(error));
   };
@@ -120,7 +125,11 @@ function isPlain(spec: unknown): spec is string | readonly string[] {
 
 function purging(cache: Cache, rule: PurgeRule): RequestHandler {
   return function respcacheInvalidate(req: Request, res: Response, next: NextFunction): void {
-    const exchange = exchangeOf(cache.engine, res) ?? begin(cache, req, res, cache.settings.route);
+    let exchange = exchangeOf(cache.engine, res);
+    if (exchange === undefined) {
+      exchange = begin(cache, req, res, cache.settings.route);
+      tap(res, exchange);
+    }
     exchange.onSuccess(rule);
     next();
   };
@@ -128,7 +137,6 @@ function purging(cache: Cache, rule: PurgeRule): RequestHandler {
 
 function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['own']): Exchange {
   const exchange = openExchange(cache.engine, req, res, route, req);
-  tap(res, exchange);
   res.cache = exchange.control;
   return exchange;
 }

@@ -16,13 +16,22 @@ export function bodyOf(ctx: Context): Body | undefined {
   if (EMPTY.has(ctx.status)) return whole(Buffer.alloc(0));
   if (body === null || body === undefined)
     return response._explicitNullBody ? whole(Buffer.alloc(0)) : { kind: 'none' };
-  if (typeof body === 'string') return { kind: 'whole', bytes: () => Buffer.from(body) };
+  if (typeof body === 'string') return { kind: 'whole', bytes: once(() => Buffer.from(body)) };
   if (Buffer.isBuffer(body)) return whole(body);
   if (body instanceof Stream || typeof (body as Readable).pipe === 'function')
     return { kind: 'stream', stream: () => body as Readable };
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
-  return { kind: 'whole', bytes: () => Buffer.from(JSON.stringify(body)) };
+  return { kind: 'whole', bytes: once(() => Buffer.from(JSON.stringify(body))) };
+}
+
+/** Bytes that are made when they are first asked for: not at all, where the head says that nothing is stored. */
+function once(make: () => Uint8Array): () => Uint8Array {
+  let made: Uint8Array | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function whole(bytes: Uint8Array): Body {

@@ -168,9 +168,9 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
 async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
-  const bytes = body?.kind === 'whole' ? body.bytes() : undefined;
-  const notModified = await tell(ctx, exchange, bytes);
-  if (exchange.isFilling && bytes !== undefined) exchange.write(bytes);
+  const whole = body?.kind === 'whole' ? body.bytes : undefined;
+  const notModified = await tell(ctx, exchange, whole);
+  if (exchange.isFilling && whole !== undefined) exchange.write(whole());
   // A stream cannot be had without being sent: with a 304 it is given up.
   if (body?.kind === 'stream' && !notModified && exchange.isFilling) return capture(ctx, exchange, body.stream());
   if (body?.kind === 'stream') exchange.abandon();
@@ -181,10 +181,10 @@ async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
   }
 }
 
-async function tell(ctx: Context, exchange: Exchange, bytes: Uint8Array | undefined): Promise<boolean> {
+async function tell(ctx: Context, exchange: Exchange, whole: (() => Uint8Array) | undefined): Promise<boolean> {
   const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
   const bag = ctx.res as unknown as HeaderBag;
-  return exchange.head({ status: ctx.status, message, bag, whole: bytes && (() => bytes) });
+  return exchange.head({ status: ctx.status, message, bag, whole });
 }
 
 /** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */

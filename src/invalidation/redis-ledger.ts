@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import type { Position } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { PendingPurges } from './pending.js';
-import { bucketsOf, GEOMETRY, type Geometry, type Purge, PurgeTable } from './purge-table.js';
-import { APPEND, BEGIN, TABLE_HEADER } from './redis-scripts.js';
-import { type Subject, tenantTag } from './tags.js';
+import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
+import { APPEND, BEGIN } from './redis-scripts.js';
+import { appendArguments, type Head, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
+import type { Subject } from './tags.js';
 
 /** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
 const LOG_LENGTH = 10_000;
@@ -22,11 +22,6 @@ export interface RedisLedgerOptions {
   readonly deadline: number;
   readonly onError: (operation: string, error: unknown) => void;
   readonly geometry?: Geometry;
-}
-
-interface Head {
-  readonly epoch: string;
-  readonly sequence: number;
 }
 
 interface Remembered {
@@ -139,11 +134,7 @@ export class RedisLedger implements Ledger {
       if (this.#table === undefined) await this.sync();
       const table = this.#table;
       if (table === undefined) continue;
-      const [verdict, first, before] = (await this.#link.run(
-        APPEND,
-        this.#keyList(),
-        appendArguments(table, purge),
-      )) as string[];
+      const [verdict, first, before] = await this.#send(table, purge);
       if (verdict === 'OK') {
         const sequence = Number(first);
         if (this.#table === table && table.sequence === Number(before)) this.#apply(purge, sequence);
@@ -231,11 +222,9 @@ export class RedisLedger implements Ledger {
 
   /** Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more. */
   async #begin(found: string): Promise<void> {
-    const { rows, bits, patterns } = this.#options.geometry ?? GEOMETRY;
-    const epoch = `${rows}.${bits}.${patterns}.${randomBytes(6).toString('hex')}`;
-    const bytes = TABLE_HEADER + (rows << bits) * 8;
+    const geometry = this.#options.geometry ?? GEOMETRY;
     const known = this.#table?.sequence ?? 0;
-    await this.#link.run(BEGIN, this.#keyList(), [found, epoch, known, bytes]);
+    await this.#link.run(BEGIN, this.#keyList(), [found, newEpoch(geometry), known, tableBytes(geometry)]);
     await this.#load();
   }
 
@@ -251,16 +240,16 @@ export class RedisLedger implements Ledger {
       tags: [...new Set(lost.flatMap(({ tags }) => tags))],
       patterns: lost.flatMap(({ patterns }) => patterns),
     };
-    const [verdict, found] = (await this.#link.run(
-      APPEND,
-      this.#keyList(),
-      appendArguments(this.#table!, again),
-    )) as string[];
+    const [verdict, found] = await this.#send(this.#table!, again);
     if (verdict === 'LOST') return this.#begin(found ?? '');
     await this.#load();
     if (verdict !== 'OK') return;
     this.#remembered = [{ purge: again, sequence: Number(found) }];
     this.#rememberedFrom = head.sequence;
+  }
+
+  async #send(table: PurgeTable, purge: Purge): Promise<string[]> {
+    return (await this.#link.run(APPEND, this.#keyList(), appendArguments(table, purge, LOG_LENGTH))) as string[];
   }
 
   #stand(table: PurgeTable): void {
@@ -275,37 +264,7 @@ export class RedisLedger implements Ledger {
   }
 }
 
-function appendArguments(table: PurgeTable, purge: Purge): (string | number)[] {
-  const { geometry } = table;
-  const offsets = (tag: string) => bucketsOf(tag, geometry).map((index) => TABLE_HEADER + index * 8);
-  const tags = [...new Set(purge.tags.flatMap(offsets))];
-  const bytes = TABLE_HEADER + table.buckets.length * 8;
-  const patterns = purge.patterns.flatMap((each) => [offsets(tenantTag(each.tenant)).join(','), JSON.stringify(each)]);
-  const record = JSON.stringify({ tags: purge.tags, patterns: purge.patterns });
-  return [table.epoch, table.sequence, record, LOG_LENGTH, geometry.patterns, bytes, tags.length, ...tags, ...patterns];
-}
-
-function parseHead(text: string): Head | undefined {
-  const colon = text.lastIndexOf(':');
-  const sequence = Number(text.slice(colon + 1));
-  return colon > 0 && Number.isSafeInteger(sequence) ? { epoch: text.slice(0, colon), sequence } : undefined;
-}
-
 function isBehind(text: string | null, epoch: string, sequence: number): boolean {
   const head = parseHead(text ?? '');
   return head !== undefined && head.epoch === epoch && head.sequence < sequence;
-}
-
-/** A table from its snapshot; `undefined` if the parts do not belong together. */
-function readSnapshot(head: Head, snapshot: Buffer, list: string[]): PurgeTable | undefined {
-  const [rows, bits, most] = head.epoch.split('.').map(Number);
-  if (!rows || !bits || !most || snapshot.length !== TABLE_HEADER + (rows << bits) * 8) return undefined;
-  if (snapshot.readDoubleBE(0) !== head.sequence || snapshot.readDoubleBE(8) !== list.length) return undefined;
-  const buckets = new Float64Array(rows << bits);
-  for (let i = 0; i < buckets.length; i++) buckets[i] = snapshot.readDoubleBE(TABLE_HEADER + i * 8);
-  const patterns = list.map((line) => {
-    const [, sequence, json] = /^(\d+) \S+ (.*)$/s.exec(line)!;
-    return { ...(JSON.parse(json!) as { tenant: string; glob: string }), sequence: Number(sequence) };
-  });
-  return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns: most }, buckets, patterns);
 }

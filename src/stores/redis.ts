@@ -8,6 +8,8 @@ import type { Increment, Store, StoreItem } from './store.js';
 /** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 const SCAN_STEP = 250;
+/** From so many ms on (a century) an entry does not expire: Redis counts in 64 bits, and not from the same zero. */
+const LONGEST = 3.2e12;
 
 /**
  * Adds to the decimal text at the end of a frame, if all before it is as expected. The metadata holds no part of the
@@ -73,7 +75,8 @@ export class RedisStore implements Store {
     return this.#connected(async () => {
       if (expected !== undefined && expected.kind !== 'counter') return 'not-a-number';
       const before = expected === undefined ? '' : encode(key, { ...expected, body: Buffer.alloc(0) });
-      const ttl = fresh.expiresAt === Number.POSITIVE_INFINITY ? 0 : Math.ceil(fresh.expiresAt - this.#options.now());
+      const left = Math.ceil(fresh.expiresAt - this.#options.now());
+      const ttl = left >= LONGEST ? 0 : left;
       const reply = await this.#link.run(INCREMENT, [key], [by, before, encode(key, fresh), ttl]);
       return reply === 'changed' || reply === 'not-a-number' ? reply : { value: Number(reply) };
     });
@@ -121,14 +124,14 @@ export class RedisStore implements Store {
   }
 
   async #setOne({ key, entry }: StoreItem): Promise<void> {
-    const ttl = Math.ceil(entry.expiresAt - this.#options.now());
+    const ttl = Math.min(Math.ceil(entry.expiresAt - this.#options.now()), LONGEST);
     if (ttl <= 0) return;
     const frame = encode(key, entry);
     if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new UnavailableError('too much is on its way');
     this.#pendingBytes += frame.length;
     try {
       const { client } = this.#link;
-      await (ttl === Number.POSITIVE_INFINITY ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
+      await (ttl === LONGEST ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
     } finally {
       this.#pendingBytes -= frame.length;
     }

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { bucketsOf, type Geometry, type Purge, PurgeTable } from './purge-table.js';
+import { TABLE_HEADER } from './redis-scripts.js';
+import { tenantTag } from './tags.js';
+
+/** The ledger's head as Redis holds it: `<epoch>:<sequence>`; the epoch begins with the table's geometry. */
+export interface Head {
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
+export function parseHead(text: string): Head | undefined {
+  const colon = text.lastIndexOf(':');
+  const sequence = Number(text.slice(colon + 1));
+  return colon > 0 && Number.isSafeInteger(sequence) ? { epoch: text.slice(0, colon), sequence } : undefined;
+}
+
+/** A name for a new epoch, `<rows>.<bits>.<patterns>.<random>`. */
+export function newEpoch({ rows, bits, patterns }: Geometry): string {
+  return `${rows}.${bits}.${patterns}.${randomBytes(6).toString('hex')}`;
+}
+
+/** How many bytes the snapshot of a table takes in Redis. */
+export function tableBytes({ rows, bits }: Geometry): number {
+  return TABLE_HEADER + (rows << bits) * 8;
+}
+
+/** The arguments with which the APPEND script enters a purge. */
+export function appendArguments(table: PurgeTable, purge: Purge, logLength: number): (string | number)[] {
+  const { geometry } = table;
+  const offsets = (tag: string) => bucketsOf(tag, geometry).map((index) => TABLE_HEADER + index * 8);
+  const tags = [...new Set(purge.tags.flatMap(offsets))];
+  const patterns = purge.patterns.flatMap((each) => [offsets(tenantTag(each.tenant)).join(','), JSON.stringify(each)]);
+  const record = JSON.stringify({ tags: purge.tags, patterns: purge.patterns });
+  const bounds = [logLength, geometry.patterns, tableBytes(geometry)];
+  return [table.epoch, table.sequence, record, ...bounds, tags.length, ...tags, ...patterns];
+}
+
+/** A table from its snapshot in Redis; `undefined` if the parts do not belong together. */
+export function readSnapshot(head: Head, snapshot: Buffer, list: readonly string[]): PurgeTable | undefined {
+  const [rows, bits, patterns] = head.epoch.split('.').map(Number);
+  if (!rows || !bits || !patterns || snapshot.length !== tableBytes({ rows, bits, patterns })) return undefined;
+  if (snapshot.readDoubleBE(0) !== head.sequence || snapshot.readDoubleBE(8) !== list.length) return undefined;
+  const buckets = new Float64Array(rows << bits);
+  for (let i = 0; i < buckets.length; i++) buckets[i] = snapshot.readDoubleBE(TABLE_HEADER + i * 8);
+  const kept = list.map(readPattern);
+  return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns }, buckets, kept);
+}
+
+/** One line of the list of patterns: `<sequence> <buckets> <JSON>`. */
+function readPattern(line: string): { tenant: string; glob: string; sequence: number } {
+  const [sequence, , ...json] = line.split(' ');
+  return { ...(JSON.parse(json.join(' ')) as { tenant: string; glob: string }), sequence: Number(sequence) };
+}
