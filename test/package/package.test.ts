@@ -1,0 +1,89 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'respcache-package-'));
+const entries = ['respcache', 'respcache/express', 'respcache/koa'];
+
+/** A project that has installed the packed package and its dependencies, and no peer but those linked here. */
+function link(...names: string[]): void {
+  for (const name of names) {
+    mkdirSync(join(folder, 'node_modules', name, '..'), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  }
+}
+
+function node(...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+beforeAll(() => {
+  execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: root });
+  const packed = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
+  mkdirSync(join(folder, 'node_modules/respcache'), { recursive: true });
+  execFileSync('tar', ['-xzf', packed, '-C', 'node_modules/respcache', '--strip-components=1'], { cwd: folder });
+  link('lru-cache', 'etag');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the packed package', () => {
+  it.each(entries)('%s can be imported and required, without any framework installed', (entry) => {
+    const imported = node('--input-type=module', '-e', `console.log(typeof (await import('${entry}')))`);
+    expect(imported).toEqual({ status: 0, output: 'object\n' });
+    const required = node('-e', `console.log(Object.keys(require('${entry}')).length > 0)`);
+    expect(required.output).toContain('true');
+    expect(required.status).toBe(0);
+  });
+
+  it('exports the names of its contract', () => {
+    const names = (entry: string) => {
+      const program = `console.log(JSON.stringify(Object.keys(await import('${entry}'))))`;
+      return JSON.parse(node('--input-type=module', '-e', program).output) as string[];
+    };
+    expect(names('respcache')).toEqual(expect.arrayContaining(['createCache', 'defaultCache', 'ConfigError']));
+    for (const entry of ['respcache/express', 'respcache/koa']) {
+      expect(names(entry)).toEqual(expect.arrayContaining(['cacheMiddleware', 'invalidate', 'clear', 'statsRouter']));
+    }
+  });
+
+  it('says what to install when Redis is asked for and ioredis is not there', () => {
+    const found = node('-e', `require('respcache').createCache({ redis: 'redis://127.0.0.1:1' })`);
+    expect(found.status).toBe(1);
+    expect(found.output).toContain('option redis needs the package ioredis 5 or 6: npm install ioredis');
+  });
+
+  it('has types that a strict project can use', () => {
+    link('express', '@types', 'koa', 'ioredis', 'undici-types');
+    writeFileSync(
+      join(folder, 'use.mts'),
+      `import express from 'express';
+import Koa from 'koa';
+import { createCache, type Stats } from 'respcache';
+import { cacheMiddleware, invalidate, statsRouter } from 'respcache/express';
+import * as koa from 'respcache/koa';
+const cache = createCache({ redis: false, ttl: 60, query: { ignore: ['utm_*'] } });
+const app = express();
+app.use(cacheMiddleware({ cache, tags: (req) => [req.path], identity: (req) => req.get('x-user') }));
+app.get('/', (_req, res) => { res.cache.tag('a').ttl(5); res.json({}); });
+app.post('/', invalidate({ cache, tags: ['a'] }), (_req, res) => { res.json({}); });
+app.use(statsRouter({ cache, authorize: (req) => req.ip === '::1' }));
+new Koa().use(koa.cacheMiddleware({ cache, when: (ctx) => ctx.path !== '/' })).use((ctx) => { ctx.cache.noStore(); });
+const stats: Stats = cache.getStats();
+const value: number | undefined = await cache.get<number>('a', 'b');
+console.log(stats.hits, value);
+`,
+    );
+    const options = ['--module', 'NodeNext', '--strict', '--exactOptionalPropertyTypes', '--noEmit', '--skipLibCheck'];
+    const compiled = spawnSync(join(root, 'node_modules/.bin/tsc'), [...options, '--types', 'node', 'use.mts'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(compiled.stdout + compiled.stderr).toBe('');
+  });
+});

@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { startRedis } from '../support/redis.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+// Inside the project, where Node finds the package under its own name, and not where Vitest maps names to sources.
+const folder = mkdtempSync(join(root, 'test/readme/.snippets-'));
+const snippets = new Map(
+  [...readme.matchAll(/<!-- snippet: (\w+) -->\n```js\n(.*?)```/gs)].map((match) => [match[1]!, match[2]!]),
+);
+const running: ChildProcess[] = [];
+
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(name: string, env: Record<string, string>): ChildProcess {
+  const file = join(folder, `${name}.mjs`);
+  writeFileSync(file, snippets.get(name)!);
+  const { REDIS_URL: _url, REDIS_HOST: _host, ...clean } = process.env;
+  const child = spawn(process.execPath, [file], { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.push(child);
+  return child;
+}
+
+/** Runs a snippet to its end and returns what it printed. */
+async function run(name: string, env: Record<string, string> = {}): Promise<string> {
+  const child = start(name, env);
+  let output = '';
+  child.stdout!.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr!.on('data', (chunk) => {
+    output += chunk;
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  expect(code, output).toBe(0);
+  return output;
+}
+
+/** Starts a snippet that serves, and returns its address once it answers. */
+async function serve(name: string, env: Record<string, string> = {}): Promise<string> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  const child = start(name, { PORT: String(port), ...env });
+  let failure = '';
+  child.stderr!.on('data', (chunk) => {
+    failure += chunk;
+  });
+  const address = `http://127.0.0.1:${port}`;
+  await vi.waitFor(
+    async () => {
+      expect(child.exitCode, failure).toBeNull();
+      await fetch(`${address}/nowhere`);
+    },
+    { timeout: 15_000, interval: 50 },
+  );
+  return address;
+}
+
+async function ask(url: string, init: RequestInit = {}) {
+  const answer = await fetch(url, init);
+  return { status: answer.status, text: await answer.text(), cache: answer.headers.get('cache-status') ?? '' };
+}
+
+describe('the README', () => {
+  it('has no code that is not run here', () => {
+    expect(readme.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.size);
+    expect([...snippets.keys()]).toEqual(['express', 'koa', 'redis', 'service', 'invalidation', 'stats']);
+  });
+
+  it('names npm scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+    const named = [...readme.matchAll(/npm (?:run )?(demo|test|bench|docs|soak|fuzz)\b/g)].map((match) => match[1]!);
+    expect(named.length).toBeGreaterThan(2);
+    for (const name of named) expect(Object.keys(scripts)).toContain(name);
+  });
+
+  it('names every reason that the cache gives', () => {
+    const reasons = readFileSync(join(root, 'src/events.ts'), 'utf8').matchAll(/^ {2}\| '([\w-]+)'/gm);
+    const table = readme.slice(readme.indexOf('## Why was this not cached?'), readme.indexOf('## Statistics'));
+    for (const [, reason] of reasons) expect(table, `the reason ${reason}`).toMatch(new RegExp(`\\b${reason}\\b`));
+  });
+
+  it.each(['express', 'koa'])('starts with %s: a miss, a hit, and a write that invalidates', async (name) => {
+    const address = await serve(name);
+    const headers = { 'x-client-id': 'acme' };
+    expect((await ask(`${address}/users`, { headers })).cache).toBe('respcache; fwd=uri-miss; stored');
+    const hit = await ask(`${address}/users`, { headers });
+    expect(hit.cache).toMatch(/^respcache; hit; ttl=(60|59)$/);
+    expect(JSON.parse(hit.text)).toHaveLength(1);
+    expect((await ask(`${address}/users`, { method: 'POST', headers })).status).toBe(201);
+    expect(JSON.parse((await ask(`${address}/users`, { headers })).text)).toHaveLength(2);
+    const stats = JSON.parse((await ask(`${address}/cache`)).text) as { hits: number };
+    expect(stats.hits).toBe(1);
+    expect((await ask(`${address}/cache/health`)).status).toBe(200);
+  });
+
+  it('runs on Redis', async () => {
+    const redis = await startRedis();
+    try {
+      const output = await run('redis', { REDIS_URL: redis.url });
+      expect(output).toBe("[ { name: 'Ada' } ]\nundefined\n");
+      expect(await redis.command('EXISTS', 'shop:client:client-123:users:list')).toBe(1);
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  it('runs by hand', async () => {
+    const lines = (await run('service')).trim().split('\n');
+    expect(lines.slice(0, 3)).toEqual(['1815', '[ 2, { active: 1 } ]', '1']);
+    expect(lines[3]).toMatch(/^\{ sequence: \d+, durable: true \}$/);
+    expect(lines[4]).toMatch(/ healthy$/);
+  });
+
+  it('invalidates as it says', async () => {
+    const address = await serve('invalidation');
+    const get = async (path: string) => (await ask(address + path)).text;
+    for (const [method, path, others] of [
+      ['PUT', '/users/1', false],
+      ['POST', '/import', true],
+      ['POST', '/reset', true],
+    ] as const) {
+      const [one, two] = [await get('/users/1'), await get('/users/2')];
+      expect(await get('/users/1')).toBe(one);
+      expect((await ask(address + path, { method })).status).toBe(200);
+      expect(await get('/users/1')).not.toBe(one);
+      expect((await get('/users/2')) !== two, `${path} reaches other users`).toBe(others);
+    }
+    expect((await ask(`${address}/prices`, { method: 'POST' })).status).toBe(200);
+  });
+
+  it('shows tenants to whom it lets', async () => {
+    const address = await serve('stats', { ADMIN_TOKEN: 'secret' });
+    const clear = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    expect((await ask(`${address}/cache/clear`, clear)).status).toBe(404);
+    const authorized = { ...clear, headers: { ...clear.headers, authorization: 'Bearer secret' } };
+    expect((await ask(`${address}/cache/clear`, authorized)).status).toBe(200);
+    expect(JSON.parse((await ask(`${address}/cache`)).text)).not.toHaveProperty('tenants');
+    expect(JSON.parse((await ask(`${address}/cache`, { headers: authorized.headers })).text)).toHaveProperty('tenants');
+  });
+});
