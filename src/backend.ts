@@ -1,16 +1,20 @@
 import type { Entry } from './entry/entry.js';
 import type { Events } from './events.js';
+import type { LeaseTable } from './fill/collapse.js';
+import { Leases } from './fill/lease.js';
 import type { Ledger, Receipt } from './invalidation/ledger.js';
 import { MemoryLedger } from './invalidation/memory-ledger.js';
 import type { Purge } from './invalidation/purge-table.js';
 import { RedisLedger } from './invalidation/redis-ledger.js';
+import { ownTurn, Sweeper, type SweepTurn, sharedTurn } from './invalidation/sweeper.js';
 import type { Settings } from './options.js';
+import { keySpace } from './request/key.js';
 import { Guard, withDeadline } from './stores/guard.js';
 import { MemoryStore } from './stores/memory.js';
 import { RedisStore } from './stores/redis.js';
 import { RedisLink } from './stores/redis-link.js';
-import type { Increment, Store, StoreItem } from './stores/store.js';
-import { both, type MaybePromise, then } from './types.js';
+import type { Increment, Store, StoreItem, SweepProgress } from './stores/store.js';
+import { after, both, type MaybePromise } from './types.js';
 
 /** A write is not on the way of a request; but one that takes so long says that the server does not answer. */
 const WRITE_DEADLINE = 2000;
@@ -29,17 +33,24 @@ export class Backend {
   readonly kind: 'memory' | 'redis';
   readonly store: Store;
   readonly ledger: Ledger;
+  /** The leases of keys, where other processes share the store; each call within the request's deadline. */
+  readonly leases: LeaseTable | undefined;
   readonly link: RedisLink | undefined;
+  /** Responses from Redis, kept in this process. */
+  readonly #near: MemoryStore | undefined;
+  readonly #sweeper: Sweeper;
   readonly #guard: Guard | undefined;
   readonly #settings: Settings;
 
   constructor(settings: Settings, events: Events) {
     this.#settings = settings;
-    const { clock, prefix } = settings;
+    const { clock, prefix, l1, consistency } = settings;
+    const memory = () => new MemoryStore({ maxItems: settings.maxItems, maxBytes: settings.maxBytes, clock });
     if (settings.redis === undefined) {
       this.kind = 'memory';
-      this.store = new MemoryStore({ maxItems: settings.maxItems, maxBytes: settings.maxBytes, clock });
+      this.store = memory();
       this.ledger = new MemoryLedger(clock);
+      this.#sweeper = this.#makeSweeper(ownTurn(), events);
       return;
     }
     const onError = (operation: string) => (error: unknown) => events.emit('error', { operation, error });
@@ -50,11 +61,23 @@ export class Backend {
     this.link = link;
     this.#guard = guard;
     this.store = new RedisStore(link, { now: () => clock.now(), onDamage: onError('decode') });
+    this.leases = this.#guarded(new Leases(link, prefix));
+    this.#near = l1 ? memory() : undefined;
     this.ledger = new RedisLedger(link, {
       prefix,
+      ...(l1 && consistency === 'pushed' ? { maxDisconnected: settings.maxDisconnected } : {}),
       deadline: PURGE_DEADLINE,
       onError: (operation, error) => events.emit('error', { operation, error }),
     });
+    this.#sweeper = this.#makeSweeper(sharedTurn(link, prefix), events);
+  }
+
+  #makeSweeper(turn: SweepTurn, events: Events): Sweeper {
+    const { prefix, sweepInterval } = this.#settings;
+    const { store, ledger, kind } = this;
+    const interval = kind === 'memory' ? 0 : sweepInterval;
+    const onError = (error: unknown) => events.emit('error', { operation: 'sweep', error });
+    return new Sweeper({ store, ledger, turn, prefix, interval, onError });
   }
 
   /** Whether the breaker is open: nothing is read or written at present. */
@@ -65,8 +88,44 @@ export class Backend {
   /** The entries under the keys, this process being up to the ledger's head: one round trip. Rejects on failure. */
   read(keys: readonly string[]): MaybePromise<(Entry | undefined)[]> {
     return this.#run('read', this.#settings.timeout, () =>
-      then(both(this.ledger.sync(), this.store.get(keys)), ([, entries]) => entries),
+      after(both(this.ledger.sync(), this.store.get(keys)), ([, entries]) => entries),
     );
+  }
+
+  /**
+   * The entries that this process keeps under the keys, without asking Redis; `undefined` if it keeps none, or may not
+   * judge them without asking.
+   */
+  near(keys: readonly string[]): (Entry | undefined)[] | undefined {
+    if (this.#near === undefined || !this.ledger.isCurrent()) return undefined;
+    return this.#near.get(keys);
+  }
+
+  /** The same where each lookup has to ask for the ledger's head: nothing, where nothing is kept under the first key. */
+  nearInStep(keys: readonly string[]): MaybePromise<(Entry | undefined)[] | undefined> {
+    const near = this.#near;
+    if (near === undefined || this.#settings.consistency !== 'strong' || near.get(keys)[0] === undefined)
+      return undefined;
+    return after(
+      this.#run('read', this.#settings.timeout, () => this.ledger.sync()),
+      () => near.get(keys),
+    );
+  }
+
+  /** Keeps in this process what Redis has given. */
+  keep(items: readonly StoreItem[]): void {
+    this.#near?.set(items);
+  }
+
+  /** Stores responses, here and in Redis. The command is on its way when this returns. Rejects on failure. */
+  fill(items: readonly StoreItem[]): MaybePromise<void> {
+    this.keep(items);
+    return this.write(items);
+  }
+
+  /** Brings this process up to the ledger's head, for who can wait for it. Rejects on failure. */
+  sync(): MaybePromise<void> {
+    return this.#run('read', WRITE_DEADLINE, () => this.ledger.sync());
   }
 
   /** Stores entries. The command is on its way when this returns. Rejects on failure. */
@@ -96,9 +155,29 @@ export class Backend {
     }
   }
 
+  /** Removes what is dead, in the background. */
+  sweepSoon(): void {
+    void this.#sweeper.sweep();
+  }
+
+  /** Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached. */
+  async erase(tenant: string, onProgress?: (progress: SweepProgress) => void): Promise<void> {
+    this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
+    await this.#sweeper.erase(tenant, onProgress);
+  }
+
   async close(): Promise<void> {
+    this.#sweeper.close();
     await this.ledger.close();
     await this.store.close();
+  }
+
+  #guarded(leases: LeaseTable): LeaseTable {
+    const { timeout } = this.#settings;
+    return {
+      take: (key, ms) => Promise.resolve(this.#run('lease', timeout, () => leases.take(key, ms))),
+      release: (key, pass) => Promise.resolve(this.#run('lease', WRITE_DEADLINE, () => leases.release(key, pass))),
+    };
   }
 
   #run<T>(operation: string, deadline: number, work: () => MaybePromise<T>): MaybePromise<T> {

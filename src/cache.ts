@@ -4,7 +4,7 @@ import { type CacheEvents, Events, type Listener } from './events.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
 import { escapeTenant } from './request/tenant.js';
-import { CacheService, type SetOptions } from './service/cache-service.js';
+import { CacheService, type EraseOptions, type SetOptions } from './service/cache-service.js';
 import { Counters, type Stats } from './stats/counters.js';
 import { ErrorWindow, type Health, judgeHealth } from './stats/health.js';
 
@@ -116,9 +116,15 @@ export class Cache {
     return this.#service.invalidatePattern(pattern, clientId);
   }
 
-  /** Invalidates all that belongs to one client. */
-  invalidateTenant(clientId: string): Promise<Receipt> {
-    return this.#service.invalidateTenant(clientId);
+  /**
+   * Invalidates all that belongs to one client. With `{ erase: true }` (a client leaves) its entries are also deleted,
+   * from Redis and from this process, before this resolves; `onProgress` is told how far it is. Other processes drop
+   * their copies as those are pushed out.
+   *
+   * @throws {UnavailableError} only with `erase`, if Redis does not answer: then not all is deleted
+   */
+  invalidateTenant(clientId: string, options?: EraseOptions): Promise<Receipt> {
+    return this.#service.invalidateTenant(clientId, options);
   }
 
   /**

@@ -1,25 +1,38 @@
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
+import type { Position, ResponseEntry } from './entry/entry.js';
 import { Exchange } from './exchange.js';
-import type { Plan } from './fill/fill.js';
+import { Collapse } from './fill/collapse.js';
+import type { Plan, Shared } from './fill/fill.js';
+import type { Forward } from './http/cache-status.js';
+import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
-import { Lookup } from './lookup/lookup.js';
+import { type Found, Lookup } from './lookup/lookup.js';
 import { type Reply, replyFrom } from './lookup/reply.js';
 import { asksForHandler, ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
-import { responseAddress } from './request/key.js';
+import { responseAddress, responseSubject } from './request/key.js';
 import type { RequestView } from './request/request.js';
 import { resolveTenant } from './request/tenant.js';
 import { looksUpElsewhere, type Route } from './route-options.js';
-import { type Fields, type MaybePromise, then } from './types.js';
+import { after, type Fields, type MaybePromise } from './types.js';
 
 /** The way of a request through the cache, from its first look to an answer or to the handler. */
 export class Engine {
   readonly #services: Services;
   readonly #lookup: Lookup;
+  readonly #collapse: Collapse<Shared>;
 
   constructor(services: Services) {
     this.#services = services;
     this.#lookup = new Lookup(services.backend);
+    const { clock, collapseTimeout } = services.settings;
+    this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
+  }
+
+  /** What this process knows of the ledger, and whether it may judge by it without asking. */
+  knowledge(): { readonly position: Position | undefined; readonly current: boolean } {
+    const { ledger } = this.#services.backend;
+    return { position: ledger.position(), current: ledger.isCurrent() };
   }
 
   /** Begins the exchange of one request, at the outermost mount of this cache. `outside`: the fields set so far. */
@@ -39,9 +52,9 @@ export class Engine {
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred !== undefined) return exchange.bypass(barred);
     if (route.requestDirectives === 'honor' && asksForHandler(request.headers)) return exchange.bypass('request');
-    if (!ask(events, 'when', true, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
+    if (!ask(events, 'when', false, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
     const tenant = ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
-    return then(tenant, (name) => {
+    return after(tenant, (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.#plan(exchange, name);
       if (plan === undefined) return exchange.bypass('key');
@@ -57,6 +70,7 @@ export class Engine {
     if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD') return undefined;
     if (exchange.plan !== undefined && !looksUpElsewhere(route, outer)) return this.#rename(exchange, exchange.plan);
     exchange.nested = true;
+    exchange.letGo();
     return this.handle(exchange);
   }
 
@@ -87,29 +101,86 @@ export class Engine {
   }
 
   #answer(exchange: Exchange, plan: Plan, started: number): MaybePromise<Reply | undefined> {
+    return after(this.#find(plan, exchange.request), (found) => {
+      if (found.entry === undefined) return this.#miss(exchange, plan, found, started);
+      if (!this.#isDue(found.entry, exchange)) return this.#serve(exchange, plan, found.entry, started);
+      return this.#refreshEarly(exchange, plan, found, started);
+    });
+  }
+
+  /** One of those who find nothing runs the handler; the others wait for it, where nothing speaks against it. */
+  #miss(
+    exchange: Exchange,
+    plan: Plan,
+    { forward, index }: Missing,
+    started: number,
+    tries = 2,
+  ): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
-    const found = this.#find(plan, request);
-    return then(found, (result) => {
-      if (result === undefined) return exchange.forward(plan, 'uri-miss', undefined);
-      if (result.entry === undefined) return exchange.forward(plan, result.forward, result.index);
-      const { tenant, key } = plan.address;
-      exchange.served(performance.now() - started, tenant, key);
-      return replyFrom(result.entry, {
-        now: this.#services.settings.clock.now(),
-        conditions: exchange.conditions.current,
-        vary: exchange.varyNames(),
-        outside: exchange.outside,
-        key: route.exposeKey ? key : undefined,
-      });
+    const alone = !route.collapse || request.method !== 'GET' || plan.credentials !== undefined;
+    if (alone || tries === 0) return exchange.forward(plan, forward, index);
+    const look = async () => {
+      const found = await this.#find(plan, request);
+      return found.entry && { entry: found.entry, varies: found.varies, request: request.headers };
+    };
+    return after(this.#collapse.enter(plan.address.key, look), (turn) => {
+      if (turn.kind === 'run') return exchange.forward(plan, forward, index);
+      if (turn.kind === 'lead') return exchange.forward(plan, forward, index, turn.lead);
+      if (this.#isGoodFor(turn.result, exchange, plan))
+        return this.#serve(exchange, plan, turn.result.entry, started, forward);
+      // Made before a purge that this request comes after, or another variant: it takes part again.
+      return after(this.#find(plan, request), (found) =>
+        found.entry === undefined
+          ? this.#miss(exchange, plan, found, started, tries - 1)
+          : this.#serve(exchange, plan, found.entry, started),
+      );
+    });
+  }
+
+  #isGoodFor({ entry, varies, request }: Shared, exchange: Exchange, { address }: Plan): boolean {
+    const subject = responseSubject(address, entry.tags, entry.name);
+    if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
+    return variantKey(varies, request) === variantKey(varies, exchange.request.headers);
+  }
+
+  /** Whether this is the request that runs the handler before the entry expires (XFetch: Vattani et al., 2015). */
+  #isDue({ cost, expiresAt }: ResponseEntry, { route, request }: Exchange): boolean {
+    if (route.earlyRefresh === 0 || request.method !== 'GET') return false;
+    const early = -Math.log(Math.random()) * cost * route.earlyRefresh;
+    return this.#services.settings.clock.now() + early >= expiresAt;
+  }
+
+  /** Runs the handler though there is an answer, if nobody is doing so already. */
+  async #refreshEarly(exchange: Exchange, plan: Plan, found: Present, started: number): Promise<Reply | undefined> {
+    const lead = plan.credentials === undefined ? await this.#collapse.tryLead(plan.address.key) : undefined;
+    if (lead === undefined) return this.#serve(exchange, plan, found.entry, started);
+    return exchange.forward(plan, 'miss', found.index, lead);
+  }
+
+  #serve(exchange: Exchange, plan: Plan, entry: ResponseEntry, started: number, collapsed?: Forward): Reply {
+    const { tenant, key } = plan.address;
+    exchange.served(performance.now() - started, tenant, key, collapsed !== undefined);
+    return replyFrom(entry, {
+      now: this.#services.settings.clock.now(),
+      conditions: exchange.conditions.current,
+      vary: exchange.varyNames(),
+      outside: exchange.outside,
+      collapsed,
+      key: exchange.route.exposeKey ? key : undefined,
     });
   }
 
   /** A lookup that fails is a miss: the guard has told of it already. */
-  #find(plan: Plan, request: RequestView) {
+  #find(plan: Plan, request: RequestView): MaybePromise<Found> {
     const found = this.#lookup.find(plan.address, request.headers, plan.credentials);
-    return found instanceof Promise ? found.catch(() => undefined) : found;
+    return found instanceof Promise ? found.catch(() => NOTHING) : found;
   }
 }
+
+type Present = Extract<Found, { entry: ResponseEntry }>;
+type Missing = Extract<Found, { entry?: undefined }>;
+
+const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 
 /** What a function of the options came to that threw: no text, and not nothing. */
 const FAILED = Symbol('failed');

@@ -34,12 +34,13 @@ export type Reason =
   | 'length-mismatch'
   | 'aborted'
   | 'tags' // the option `tags` threw
+  | 'invalidated' // what it was made of was invalidated before it was done
   | 'unavailable'; // the ledger has no position to stamp: Redis has not been reached yet
 
 /** What the cache tells while it works. Statistics, logs and metrics are made of these alone. */
 export interface CacheEvents {
-  /** A request or a `get` was answered from the cache. `ms`: how long the lookup took. */
-  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number };
+  /** A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. */
+  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number; collapsed?: boolean };
   /** A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so. */
   miss: { source: 'http' | 'service'; tenant: string; key: string; ms: number; reason?: Reason };
   /** A request was passed through without a lookup that could have served it. */

@@ -4,7 +4,8 @@ import { Control } from './control.js';
 import type { IndexEntry, Position } from './entry/entry.js';
 import type { Reason } from './events.js';
 import { unstorable } from './fill/cacheability.js';
-import { Fill, type Plan } from './fill/fill.js';
+import type { Lead } from './fill/collapse.js';
+import { Fill, type Plan, type Shared } from './fill/fill.js';
 import { announce, reduceToNotModified } from './fill/head.js';
 import type { Forward } from './http/cache-status.js';
 import { makeEtag } from './http/etag.js';
@@ -16,7 +17,11 @@ import type { RequestView } from './request/request.js';
 import { resolveTenant } from './request/tenant.js';
 import { DEFAULT_ROUTE, type Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
-import { then } from './types.js';
+import { after } from './types.js';
+
+/** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
+const UNCACHEABLE_FOR = 10_000;
+const FAILED_FOR = 1000;
 
 /** The head of a handler's response, as its adapter hands it over before it leaves. */
 export interface ResponseHead {
@@ -52,7 +57,9 @@ export class Exchange {
   /** The request's fields as they were looked up: layers inside may change them. */
   #asked: Fields = {};
   #fill: Fill | undefined;
+  #lead: Lead<Shared> | undefined;
   #started = performance.now();
+  #forwarded = 0;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #counted = true;
 
@@ -78,6 +85,7 @@ export class Exchange {
   /** The handler runs, and what it says passes through. */
   bypass(reason: Reason): undefined {
     this.#handled = true;
+    this.letGo();
     this.#barred = reason;
     this.#forward = reason === 'method' ? 'method' : 'bypass';
     this.plan = undefined;
@@ -85,25 +93,33 @@ export class Exchange {
   }
 
   /** The handler runs, and what it says may be stored. This is the moment that the entry will be stamped with. */
-  forward(plan: Plan, forward: Forward, index: IndexEntry | undefined): undefined {
+  forward(plan: Plan, forward: Forward, index: IndexEntry | undefined, lead?: Lead<Shared>): undefined {
     this.#handled = true;
     this.plan = plan;
+    this.#lead = lead;
     this.#barred = undefined;
     this.#forward = forward;
     this.#index = index;
     this.#asOf = this.#services.backend.ledger.position();
     this.#asked = { ...this.request.headers };
+    this.#forwarded = performance.now();
     this.control.status = 'miss';
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     if (this.request.method === 'GET' && plan.credentials === undefined) this.conditions.take();
   }
 
+  /** Lets those go who wait for a response under a key that it will not have. */
+  letGo(): void {
+    this.#lead?.unfilled(UNCACHEABLE_FOR);
+    this.#lead = undefined;
+  }
+
   /** The answer has come from the cache. */
-  served(ms: number, tenant: string, key: string): void {
+  served(ms: number, tenant: string, key: string, collapsed: boolean): void {
     this.#state = 'served';
     this.control.status = 'hit';
     this.conditions.giveBack();
-    if (this.#counted) this.#services.events.emit('hit', { source: 'http', tenant, key, ms });
+    if (this.#counted) this.#services.events.emit('hit', { source: 'http', tenant, key, ms, collapsed });
   }
 
   /** Leaves this request out of the statistics: it asks for them. */
@@ -146,11 +162,12 @@ export class Exchange {
     this.#state = 'head';
     const notModified = this.#handled && ask(this.#services.events, 'head', false, () => this.#complete(head));
     if (this.#purges.length === 0 || head.status >= 400) return notModified;
-    return then(this.invalidate(head.bag.getHeaders()), () => notModified);
+    return after(this.invalidate(head.bag.getHeaders()), () => notModified);
   }
 
   #complete(head: ResponseHead): boolean {
     const reason = this.#barred ?? this.#judge(head);
+    if (reason !== undefined) this.#lead?.unfilled(head.status >= 500 ? FAILED_FOR : UNCACHEABLE_FOR);
     this.#count(reason);
     const stored =
       this.#fill !== undefined && (head.whole !== undefined || head.bag.getHeader('content-length') !== undefined);
@@ -180,11 +197,9 @@ export class Exchange {
     this.#state = 'done';
     this.conditions.giveBack();
     const { plan } = this;
-    if (this.#fill === undefined || plan === undefined) return;
-    const tags = this.#tags();
-    if (tags === undefined) this.#fill.fail('tags');
-    const reason = this.#fill.finish(plan, tags ?? []);
-    if (reason !== undefined) this.#skip(plan, reason);
+    if (this.#fill !== undefined && plan !== undefined) this.#store(this.#fill, plan);
+    // Whoever still waits has nothing to wait for.
+    this.#lead?.unfilled(UNCACHEABLE_FOR);
   }
 
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
@@ -194,7 +209,16 @@ export class Exchange {
     if (this.#fill !== undefined && this.plan !== undefined) this.#skip(this.plan, 'aborted');
     this.#state = 'done';
     this.#fill = undefined;
+    this.#lead?.unfilled(0);
     this.conditions.giveBack();
+  }
+
+  #store(fill: Fill, plan: Plan): void {
+    const tags = this.#tags();
+    if (tags === undefined) fill.fail('tags');
+    const filled = fill.finish(plan, tags ?? []);
+    if (typeof filled === 'string') this.#skip(plan, filled);
+    else this.#lead?.filled(filled.shared, filled.written);
   }
 
   /** Whether the response may be stored; then its fill begins. */
@@ -210,11 +234,12 @@ export class Exchange {
     const refused = control.refused;
     const reason = unstorable({ method, credentials, keyed, status, fields, refused, lifetime: life, maxBodyBytes });
     if (reason !== undefined) return reason;
-    if (this.#asOf === undefined) return 'unavailable';
     const body = whole?.();
     if (body !== undefined && body.byteLength > maxBodyBytes) return 'too-large';
     if (body !== undefined && status === 200 && fields.etag === undefined) bag.setHeader('ETag', makeEtag(body));
-    const head = { status, message, bag, outside: this.outside, lifetime: life, keyed, maxBodyBytes };
+    if (this.#asOf === undefined) return 'unavailable';
+    const cost = performance.now() - this.#forwarded;
+    const head = { status, message, bag, outside: this.outside, lifetime: life, keyed, maxBodyBytes, cost };
     const varies = variesBy(fields, keyed) as readonly string[];
     // What the handler saw under such a field is not what the next client will send.
     if (variantKey(varies, this.#asked) !== variantKey(varies, request.headers)) return 'vary-changed';
@@ -244,7 +269,7 @@ export class Exchange {
     if (this.#purges.length === 0) return;
     const { events, backend, settings } = this.#services;
     const { request, route } = this;
-    return then(
+    return after(
       ask(this.#services.events, 'tenant', undefined, () => resolveTenant(route.tenant, request)),
       (tenant) => {
         if (tenant === undefined) return;

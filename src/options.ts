@@ -1,4 +1,4 @@
-import { aboveZero, anObject, knownOnly, wholeNumber } from './check.js';
+import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber } from './check.js';
 import { type Clock, systemClock } from './clock.js';
 import { checkUrl, readEnvironment } from './environment.js';
 import { ConfigError } from './errors.js';
@@ -12,6 +12,22 @@ export interface CacheOptions extends RouteOptions {
    * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL` or `REDIS_HOST`, else memory.
    */
   redis?: RedisTarget | false;
+  /**
+   * Whether responses from Redis are also kept in this process (bounded by `maxItems` and `maxBytes`) and served from
+   * there without asking Redis. Default `true`. Values of the programmatic API are always read from Redis.
+   */
+  l1?: boolean;
+  /**
+   * `'pushed'` (default): what another process invalidates is dropped here when its push arrives, within milliseconds.
+   * `'strong'`: each lookup asks Redis for the ledger's head first.
+   */
+  consistency?: 'pushed' | 'strong';
+  /** Milliseconds that this process serves from its own memory without a word from the ledger. Default 1000. */
+  maxDisconnected?: number;
+  /** Milliseconds that a request waits for another's answer to the same before it runs the handler too. Default 10,000. */
+  collapseTimeout?: number;
+  /** Seconds between sweeps that remove invalidated entries from Redis before they expire; `false`: none. Default 60. */
+  sweepInterval?: number | false;
   /** Items that the in-memory store keeps at the most. Default `CACHE_MAX_ITEMS`, else 1000. */
   maxItems?: number;
   /** Bytes that it keeps at the most. Default `CACHE_MAX_BYTES`, else 67,108,864. */
@@ -31,6 +47,12 @@ export interface CacheOptions extends RouteOptions {
 /** Cache options, checked and complete. */
 export interface Settings {
   readonly redis: RedisTarget | undefined;
+  readonly l1: boolean;
+  readonly consistency: 'pushed' | 'strong';
+  readonly maxDisconnected: number;
+  readonly collapseTimeout: number;
+  /** Seconds; 0 for none. */
+  readonly sweepInterval: number;
   readonly maxItems: number;
   readonly maxBytes: number;
   readonly prefix: string;
@@ -41,7 +63,21 @@ export interface Settings {
   readonly route: Route;
 }
 
-const OWN = ['redis', 'maxItems', 'maxBytes', 'prefix', 'timeout', 'breaker', 'unhealthyErrors', 'clock'];
+const OWN = [
+  'redis',
+  'l1',
+  'consistency',
+  'maxDisconnected',
+  'collapseTimeout',
+  'sweepInterval',
+  'maxItems',
+  'maxBytes',
+  'prefix',
+  'timeout',
+  'breaker',
+  'unhealthyErrors',
+  'clock',
+];
 
 /** Checks the options and fills them up. @throws {ConfigError} */
 export function resolveSettings(options: CacheOptions): Settings {
@@ -53,6 +89,11 @@ export function resolveSettings(options: CacheOptions): Settings {
   const { ttl = environment.ttl } = options;
   return Object.freeze({
     redis: options.redis === undefined ? environment.redis : checkRedis(options.redis),
+    l1: flag('option l1', options.l1 ?? true),
+    consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
+    maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
+    collapseTimeout: aboveZero('option collapseTimeout', options.collapseTimeout ?? 10_000, 'milliseconds'),
+    sweepInterval: checkSweep(options.sweepInterval ?? 60),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),
     prefix: checkPrefix(options.prefix ?? environment.prefix ?? ''),
@@ -76,6 +117,10 @@ function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
     redis,
     'a URL, ioredis options, { cluster: nodes }, an ioredis client, or false',
   );
+}
+
+function checkSweep(interval: unknown): number {
+  return interval === false ? 0 : aboveZero('option sweepInterval', interval, 'seconds');
 }
 
 function checkPrefix(prefix: unknown): string {

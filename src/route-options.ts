@@ -58,6 +58,16 @@ export interface RouteOptions<S = unknown> {
   requestDirectives?: 'ignore' | 'honor';
   /** Whether `Cache-Status` shows the key. Default `false`. */
   exposeKey?: boolean;
+  /**
+   * Whether requests that find nothing wait for the one that is being answered, in this process or another, instead of
+   * running the handler as well. Default `true`.
+   */
+  collapse?: boolean;
+  /**
+   * Lets a request now and then run the handler before its entry expires, the likelier the nearer the end and the slower
+   * the handler, so that a busy key never runs dry. 1 is the usual measure, more is earlier; 0 (default): never.
+   */
+  earlyRefresh?: number;
 }
 
 /** Route options, checked and complete. */
@@ -74,6 +84,8 @@ export interface Route {
   readonly maxBodyBytes: number;
   readonly requestDirectives: 'ignore' | 'honor';
   readonly exposeKey: boolean;
+  readonly collapse: boolean;
+  readonly earlyRefresh: number;
 }
 
 export const ROUTE_OPTIONS: readonly string[] = [
@@ -89,6 +101,8 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'maxBodyBytes',
   'requestDirectives',
   'exposeKey',
+  'collapse',
+  'earlyRefresh',
 ];
 
 export const DEFAULT_ROUTE: Route = Object.freeze({
@@ -104,6 +118,8 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   maxBodyBytes: 1_048_576,
   requestDirectives: 'ignore',
   exposeKey: false,
+  collapse: true,
+  earlyRefresh: 0,
 });
 
 /**
@@ -145,6 +161,8 @@ const CHECKS: { [K in keyof Route]: (value: unknown) => Route[K] } = {
   maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
   requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
   exposeKey: (value) => flag('option exposeKey', value),
+  collapse: (value) => flag('option collapse', value),
+  earlyRefresh: (value) => notNegative('option earlyRefresh', value, 'measures'),
 };
 
 function checkTenant(value: unknown): TenantRule {

@@ -8,7 +8,7 @@ import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../s
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { operate } from '../../src/stats/operations.js';
-import { type MaybePromise, then } from '../../src/types.js';
+import { after, type MaybePromise } from '../../src/types.js';
 import { jsonBody } from '../node/body.js';
 import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
@@ -50,12 +50,14 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
   const { cache = defaultCache(), ...own } = options;
   knownOnly('', own, ROUTE_OPTIONS);
   const { engine } = cache;
-  const route = new MountedRoute(own, cache.settings.route);
+  const params: Params = new WeakMap();
+  const route = new MountedRoute(asLayer(own, params), cache.settings.route);
   return function respcache(req: Request, res: Response, next: NextFunction): void {
+    params.set(req, req.params);
     const outer = exchangeOf(engine, res);
     const exchange = outer ?? begin(cache, req, res, route.own);
     const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
-    const settled = then(reply, (found) => {
+    const settled = after(reply, (found) => {
       if (found !== undefined) return send(req, res, found);
       // A hit has nothing to listen to.
       if (outer === undefined) tap(res, exchange);
@@ -130,7 +132,8 @@ function purging(cache: Cache, rule: PurgeRule): RequestHandler {
       exchange = begin(cache, req, res, cache.settings.route);
       tap(res, exchange);
     }
-    exchange.onSuccess(rule);
+    const { params } = req;
+    exchange.onSuccess((context) => withParams(req, params, () => rule(context)));
     next();
   };
 }
@@ -139,6 +142,32 @@ function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['o
   const exchange = openExchange(cache.engine, req, res, route, req);
   res.cache = exchange.control;
   return exchange;
+}
+
+type Params = WeakMap<Request, Request['params']>;
+
+/** The functions that are asked as the answer leaves: Express may be in another layer by then, with other params. */
+function asLayer(options: RouteOptions<Request>, params: Params): RouteOptions<Request> {
+  const { tags, ttl } = options;
+  const bind =
+    <T>(call: (req: Request) => T) =>
+    (req: Request): T =>
+      withParams(req, params.get(req) ?? req.params, () => call(req));
+  return {
+    ...options,
+    ...(typeof tags === 'function' ? { tags: bind(tags) } : {}),
+    ...(typeof ttl === 'function' ? { ttl: bind(ttl) } : {}),
+  };
+}
+
+function withParams<T>(req: Request, params: Request['params'], call: () => T): T {
+  const now = req.params;
+  req.params = params;
+  try {
+    return call();
+  } finally {
+    req.params = now;
+  }
 }
 
 /** Sends an answer from the cache, beside what layers outside have put into the head. */

@@ -33,6 +33,7 @@ interface Meta {
   a?: number; // initial age
   n?: string; // name
   k?: string[]; // keyed request fields
+  c?: number; // cost
   p?: number; // shared with: 1 authorization, 2 cookie
   v?: string[][]; // an index's sets of fields
 }
@@ -91,6 +92,7 @@ function metaOf(entry: Entry): Meta {
   meta.h = entry.headers.flatMap(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
   if (entry.removed.length > 0) meta.r = [...entry.removed];
   if (entry.initialAge > 0) meta.a = entry.initialAge;
+  if (entry.cost > 0) meta.c = entry.cost;
   if (entry.name !== undefined) meta.n = entry.name;
   if (entry.keyed.length > 0) meta.k = [...entry.keyed];
   const shared = (entry.sharedWith.authorization ? 1 : 0) + (entry.sharedWith.cookie ? 2 : 0);
@@ -109,6 +111,7 @@ function responseOf(meta: Meta) {
     headers,
     removed: meta.r ?? [],
     initialAge: meta.a ?? 0,
+    cost: meta.c ?? 0,
     name: meta.n,
     keyed: meta.k ?? [],
     sharedWith: { authorization: (shared & 1) !== 0, cookie: (shared & 2) !== 0 },

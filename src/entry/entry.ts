@@ -34,6 +34,8 @@ export interface ResponseEntry extends Common {
   readonly keyed: readonly string[];
   /** Whether requests with these credentials may be given it (RFC 9111 §3.5). */
   readonly sharedWith: { readonly authorization: boolean; readonly cookie: boolean };
+  /** How long its handler took, ms: what an early refresh goes by. */
+  readonly cost: number;
   readonly body: Buffer;
 }
 

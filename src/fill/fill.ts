@@ -6,9 +6,9 @@ import { fieldFilter, fieldText, type HeaderLine } from '../http/headers.js';
 import { variantKey, variesBy } from '../http/vary.js';
 import type { Lifetime } from '../lookup/freshness.js';
 import type { Credentials } from '../request/eligibility.js';
-import { type Address, variantAddress } from '../request/key.js';
+import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { StoreItem } from '../stores/store.js';
-import type { Fields, HeaderBag } from '../types.js';
+import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { sharedWith } from './cacheability.js';
 import { Capture } from './capture.js';
 
@@ -32,6 +32,23 @@ export interface FillHead {
   readonly lifetime: Lifetime;
   readonly keyed: readonly string[];
   readonly maxBodyBytes: number;
+  /** How long the handler took until now, ms. */
+  readonly cost: number;
+}
+
+/** A response that was just made, for those who have waited for it. */
+export interface Shared {
+  readonly entry: ResponseEntry;
+  /** The request fields by which it varies, and the request that it answered. */
+  readonly varies: readonly string[];
+  readonly request: Fields;
+}
+
+/** A response that is on its way into the store. */
+export interface Filled {
+  readonly shared: Shared;
+  /** When the store has it; rejects if it could not take it. */
+  readonly written: MaybePromise<void>;
 }
 
 /** How many sets of varying fields are kept for one URL. */
@@ -67,6 +84,7 @@ export class Fill {
       removed: Object.keys(head.outside).filter((name) => fields[name] === undefined),
       initialAge: lifetime.age,
       keyed: head.keyed,
+      cost: Math.round(head.cost),
       sharedWith: sharedWith(fields),
     };
   }
@@ -80,10 +98,12 @@ export class Fill {
   }
 
   /** Stores the response if it is whole, and says why not if it is not. The store has its command on return. */
-  finish({ address, name }: Plan, tags: readonly string[]): Reason | undefined {
+  finish({ address, name }: Plan, tags: readonly string[]): Filled | Reason {
     const body = this.#capture.finish();
-    if (body === undefined) return this.#capture.failure;
+    if (body === undefined) return this.#capture.failure!;
     const { backend, events } = this.#services;
+    // Dead before it is born: it would only take up room until it expires.
+    if (!backend.ledger.stands(responseSubject(address, tags, name), this.#asOf)) return 'invalidated';
     const headers = withEtag(this.#head.headers, this.#head.status, body);
     const entry: ResponseEntry = { kind: 'response', ...this.#head, headers, asOf: this.#asOf, tags, name, body };
     const started = performance.now();
@@ -91,11 +111,11 @@ export class Fill {
       const ms = performance.now() - started;
       events.emit('set', { tenant: address.tenant, key: address.key, ms, bytes: body.length });
     };
-    const written = backend.write(this.#items(address.key, entry));
+    const written = backend.fill(this.#items(address.key, entry));
     // A write that fails has been told of by the guard; the response does not depend on it.
     if (written instanceof Promise) written.then(stored, () => {});
     else stored();
-    return undefined;
+    return { shared: { entry, varies: this.#varies, request: this.#request }, written };
   }
 
   /** The response under its URL; if responses of this URL vary, an index there, and the response beside it. */

@@ -21,6 +21,8 @@ export interface Receipt {
 export interface Ledger {
   /** Brings this process up to the ledger's head as it is now, or later. Rejects if the ledger cannot be reached. */
   sync(): MaybePromise<void>;
+  /** Whether this process may judge by what it knows, without asking: it has heard of the ledger lately enough. */
+  isCurrent(): boolean;
   /** What this process knows: the stamp for an entry whose making begins now. `undefined` before the first `sync`. */
   position(): Position | undefined;
   /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */

@@ -19,6 +19,10 @@ export class MemoryLedger implements Ledger {
 
   sync(): void {}
 
+  isCurrent(): boolean {
+    return true;
+  }
+
   position(): Position {
     return this.#position;
   }

@@ -81,6 +81,14 @@ export class PurgeTable {
     return true;
   }
 
+  /** Whether a purge that was entered at `sequence` is in here. */
+  holds(purge: Purge, sequence: number): boolean {
+    const isKept = ({ tenant, glob }: PatternPurge) =>
+      this.lastPurge(tenantTag(tenant)) >= sequence ||
+      this.patterns.some((each) => each.tenant === tenant && each.glob === glob && each.sequence >= sequence);
+    return purge.tags.every((tag) => this.lastPurge(tag) >= sequence) && purge.patterns.every(isKept);
+  }
+
   /** An upper bound of the sequence at which a tag was last purged; 0 for never. */
   lastPurge(tag: string): number {
     let smallest = Number.POSITIVE_INFINITY;

@@ -3,10 +3,11 @@ import { UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import type { Ledger, Receipt } from './ledger.js';
+import { LedgerTail, type LogRecord } from './ledger-tail.js';
 import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
 import { APPEND, BEGIN } from './redis-scripts.js';
-import { appendArguments, type Head, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
+import { appendArguments, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
 import type { Subject } from './tags.js';
 
 /** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
@@ -18,6 +19,11 @@ const READ_STEP = 1000;
 export interface RedisLedgerOptions {
   /** Put before the names of the ledger's keys. */
   readonly prefix: string;
+  /**
+   * How long this process may judge by its table without a word from Redis, ms. With it, the log is followed on a
+   * connection of its own; `undefined` where every lookup asks for the head anyway.
+   */
+  readonly maxDisconnected?: number;
   /** How long `purge` waits before it reports that it is not durable yet, ms. */
   readonly deadline: number;
   readonly onError: (operation: string, error: unknown) => void;
@@ -46,24 +52,42 @@ export class RedisLedger implements Ledger {
   #retry: NodeJS.Timeout | undefined;
   #retries = 0;
   #closed = false;
+  readonly #tail: LedgerTail | undefined;
+  /** When this process was last certain to know all: as it asked what has been answered since. */
+  #confirmed = Number.NEGATIVE_INFINITY;
 
   constructor(link: RedisLink, options: RedisLedgerOptions) {
     this.#link = link;
     this.#options = options;
     const name = (part: string) => `${options.prefix}{respcache}:${part}`;
     this.#keys = { head: name('head'), table: name('table'), log: name('log'), patterns: name('patterns') };
-    link.onReady(() => this.#flush());
+    link.onReady(() => {
+      this.#flush();
+      // So that the first request finds the table loaded, and one after a failover learns what was lost.
+      this.sync().catch(() => {});
+    });
+    if (options.maxDisconnected !== undefined) this.#tail = this.#follow(options.maxDisconnected);
   }
 
   async sync(): Promise<void> {
     await this.#link.ready();
     const known = this.#table;
     const sequence = known?.sequence ?? 0;
+    const asked = performance.now();
     const text = await this.#link.client.get(this.#keys.head);
-    if (text !== null && text === this.#headText) return;
+    if (text === null || text !== this.#headText) await this.#meet(text, known, sequence);
+    this.#confirmed = Math.max(this.#confirmed, asked);
+  }
+
+  async #meet(text: string | null, known: PurgeTable | undefined, sequence: number): Promise<void> {
     // What this process knew when it asked, the server must know too: else it has lost something.
     const lost = known !== undefined && known === this.#table && isBehind(text, known.epoch, sequence);
     await this.#reach(text ?? '', lost);
+  }
+
+  isCurrent(): boolean {
+    const { maxDisconnected } = this.#options;
+    return maxDisconnected !== undefined && performance.now() - this.#confirmed <= maxDisconnected;
   }
 
   position(): Position | undefined {
@@ -90,9 +114,31 @@ export class RedisLedger implements Ledger {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
+    await this.#tail?.close();
+  }
+
+  #follow(maxDisconnected: number): LedgerTail {
+    const { onError } = this.#options;
+    let asked = performance.now();
+    return new LedgerTail(this.#link, {
+      key: this.#keys.log,
+      step: READ_STEP,
+      block: Math.max(20, Math.floor(maxDisconnected / 3)),
+      from: () => {
+        asked = performance.now();
+        return this.#table?.sequence;
+      },
+      apply: async (records) => {
+        if (this.#table === undefined || !this.#applyRecords(this.#table, records)) await this.sync();
+        // A full batch: there may be more, which we do not know yet.
+        if (records.length < READ_STEP) this.#confirmed = Math.max(this.#confirmed, asked);
+      },
+      quiet: () => this.sync(),
+      onError: (error) => onError('ledger', error),
+    });
   }
 
   /** Sends what is pending, one batch after the other; after a failure again later, until it is there. */
@@ -167,8 +213,8 @@ export class RedisLedger implements Ledger {
     const head = parseHead(text);
     if (head === undefined) return this.#begin(text);
     if (this.#table?.epoch !== head.epoch) return this.#load();
-    if (lost && head.sequence < this.#table.sequence) return this.#restore(head, text);
-    if (!(await this.#readLog(this.#table))) await this.#load();
+    if (lost && this.#rememberedFrom > head.sequence) return this.#begin(text);
+    if (lost || !(await this.#readLog(this.#table))) await this.#load(lost);
   }
 
   #isReached(text: string): boolean {
@@ -181,14 +227,20 @@ export class RedisLedger implements Ledger {
     for (;;) {
       const from = `${table.sequence}-1`;
       const records = await this.#link.client.xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP);
-      for (const [id, fields] of records) {
-        const sequence = Number(id.slice(0, id.indexOf('-')));
-        if (sequence <= table.sequence) continue; // entered by our own purge meanwhile
-        if (this.#table !== table || Number(fields[1]) !== table.sequence) return false;
-        this.#apply(JSON.parse(fields[3]!) as Purge, sequence);
-      }
+      if (!this.#applyRecords(table, records)) return false;
       if (records.length < READ_STEP) return records.length > 0;
     }
+  }
+
+  /** Applies records that follow on the table. `false`: they do not. */
+  #applyRecords(table: PurgeTable, records: readonly LogRecord[]): boolean {
+    for (const [id, fields] of records) {
+      const sequence = Number(id.slice(0, id.indexOf('-')));
+      if (sequence <= table.sequence) continue; // entered by our own purge meanwhile
+      if (this.#table !== table || fields[1] !== String(table.sequence)) return false;
+      this.#apply(JSON.parse(fields[3]!) as Purge, sequence);
+    }
+    return true;
   }
 
   #apply(purge: Purge, sequence: number): void {
@@ -202,8 +254,12 @@ export class RedisLedger implements Ledger {
     this.#stand(table);
   }
 
-  /** Reads the whole table. */
-  async #load(): Promise<void> {
+  /**
+   * Reads the whole table. What this process remembers and the table does not hold, the server has lost: a replica was
+   * promoted without the last writes, or an older snapshot was loaded. It is entered again. `behind`: the server has
+   * gone back, so that a table older than ours is the true one.
+   */
+  async #load(behind = false): Promise<void> {
     const { head, table, patterns } = this.#keys;
     const replies = await this.#link.client.multi().get(head).getBuffer(table).lrange(patterns, 0, -1).exec();
     const [text, snapshot, list] = (replies ?? []).map(([error, value]) => {
@@ -213,11 +269,15 @@ export class RedisLedger implements Ledger {
     const at = parseHead(text ?? '');
     const loaded = at && snapshot ? readSnapshot(at, snapshot, list ?? []) : undefined;
     if (loaded === undefined) return this.#begin(text ?? '');
+    const same = this.#table?.epoch === loaded.epoch;
     // Our own purges may have come in while the snapshot was under way.
-    if (this.#table?.epoch === loaded.epoch && this.#table.sequence >= loaded.sequence) return;
-    this.#remembered = [];
-    this.#rememberedFrom = loaded.sequence;
+    if (same && !behind && this.#table!.sequence >= loaded.sequence) return;
+    const missing = same ? this.#remembered.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
+    for (const { purge } of missing) this.#pending.add(purge);
+    if (!same) this.#remembered = [];
+    if (!same || this.#remembered.length === 0) this.#rememberedFrom = loaded.sequence;
     this.#stand(loaded);
+    if (missing.length > 0) this.#flush();
   }
 
   /** Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more. */
@@ -226,26 +286,6 @@ export class RedisLedger implements Ledger {
     const known = this.#table?.sequence ?? 0;
     await this.#link.run(BEGIN, this.#keyList(), [found, newEpoch(geometry), known, tableBytes(geometry)]);
     await this.#load();
-  }
-
-  /**
-   * The server has gone back behind what this process knows: a replica was promoted without the last writes, or an
-   * older snapshot was loaded. The purges that it lost are entered again; if some of them are not remembered any
-   * more, everything is.
-   */
-  async #restore(head: Head, text: string): Promise<void> {
-    if (this.#rememberedFrom > head.sequence) return this.#begin(text);
-    const lost = this.#remembered.filter(({ sequence }) => sequence > head.sequence).map(({ purge }) => purge);
-    const again: Purge = {
-      tags: [...new Set(lost.flatMap(({ tags }) => tags))],
-      patterns: lost.flatMap(({ patterns }) => patterns),
-    };
-    const [verdict, found] = await this.#send(this.#table!, again);
-    if (verdict === 'LOST') return this.#begin(found ?? '');
-    await this.#load();
-    if (verdict !== 'OK') return;
-    this.#remembered = [{ purge: again, sequence: Number(found) }];
-    this.#rememberedFrom = head.sequence;
   }
 
   async #send(table: PurgeTable, purge: Purge): Promise<string[]> {

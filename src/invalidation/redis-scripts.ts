@@ -62,6 +62,8 @@ return {'OK', text(sequence), last}
 `);
 
 /**
+ * The new log begins with a record that follows on none, which wakes those who wait for news and sends them to the table.
+ *
  * KEYS as above; ARGV the head that was found wanting ('' for none), the new epoch, known sequence, table bytes.
  * Returns OK and the new head, or EPOCH and the head, if another process was faster.
  */
@@ -72,6 +74,7 @@ local sequence = nextSequence(0, tonumber(ARGV[3]))
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 redis.call('SETRANGE', KEYS[2], tonumber(ARGV[4]) - 1, string.char(0))
 redis.call('SETRANGE', KEYS[2], 0, double(sequence) .. double(0))
+redis.call('XADD', KEYS[3], text(sequence) .. '-0', 'p', '', 'd', '')
 head = ARGV[2] .. ':' .. text(sequence)
 redis.call('SET', KEYS[1], head)
 return {'OK', head}

@@ -5,12 +5,18 @@ import { variantKey } from '../http/vary.js';
 import type { Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { Fields, MaybePromise } from '../types.js';
-import { then } from '../types.js';
+import { after } from '../types.js';
 
 /** What a lookup came to: an entry that may be served, or why there is none. */
 export type Found =
-  | { readonly entry: ResponseEntry }
+  | { readonly entry: ResponseEntry; readonly varies: readonly string[]; readonly index: IndexEntry | undefined }
   | { readonly entry?: undefined; readonly forward: Forward; readonly index: IndexEntry | undefined };
+
+interface Asked {
+  readonly address: Address;
+  readonly request: Fields;
+  readonly credentials: Credentials | undefined;
+}
 
 /** How many URLs are remembered with the fields that their responses vary by. */
 const HINTS = 5000;
@@ -27,16 +33,55 @@ export class Lookup {
     this.#backend = backend;
   }
 
+  /** In this process if that is allowed, else in the store; what the store has given is kept here. */
   find(address: Address, request: Fields, credentials: Credentials | undefined): MaybePromise<Found> {
-    const guessed = this.#variants(address.key, this.#hints.get(address.key) ?? [], request);
-    return then(this.#backend.read([address.key, ...guessed]), ([base, ...variants]) => {
-      if (base === undefined) return { forward: 'uri-miss', index: undefined };
-      if (base.kind !== 'index') return this.#choose([base], address, credentials, undefined);
-      this.#remember(address.key, base.varies);
-      const wanted = this.#variants(address.key, base.varies, request);
-      if (wanted.join() === guessed.join()) return this.#choose(variants, address, credentials, base);
-      return then(this.#backend.read(wanted), (found) => this.#choose(found, address, credentials, base));
+    const asked = { address, request, credentials };
+    const keys = this.#keys(asked);
+    const near = this.#backend.near(keys) ?? this.#backend.nearInStep(keys);
+    return after(near, (entries) => {
+      const found = entries === undefined ? undefined : this.#among(entries, keys, asked);
+      return found?.entry === undefined ? this.#findFar(keys, asked) : found;
     });
+  }
+
+  #findFar(keys: readonly string[], asked: Asked): MaybePromise<Found> {
+    const { address, request } = asked;
+    return after(this.#backend.read(keys), (entries) => {
+      const [base] = entries;
+      if (base?.kind === 'index') this.#remember(address.key, base.varies);
+      const found = this.#among(entries, keys, asked);
+      if (found !== undefined) return this.#kept(found, base, address, request);
+      const wanted = this.#keys(asked);
+      return after(this.#backend.read(wanted.slice(1)), (variants) =>
+        this.#kept(this.#among([base, ...variants], wanted, asked)!, base, address, request),
+      );
+    });
+  }
+
+  /** The key of the URL, and those of the variants that it is remembered to have. */
+  #keys({ address, request }: Asked): string[] {
+    return [address.key, ...this.#variants(address.key, this.#hints.get(address.key) ?? [], request)];
+  }
+
+  /** What is among the entries read; `undefined` if they are not the ones that the index leads to. */
+  #among(entries: readonly (Entry | undefined)[], keys: readonly string[], asked: Asked): Found | undefined {
+    const { address, request } = asked;
+    const [base, ...variants] = entries;
+    if (base === undefined) return { forward: 'uri-miss', index: undefined };
+    if (base.kind !== 'index') return this.#choose([base], [[]], asked, undefined);
+    const wanted = this.#variants(address.key, base.varies, request);
+    if (wanted.join() !== keys.slice(1).join()) return undefined;
+    return this.#choose(variants, base.varies, asked, base);
+  }
+
+  #kept(found: Found, base: Entry | undefined, { key }: Address, request: Fields): Found {
+    if (found.entry === undefined || base === undefined) return found;
+    const items = [{ key, entry: base }];
+    if (base.kind === 'index') {
+      items.push({ key: variantAddress(key, variantKey(found.varies, request)), entry: found.entry });
+    }
+    this.#backend.keep(items);
+    return found;
   }
 
   #variants(key: string, varies: readonly (readonly string[])[], request: Fields): string[] {
@@ -45,19 +90,24 @@ export class Lookup {
 
   /** The newest of the responses that are valid and that this request may be given (RFC 9111 §4.1). */
   #choose(
-    entries: (Entry | undefined)[],
-    address: Address,
-    credentials: Credentials | undefined,
+    entries: readonly (Entry | undefined)[],
+    varies: readonly (readonly string[])[],
+    { address, credentials }: Asked,
     index: IndexEntry | undefined,
   ): Found {
     let best: ResponseEntry | undefined;
-    for (const entry of entries) {
+    let fields: readonly string[] = [];
+    for (const [i, entry] of entries.entries()) {
       if (entry?.kind !== 'response' || !isShared(entry, credentials)) continue;
       if (best !== undefined && best.storedAt >= entry.storedAt) continue;
       const subject = responseSubject(address, entry.tags, entry.name);
-      if (this.#backend.ledger.stands(subject, entry.asOf)) best = entry;
+      if (!this.#backend.ledger.stands(subject, entry.asOf)) continue;
+      best = entry;
+      fields = varies[i] ?? [];
     }
-    return best ? { entry: best } : { forward: index === undefined ? 'uri-miss' : 'vary-miss', index };
+    return best
+      ? { entry: best, varies: fields, index }
+      : { forward: index === undefined ? 'uri-miss' : 'vary-miss', index };
   }
 
   #remember(key: string, varies: readonly (readonly string[])[]): void {

@@ -1,5 +1,5 @@
 import type { ResponseEntry } from '../entry/entry.js';
-import { formatCacheStatus } from '../http/cache-status.js';
+import { type Forward, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText, type HeaderLine, tokens } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
 import type { Fields } from '../types.js';
@@ -24,12 +24,17 @@ export interface ReplyOptions {
   readonly vary: readonly string[];
   /** The fields that layers outside have set on this response so far. */
   readonly outside: Fields;
+  /** Why there was nothing to be found, if the entry was made by another request's handler run meanwhile. */
+  readonly collapsed?: Forward | undefined;
   /** The key for `Cache-Status`, if it is to be told. */
   readonly key: string | undefined;
 }
 
 /** Makes the answer to a request from an entry: as stored, or 304, with its age and with what this cache adds. */
-export function replyFrom(entry: ResponseEntry, { now, conditions, vary, outside, key }: ReplyOptions): Reply {
+export function replyFrom(
+  entry: ResponseEntry,
+  { now, conditions, vary, outside, key, collapsed }: ReplyOptions,
+): Reply {
   const notModified = isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified'));
   const headers: HeaderLine[] = [];
   let varies = fieldText(outside, 'vary');
@@ -44,11 +49,10 @@ export function replyFrom(entry: ResponseEntry, { now, conditions, vary, outside
   if (varies !== undefined) headers.push(['Vary', varies]);
   if (lineOf(entry, 'date') === undefined) headers.push(['Date', new Date(entry.storedAt).toUTCString()]);
   headers.push(['Age', String(entry.initialAge + Math.max(0, Math.floor((now - entry.storedAt) / 1000)))]);
+  const status = collapsed === undefined ? { hit: true } : { forward: collapsed, collapsed: true };
   const ttl = entry.expiresAt === Number.POSITIVE_INFINITY ? {} : { ttl: (entry.expiresAt - now) / 1000 };
-  headers.push([
-    'Cache-Status',
-    upstream + formatCacheStatus({ hit: true, ...ttl, ...(key === undefined ? {} : { key }) }),
-  ]);
+  const member = formatCacheStatus({ ...status, ...ttl, ...(key === undefined ? {} : { key }) });
+  headers.push(['Cache-Status', upstream + member]);
   if (notModified) return { status: 304, message: undefined, headers, removed: entry.removed, body: undefined };
   const bodiless = entry.status === 204 || entry.status === 304;
   if (!bodiless) headers.push(['Content-Length', String(entry.body.length)]);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import type { Subject } from '../invalidation/tags.js';
 import { normalizeQuery, type QueryRule } from './query.js';
@@ -83,6 +84,23 @@ export function responseSubject(address: Address, tags: readonly string[], name:
   return { tenant: address.tenant, names, uri: address.uri, tags };
 }
 
+/** The subject of an entry, as far as its storage key tells it: of one whose key is a hash, not the names. */
+export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject {
+  const rest = key.slice(prefix.length + 'client:'.length);
+  const colon = rest.indexOf(':');
+  const tenant = rest.slice(0, colon);
+  const own = rest.slice(colon + 1);
+  const name = entry.kind === 'response' ? entry.name : undefined;
+  if (own.startsWith('~sha256:')) return { tenant, names: name === undefined ? [] : [name], tags: entry.tags };
+  if (!own.startsWith('~')) {
+    const original = own.replace(/^%(7e|25)/, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+    return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };
+  }
+  const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
+  const names = query === '' ? [path] : [path, `${path}?${query}`];
+  return responseSubject({ tenant, key, names, uri: uriOf(origin, path, query) }, entry.tags, name);
+}
+
 function queried(name: string, { names }: Address): string[] {
   return names[1] === undefined ? [] : [name + names[1].slice(names[0]!.length)];
 }
@@ -125,6 +143,10 @@ function escapeBar(value: string): string {
 
 function escapePart(part: string): string {
   return part.replace(/[%~#]/g, (c) => (c === '%' ? '%25' : c === '~' ? '%7E' : '%23'));
+}
+
+function unescapePart(part: string): string {
+  return part.replace(/%(25|7E|23)/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 function bounded(start: string, rest: string): string {

@@ -3,12 +3,13 @@ import { aboveZero, texts } from '../check.js';
 import type { CounterEntry, Entry, Position, ValueEntry } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { RespcacheError, UnavailableError } from '../errors.js';
-import { SingleFlight } from '../fill/single-flight.js';
+import { Collapse, type Turn } from '../fill/collapse.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import { EVERYTHING, globalTag, keyTag, ownTag, type Subject, tenantTag } from '../invalidation/tags.js';
-import { keySpace, normalizeKeyName, valueKey } from '../request/key.js';
+import { normalizeKeyName, valueKey } from '../request/key.js';
 import { escapeTenant } from '../request/tenant.js';
+import type { SweepProgress } from '../stores/store.js';
 
 /** How a value is stored. */
 export interface SetOptions {
@@ -16,6 +17,14 @@ export interface SetOptions {
   ttl?: number;
   /** Names that it can be invalidated by, with others. */
   tags?: readonly string[];
+}
+
+/** How all of a tenant's data is removed, not only made unreachable. */
+export interface EraseOptions {
+  /** Whether to really delete, and to resolve only when all is gone. Default `false`. */
+  erase?: boolean;
+  /** Told now and then how far the deletion is. */
+  onProgress?: (progress: SweepProgress) => void;
 }
 
 interface Place {
@@ -30,10 +39,12 @@ const MOST_ATTEMPTS = 20;
 /** The programmatic API: values by key and client (tenant). Its arguments are checked; Redis' failures are misses. */
 export class CacheService {
   readonly #services: Services;
-  readonly #flights = new SingleFlight<unknown>();
+  readonly #collapse: Collapse<Entry | Failure>;
 
   constructor(services: Services) {
     this.#services = services;
+    const { clock, collapseTimeout } = services.settings;
+    this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
   }
 
   async get<T>(key: string, clientId: string): Promise<T | undefined> {
@@ -71,20 +82,43 @@ export class CacheService {
   ): Promise<T> {
     const place = this.#place(key, clientId);
     const made = this.#maker(options);
-    const [found] = await this.#lookUp([place]);
-    if (found !== undefined) return found.value as T;
-    // What began before a purge is no answer for who asks after it: flights of different positions are different.
-    const { ledger } = this.#services.backend;
-    const asOf = ledger.position();
-    const subject = { ...place, tags: options.tags ?? [] };
-    const stands = () => asOf !== undefined && ledger.stands(subject, asOf);
-    const body = await this.#flights.run(place.key, stands, async () => {
+    // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const [found] = await this.#lookUp([place], attempt === 0);
+      if (found !== undefined) return found.value as T;
+      const turn = await this.#collapse.enter(place.key, async () => (await this.#read([place]))[0]);
+      if (turn.kind !== 'result') return this.#make(place, factory, made, turn);
+      if (turn.result instanceof Failure) throw turn.result.error;
+      if (this.#standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
+    }
+    return this.#make(place, factory, made, { kind: 'run' });
+  }
+
+  /** Runs a factory, stores what it makes, and tells those who wait for it. */
+  async #make<T>(
+    place: Place,
+    factory: () => T | Promise<T>,
+    made: (body: Buffer, asOf: Position) => ValueEntry,
+    turn: Exclude<Turn<Entry | Failure>, { kind: 'result' }>,
+  ): Promise<T> {
+    const lead = turn.kind === 'lead' ? turn.lead : undefined;
+    const asOf = this.#services.backend.ledger.position();
+    try {
       const value = await factory();
       const bytes = serializeValue(value);
-      if (asOf !== undefined) await this.#store([[place, made(bytes, asOf)]]);
-      return bytes;
-    });
-    return deserializeValue(body as Buffer) as T;
+      if (asOf === undefined) return value;
+      const entry = made(bytes, asOf);
+      const written = this.#store([[place, entry]]);
+      lead?.filled(entry, written);
+      await written;
+      return deserializeValue(bytes) as T;
+    } catch (error) {
+      // Callers in this process share the failure, as they would have shared the value.
+      lead?.filled(new Failure(error), undefined);
+      throw error;
+    } finally {
+      lead?.unfilled(0);
+    }
   }
 
   async delete(key: string, clientId: string): Promise<boolean> {
@@ -127,17 +161,16 @@ export class CacheService {
     return this.#purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
   }
 
-  invalidateTenant(clientId: string): Promise<Receipt> {
+  async invalidateTenant(clientId: string, { erase = false, onProgress }: EraseOptions = {}): Promise<Receipt> {
     const tenant = tenantOf(clientId);
-    return this.#purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
+    const receipt = await this.#purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
+    if (erase) await this.#services.backend.erase(tenant, onProgress);
+    return receipt;
   }
 
   async clear(): Promise<Receipt> {
     const receipt = await this.#purge({ tags: [EVERYTHING], patterns: [] }, undefined);
-    const { backend, settings } = this.#services;
-    const { ledger } = backend;
-    const dead = (_key: string, { asOf }: Entry) => !ledger.stands({ tenant: '', names: [], tags: [] }, asOf);
-    void this.#quietly(() => backend.store.sweep(keySpace(settings.prefix), dead));
+    this.#services.backend.sweepSoon();
     return receipt;
   }
 
@@ -166,14 +199,15 @@ export class CacheService {
     await this.#services.backend.write([{ key: place.key, entry: counter }]);
   }
 
-  async #lookUp(places: readonly Place[]): Promise<({ value: unknown } | undefined)[]> {
+  async #lookUp(places: readonly Place[], counted = true): Promise<({ value: unknown } | undefined)[]> {
     const started = performance.now();
     const entries = await this.#read(places);
     const ms = performance.now() - started;
     return entries.map((entry, i) => {
       const { tenant, key } = places[i]!;
       const value = entry === undefined ? undefined : this.#decode(entry);
-      this.#services.events.emit(value === undefined ? 'miss' : 'hit', { source: 'service', tenant, key, ms });
+      const kind = value === undefined ? 'miss' : 'hit';
+      if (counted) this.#services.events.emit(kind, { source: 'service', tenant, key, ms });
       return value;
     });
   }
@@ -205,7 +239,7 @@ export class CacheService {
 
   /** Where the ledger is now, for a value that the caller has at hand. */
   async #position(): Promise<Position | undefined> {
-    await this.#quietly(() => this.#services.backend.read([]));
+    await this.#quietly(() => this.#services.backend.sync());
     return this.#services.backend.ledger.position();
   }
 
@@ -252,6 +286,11 @@ export class CacheService {
     const name = textOf('key', key);
     return { tenant, key: valueKey(this.#services.settings.prefix, tenant, name), names: [normalizeKeyName(name)] };
   }
+}
+
+/** What a factory threw, for those who have waited for its value. */
+class Failure {
+  constructor(readonly error: unknown) {}
 }
 
 function tenantOf(clientId: unknown): string {

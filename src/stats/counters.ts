@@ -20,6 +20,8 @@ export interface Stats {
   averageHitTime: number;
   /** Mean ms that storing an entry took. */
   averageSetTime: number;
+  /** Hits that were answered by the handler run of another request. */
+  collapsed: number;
   /** Requests passed through without being looked up, or too personal to be answered from the cache. */
   bypassed: number;
   /** Why requests were bypassed, and responses not stored: how many for each reason. */
@@ -36,6 +38,7 @@ class Tally {
   deletes = 0;
   errors = 0;
   bypassed = 0;
+  collapsed = 0;
   hitTime = 0;
   setTime = 0;
   readonly reasons: Partial<Record<Reason, number>> = {};
@@ -45,7 +48,7 @@ class Tally {
   }
 
   toStats(): Stats {
-    const { hits, misses, sets, deletes, errors, bypassed } = this;
+    const { hits, misses, sets, deletes, errors, bypassed, collapsed } = this;
     return {
       hits,
       misses,
@@ -56,6 +59,7 @@ class Tally {
       hitRate: hits + misses === 0 ? 0 : rounded((hits / (hits + misses)) * 100),
       averageHitTime: hits === 0 ? 0 : rounded(this.hitTime / hits, 4),
       averageSetTime: sets === 0 ? 0 : rounded(this.setTime / sets, 4),
+      collapsed,
       bypassed,
       reasons: { ...this.reasons },
     };
@@ -69,9 +73,10 @@ export class Counters {
   readonly #others = new Tally();
 
   constructor(events: Events) {
-    events.on('hit', ({ tenant, ms }) =>
+    events.on('hit', ({ tenant, ms, collapsed }) =>
       this.#each(tenant, (tally) => {
         tally.hits++;
+        if (collapsed) tally.collapsed++;
         tally.hitTime += ms;
       }),
     );

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import { type Entry, entryBytes } from '../entry/entry.js';
-import type { Increment, Store, StoreItem } from './store.js';
+import type { Dead, Increment, Store, StoreItem, SweepProgress } from './store.js';
 
 /** The bounds of an in-memory store. */
 export interface MemoryStoreOptions {
@@ -68,11 +68,15 @@ export class MemoryStore implements Store {
     return { value };
   }
 
-  sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): number {
+  sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): number {
+    let scanned = 0;
     let removed = 0;
     for (const [key, entry] of this.#entries.entries()) {
-      if (key.startsWith(prefix) && dead(key, entry) && this.#entries.delete(key)) removed++;
+      if (!key.startsWith(prefix)) continue;
+      scanned++;
+      if (dead(key, entry) && this.#entries.delete(key)) removed++;
     }
+    onProgress?.({ scanned, removed });
     return removed;
   }
 

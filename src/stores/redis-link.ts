@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, UnavailableError } from '../errors.js';
+import { withDeadline } from './guard.js';
+
+/** How long a farewell to the server may take, ms. */
+const CLOSE_DEADLINE = 500;
 
 /** A client of the caller's own: ioredis 5 or 6, a single server, Sentinel or a Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -94,14 +98,32 @@ export class RedisLink {
     return 'nodes' in client ? client.nodes('master') : [client];
   }
 
+  /** Another connection to the same servers, for reads that block. Whoever asks for it closes it. */
+  duplicate(): RedisClient {
+    const options = {
+      enableOfflineQueue: false,
+      enableAutoPipelining: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: retry,
+    };
+    const { client } = this;
+    if (!('nodes' in client)) return client.duplicate(options);
+    const redisOptions = { ...client.options.redisOptions, ...options };
+    return client.duplicate([], { enableOfflineQueue: false, enableAutoPipelining: false, redisOptions } as object);
+  }
+
   /** Takes our listeners off, and ends the connection if it was made here. */
   async close(): Promise<void> {
     this.#settled = true;
     for (const [event, listener] of this.#listeners) this.client.off(event, listener);
     if (!this.#owned) return;
     this.client.on('error', () => {});
-    if (this.connected) await this.client.quit().catch(() => this.client.disconnect());
-    else this.client.disconnect();
+    try {
+      if (this.connected) return void (await withDeadline(this.client.quit(), CLOSE_DEADLINE, 'quit'));
+    } catch {
+      // A server that hangs, or has just gone, is not waited for.
+    }
+    this.client.disconnect();
   }
 
   /** Resolves when the first connection stands, rejects when the first attempt has failed. */
@@ -152,6 +174,7 @@ function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2000,
+    disconnectTimeout: 100,
     retryStrategy: retry,
     // After a failover the old master answers READONLY until the connection is made anew.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),

@@ -1,9 +1,9 @@
 import { decode, encode, FrameError, PREAMBLE } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
-import { then } from '../types.js';
+import { after } from '../types.js';
 import { type RedisLink, script } from './redis-link.js';
-import type { Increment, Store, StoreItem } from './store.js';
+import type { Dead, Increment, Store, StoreItem, SweepProgress } from './store.js';
 
 /** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
@@ -82,7 +82,9 @@ export class RedisStore implements Store {
     });
   }
 
-  async sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): Promise<number> {
+  async sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): Promise<number> {
+    await this.#link.ready();
+    let scanned = 0;
     let removed = 0;
     const { keyPrefix } = this.#link;
     for (const master of this.#link.masters()) {
@@ -95,6 +97,8 @@ export class RedisStore implements Store {
           found.map((key) => key.slice(keyPrefix.length)),
           dead,
         );
+        scanned += found.length;
+        onProgress?.({ scanned, removed });
       } while (cursor !== '0');
     }
     return removed;
@@ -138,13 +142,10 @@ export class RedisStore implements Store {
   }
 
   /** Only the head of each entry is read, but for tags: they may be long, so the whole metadata comes with it. */
-  async #sweepKeys(keys: string[], dead: (key: string, entry: Entry) => boolean): Promise<number> {
+  async #sweepKeys(keys: string[], dead: Dead): Promise<number> {
     if (keys.length === 0) return 0;
     const entries = await Promise.all(keys.map((key) => this.#headOf(key)));
-    const doomed = keys.filter((key, i) => {
-      const entry = entries[i];
-      return entry !== undefined && dead(key, entry);
-    });
+    const doomed = keys.filter((key, i) => dead(key, entries[i]));
     return doomed.length === 0 ? 0 : this.delete(doomed);
   }
 
@@ -165,7 +166,7 @@ export class RedisStore implements Store {
   /** Does `work` in this very tick where there is a connection: what is stored first is there for the next read. */
   #connected<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return then(this.#link.ready(), work) as Promise<T>;
+      return after(this.#link.ready(), work) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -10,6 +10,15 @@ export interface StoreItem {
 /** What adding to a counter came to: its new value, or that the entry is no longer the one that was judged. */
 export type Increment = { readonly value: number } | 'changed' | 'not-a-number';
 
+/** Says of a key found by a sweep whether it is to go. */
+export type Dead = (key: string, entry: Entry | undefined) => boolean;
+
+/** How far a sweep is: keys looked at, and removed. */
+export interface SweepProgress {
+  readonly scanned: number;
+  readonly removed: number;
+}
+
 /**
  * Where entries are kept. A store is dumb: it knows keys and absolute expiry times, and nothing of tenants, tags or
  * purges. It may forget anything at any time and fail in any way; the guard around it makes misses of its failures.
@@ -32,9 +41,10 @@ export interface Store {
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): MaybePromise<Increment>;
   /**
    * Removes the entries whose keys begin with `prefix` and that `dead` says are dead, in small steps that block
-   * nobody. For maintenance, never on a request's way. Resolves with how many were removed.
+   * nobody. `dead` is given `undefined` for what is no entry. For maintenance, never on a request's way. Resolves with
+   * how many were removed.
    */
-  sweep(prefix: string, dead: (key: string, entry: Entry) => boolean): MaybePromise<number>;
+  sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): MaybePromise<number>;
   /** Rejects if the store cannot be reached. */
   ping(): MaybePromise<void>;
   /** Closes what the store opened itself. */

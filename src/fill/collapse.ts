@@ -1,0 +1,185 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../clock.js';
+import { withDeadline } from '../stores/guard.js';
+import type { MaybePromise } from '../types.js';
+import type { LeaseState } from './lease.js';
+
+/** What a request for a key that is not there is to do. */
+export type Turn<R> =
+  /** Run the handler; others wait for what it makes: `lead` must be told. */
+  | { readonly kind: 'lead'; readonly lead: Lead<R> }
+  /** Somebody else has made it. */
+  | { readonly kind: 'result'; readonly result: R }
+  /** Run the handler; nobody waits for it. */
+  | { readonly kind: 'run' };
+
+/** How the one who runs tells those who wait. Only the first word counts. */
+export interface Lead<R> {
+  /** It is made. `written`: when it is in the store, so that other processes can be let go to look for it. */
+  filled(result: R, written: MaybePromise<unknown>): void;
+  /** There is nothing to share: everybody runs. `remember`: for so many ms nobody queues for this key again. */
+  unfilled(remember: number): void;
+}
+
+/** The leases of a key over processes; each call has its deadline and may reject, which means: go on without. */
+export interface LeaseTable {
+  take(key: string, ms: number): Promise<LeaseState>;
+  release(key: string, pass: number): Promise<void>;
+}
+
+export interface CollapseOptions {
+  readonly clock: Clock;
+  /** `undefined` where no other process shares the store. */
+  readonly leases: LeaseTable | undefined;
+  /** How long one waits for another's run before one runs too, ms. */
+  readonly patience: number;
+}
+
+type Outcome<R> = { readonly result: R } | undefined;
+
+interface Flight<R> {
+  readonly done: Promise<Outcome<R>>;
+  settle(outcome: Outcome<R>): void;
+}
+
+const RUN = { kind: 'run' } as const;
+/** How many keys are remembered as not worth waiting for. */
+const MOST_PASSED = 10_000;
+/** How long this process believes another that a key is not worth waiting for, before it asks again, ms. */
+const PASS_AGAIN = 1000;
+/** How often a process looks whether another one is done, ms: from the first pause, doubling, to the last. */
+const FIRST_PAUSE = 4;
+const LAST_PAUSE = 50;
+
+/**
+ * Makes one of many: of all requests that find nothing under a key, in this process and, by a lease, in the others, one
+ * runs the handler. Those who wait are let go as soon as it turns out that there will be nothing for them.
+ */
+export class Collapse<R> {
+  readonly #options: CollapseOptions;
+  readonly #flights = new Map<string, Flight<R>>();
+  readonly #passed = new Map<string, number>();
+
+  constructor(options: CollapseOptions) {
+    this.#options = options;
+  }
+
+  /** How many runs others may be waiting for. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** Takes part. `look` looks again for what another process may have stored meanwhile. */
+  enter(key: string, look: () => Promise<R | undefined>): MaybePromise<Turn<R>> {
+    if (this.#isPassed(key)) return RUN;
+    const current = this.#flights.get(key);
+    if (current !== undefined) return this.#wait(current);
+    const flight = newFlight<R>();
+    this.#flights.set(key, flight);
+    if (this.#options.leases === undefined) return this.#lead(key, flight, false);
+    return this.#leadOver(key, flight, this.#options.leases, look);
+  }
+
+  /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
+  async tryLead(key: string): Promise<Lead<R> | undefined> {
+    const { leases, patience } = this.#options;
+    if (this.#flights.has(key) || this.#isPassed(key)) return undefined;
+    const flight = newFlight<R>();
+    this.#flights.set(key, flight);
+    const state = leases === undefined ? 'taken' : await leases.take(key, patience).catch(() => 'held' as const);
+    const turn = this.#lead(key, flight, leases !== undefined && state === 'taken');
+    if (state === 'taken') return turn.lead;
+    turn.lead.unfilled(0);
+    return undefined;
+  }
+
+  async #wait(flight: Flight<R>): Promise<Turn<R>> {
+    try {
+      const outcome = await withDeadline<Outcome<R>>(flight.done, this.#options.patience, 'wait');
+      return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
+    } catch {
+      return RUN;
+    }
+  }
+
+  /** Waits for the other processes, too, before this one runs. */
+  async #leadOver(
+    key: string,
+    flight: Flight<R>,
+    leases: LeaseTable,
+    look: () => Promise<R | undefined>,
+  ): Promise<Turn<R>> {
+    const { patience } = this.#options;
+    const until = performance.now() + patience;
+    for (let ms = FIRST_PAUSE; performance.now() < until; ms = Math.min(ms * 2, LAST_PAUSE)) {
+      const state = await leases.take(key, patience).catch(() => undefined);
+      if (state === undefined) return this.#lead(key, flight, false);
+      if (state === 'pass') {
+        this.#remember(key, PASS_AGAIN);
+        return this.#end(key, flight, undefined);
+      }
+      // Whoever had the lease before us stored first and gave it back then: what we found missing may be there now.
+      const result = await look().catch(() => undefined);
+      if (result !== undefined) {
+        if (state === 'taken') void leases.release(key, 0).catch(() => {});
+        return this.#end(key, flight, { result });
+      }
+      if (state === 'taken') return this.#lead(key, flight, true);
+      await pause(ms);
+    }
+    return this.#lead(key, flight, false);
+  }
+
+  #end(key: string, flight: Flight<R>, outcome: Outcome<R>): Turn<R> {
+    this.#flights.delete(key);
+    flight.settle(outcome);
+    return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
+  }
+
+  #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {
+    let told = false;
+    const once = (outcome: Outcome<R>, written: MaybePromise<unknown>, pass: number) => {
+      if (told) return;
+      told = true;
+      this.#end(key, flight, outcome);
+      if (pass > 0) this.#remember(key, pass);
+      if (leased) void this.#giveBack(key, written, pass);
+    };
+    const lead: Lead<R> = {
+      filled: (result, written) => once({ result }, written, 0),
+      unfilled: (remember) => once(undefined, undefined, remember),
+    };
+    return { kind: 'lead', lead };
+  }
+
+  async #giveBack(key: string, written: MaybePromise<unknown>, pass: number): Promise<void> {
+    try {
+      await written;
+    } catch {
+      // It could not be stored: the next process runs for itself.
+    }
+    await this.#options.leases?.release(key, pass).catch(() => {});
+  }
+
+  #isPassed(key: string): boolean {
+    const until = this.#passed.get(key);
+    if (until === undefined) return false;
+    if (until > this.#options.clock.now()) return true;
+    this.#passed.delete(key);
+    return false;
+  }
+
+  #remember(key: string, ms: number): void {
+    this.#passed.delete(key);
+    this.#passed.set(key, this.#options.clock.now() + ms);
+    if (this.#passed.size > MOST_PASSED) this.#passed.delete(this.#passed.keys().next().value!);
+  }
+}
+
+function newFlight<R>(): Flight<R> {
+  let settle!: (outcome: Outcome<R>) => void;
+  const done = new Promise<Outcome<R>>((resolve) => {
+    settle = resolve;
+  });
+  return { done, settle };
+}

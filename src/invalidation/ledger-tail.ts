@@ -1,0 +1,73 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Cluster, Redis } from 'ioredis';
+import type { RedisLink } from '../stores/redis-link.js';
+
+/** One purge as the log holds it: id, then fields and values by turns. */
+export type LogRecord = [id: string, fields: string[]];
+
+export interface TailOptions {
+  readonly key: string;
+  /** How many records are read at once. */
+  readonly step: number;
+  /** How long one reading waits for news, ms: as often there is a sign of life. */
+  readonly block: number;
+  /** The sequence from which on news is wanted; `undefined` while there is no table yet. */
+  from(): number | undefined;
+  /** Takes what has come. */
+  apply(records: readonly LogRecord[]): Promise<void> | void;
+  /** Nothing has come: makes sure of the head by other means. */
+  quiet(): Promise<void>;
+  onError(error: unknown): void;
+}
+
+/** How long to wait after a failure before the next attempt, ms. */
+const REST = 100;
+
+/**
+ * Follows the log by a blocking read on a connection of its own, so that a purge of another process is known here as
+ * soon as Redis can push it.
+ */
+export class LedgerTail {
+  readonly #client: Redis | Cluster;
+  readonly #options: TailOptions;
+  readonly #stopped = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(link: RedisLink, options: TailOptions) {
+    this.#options = options;
+    this.#client = link.duplicate();
+    this.#client.on('error', options.onError);
+    this.#done = this.#follow();
+  }
+
+  /** Ends the reading and its connection. */
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    this.#client.disconnect();
+    await this.#done;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        await this.#read();
+      } catch (error) {
+        if (signal.aborted) return;
+        // While the connection is being made anew there is nothing to tell that its events have not told.
+        if (this.#client.status === 'ready') this.#options.onError(error);
+        await pause(REST, undefined, { signal, ref: false }).catch(() => {});
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { key, block, step } = this.#options;
+    const from = this.#options.from();
+    if (from === undefined) return this.#options.quiet();
+    const reply = await this.#client.xread('COUNT', step, 'BLOCK', block, 'STREAMS', key, `${from}-0`);
+    const records = reply?.[0]?.[1] as LogRecord[] | undefined;
+    if (records === undefined || records.length === 0) await this.#options.quiet();
+    else await this.#options.apply(records);
+  }
+}

@@ -1,0 +1,126 @@
+import type { Entry } from '../entry/entry.js';
+import { keySpace, subjectOfKey } from '../request/key.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import type { Store, SweepProgress } from '../stores/store.js';
+import type { Ledger } from './ledger.js';
+
+/** Who may sweep: one process of all that share a store. */
+export interface SweepTurn {
+  /** Whether it is this process' turn; `sequence`: what the ledger had been told at the last sweep's beginning. */
+  take(): Promise<{ readonly sequence: number } | undefined>;
+  /** Says up to where everything has been swept. */
+  done(sequence: number): Promise<void>;
+}
+
+export interface SweeperOptions {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly turn: SweepTurn;
+  readonly prefix: string;
+  /** Seconds between sweeps; 0: only when asked. */
+  readonly interval: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Removes from the store what was invalidated and has not yet expired. Nothing depends on it: what is dead is not served
+ * in any case; it only gives memory back sooner. A sweep is spared where nothing was invalidated since the last.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> | undefined;
+  #wanted = false;
+  #closed = false;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+    if (options.interval > 0) this.#timer = setInterval(() => void this.sweep(), options.interval * 1000).unref();
+  }
+
+  /** Sweeps, unless it is another process' turn, or there is nothing to sweep. Never rejects. */
+  sweep(): Promise<void> {
+    // One that is under way may have passed what was invalidated since: another follows it.
+    this.#wanted = true;
+    this.#sweeping ??= this.#sweepWhileWanted().finally(() => {
+      this.#sweeping = undefined;
+    });
+    return this.#sweeping;
+  }
+
+  /** Deletes all that a tenant had when it was called, whatever it is. Rejects if the store cannot be reached. */
+  async erase(tenant: string, onProgress?: (progress: SweepProgress) => void): Promise<void> {
+    const { store, prefix } = this.#options;
+    const dead = this.#judge();
+    await store.sweep(keySpace(prefix, tenant), (key, entry) => entry === undefined || dead(key, entry), onProgress);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+  }
+
+  async #sweepWhileWanted(): Promise<void> {
+    while (this.#wanted && !this.#closed) {
+      this.#wanted = false;
+      try {
+        await this.#sweep();
+      } catch (error) {
+        if (!this.#closed) this.#options.onError(error);
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { ledger, store, turn, prefix } = this.#options;
+    await ledger.sync();
+    const sequence = ledger.position()?.sequence ?? 0;
+    const last = await turn.take();
+    if (last === undefined) return;
+    const dead = this.#judge();
+    if (last.sequence < sequence) {
+      await store.sweep(keySpace(prefix), (key, entry) => {
+        if (this.#closed) throw new Error('the cache is closed');
+        return entry !== undefined && dead(key, entry);
+      });
+    }
+    await turn.done(Math.max(sequence, last.sequence));
+  }
+
+  /** Judges an entry by its key alone: of one whose key is a hash, by less. */
+  #judge(): (key: string, entry: Entry) => boolean {
+    const { ledger, prefix } = this.#options;
+    return (key, entry) => !ledger.stands(subjectOfKey(prefix, key, entry), entry.asOf);
+  }
+}
+
+/** The turn of a process that has its store to itself: always. */
+export function ownTurn(): SweepTurn {
+  let swept = -1;
+  return {
+    take: async () => ({ sequence: swept }),
+    done: async (sequence) => {
+      swept = sequence;
+    },
+  };
+}
+
+/** How long a sweep may take before another process may begin one beside it, ms. */
+const TURN = 60_000;
+
+/** The turn of one among several processes on a Redis: by a lease beside the ledger's keys. */
+export function sharedTurn(link: RedisLink, prefix: string): SweepTurn {
+  const lease = `${prefix}{respcache}:sweeper`;
+  const swept = `${prefix}{respcache}:swept`;
+  return {
+    async take() {
+      await link.ready();
+      if ((await link.client.set(lease, '1', 'PX', TURN, 'NX')) === null) return undefined;
+      return { sequence: Number((await link.client.get(swept)) ?? -1) };
+    },
+    async done(sequence) {
+      await link.client.set(swept, String(sequence));
+      await link.client.del(lease);
+    },
+  };
+}
