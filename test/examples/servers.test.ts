@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { Example } from './child.js';
+
+let redis: RedisServer;
+let example: Example;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(() => redis.stop());
+
+afterEach(() => example.kill());
+
+describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
+  async function start(env: Record<string, string> = {}): Promise<string> {
+    example = new Example(file, [], { PORT: '0', ...env });
+    return (await example.prints(/http:\/\/localhost:\d+/))[0].replace('localhost', '127.0.0.1');
+  }
+
+  const get = (url: string) => fetch(url, { headers: { 'x-client-id': 'acme' } });
+
+  it('serves from memory without any configuration, and ends on SIGTERM', async () => {
+    const origin = await start();
+    await (await get(`${origin}/stats`)).text();
+    expect((await get(`${origin}/stats`)).headers.get('cache-status')).toMatch(/^respcache; hit/);
+    example.child.kill('SIGTERM');
+    expect(await example.end()).toBe(0);
+    expect(example.stderr).toBe('');
+  });
+
+  it('stores in Redis where REDIS_URL says so, and ends on SIGINT', async () => {
+    const origin = await start({ REDIS_URL: redis.url, CACHE_PREFIX: 'mine:' });
+    await (await get(`${origin}/stats`)).text();
+    await expect.poll(() => redis.command('KEYS', 'mine:client:acme:*'), { interval: 10 }).toHaveLength(1);
+    await redis.command('FLUSHALL');
+    example.child.kill('SIGINT');
+    expect(await example.end()).toBe(0);
+  });
+
+  it('opens the figures by tenant to the token in ADMIN_TOKEN', async () => {
+    const origin = await start({ ADMIN_TOKEN: 'open sesame' });
+    const figures = await fetch(`${origin}/cache`, { headers: { authorization: 'Bearer open sesame' } });
+    expect(await figures.json()).toHaveProperty('tenants');
+    expect(await (await fetch(`${origin}/cache`)).json()).not.toHaveProperty('tenants');
+  });
+
+  it('answers what it has begun before it ends', async () => {
+    const origin = await start();
+    const slow = request(`${origin}/stats`, {
+      headers: { 'x-client-id': 'acme', expect: '100-continue' },
+      agent: false,
+    });
+    slow.flushHeaders();
+    // The server has the request now, and its database takes its time.
+    await once(slow, 'continue');
+    example.child.kill('SIGTERM');
+    slow.end();
+    const [response] = (await once(slow, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    expect(JSON.parse(await text(response))).toHaveProperty('zones');
+    expect(await example.end()).toBe(0);
+  });
+
+  it('ends although Redis hangs', async () => {
+    const own = await startRedis();
+    try {
+      const origin = await start({ REDIS_URL: own.url });
+      await (await get(`${origin}/stats`)).text();
+      await own.pause();
+      example.child.kill('SIGTERM');
+      expect(await example.end()).toBe(0);
+    } finally {
+      await own.stop();
+    }
+  }, 8000);
+});
