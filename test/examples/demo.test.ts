@@ -208,7 +208,8 @@ describe.concurrent('the demo with --serve', () => {
   it('serves although Redis does not answer, and says so', async () => {
     const example = start(['--serve'], { REDIS_URL: `redis://127.0.0.1:${silent}` });
     await example.prints(/Ctrl-C/);
-    expect(example.stderr).toContain(`Redis at 127.0.0.1:${silent} does not answer`);
+    // It comes by another pipe than the line above.
+    await vi.waitFor(() => expect(example.stderr).toContain(`Redis at 127.0.0.1:${silent} does not answer`));
     for (const origin of originsOf(example)) expect((await ask(origin)).status).toBe(200);
     example.child.kill('SIGTERM');
     expect(await example.end()).toBe(0);
