@@ -1,4 +1,4 @@
-import type { Entry } from './entry/entry.js';
+import { type Entry, ownCopy } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
 import { Leases } from './fill/lease.js';
@@ -20,6 +20,12 @@ import { after, both, type MaybePromise } from './types.js';
 const WRITE_DEADLINE = 2000;
 /** What a caller of the programmatic API waits for a purge to be durable, ms; a request waits no longer than `timeout`. */
 const PURGE_DEADLINE = 1000;
+
+/** An entry whose body is memory of its own: one that was read is a view into all that was read with it. */
+function detached(entry: Entry): Entry {
+  if (entry.kind === 'index' || entry.body.length === entry.body.buffer.byteLength) return entry;
+  return { ...entry, body: ownCopy(entry.body) };
+}
 
 /** What every part of one cache works with. */
 export interface Services {
@@ -114,7 +120,7 @@ export class Backend {
 
   /** Keeps in this process what Redis has given. */
   keep(items: readonly StoreItem[]): void {
-    this.#near?.set(items);
+    this.#near?.set(items.map(({ key, entry }) => ({ key, entry: detached(entry) })));
   }
 
   /** Stores responses, here and in Redis. The command is on its way when this returns. Rejects on failure. */
@@ -139,6 +145,10 @@ export class Backend {
 
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): MaybePromise<Increment> {
     return this.#run('increment', WRITE_DEADLINE, () => this.store.increment(key, by, expected, fresh));
+  }
+
+  swap(key: string, expected: Entry | undefined, next: Entry): MaybePromise<boolean> {
+    return this.#run('increment', WRITE_DEADLINE, () => this.store.swap(key, expected, next));
   }
 
   ping(): MaybePromise<void> {
@@ -175,8 +185,8 @@ export class Backend {
   #guarded(leases: LeaseTable): LeaseTable {
     const { timeout } = this.#settings;
     return {
-      take: (key, ms) => Promise.resolve(this.#run('lease', timeout, () => leases.take(key, ms))),
-      release: (key, pass) => Promise.resolve(this.#run('lease', WRITE_DEADLINE, () => leases.release(key, pass))),
+      take: async (...asked) => this.#run('lease', timeout, () => leases.take(...asked)),
+      release: async (...asked) => this.#run('lease', WRITE_DEADLINE, () => leases.release(...asked)),
     };
   }
 

@@ -2,7 +2,7 @@ import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
 import { Exchange } from './exchange.js';
-import { Collapse } from './fill/collapse.js';
+import { Collapse, type Part } from './fill/collapse.js';
 import type { Plan, Shared } from './fill/fill.js';
 import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
@@ -123,7 +123,7 @@ export class Engine {
       const found = await this.#find(plan, request);
       return found.entry && { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter(plan.address.key, look), (turn) => {
+    return after(this.#collapse.enter({ ...this.#part(plan), look }), (turn) => {
       if (turn.kind === 'run') return exchange.forward(plan, forward, index);
       if (turn.kind === 'lead') return exchange.forward(plan, forward, index, turn.lead);
       if (this.#isGoodFor(turn.result, exchange, plan))
@@ -135,6 +135,13 @@ export class Engine {
           : this.#serve(exchange, plan, found.entry, started),
       );
     });
+  }
+
+  /** What is known of a fill as it begins: its tags are not, so that a purge by tag is met only at its end. */
+  #part({ address, name }: Plan): Omit<Part<Shared>, 'look'> {
+    const { ledger } = this.#services.backend;
+    const subject = responseSubject(address, [], name);
+    return { key: address.key, asOf: ledger.position(), stands: (asOf) => ledger.stands(subject, asOf) };
   }
 
   #isGoodFor({ entry, varies, request }: Shared, exchange: Exchange, { address }: Plan): boolean {
@@ -152,7 +159,7 @@ export class Engine {
 
   /** Runs the handler though there is an answer, if nobody is doing so already. */
   async #refreshEarly(exchange: Exchange, plan: Plan, found: Present, started: number): Promise<Reply | undefined> {
-    const lead = plan.credentials === undefined ? await this.#collapse.tryLead(plan.address.key) : undefined;
+    const lead = plan.credentials === undefined ? await this.#collapse.tryLead(this.#part(plan)) : undefined;
     if (lead === undefined) return this.#serve(exchange, plan, found.entry, started);
     return exchange.forward(plan, 'miss', found.index, lead);
   }

@@ -35,7 +35,9 @@ export function readEnvironment(variables: Variables = process.env): Environment
       'a whole number of bytes, 1 or more',
       (n) => Number.isSafeInteger(n) && n >= 1,
     ),
-    prefix: variables.CACHE_PREFIX || undefined,
+    prefix: variables.CACHE_PREFIX
+      ? checkPrefix('environment variable CACHE_PREFIX', variables.CACHE_PREFIX)
+      : undefined,
   };
 }
 
@@ -55,16 +57,19 @@ function readRedis(variables: Variables): RedisTarget | undefined {
   return { host: host || 'localhost', port: port ?? 6379, db: db ?? 0, ...(password ? { password } : {}) };
 }
 
+/** A prefix of keys, checked. @throws {ConfigError} */
+export function checkPrefix(setting: string, prefix: unknown): string {
+  if (typeof prefix === 'string' && prefix.length <= 200 && !/[{}]/.test(prefix) && prefix.isWellFormed())
+    return prefix;
+  throw new ConfigError(setting, prefix, 'a text of at most 200 characters, without braces');
+}
+
 /** A Redis URL, checked for its form. @throws {ConfigError} */
 export function checkUrl(setting: string, url: string): string {
   if (/^rediss?:\/\/./i.test(url) && URL.canParse(url)) return url;
   // A path in front of a Unix socket is a form that ioredis takes as well.
   if (url.startsWith('/')) return url;
-  throw new ConfigError(
-    setting,
-    url.replace(/:[^:@/]*@/, ':***@'),
-    'a URL such as redis://localhost:6379/0 or rediss://…',
-  );
+  throw new ConfigError(setting, url.replace(/^.*@/s, '***@'), 'a URL such as redis://localhost:6379/0 or rediss://…');
 }
 
 function readNumber(

@@ -273,7 +273,7 @@ export class Exchange {
       ask(this.#services.events, 'tenant', undefined, () => resolveTenant(route.tenant, request)),
       (tenant) => {
         if (tenant === undefined) return;
-        const context = { tenant, request, fields };
+        const context = { tenant, request, fields, query: route.query };
         const purges = this.#purges.map((rule) =>
           ask(this.#services.events, 'invalidate', undefined, () => rule(context)),
         );

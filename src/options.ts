@@ -1,6 +1,6 @@
 import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import { checkUrl, readEnvironment } from './environment.js';
+import { checkPrefix, checkUrl, readEnvironment } from './environment.js';
 import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRoute } from './route-options.js';
 import type { RedisTarget } from './stores/redis-link.js';
@@ -93,17 +93,17 @@ export function resolveSettings(options: CacheOptions): Settings {
     consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
     maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
     collapseTimeout: aboveZero('option collapseTimeout', options.collapseTimeout ?? 10_000, 'milliseconds'),
-    sweepInterval: checkSweep(options.sweepInterval ?? 60),
+    sweepInterval: checkSweep(options.sweepInterval === undefined ? 60 : options.sweepInterval),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),
-    prefix: checkPrefix(options.prefix ?? environment.prefix ?? ''),
+    prefix: options.prefix === undefined ? (environment.prefix ?? '') : checkPrefix('option prefix', options.prefix),
     timeout: aboveZero('option timeout', options.timeout ?? 50, 'milliseconds'),
     breaker: {
       failures: wholeNumber('option breaker.failures', breaker.failures ?? 5, 1),
       openFor: aboveZero('option breaker.openFor', breaker.openFor ?? 1000, 'milliseconds'),
     },
     unhealthyErrors: wholeNumber('option unhealthyErrors', options.unhealthyErrors ?? 10, 1),
-    clock: options.clock ?? systemClock,
+    clock: checkClock(options.clock ?? systemClock),
     route: resolveRoute(ttl === undefined ? options : { ...options, ttl }, DEFAULT_ROUTE),
   });
 }
@@ -111,7 +111,11 @@ export function resolveSettings(options: CacheOptions): Settings {
 function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
   if (redis === false) return undefined;
   if (typeof redis === 'string') return checkUrl('option redis', redis);
-  if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) return redis;
+  if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
+    const nodes = 'cluster' in redis && !('status' in redis) ? redis.cluster : undefined;
+    if (nodes === undefined || (Array.isArray(nodes) && nodes.length > 0)) return redis;
+    throw new ConfigError('option redis.cluster', nodes, 'a list of nodes such as { host, port }');
+  }
   throw new ConfigError(
     'option redis',
     redis,
@@ -120,10 +124,12 @@ function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
 }
 
 function checkSweep(interval: unknown): number {
-  return interval === false ? 0 : aboveZero('option sweepInterval', interval, 'seconds');
+  if (interval === false) return 0;
+  if (typeof interval === 'number' && interval > 0 && interval <= 86_400) return interval;
+  throw new ConfigError('option sweepInterval', interval, 'a number of seconds above 0, at most a day, or false');
 }
 
-function checkPrefix(prefix: unknown): string {
-  if (typeof prefix === 'string' && prefix.length <= 200 && !/[{}]/.test(prefix)) return prefix;
-  throw new ConfigError('option prefix', prefix, 'a text of at most 200 characters, without braces');
+function checkClock(clock: Clock): Clock {
+  if (typeof (clock as Partial<Clock> | null)?.now === 'function') return clock;
+  throw new ConfigError('option clock', clock, 'an object with now(), which returns ms since 1970');
 }

@@ -154,7 +154,7 @@ const CHECKS: { [K in keyof Route]: (value: unknown) => Route[K] } = {
     throw new ConfigError('option key', value, 'a text that is not empty, or a function that returns one');
   },
   tenant: checkTenant,
-  vary: (value) => texts('option vary', value).map((name) => fieldName('option vary', name)),
+  vary: (value) => texts('option vary', value).map((name) => fieldName('option vary', name === '*' ? undefined : name)),
   when: (value) => aFunction('option when', value) as never,
   identity: (value) => aFunction('option identity', value) as never,
   query: checkQuery,
@@ -170,7 +170,7 @@ function checkTenant(value: unknown): TenantRule {
   if (typeof value === 'string')
     return { header: fieldName('option tenant', value), resolve: undefined, required: false };
   if (typeof value === 'function') return { header: undefined, resolve: value as never, required: true };
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError(
       'option tenant',
       value,

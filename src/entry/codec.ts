@@ -120,10 +120,38 @@ function responseOf(meta: Meta) {
 
 function parseMeta(text: string): Meta {
   try {
-    const meta = JSON.parse(text) as Meta;
-    if (typeof meta === 'object' && meta !== null && typeof meta.e === 'string') return meta;
+    const meta: unknown = JSON.parse(text);
+    if (isMeta(meta)) return meta;
   } catch {
     // Told below: whatever was wrong with it, it is not metadata.
   }
   throw new FrameError('damaged metadata');
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const isNumber = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+
+/** What each part of the metadata has to be, where it is there. */
+const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
+  e: isText,
+  t: isTexts,
+  s: (value) => Number.isInteger(value) && (value as number) >= 100 && (value as number) <= 999,
+  m: isText,
+  h: (value) =>
+    Array.isArray(value) &&
+    value.length % 2 === 0 &&
+    value.every((each, i) => isText(each) || (i % 2 === 1 && isTexts(each))),
+  r: isTexts,
+  a: isNumber,
+  c: isNumber,
+  n: isText,
+  k: isTexts,
+  p: isNumber,
+  v: (value) => Array.isArray(value) && value.every(isTexts),
+};
+
+function isMeta(meta: unknown): meta is Meta {
+  if (typeof meta !== 'object' || meta === null || !('e' in meta)) return false;
+  return Object.entries(meta).every(([part, value]) => PARTS[part as keyof Meta]?.(value) ?? true);
 }

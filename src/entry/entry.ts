@@ -59,6 +59,17 @@ export interface CounterEntry extends Common {
 
 export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
 
+/** A copy in memory of its own, of just its size: small Buffers otherwise are parts of a pool, and hold all of it. */
+export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
+  const copy = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    copy.set(part, at);
+    at += part.byteLength;
+  }
+  return copy;
+}
+
 /** What an entry weighs in memory, in bytes: its body, its texts, and a flat share for the objects around them. */
 export function entryBytes(key: string, entry: Entry): number {
   let bytes = 400 + key.length * 2;

@@ -12,5 +12,6 @@ export function serializeValue(value: unknown): Buffer {
 
 /** Turns the bytes back into a value of its own: nobody else holds a reference into it. */
 export function deserializeValue(bytes: Buffer): unknown {
-  return deserialize(bytes);
+  // Buffers come out as views into what they are read from: into a copy, then.
+  return deserialize(Buffer.from(bytes));
 }

@@ -1,3 +1,4 @@
+import { ownCopy } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 
 /** Collects a body as it streams past, up to a bound, and says in the end whether it is whole. */
@@ -22,9 +23,10 @@ export class Capture {
   /** Keeps a copy: the handler may write into its buffer again as soon as this one is sent. */
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
     if (this.#failure !== undefined) return;
-    this.#bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.byteLength;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    this.#bytes += bytes.byteLength;
     if (this.#bytes > this.#most) this.fail('too-large');
-    else this.#chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk));
+    else this.#chunks.push(ownCopy(bytes));
   }
 
   fail(reason: Reason): void {
@@ -38,6 +40,6 @@ export class Capture {
       this.fail('length-mismatch');
     }
     if (this.#failure !== undefined) return undefined;
-    return this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#bytes);
+    return this.#chunks.length === 1 ? this.#chunks[0] : ownCopy(...this.#chunks);
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
+import type { Position } from '../entry/entry.js';
 import { withDeadline } from '../stores/guard.js';
 import type { MaybePromise } from '../types.js';
 import type { LeaseState } from './lease.js';
@@ -23,8 +24,19 @@ export interface Lead<R> {
 
 /** The leases of a key over processes; each call has its deadline and may reject, which means: go on without. */
 export interface LeaseTable {
-  take(key: string, ms: number): Promise<LeaseState>;
-  release(key: string, pass: number): Promise<void>;
+  take(key: string, ms: number, asOf: Position, stands: (asOf: Position) => boolean): Promise<LeaseState>;
+  release(key: string, pass: number, asOf: Position): Promise<void>;
+}
+
+/** A request that takes part. */
+export interface Part<R> {
+  readonly key: string;
+  /** What the process knows of the ledger as it begins; `undefined`: too little to share anything. */
+  readonly asOf: Position | undefined;
+  /** Whether what began at a position is not known to be dead: nobody waits for what will be dead. */
+  stands(asOf: Position): boolean;
+  /** Looks again for what another process may have stored meanwhile. */
+  look(): Promise<R | undefined>;
 }
 
 export interface CollapseOptions {
@@ -38,6 +50,7 @@ export interface CollapseOptions {
 type Outcome<R> = { readonly result: R } | undefined;
 
 interface Flight<R> {
+  readonly asOf: Position;
   readonly done: Promise<Outcome<R>>;
   settle(outcome: Outcome<R>): void;
 }
@@ -69,24 +82,25 @@ export class Collapse<R> {
     return this.#flights.size;
   }
 
-  /** Takes part. `look` looks again for what another process may have stored meanwhile. */
-  enter(key: string, look: () => Promise<R | undefined>): MaybePromise<Turn<R>> {
-    if (this.#isPassed(key)) return RUN;
+  /** Takes part. */
+  enter(part: Part<R>): MaybePromise<Turn<R>> {
+    const { key, asOf } = part;
+    if (asOf === undefined || this.#isPassed(key)) return RUN;
     const current = this.#flights.get(key);
-    if (current !== undefined) return this.#wait(current);
-    const flight = newFlight<R>();
+    if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
+    const flight = newFlight<R>(asOf);
     this.#flights.set(key, flight);
     if (this.#options.leases === undefined) return this.#lead(key, flight, false);
-    return this.#leadOver(key, flight, this.#options.leases, look);
+    return this.#leadOver(part, flight, this.#options.leases);
   }
 
   /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
-  async tryLead(key: string): Promise<Lead<R> | undefined> {
+  async tryLead({ key, asOf, stands }: Omit<Part<R>, 'look'>): Promise<Lead<R> | undefined> {
     const { leases, patience } = this.#options;
-    if (this.#flights.has(key) || this.#isPassed(key)) return undefined;
-    const flight = newFlight<R>();
+    if (asOf === undefined || this.#flights.has(key) || this.#isPassed(key)) return undefined;
+    const flight = newFlight<R>(asOf);
     this.#flights.set(key, flight);
-    const state = leases === undefined ? 'taken' : await leases.take(key, patience).catch(() => 'held' as const);
+    const state = leases === undefined ? 'taken' : await leases.take(key, patience, asOf, stands).catch(() => 'pass');
     const turn = this.#lead(key, flight, leases !== undefined && state === 'taken');
     if (state === 'taken') return turn.lead;
     turn.lead.unfilled(0);
@@ -103,16 +117,12 @@ export class Collapse<R> {
   }
 
   /** Waits for the other processes, too, before this one runs. */
-  async #leadOver(
-    key: string,
-    flight: Flight<R>,
-    leases: LeaseTable,
-    look: () => Promise<R | undefined>,
-  ): Promise<Turn<R>> {
+  async #leadOver(part: Part<R>, flight: Flight<R>, leases: LeaseTable): Promise<Turn<R>> {
+    const { key, stands, look } = part;
     const { patience } = this.#options;
     const until = performance.now() + patience;
     for (let ms = FIRST_PAUSE; performance.now() < until; ms = Math.min(ms * 2, LAST_PAUSE)) {
-      const state = await leases.take(key, patience).catch(() => undefined);
+      const state = await leases.take(key, patience, flight.asOf, stands).catch(() => undefined);
       if (state === undefined) return this.#lead(key, flight, false);
       if (state === 'pass') {
         this.#remember(key, PASS_AGAIN);
@@ -121,7 +131,7 @@ export class Collapse<R> {
       // Whoever had the lease before us stored first and gave it back then: what we found missing may be there now.
       const result = await look().catch(() => undefined);
       if (result !== undefined) {
-        if (state === 'taken') void leases.release(key, 0).catch(() => {});
+        if (state === 'taken') void leases.release(key, 0, flight.asOf).catch(() => {});
         return this.#end(key, flight, { result });
       }
       if (state === 'taken') return this.#lead(key, flight, true);
@@ -131,7 +141,8 @@ export class Collapse<R> {
   }
 
   #end(key: string, flight: Flight<R>, outcome: Outcome<R>): Turn<R> {
-    this.#flights.delete(key);
+    // A later one may have taken its place.
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
     flight.settle(outcome);
     return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
   }
@@ -143,7 +154,7 @@ export class Collapse<R> {
       told = true;
       this.#end(key, flight, outcome);
       if (pass > 0) this.#remember(key, pass);
-      if (leased) void this.#giveBack(key, written, pass);
+      if (leased) void this.#giveBack(key, flight.asOf, written, pass);
     };
     const lead: Lead<R> = {
       filled: (result, written) => once({ result }, written, 0),
@@ -152,13 +163,13 @@ export class Collapse<R> {
     return { kind: 'lead', lead };
   }
 
-  async #giveBack(key: string, written: MaybePromise<unknown>, pass: number): Promise<void> {
+  async #giveBack(key: string, asOf: Position, written: MaybePromise<unknown>, pass: number): Promise<void> {
     try {
       await written;
     } catch {
       // It could not be stored: the next process runs for itself.
     }
-    await this.#options.leases?.release(key, pass).catch(() => {});
+    await this.#options.leases?.release(key, pass, asOf).catch(() => {});
   }
 
   #isPassed(key: string): boolean {
@@ -176,10 +187,10 @@ export class Collapse<R> {
   }
 }
 
-function newFlight<R>(): Flight<R> {
+function newFlight<R>(asOf: Position): Flight<R> {
   let settle!: (outcome: Outcome<R>) => void;
   const done = new Promise<Outcome<R>>((resolve) => {
     settle = resolve;
   });
-  return { done, settle };
+  return { asOf, done, settle };
 }

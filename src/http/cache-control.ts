@@ -12,7 +12,7 @@ export const MAX_DELTA_SECONDS: number = 2 ** 31;
 
 const NONE: Directives = new Map();
 // One list member: a token, then an argument in quotes (with escapes) or bare, up to the next comma.
-const MEMBER: RegExp = /\s*([^=,\s"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*)))?[^,]*(?:,|$)/y;
+const MEMBER: RegExp = /\s*([^=,;\s"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*)))?[^,]*(?:,|$)/y;
 
 /** Parses the text of a `Cache-Control` field. Case does not matter, quotes are understood, rubbish is passed over. */
 export function parseCacheControl(text: string | undefined): Directives {

@@ -40,7 +40,8 @@ const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
 
 /** A field's value as one string, several lines joined by commas (RFC 9110 §5.3); `undefined` where it is absent. */
 export function fieldText(fields: Fields, name: string): string | undefined {
-  const value = fields[name];
+  // A client may name a field that every object has: `constructor`, `__proto__`.
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined) return undefined;
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : value.join(', ');
 }

@@ -18,17 +18,16 @@ export function variesBy(fields: Fields, more: readonly string[] = []): Varies {
 export function variantKey(varies: readonly string[], request: Fields): string {
   const parts = varies.map((name) => {
     const value = fieldText(request, name);
-    return value === undefined
-      ? [name]
-      : [
-          name,
-          value
-            .trim()
-            .replace(/\s*,\s*/g, ',')
-            .replace(/\s+/g, ' '),
-        ];
+    return value === undefined ? [name] : [name, normalized(value)];
   });
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 32);
+}
+
+/** A list without the white space around its members. Quoted text is left alone: blanks mean something in it. */
+function normalized(value: string): string {
+  if (value.includes('"') || !/\s/.test(value)) return value.trim();
+  const members = value.split(',').map((member) => member.split(/\s/).filter(Boolean).join(' '));
+  return members.join(',');
 }
 
 /** A `Vary` value with names added to it where they are missing; `*` says all already. */

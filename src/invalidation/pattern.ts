@@ -17,49 +17,63 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return next === '' || next === ':' || next === '?';
 }
 
+/** One sign of a glob: any run, or a test of one character. */
+type Sign = '*' | ((character: string) => boolean);
+
 function matchesGlob(glob: string, name: string): boolean {
+  const signs = parseGlob(glob);
   let g = 0;
   let n = 0;
   let star = -1; // where the last `*` was, and up to where it has eaten: the only place to come back to
   let eaten = 0;
   while (n < name.length) {
-    if (glob[g] === '*') {
+    const sign = signs[g];
+    if (sign === '*') {
       star = g++;
       eaten = n;
-      continue;
-    }
-    const next = g < glob.length ? matchOne(glob, g, name[n]!) : -1;
-    if (next >= 0) {
-      g = next;
+    } else if (sign?.(name[n]!)) {
+      g++;
       n++;
     } else if (star >= 0) {
       g = star + 1;
       n = ++eaten;
     } else return false;
   }
-  while (glob[g] === '*') g++;
-  return g === glob.length;
+  while (signs[g] === '*') g++;
+  return g === signs.length;
 }
 
-/** Matches one character against the sign at `at`: the position after the sign, or -1. */
-function matchOne(glob: string, at: number, character: string): number {
-  const sign = glob[at];
-  if (sign === '?') return at + 1;
-  if (sign === '[') return matchClass(glob, at, character);
-  if (sign === '\\' && at + 1 < glob.length) return glob[at + 1] === character ? at + 2 : -1;
-  return sign === character ? at + 1 : -1;
-}
-
-function matchClass(glob: string, at: number, character: string): number {
-  const end = glob.indexOf(']', at + 2);
-  if (end < 0) return character === '[' ? at + 1 : -1;
-  const negated = glob[at + 1] === '^';
-  let inside = false;
-  for (let i = at + (negated ? 2 : 1); i < end; i++) {
-    if (glob[i + 1] === '-' && i + 2 < end) {
-      inside ||= character >= glob[i]! && character <= glob[i + 2]!;
-      i += 2;
-    } else inside ||= glob[i] === character;
+function parseGlob(glob: string): Sign[] {
+  const signs: Sign[] = [];
+  for (let at = 0; at < glob.length; at++) {
+    const sign = glob[at]!;
+    if (sign === '*') signs.push('*');
+    else if (sign === '?') signs.push(() => true);
+    else if (sign === '[') at = parseClass(glob, at, signs);
+    else {
+      if (sign === '\\' && at + 1 < glob.length) at++;
+      const literal = glob[at]!;
+      signs.push((character) => character === literal);
+    }
   }
-  return inside !== negated ? end + 1 : -1;
+  return signs;
+}
+
+/** Reads a class as Redis does: it ends at `]` or with the glob, and its ranges may stand the wrong way round. */
+function parseClass(glob: string, start: number, signs: Sign[]): number {
+  const negated = glob[start + 1] === '^';
+  const ranges: [from: string, to: string][] = [];
+  let at = start + (negated ? 2 : 1);
+  for (; at < glob.length && glob[at] !== ']'; at++) {
+    if (glob[at] === '\\' && at + 1 < glob.length) at++;
+    else if (glob[at + 1] === '-' && at + 2 < glob.length) {
+      const ends = [glob[at]!, glob[at + 2]!].sort();
+      ranges.push([ends[0]!, ends[1]!]);
+      at += 2;
+      continue;
+    }
+    ranges.push([glob[at]!, glob[at]!]);
+  }
+  signs.push((character) => ranges.some(([from, to]) => character >= from && character <= to) !== negated);
+  return at;
 }

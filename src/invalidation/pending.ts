@@ -35,7 +35,7 @@ export class PendingPurges {
     this.#waiting ??= newBatch();
     const { tags, patterns } = this.#waiting;
     for (const tag of purge.tags) tags.add(tag);
-    patterns.push(...purge.patterns);
+    for (const pattern of purge.patterns) patterns.push(pattern);
     if (tags.size + patterns.length > MOST) {
       tags.clear();
       patterns.length = 0;

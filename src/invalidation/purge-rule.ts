@@ -1,7 +1,8 @@
-import { knownOnly } from '../check.js';
+import { anObject, flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { fieldText } from '../http/headers.js';
 import { normalizeKeyName, targetUri } from '../request/key.js';
+import type { QueryRule } from '../request/query.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
@@ -25,6 +26,8 @@ export interface InvalidateSpec<S = unknown> {
 export interface RuleContext {
   readonly tenant: string;
   readonly request: RequestView;
+  /** Which parameters are part of the keys at the mount that the rule belongs to. */
+  readonly query: QueryRule;
   readonly fields: Fields;
 }
 
@@ -35,12 +38,7 @@ const NAMES = ['keys', 'tags', 'patterns', 'allTenants'];
 
 /** The rule of an `invalidate(…)`: a key, several, or a whole specification. @throws {ConfigError} */
 export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
-  const {
-    keys,
-    tags,
-    patterns,
-    allTenants = false,
-  } = typeof spec === 'string' || isList(spec) ? { keys: spec } : checked(spec);
+  const { keys, tags, patterns, allTenants = false } = isNames(spec) ? { keys: spec } : checked(spec);
   return ({ tenant, request }) => {
     const list = (names: Names<S> | undefined) => namesOf(names, request.source as S);
     return {
@@ -60,38 +58,41 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
  * An unsafe method that succeeded has changed what its URL answers, and the URLs of its `Location` and
  * `Content-Location` if they are of the same origin (RFC 9111 §4.4).
  */
-export const changedUrls: PurgeRule = ({ tenant, request, fields }) => {
+export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
   const targets = [request.target];
   for (const name of ['location', 'content-location']) {
     const target = sameOrigin(request, fieldText(fields, name));
     if (target !== undefined) targets.push(target);
   }
-  return { tags: targets.map((target) => uriTag(tenant, targetUri(request, target))), patterns: [] };
+  return { tags: targets.map((target) => uriTag(tenant, targetUri(request, target, query))), patterns: [] };
 };
 
 /** The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. */
 function sameOrigin({ target, headers, secure }: RequestView, reference: string | undefined): string | undefined {
   const base = `${secure ? 'https' : 'http'}://${fieldText(headers, 'host') ?? ''}`;
-  if (reference === undefined || !URL.canParse(reference, base + target)) return undefined;
+  if (reference === undefined || !URL.canParse(base) || !URL.canParse(reference, base + target)) return undefined;
   const url = new URL(reference, base + target);
   return url.origin === new URL(base).origin ? url.pathname + url.search : undefined;
 }
 
 function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
+  anObject('what invalidate() is given', spec);
   const { keys, tags, patterns, allTenants, ...rest } = spec;
   knownOnly('of invalidate: ', rest, NAMES);
   if (keys === undefined && tags === undefined && patterns === undefined) {
     throw new ConfigError('what invalidate() is given', spec, 'a key, a list of keys, or { keys, tags, patterns }');
   }
+  if (allTenants !== undefined) flag('option allTenants of invalidate', allTenants);
   for (const names of [keys, tags, patterns]) {
-    if (names === undefined || typeof names === 'function' || typeof names === 'string' || isList(names)) continue;
+    if (names === undefined || typeof names === 'function' || isNames(names)) continue;
     throw new ConfigError('what invalidate() is given', spec, 'texts, lists of texts, or functions that return them');
   }
   return spec;
 }
 
-function isList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+function isNames(value: unknown): value is string | readonly string[] {
+  if (typeof value === 'string') return value !== '';
+  return Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
 }
 
 function namesOf<S>(names: Names<S> | undefined, source: S): readonly string[] {

@@ -197,8 +197,8 @@ export class RedisLedger implements Ledger {
   async #reach(text: string, lost: boolean): Promise<void> {
     if (this.#reaching !== undefined) {
       await this.#reaching.catch(() => {});
-      // Whoever was first has mended what was lost, too: look again.
-      return lost ? this.sync() : this.#reach(text, false);
+      // Whoever was first may have begun an epoch, or mended what was lost: look again.
+      return this.#isReached(text) && !lost ? undefined : this.sync();
     }
     if (!lost && this.#isReached(text)) return;
     this.#reaching = this.#reachNow(text, lost);

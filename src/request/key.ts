@@ -60,10 +60,10 @@ export function responseAddress(
   };
 }
 
-/** The URI of a target of the same origin as a request, as purge tags hold it: with its whole query. */
-export function targetUri(request: RequestView, target: string): string {
+/** The URI of a target of the same origin as a request, as purge tags and entries hold it. */
+export function targetUri(request: RequestView, target: string, query: QueryRule): string {
   const [path, search] = split(target);
-  return uriOf(originOf(request), path, normalizeQuery(search, { only: undefined, ignore: [] }));
+  return uriOf(originOf(request), path, normalizeQuery(search, query));
 }
 
 /** A key's name as entries hold it: where it has a query, sorted as theirs are. */

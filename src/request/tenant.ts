@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { fieldText } from '../http/headers.js';
 import type { MaybePromise } from '../types.js';
 import type { RequestView } from './request.js';
@@ -31,9 +32,17 @@ function usable(name: unknown): string | undefined {
   return typeof name === 'string' && name !== '' ? escapeTenant(name) : undefined;
 }
 
+/** Longer names stand as their hash: keys are bounded. No escaped name looks like one. */
+const LONGEST_NAME = 200;
+
+function hashed(name: string): string {
+  return `%sha256.${hash('sha256', Buffer.from(name, 'utf16le'), 'base64url')}`;
+}
+
 /** Makes a tenant's name safe as the middle part of keys and tags: no colon, `~` or glob sign is left in it. */
 export function escapeTenant(name: string): string {
-  if (/^[\w.@+-]*$/.test(name)) return name;
+  if (/^[\w.@+-]*$/.test(name)) return name.length <= LONGEST_NAME ? name : hashed(name);
   // UTF-16 halves that do not belong together would all become the same replacement character.
-  return name.replace(/[^\w.@+-]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  const escaped = name.replace(/[^\w.@+-]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  return escaped.length <= LONGEST_NAME ? escaped : hashed(name);
 }

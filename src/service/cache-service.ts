@@ -62,16 +62,11 @@ export class CacheService {
   }
 
   async set(key: string, value: unknown, clientId: string, options: SetOptions = {}): Promise<void> {
-    await this.mset({ [key]: value }, clientId, options);
+    await this.#setAll([[key, value]], clientId, options);
   }
 
   async mset(entries: Readonly<Record<string, unknown>>, clientId: string, options: SetOptions = {}): Promise<void> {
-    const made = this.#maker(options);
-    const values = Object.entries(entries).map(
-      ([key, value]) => [this.#place(key, clientId), serializeValue(value)] as const,
-    );
-    const asOf = await this.#position();
-    if (asOf !== undefined) await this.#store(values.map(([place, body]) => [place, made(body, asOf)]));
+    await this.#setAll(Object.entries(entries), clientId, options);
   }
 
   async getOrSet<T>(
@@ -82,11 +77,18 @@ export class CacheService {
   ): Promise<T> {
     const place = this.#place(key, clientId);
     const made = this.#maker(options);
+    const { ledger } = this.#services.backend;
+    const subject = { tenant: place.tenant, names: place.names, tags: options.tags ?? [] };
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
       const [found] = await this.#lookUp([place], attempt === 0);
       if (found !== undefined) return found.value as T;
-      const turn = await this.#collapse.enter(place.key, async () => (await this.#read([place]))[0]);
+      const turn = await this.#collapse.enter({
+        key: place.key,
+        asOf: ledger.position(),
+        stands: (asOf) => ledger.stands(subject, asOf),
+        look: async () => (await this.#read([place]))[0],
+      });
       if (turn.kind !== 'result') return this.#make(place, factory, made, turn);
       if (turn.result instanceof Failure) throw turn.result.error;
       if (this.#standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
@@ -106,11 +108,12 @@ export class CacheService {
     try {
       const value = await factory();
       const bytes = serializeValue(value);
-      if (asOf === undefined) return value;
-      const entry = made(bytes, asOf);
-      const written = this.#store([[place, entry]]);
-      lead?.filled(entry, written);
-      await written;
+      if (asOf !== undefined) {
+        const entry = made(bytes, asOf);
+        const written = this.#store([[place, entry]]);
+        lead?.filled(entry, written);
+        await written;
+      }
       return deserializeValue(bytes) as T;
     } catch (error) {
       // Callers in this process share the failure, as they would have shared the value.
@@ -145,18 +148,18 @@ export class CacheService {
     throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
   }
 
-  invalidateKey(key: string, clientId: string): Promise<Receipt> {
+  async invalidateKey(key: string, clientId: string): Promise<Receipt> {
     const { tenant, names } = this.#place(key, clientId);
     return this.#purge({ tags: names.map((name) => keyTag(tenant, name)), patterns: [] }, tenant);
   }
 
-  invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
+  async invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
     const tenant = clientId === undefined ? undefined : tenantOf(clientId);
     const named = texts('tags', tags).map((tag) => (tenant === undefined ? globalTag(tag) : ownTag(tenant, tag)));
     return this.#purge({ tags: named, patterns: [] }, tenant);
   }
 
-  invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
+  async invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
     const tenant = tenantOf(clientId);
     return this.#purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
   }
@@ -174,29 +177,26 @@ export class CacheService {
     return receipt;
   }
 
+  async #setAll(entries: readonly [string, unknown][], clientId: string, options: SetOptions): Promise<void> {
+    const made = this.#maker(options);
+    const values = entries.map(([key, value]) => [this.#place(key, clientId), serializeValue(value)] as const);
+    const asOf = await this.#position();
+    if (asOf !== undefined) await this.#store(values.map(([place, body]) => [place, made(body, asOf)]));
+  }
+
   /** Adds to what is stored, or begins anew; `undefined`: somebody else was faster, look again. */
   async #add(place: Place, by: number, stored: Entry | undefined, fresh: CounterEntry): Promise<number | undefined> {
     const { backend } = this.#services;
     const current = this.#standing(place, stored);
-    if (current === undefined && stored !== undefined) {
-      // It was invalidated, and only its key is in the way.
-      await backend.remove([place.key]);
-    } else if (current !== undefined && current.kind !== 'counter') {
-      await this.#recount(place, current);
-      return undefined;
+    if (current?.kind === 'counter' || stored === undefined) {
+      const done = await backend.increment(place.key, by, current, fresh);
+      if (done === 'not-a-number') throw new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
+      return done === 'changed' ? undefined : done.value;
     }
-    const done = await backend.increment(place.key, by, current, fresh);
-    if (done === 'not-a-number') throw new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
-    return done === 'changed' ? undefined : done.value;
-  }
-
-  /** Makes a counter of a number that `set` has stored. */
-  async #recount(place: Place, current: Entry): Promise<void> {
-    const value = contentOf(current);
-    if (!Number.isSafeInteger(value))
-      throw new TypeError(`increment: the value of ${place.names[0]} is no whole number`);
-    const counter: CounterEntry = { ...(current as ValueEntry), kind: 'counter', body: Buffer.from(String(value)) };
-    await this.#services.backend.write([{ key: place.key, entry: counter }]);
+    // What was invalidated begins anew; a number that `set` has stored goes on as a counter.
+    const value = current === undefined ? by : numberIn(current, place) + by;
+    const next = { ...(current === undefined ? fresh : (current as ValueEntry)), body: Buffer.from(String(value)) };
+    return (await backend.swap(place.key, stored, { ...next, kind: 'counter' })) ? value : undefined;
   }
 
   async #lookUp(places: readonly Place[], counted = true): Promise<({ value: unknown } | undefined)[]> {
@@ -302,6 +302,12 @@ function textOf(argument: string, value: unknown): string {
   throw new TypeError(
     `${argument} is ${typeof value === 'string' ? 'empty' : String(value)}; it takes a text that is not empty`,
   );
+}
+
+function numberIn(entry: Entry, { names }: Place): number {
+  const value = contentOf(entry);
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw new TypeError(`increment: the value of ${names[0]} is no whole number`);
 }
 
 function contentOf(entry: Entry): unknown {

@@ -75,13 +75,16 @@ export class Guard {
   }
 }
 
+/** What a timer can wait at the most, ms. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** Rejects with an {@link UnavailableError} if `work` takes longer than `ms`. */
 export function withDeadline<T>(work: T | Promise<T>, ms: number, operation: string): T | Promise<T> {
   if (!(work instanceof Promise) || ms === Number.POSITIVE_INFINITY) return work;
   return new Promise<T>((resolve, reject) => {
     const late = () => reject(new UnavailableError(`${operation} took longer than ${ms} ms`));
     // When this process was busy itself, the answer may be waiting in its socket: it is read before we give up.
-    const timer = setTimeout(() => setImmediate(late), ms);
+    const timer = setTimeout(() => setImmediate(late), Math.min(ms, LONGEST_TIMER));
     const settle = (done: () => void) => {
       clearTimeout(timer);
       done();

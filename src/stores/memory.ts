@@ -15,11 +15,12 @@ export class MemoryStore implements Store {
   readonly capabilities: { readonly shared: boolean } = { shared: false };
   readonly #entries: LRUCache<string, Entry>;
   readonly #clock: Clock;
+  readonly #maxItems: number;
 
   constructor({ maxItems, maxBytes, clock }: MemoryStoreOptions) {
     this.#clock = clock;
+    this.#maxItems = maxItems;
     this.#entries = new LRUCache({
-      max: maxItems,
       maxSize: maxBytes,
       sizeCalculation: (entry, key) => entryBytes(key, entry),
     });
@@ -42,6 +43,8 @@ export class MemoryStore implements Store {
   set(items: readonly StoreItem[]): void {
     const now = this.#clock.now();
     for (const { key, entry } of items) if (entry.expiresAt > now) this.#entries.set(key, entry);
+    // The cache's own bound on items would have it reserve room for all of them at once.
+    while (this.#entries.size > this.#maxItems) this.#entries.pop();
   }
 
   delete(keys: readonly string[]): number {
@@ -56,16 +59,22 @@ export class MemoryStore implements Store {
 
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Increment {
     const current = this.#read(key);
-    if (current !== expected) return 'changed';
+    if (!isSameCounter(current, expected)) return 'changed';
     if (current === undefined) {
-      this.#entries.set(key, fresh);
+      this.set([{ key, entry: fresh }]);
       return { value: by };
     }
     if (current.kind !== 'counter') return 'not-a-number';
     const value = Number(current.body.toString('latin1')) + by;
     if (!Number.isSafeInteger(value)) return 'not-a-number';
-    this.#entries.set(key, { ...current, body: Buffer.from(String(value)) });
+    this.set([{ key, entry: { ...current, body: Buffer.from(String(value)) } }]);
     return { value };
+  }
+
+  swap(key: string, expected: Entry | undefined, next: Entry): boolean {
+    if (this.#read(key) !== expected) return false;
+    this.set([{ key, entry: next }]);
+    return true;
   }
 
   sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): number {
@@ -92,4 +101,10 @@ export class MemoryStore implements Store {
     this.#entries.delete(key);
     return undefined;
   }
+}
+
+/** Whether an entry is still the one that was judged, but for a number that others have added to. */
+function isSameCounter(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return a === b;
+  return a.kind === 'counter' && b.kind === 'counter' && a.asOf === b.asOf && a.storedAt === b.storedAt;
 }

@@ -32,6 +32,11 @@ export function script(lua: string): Script {
   return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
 }
 
+const MASTERS_ONLY = "a Cluster with scaleReads: 'master'";
+
+/** How many listeners of ours a client may have at a time. */
+const LISTENERS = 8;
+
 /** The connection to Redis: made here or the caller's. It never waits in a client's offline queue. */
 export class RedisLink {
   readonly client: RedisClient;
@@ -42,10 +47,14 @@ export class RedisLink {
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
     this.#owned = !isClient(target);
+    const scaleReads = clusterOptions(target)?.scaleReads ?? 'master';
+    // A replica may not know the newest purge.
+    if (scaleReads !== 'master')
+      throw new ConfigError('option redis', `a Cluster with scaleReads: ${String(scaleReads)}`, MASTERS_ONLY);
     this.client = isClient(target) ? target : connect(target);
-    if ((this.client as Cluster).isCluster && clusterOptions(this.client).scaleReads !== 'master') {
-      throw new ConfigError('option redis', 'a Cluster with scaleReads set', "a Cluster with scaleReads: 'master'");
-    }
+    if (this.client.status === 'wait') this.client.connect().catch(() => {});
+    // Several caches may share the caller's client; each brings some listeners, and takes them away again.
+    this.client.setMaxListeners(this.client.getMaxListeners() + LISTENERS);
     this.#listen('error', onError as () => void);
     this.#firstConnect = this.#settle();
   }
@@ -116,6 +125,7 @@ export class RedisLink {
   async close(): Promise<void> {
     this.#settled = true;
     for (const [event, listener] of this.#listeners) this.client.off(event, listener);
+    this.client.setMaxListeners(this.client.getMaxListeners() - LISTENERS);
     if (!this.#owned) return;
     this.client.on('error', () => {});
     try {
@@ -159,8 +169,10 @@ function isClient(target: RedisTarget): target is RedisClient {
   return typeof target === 'object' && 'status' in target && typeof (target as Redis).duplicate === 'function';
 }
 
-function clusterOptions(client: RedisClient): ClusterOptions {
-  return (client as Cluster).options;
+function clusterOptions(target: RedisTarget): ClusterOptions | undefined {
+  if (typeof target === 'string') return undefined;
+  if (isClient(target)) return (target as Cluster).isCluster ? (target as Cluster).options : undefined;
+  return 'cluster' in target ? target.options : undefined;
 }
 
 /** On the request's way nothing waits for a connection: a command without one fails at once. */

@@ -34,6 +34,19 @@ if left > 0 then redis.call('SET', KEYS[1], frame, 'PX', left) else redis.call('
 return text
 `);
 
+/** Puts a frame in the place of another, if that is still there to the last byte. */
+const SWAP = script(`
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1
+`);
+
+/** Removes an entry that is still the one that was judged, by the fixed part of its frame. */
+const REMOVE = script(`
+if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])
+`);
+
 /** What a Redis store needs beside its connection. */
 export interface RedisStoreOptions {
   readonly now: () => number;
@@ -75,10 +88,23 @@ export class RedisStore implements Store {
     return this.#connected(async () => {
       if (expected !== undefined && expected.kind !== 'counter') return 'not-a-number';
       const before = expected === undefined ? '' : encode(key, { ...expected, body: Buffer.alloc(0) });
-      const left = Math.ceil(fresh.expiresAt - this.#options.now());
-      const ttl = left >= LONGEST ? 0 : left;
+      const ttl = this.#ttl(fresh);
+      if (ttl === undefined) return { value: by };
       const reply = await this.#link.run(INCREMENT, [key], [by, before, encode(key, fresh), ttl]);
-      return reply === 'changed' || reply === 'not-a-number' ? reply : { value: Number(reply) };
+      if (reply === 'not-a-number') return reply;
+      if (reply !== 'changed') return { value: Number(reply) };
+      // What is in the way may be nothing that anybody could read.
+      return expected === undefined && (await this.swap(key, undefined, fresh)) ? { value: by } : 'changed';
+    });
+  }
+
+  swap(key: string, expected: Entry | undefined, next: Entry): Promise<boolean> {
+    return this.#connected(async () => {
+      const found = expected === undefined ? await this.#link.client.getBuffer(key) : encode(key, expected);
+      if (expected === undefined && found !== null && this.#read(key, found) !== undefined) return false;
+      const ttl = this.#ttl(next);
+      if (ttl === undefined) return true;
+      return (await this.#link.run(SWAP, [key], [found ?? '', encode(key, next), ttl])) === 1;
     });
   }
 
@@ -116,7 +142,11 @@ export class RedisStore implements Store {
 
   async #getOne(key: string): Promise<Entry | undefined> {
     const frame = await this.#link.client.getBuffer(key);
-    if (frame === null) return undefined;
+    return frame === null ? undefined : this.#read(key, frame);
+  }
+
+  /** The entry in a frame, if it can be read and has not expired. */
+  #read(key: string, frame: Buffer): Entry | undefined {
     try {
       const entry = decode(key, frame);
       return entry.expiresAt > this.#options.now() ? entry : undefined;
@@ -128,37 +158,53 @@ export class RedisStore implements Store {
   }
 
   async #setOne({ key, entry }: StoreItem): Promise<void> {
-    const ttl = Math.min(Math.ceil(entry.expiresAt - this.#options.now()), LONGEST);
-    if (ttl <= 0) return;
+    const ttl = this.#ttl(entry);
+    if (ttl === undefined) return;
     const frame = encode(key, entry);
     if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new UnavailableError('too much is on its way');
     this.#pendingBytes += frame.length;
     try {
       const { client } = this.#link;
-      await (ttl === LONGEST ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
+      await (ttl === 0 ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
     } finally {
       this.#pendingBytes -= frame.length;
     }
   }
 
+  /** How long an entry is to stay, ms: 0 for ever, `undefined` not at all. */
+  #ttl(entry: Entry): number | undefined {
+    const left = Math.ceil(entry.expiresAt - this.#options.now());
+    if (left >= LONGEST) return 0;
+    return left > 0 ? left : undefined;
+  }
+
   /** Only the head of each entry is read, but for tags: they may be long, so the whole metadata comes with it. */
   async #sweepKeys(keys: string[], dead: Dead): Promise<number> {
     if (keys.length === 0) return 0;
-    const entries = await Promise.all(keys.map((key) => this.#headOf(key)));
-    const doomed = keys.filter((key, i) => dead(key, entries[i]));
-    return doomed.length === 0 ? 0 : this.delete(doomed);
+    const heads = await Promise.all(keys.map((key) => this.#headOf(key)));
+    const doomed = keys.flatMap((key, i) =>
+      dead(key, heads[i]?.entry) ? [{ key, preamble: heads[i]?.preamble }] : [],
+    );
+    // What was stored in its place since it was judged stays.
+    const removed = await Promise.all(
+      doomed.map(({ key, preamble }) =>
+        preamble === undefined ? this.#link.client.unlink(key) : this.#link.run(REMOVE, [key], [preamble]),
+      ),
+    );
+    return removed.reduce<number>((sum, each) => sum + Number(each), 0);
   }
 
-  async #headOf(key: string): Promise<Entry | undefined> {
-    const start = await this.#link.client.getrangeBuffer(key, 0, 4095);
+  async #headOf(key: string): Promise<{ entry: Entry; preamble: Buffer } | undefined> {
     try {
+      const start = await this.#link.client.getrangeBuffer(key, 0, 4095);
       if (start.length < PREAMBLE) return undefined;
       const end = PREAMBLE + start.readUInt32BE(36);
       const head = end <= start.length ? start : await this.#link.client.getrangeBuffer(key, 0, end - 1);
       const bodiless = Buffer.from(head.subarray(0, end));
       bodiless.writeUInt32BE(0, 40);
-      return decode(key, bodiless);
+      return { entry: decode(key, bodiless), preamble: Buffer.from(start.subarray(0, PREAMBLE)) };
     } catch {
+      // Not ours, whatever it is: a key of another type, or a frame of another version.
       return undefined;
     }
   }

@@ -40,6 +40,11 @@ export interface Store {
    */
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): MaybePromise<Increment>;
   /**
+   * Puts `next` in the place of `expected` in one atomic step, and says whether it did: not if the entry has changed.
+   * Where `expected` is `undefined`, the key must hold nothing that can be read.
+   */
+  swap(key: string, expected: Entry | undefined, next: Entry): MaybePromise<boolean>;
+  /**
    * Removes the entries whose keys begin with `prefix` and that `dead` says are dead, in small steps that block
    * nobody. `dead` is given `undefined` for what is no entry. For maintenance, never on a request's way. Resolves with
    * how many were removed.
