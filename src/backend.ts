@@ -61,7 +61,8 @@ export class Backend {
     }
     const onError = (operation: string) => (error: unknown) => events.emit('error', { operation, error });
     const link = new RedisLink(settings.redis, onError('connection'));
-    const guard = new Guard({ ...settings.breaker, clock, events });
+    const { breaker, timeout } = settings;
+    const guard = new Guard({ ...breaker, timeout, clock, events, onSilence: () => link.renew() });
     link.onReady(() => guard.revive());
     this.kind = 'redis';
     this.link = link;

@@ -92,7 +92,7 @@ export function resolveSettings(options: CacheOptions): Settings {
     l1: flag('option l1', options.l1 ?? true),
     consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
     maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
-    collapseTimeout: aboveZero('option collapseTimeout', options.collapseTimeout ?? 10_000, 'milliseconds'),
+    collapseTimeout: wholeNumber('option collapseTimeout', options.collapseTimeout ?? 10_000, 1, 86_400_000),
     sweepInterval: checkSweep(options.sweepInterval === undefined ? 60 : options.sweepInterval),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),

@@ -60,6 +60,8 @@ const RUN = { kind: 'run' } as const;
 const MOST_PASSED = 10_000;
 /** How long this process believes another that a key is not worth waiting for, before it asks again, ms. */
 const PASS_AGAIN = 1000;
+/** How long a lease lasts without being renewed, ms: so long others wait for a process that has died. */
+const LEASE = 1000;
 /** How often a process looks whether another one is done, ms: from the first pause, doubling, to the last. */
 const FIRST_PAUSE = 4;
 const LAST_PAUSE = 50;
@@ -96,11 +98,11 @@ export class Collapse<R> {
 
   /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
   async tryLead({ key, asOf, stands }: Omit<Part<R>, 'look'>): Promise<Lead<R> | undefined> {
-    const { leases, patience } = this.#options;
+    const { leases } = this.#options;
     if (asOf === undefined || this.#flights.has(key) || this.#isPassed(key)) return undefined;
     const flight = newFlight<R>(asOf);
     this.#flights.set(key, flight);
-    const state = leases === undefined ? 'taken' : await leases.take(key, patience, asOf, stands).catch(() => 'pass');
+    const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => 'pass');
     const turn = this.#lead(key, flight, leases !== undefined && state === 'taken');
     if (state === 'taken') return turn.lead;
     turn.lead.unfilled(0);
@@ -122,7 +124,7 @@ export class Collapse<R> {
     const { patience } = this.#options;
     const until = performance.now() + patience;
     for (let ms = FIRST_PAUSE; performance.now() < until; ms = Math.min(ms * 2, LAST_PAUSE)) {
-      const state = await leases.take(key, patience, flight.asOf, stands).catch(() => undefined);
+      const state = await leases.take(key, LEASE, flight.asOf, stands).catch(() => undefined);
       if (state === undefined) return this.#lead(key, flight, false);
       if (state === 'pass') {
         this.#remember(key, PASS_AGAIN);
@@ -149,9 +151,11 @@ export class Collapse<R> {
 
   #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {
     let told = false;
+    const renewal = leased ? this.#renew(key, flight.asOf) : undefined;
     const once = (outcome: Outcome<R>, written: MaybePromise<unknown>, pass: number) => {
       if (told) return;
       told = true;
+      clearInterval(renewal);
       this.#end(key, flight, outcome);
       if (pass > 0) this.#remember(key, pass);
       if (leased) void this.#giveBack(key, flight.asOf, written, pass);
@@ -161,6 +165,16 @@ export class Collapse<R> {
       unfilled: (remember) => once(undefined, undefined, remember),
     };
     return { kind: 'lead', lead };
+  }
+
+  /** Keeps a lease while the handler runs, for as long as anybody would wait for it. */
+  #renew(key: string, asOf: Position): NodeJS.Timeout {
+    const until = performance.now() + this.#options.patience;
+    const timer = setInterval(() => {
+      if (performance.now() > until) clearInterval(timer);
+      else this.#options.leases?.take(key, LEASE, asOf, () => true).catch(() => {});
+    }, LEASE / 3);
+    return timer.unref();
   }
 
   async #giveBack(key: string, asOf: Position, written: MaybePromise<unknown>, pass: number): Promise<void> {

@@ -1,9 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
+import { UnavailableError } from '../errors.js';
+import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 
 /** One purge as the log holds it: id, then fields and values by turns. */
 export type LogRecord = [id: string, fields: string[]];
+
+type Reply = [key: string, records: LogRecord[]][] | null;
 
 export interface TailOptions {
   readonly key: string;
@@ -20,6 +24,8 @@ export interface TailOptions {
   onError(error: unknown): void;
 }
 
+/** How long an answer may be overdue, ms. */
+const SILENCE = 2000;
 /** How long to wait after a failure before the next attempt, ms. */
 const REST = 100;
 
@@ -65,9 +71,20 @@ export class LedgerTail {
     const { key, block, step } = this.#options;
     const from = this.#options.from();
     if (from === undefined) return this.#options.quiet();
-    const reply = await this.#client.xread('COUNT', step, 'BLOCK', block, 'STREAMS', key, `${from}-0`);
-    const records = reply?.[0]?.[1] as LogRecord[] | undefined;
+    const reading = this.#client.xread('COUNT', step, 'BLOCK', block, 'STREAMS', key, `${from}-0`);
+    const reply = await this.#inTime(reading, block);
+    const records = reply?.[0]?.[1];
     if (records === undefined || records.length === 0) await this.#options.quiet();
     else await this.#options.apply(records);
+  }
+
+  /** An answer that is overdue says that the connection may be dead without knowing. */
+  async #inTime(reading: Promise<Reply>, block: number): Promise<Reply> {
+    try {
+      return await withDeadline<Reply>(reading, block + SILENCE, 'xread');
+    } catch (error) {
+      if (error instanceof UnavailableError) this.#client.disconnect(true);
+      throw error;
+    }
   }
 }

@@ -11,7 +11,7 @@ export function isGlob(pattern: string): boolean {
  * Takes time in the product of both lengths at the most, whatever a client puts into a name.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
-  if (isGlob(pattern)) return matchesGlob(pattern, name);
+  if (isGlob(pattern)) return matchesSigns(parsed(pattern), name);
   if (!name.startsWith(pattern)) return false;
   const next = name.charAt(pattern.length);
   return next === '' || next === ':' || next === '?';
@@ -20,8 +20,21 @@ export function matchesPattern(pattern: string, name: string): boolean {
 /** One sign of a glob: any run, or a test of one character. */
 type Sign = '*' | ((character: string) => boolean);
 
-function matchesGlob(glob: string, name: string): boolean {
-  const signs = parseGlob(glob);
+/** Globs are matched again and again, with each entry older than they are: they are parsed once. */
+const recent = new Map<string, readonly Sign[]>();
+const MOST_RECENT = 512;
+
+function parsed(glob: string): readonly Sign[] {
+  let signs = recent.get(glob);
+  if (signs === undefined) {
+    signs = parseGlob(glob);
+    recent.set(glob, signs);
+    if (recent.size > MOST_RECENT) recent.delete(recent.keys().next().value!);
+  }
+  return signs;
+}
+
+function matchesSigns(signs: readonly Sign[], name: string): boolean {
   let g = 0;
   let n = 0;
   let star = -1; // where the last `*` was, and up to where it has eaten: the only place to come back to

@@ -60,7 +60,12 @@ export class PurgeTable {
   /** Enters a purge under its sequence, which is above all before it. */
   apply(purge: Purge, sequence: number): void {
     for (const tag of purge.tags) this.#raise(tag, sequence);
-    for (const { tenant, glob } of purge.patterns) this.patterns.push({ tenant, glob, sequence });
+    for (const { tenant, glob } of purge.patterns) {
+      // One that is purged again and again takes one place.
+      const before = this.patterns.findIndex((each) => each.tenant === tenant && each.glob === glob);
+      if (before >= 0) this.patterns.splice(before, 1);
+      this.patterns.push({ tenant, glob, sequence });
+    }
     while (this.patterns.length > this.geometry.patterns) {
       const oldest = this.patterns.shift()!;
       this.#raise(tenantTag(oldest.tenant), oldest.sequence);

@@ -74,7 +74,7 @@ export class RedisLedger implements Ledger {
     const known = this.#table;
     const sequence = known?.sequence ?? 0;
     const asked = performance.now();
-    const text = await this.#link.client.get(this.#keys.head);
+    const text = await this.#link.client.get(this.#keys.head).catch(orWrongType);
     if (text === null || text !== this.#headText) await this.#meet(text, known, sequence);
     this.#confirmed = Math.max(this.#confirmed, asked);
   }
@@ -226,7 +226,8 @@ export class RedisLedger implements Ledger {
   async #readLog(table: PurgeTable): Promise<boolean> {
     for (;;) {
       const from = `${table.sequence}-1`;
-      const records = await this.#link.client.xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP);
+      const records = await this.#link.client.xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP).catch(orWrongType);
+      if (records === null) return false;
       if (!this.#applyRecords(table, records)) return false;
       if (records.length < READ_STEP) return records.length > 0;
     }
@@ -262,12 +263,13 @@ export class RedisLedger implements Ledger {
   async #load(behind = false): Promise<void> {
     const { head, table, patterns } = this.#keys;
     const replies = await this.#link.client.multi().get(head).getBuffer(table).lrange(patterns, 0, -1).exec();
-    const [text, snapshot, list] = (replies ?? []).map(([error, value]) => {
-      if (error) throw error;
-      return value;
-    }) as [string | null, Buffer | null, string[]];
+    const [text, snapshot, list] = (replies ?? []).map(([error, value]) => (error ? orWrongType(error) : value)) as [
+      string | null,
+      Buffer | null,
+      string[] | null,
+    ];
     const at = parseHead(text ?? '');
-    const loaded = at && snapshot ? readSnapshot(at, snapshot, list ?? []) : undefined;
+    const loaded = at && snapshot && list ? readSnapshot(at, snapshot, list) : undefined;
     if (loaded === undefined) return this.#begin(text ?? '');
     const same = this.#table?.epoch === loaded.epoch;
     // Our own purges may have come in while the snapshot was under way.
@@ -307,4 +309,10 @@ export class RedisLedger implements Ledger {
 function isBehind(text: string | null, epoch: string, sequence: number): boolean {
   const head = parseHead(text ?? '');
   return head !== undefined && head.epoch === epoch && head.sequence < sequence;
+}
+
+/** Where somebody has put something else in the place of one of the ledger's keys, there is nothing of ours. */
+function orWrongType(error: Error): null {
+  if (error.message.startsWith('WRONGTYPE')) return null;
+  throw error;
 }

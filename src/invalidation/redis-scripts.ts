@@ -21,6 +21,10 @@ local function nextSequence(last, known)
   local time = redis.call('TIME')
   return math.max(last + 1, known + 1, tonumber(time[1]) * 1000000 + tonumber(time[2]))
 end
+local function is(key, kind)
+  local found = redis.call('TYPE', key).ok
+  return found == kind or found == 'none'
+end
 local function text(number) return string.format('%.0f', number) end
 local function double(number) return struct.pack('>d', number) end
 `;
@@ -31,8 +35,10 @@ local function double(number) return struct.pack('>d', number) end
  * Returns OK, sequence, sequence before; or EPOCH or LOST with the head.
  */
 export const APPEND: Script = script(`${CLOCK}
+if not is(KEYS[1], 'string') then return {'LOST', ''} end
 local head = redis.call('GET', KEYS[1])
 if not head then return {'LOST', ''} end
+if not (is(KEYS[2], 'string') and is(KEYS[3], 'stream') and is(KEYS[4], 'list')) then return {'LOST', head} end
 local epoch, last = string.match(head, '^(.+):(%d+)$')
 if epoch ~= ARGV[1] then return {'EPOCH', head} end
 if redis.call('STRLEN', KEYS[2]) ~= tonumber(ARGV[6]) then return {'LOST', head} end
@@ -43,7 +49,11 @@ local packed = double(sequence)
 local at = 8 + tonumber(ARGV[7])
 for i = 8, at - 1 do redis.call('SETRANGE', KEYS[2], ARGV[i], packed) end
 while at < #ARGV do
-  redis.call('RPUSH', KEYS[4], text(sequence) .. ' ' .. ARGV[at] .. ' ' .. ARGV[at + 1])
+  local tail = ' ' .. ARGV[at] .. ' ' .. ARGV[at + 1]
+  for _, line in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do
+    if string.sub(line, -#tail) == tail then count = count - redis.call('LREM', KEYS[4], 1, line) end
+  end
+  redis.call('RPUSH', KEYS[4], text(sequence) .. tail)
   count = count + 1
   at = at + 2
 end
@@ -68,10 +78,10 @@ return {'OK', text(sequence), last}
  * Returns OK and the new head, or EPOCH and the head, if another process was faster.
  */
 export const BEGIN: Script = script(`${CLOCK}
-local head = redis.call('GET', KEYS[1]) or ''
+local head = is(KEYS[1], 'string') and redis.call('GET', KEYS[1]) or ''
 if head ~= ARGV[1] then return {'EPOCH', head} end
 local sequence = nextSequence(0, tonumber(ARGV[3]))
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('SETRANGE', KEYS[2], tonumber(ARGV[4]) - 1, string.char(0))
 redis.call('SETRANGE', KEYS[2], 0, double(sequence) .. double(0))
 redis.call('XADD', KEYS[3], text(sequence) .. '-0', 'p', '', 'd', '')

@@ -8,9 +8,16 @@ export interface GuardOptions {
   readonly failures: number;
   /** How long it stays open before one operation tries again, ms. */
   readonly openFor: number;
+  /** What counts as an answer in time, ms: a slower one, to an operation that may take longer, decides nothing. */
+  readonly timeout: number;
   readonly clock: Clock;
   readonly events: Events;
+  /** Nothing at all has been heard for long: the connection may be dead without knowing. */
+  readonly onSilence: () => void;
 }
+
+/** After how many times `openFor` without any answer a connection is taken for dead. */
+const SILENCE = 3;
 
 /**
  * Stands around everything that can hang or fail: each operation has a deadline, and after a few failures in a row
@@ -22,6 +29,10 @@ export class Guard {
   #failures = 0;
   #openUntil = 0;
   #probing = false;
+  #lastHeard = performance.now();
+  readonly #heard = () => {
+    this.#lastHeard = performance.now();
+  };
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -35,13 +46,16 @@ export class Guard {
   /** Runs `work` within `deadline` ms. @throws {UnavailableError} at once if the breaker is open, or at the deadline */
   async run<T>(operation: string, deadline: number, work: () => T | Promise<T>): Promise<T> {
     const probe = this.#admit();
+    const started = performance.now();
     try {
-      const result = await withDeadline(work(), deadline, operation);
-      this.#succeeded();
+      const working = work();
+      if (working instanceof Promise) working.then(this.#heard, () => {});
+      const result = await withDeadline(working, deadline, operation);
+      if (performance.now() - started <= this.#options.timeout) this.#succeeded();
       return result;
     } catch (error) {
       if (isAnswer(error)) this.#succeeded();
-      else this.#failed();
+      else this.#failed(probe);
       this.#options.events.emit('error', { operation, error });
       throw error;
     } finally {
@@ -67,10 +81,15 @@ export class Guard {
     if (wasOpen) this.#options.events.emit('breaker', { state: 'closed' });
   }
 
-  #failed(): void {
+  #failed(probe: boolean): void {
     const wasOpen = this.open;
     this.#failures++;
     if (this.open) this.#openUntil = this.#options.clock.now() + this.#options.openFor;
+    const { openFor, onSilence } = this.#options;
+    if (probe && performance.now() - this.#lastHeard > openFor * SILENCE) {
+      this.#heard();
+      onSilence();
+    }
     if (this.open && !wasOpen) this.#options.events.emit('breaker', { state: 'open' });
   }
 }

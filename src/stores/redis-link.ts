@@ -107,6 +107,12 @@ export class RedisLink {
     return 'nodes' in client ? client.nodes('master') : [client];
   }
 
+  /** Gives up connections that nothing is heard of any more, and makes new ones. The caller's own are left alone. */
+  renew(): void {
+    if (!this.#owned || !this.connected) return;
+    for (const each of 'nodes' in this.client ? this.client.nodes('all') : [this.client]) each.disconnect(true);
+  }
+
   /** Another connection to the same servers, for reads that block. Whoever asks for it closes it. */
   duplicate(): RedisClient {
     const options = {

@@ -30,7 +30,7 @@ if math.abs(value) > 9007199254740991 then return 'not-a-number' end
 local text = string.format('%.0f', value)
 local frame = string.sub(current, 1, 40) .. struct.pack('>I4', #text) .. string.sub(current, 45, at) .. text
 local left = redis.call('PTTL', KEYS[1])
-if left > 0 then redis.call('SET', KEYS[1], frame, 'PX', left) else redis.call('SET', KEYS[1], frame) end
+if left >= 0 then redis.call('SET', KEYS[1], frame, 'PX', math.max(left, 1)) else redis.call('SET', KEYS[1], frame) end
 return text
 `);
 

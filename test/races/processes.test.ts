@@ -64,7 +64,7 @@ function isExact(counts: Counts): void {
   expect(counts.violations).toEqual([]);
   expect(counts.failures).toBe(0);
   expect(counts.durable).toBeGreaterThan(10);
-  expect(counts.hits).toBeGreaterThan(50);
+  expect(counts.hits).toBeGreaterThan(5);
 }
 
 describe(`${WORKERS} processes on one Redis for ${SECONDS} s each`, { timeout: SECONDS * 1000 + 60_000 }, () => {

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decode, encode, FrameError } from '../../src/entry/codec.js';
+import type { Entry } from '../../src/entry/entry.js';
+import { anyText } from './texts.js';
+
+const body = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
+const texts = fc.array(anyText, { maxLength: 4 });
+const time = fc.oneof(fc.double({ noNaN: true, min: 0 }), fc.constant(Number.POSITIVE_INFINITY));
+const common = {
+  asOf: fc.record({ epoch: anyText, sequence: fc.double({ noNaN: true }) }),
+  storedAt: time,
+  expiresAt: time,
+  tags: texts,
+};
+const entry: fc.Arbitrary<Entry> = fc.oneof(
+  fc.record({
+    kind: fc.constant('response' as const),
+    ...common,
+    status: fc.integer({ min: 200, max: 599 }),
+    message: fc.option(anyText, { nil: undefined }),
+    headers: fc.array(fc.tuple(anyText, fc.oneof(anyText, texts)), { maxLength: 5 }),
+    removed: texts,
+    initialAge: fc.nat(),
+    name: fc.option(anyText, { nil: undefined }),
+    keyed: texts,
+    cost: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+    sharedWith: fc.record({ authorization: fc.boolean(), cookie: fc.boolean() }),
+    body,
+  }),
+  fc.record({ kind: fc.constant('index' as const), ...common, varies: fc.array(texts, { maxLength: 4 }) }),
+  fc.record({ kind: fc.constant('value' as const), ...common, body }),
+  fc.record({
+    kind: fc.constant('counter' as const),
+    ...common,
+    body: fc.maxSafeInteger().map((n) => Buffer.from(`${n}`)),
+  }),
+);
+
+/** Decodes, and says what came of it; anything but an entry or a FrameError fails the test. */
+function read(key: string, frame: Buffer): Entry | undefined {
+  try {
+    return decode(key, frame);
+  } catch (error) {
+    expect(error).toBeInstanceOf(FrameError);
+    return undefined;
+  }
+}
+
+describe('the codec', () => {
+  it('gives back any entry as it was', () => {
+    fc.assert(
+      fc.property(anyText, entry, (key, each) => {
+        expect(decode(key, encode(key, each))).toEqual(each);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('writes the same bytes for the same entry, also for one that was read', () => {
+    fc.assert(
+      fc.property(anyText, entry, (key, each) => {
+        const frame = encode(key, each);
+        expect(encode(key, decode(key, frame)).equals(frame)).toBe(true);
+      }),
+    );
+  });
+
+  it('never takes the frame of one key for that of another', () => {
+    fc.assert(
+      fc.property(anyText, anyText, entry, (key, other, each) => {
+        fc.pre(key !== other);
+        expect(read(other, encode(key, each))).toBeUndefined();
+      }),
+    );
+  });
+
+  it('throws nothing but FrameError, whatever the bytes', () => {
+    fc.assert(
+      fc.property(anyText, fc.uint8Array({ maxLength: 200 }), (key, bytes) => {
+        read(key, Buffer.from(bytes));
+      }),
+    );
+  });
+
+  it('throws nothing but FrameError for frames that were changed, cut or lengthened', () => {
+    const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
+    fc.assert(
+      fc.property(
+        anyText,
+        entry,
+        fc.array(change, { maxLength: 4 }),
+        fc.integer({ min: -8, max: 8 }),
+        (key, each, changes, by) => {
+          let frame = encode(key, each);
+          for (const [at, byte] of changes) frame[at % frame.length] = byte;
+          frame = by < 0 ? frame.subarray(0, by) : Buffer.concat([frame, Buffer.alloc(by)]);
+          read(key, frame);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('throws nothing but FrameError for metadata of any form', () => {
+    fc.assert(
+      fc.property(
+        entry,
+        fc.dictionary(fc.constantFrom(...'etsmhrankcpv'), fc.jsonValue({ maxDepth: 2 })),
+        (each, changes) => {
+          const frame = encode('k', each);
+          const start = Buffer.from(frame.subarray(0, 44));
+          const length = frame.readUInt32BE(36);
+          const meta = Buffer.from(
+            JSON.stringify({ ...JSON.parse(frame.toString('utf8', 44, 44 + length)), ...changes }),
+          );
+          start.writeUInt32BE(meta.length, 36);
+          read('k', Buffer.concat([start, meta, frame.subarray(44 + length)]));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never gives back a frame that is cut off', () => {
+    fc.assert(
+      fc.property(anyText, entry, fc.nat(), (key, each, n) => {
+        const frame = encode(key, each);
+        expect(read(key, frame.subarray(0, n % frame.length))).toBeUndefined();
+      }),
+    );
+  });
+});

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  normalizeKeyName,
+  responseAddress,
+  responseSubject,
+  subjectOfKey,
+  valueKey,
+  variantAddress,
+} from '../../src/request/key.js';
+import { normalizeQuery, type QueryRule } from '../../src/request/query.js';
+import { escapeTenant } from '../../src/request/tenant.js';
+import type { Fields } from '../../src/types.js';
+import { responseEntry, valueEntry } from '../stores/entries.js';
+import { anyText, longText } from './texts.js';
+
+const ALL: QueryRule = { only: undefined, ignore: [] };
+
+interface Question {
+  readonly tenant: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Fields;
+  readonly secure: boolean;
+  readonly scope: readonly string[];
+}
+
+const header = fc.option(anyText, { nil: undefined });
+const question: fc.Arbitrary<Question> = fc.record({
+  tenant: anyText,
+  path: longText.map((text) => `/${text.replaceAll('?', '')}`),
+  query: longText,
+  headers: fc.record({
+    host: header,
+    'x-forwarded-host': header,
+    'x-forwarded-proto': header,
+    'x-original-url': header,
+  }),
+  secure: fc.boolean(),
+  scope: fc.array(anyText, { maxLength: 2 }),
+});
+
+const addressOf = ({ tenant, path, query, headers, secure, scope }: Question) => {
+  const request = { method: 'GET', target: `${path}?${query}`, headers, secure, source: undefined };
+  return responseAddress('', escapeTenant(tenant), request, ALL, scope);
+};
+
+/** What has to be the same for two responses to be the same. */
+const identity = ({ query, headers, ...rest }: Question) =>
+  JSON.stringify({
+    ...rest,
+    query: normalizeQuery(query, ALL),
+    headers: { ...headers, host: (headers.host as string | undefined)?.toLowerCase() ?? '' },
+  });
+
+/** Two questions that differ in little, where they differ. */
+const pair = fc
+  .tuple(question, question, fc.subarray(['tenant', 'path', 'query', 'headers', 'secure', 'scope'] as const))
+  .map(([a, b, taken]): [Question, Question] => [
+    a,
+    { ...a, ...Object.fromEntries(taken.map((name) => [name, b[name]])) },
+  ]);
+
+describe('the key of a response', () => {
+  it('is the same for the same question, and another for any other', () => {
+    fc.assert(
+      fc.property(pair, ([a, b]) => {
+        expect(addressOf(a).key === addressOf(b).key).toBe(identity(a) === identity(b));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('cannot run into its neighbours: text moved from one part to the next is another key', () => {
+    const parts = fc.tuple(anyText, anyText, anyText).map((texts) => texts.map((text) => text.replaceAll('?', '')));
+    fc.assert(
+      fc.property(parts, parts, (a, b) => {
+        const ask = ([path, query, scope]: string[]) =>
+          addressOf({ tenant: 't', path: `/${path}`, query: query!, headers: {}, secure: false, scope: [scope!] }).key;
+        const same = a[0] === b[0] && normalizeQuery(a[1]!, ALL) === normalizeQuery(b[1]!, ALL) && a[2] === b[2];
+        expect(ask(a) === ask(b)).toBe(same);
+      }),
+    );
+  });
+
+  it('is bounded in length, and text that Redis can hold', () => {
+    fc.assert(
+      fc.property(question, (asked) => {
+        const { key, tenant } = addressOf(asked);
+        expect(key.length).toBeLessThanOrEqual('client::'.length + tenant.length + 512);
+        expect(key.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+
+  it('belongs to its tenant: no other tenant has a key that begins like it', () => {
+    fc.assert(
+      fc.property(pair, ([a, b]) => {
+        const begin = `client:${escapeTenant(a.tenant)}:`;
+        expect(addressOf(b).key.startsWith(begin)).toBe(a.tenant === b.tenant);
+      }),
+    );
+  });
+
+  it('has no place of its variants that is another response', () => {
+    fc.assert(
+      fc.property(question, question, anyText, (a, b, variant) => {
+        expect(variantAddress(addressOf(a).key, variant)).not.toBe(addressOf(b).key);
+      }),
+    );
+  });
+});
+
+describe('the key of a programmatic value', () => {
+  const place = fc.tuple(anyText, longText);
+
+  it('is the same for the same tenant and key, and another for any other', () => {
+    fc.assert(
+      fc.property(place, place, fc.boolean(), ([tenantA, keyA], [other, keyB], same) => {
+        const tenantB = same ? tenantA : other;
+        const equal = valueKey('', escapeTenant(tenantA), keyA) === valueKey('', escapeTenant(tenantB), keyB);
+        expect(equal).toBe(tenantA === tenantB && keyA === keyB);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is bounded in length, and text that Redis can hold', () => {
+    fc.assert(
+      fc.property(place, ([tenant, key]) => {
+        const escaped = escapeTenant(tenant);
+        const stored = valueKey('', escaped, key);
+        expect(stored.length).toBeLessThanOrEqual('client::'.length + escaped.length + 514);
+        expect(stored.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+
+  it('is never that of a response, or of a variant, even when it is called the same', () => {
+    fc.assert(
+      fc.property(question, anyText, anyText, (asked, key, variant) => {
+        const address = addressOf(asked);
+        const start = `client:${address.tenant}:`;
+        const imitation = address.key.slice(start.length);
+        for (const name of [key, imitation, `${imitation}#${variant}`]) {
+          const stored = valueKey('', address.tenant, name);
+          expect(stored).not.toBe(address.key);
+          expect(stored).not.toBe(variantAddress(address.key, variant));
+        }
+      }),
+    );
+  });
+});
+
+describe('what a storage key tells of its entry', () => {
+  const entry = (name: string | undefined) => responseEntry({ tags: ['t'], name });
+
+  it('is all that the entry can be invalidated by, or the names it lacks are those of a key that is a hash', () => {
+    fc.assert(
+      fc.property(question, fc.option(anyText, { nil: undefined }), anyText, (asked, name, variant) => {
+        const address = addressOf(asked);
+        const known = responseSubject(address, ['t'], name);
+        const hashed = address.key.includes(':~sha256:');
+        for (const key of [address.key, variantAddress(address.key, variant)]) {
+          const told = subjectOfKey('', key, entry(name));
+          expect(told.tenant).toBe(known.tenant);
+          expect(told.tags).toEqual(known.tags);
+          if (hashed) expect(known.names).toEqual(expect.arrayContaining([...told.names]));
+          else expect(told).toEqual(known);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is the name of a programmatic value', () => {
+    fc.assert(
+      fc.property(anyText, anyText, (tenant, key) => {
+        fc.pre(key.isWellFormed());
+        const escaped = escapeTenant(tenant);
+        const told = subjectOfKey('p:', valueKey('p:', escaped, key), valueEntry());
+        expect(told).toEqual({ tenant: escaped, names: [normalizeKeyName(key)], tags: [] });
+      }),
+    );
+  });
+});

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { normalizeQuery, type QueryRule } from '../../src/request/query.js';
+import { anyText, shuffled } from './texts.js';
+
+const ALL: QueryRule = { only: undefined, ignore: [] };
+
+const pattern = fc.tuple(fc.stringMatching(/^[a-c]{1,2}$/), fc.constantFrom('', '*')).map((parts) => parts.join(''));
+const rule: fc.Arbitrary<QueryRule> = fc.oneof(
+  fc.constant(ALL),
+  fc.array(pattern, { maxLength: 3 }).map((ignore) => ({ only: undefined, ignore })),
+  fc.array(pattern, { maxLength: 3 }).map((only) => ({ only, ignore: [] })),
+);
+const name = fc.stringMatching(/^[a-cA%_+é]{1,3}$/);
+const value = anyText.map((text) => text.replaceAll('&', ''));
+const parameter = fc.tuple(name, fc.option(value, { nil: undefined })).map(([key, text]) => ({
+  name: key,
+  text: text === undefined ? key : `${key}=${text}`,
+}));
+const join = (parameters: readonly { text: string }[]) => parameters.map(({ text }) => text).join('&');
+
+/** A query of parameters that all have different names, decoded and plain, and the same ones in another order. */
+const permuted = fc
+  .uniqueArray(fc.tuple(fc.stringMatching(/^[a-zA-Z_é-]{1,4}$/), value), {
+    selector: ([key]) => key,
+    minLength: 2,
+    maxLength: 8,
+  })
+  .map((pairs) => pairs.map(([key, text]) => ({ text: `${key}=${text}` })))
+  .chain((parameters) => fc.tuple(fc.constant(parameters), shuffled(parameters)));
+
+describe('normalizeQuery', () => {
+  it('is the same for any order of differently named parameters', () => {
+    fc.assert(
+      fc.property(permuted, rule, ([a, b], by) => {
+        expect(normalizeQuery(join(a), by)).toBe(normalizeQuery(join(b), by));
+      }),
+    );
+  });
+
+  it('keeps the order within one name', () => {
+    fc.assert(
+      fc.property(fc.array(parameter, { maxLength: 10 }), (parameters) => {
+        const found = normalizeQuery(join(parameters), ALL).split('&');
+        for (const each of parameters) {
+          const mine = (text: string) => text === each.name || text.startsWith(`${each.name}=`);
+          expect(found.filter(mine)).toEqual(parameters.map(({ text }) => text).filter(mine));
+        }
+      }),
+    );
+  });
+
+  it('adds nothing, loses nothing and changes nothing where all are kept', () => {
+    fc.assert(
+      fc.property(fc.array(anyText, { maxLength: 6 }), (texts) => {
+        const query = texts.join('&');
+        const parts = (text: string) => text.split('&').filter((part) => part !== '');
+        expect(parts(normalizeQuery(query, ALL)).sort()).toEqual(parts(query).sort());
+      }),
+    );
+  });
+
+  it('is idempotent', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, fc.array(parameter).map(join)), rule, (query, by) => {
+        const once = normalizeQuery(query, by);
+        expect(normalizeQuery(once, by)).toBe(once);
+      }),
+    );
+  });
+
+  it('keeps what is not ignored, and only what is named, whatever else a client adds', () => {
+    fc.assert(
+      fc.property(fc.array(parameter, { maxLength: 6 }), anyText, (parameters, noise) => {
+        const query = join(parameters);
+        const added = `utm_x=${noise.replaceAll('&', '')}`;
+        const ignoring = { only: undefined, ignore: ['utm_*'] };
+        expect(normalizeQuery(`${added}&${query}`, ignoring)).toBe(normalizeQuery(query, ignoring));
+        const only = { only: ['a*', 'b*'], ignore: [] };
+        expect(normalizeQuery(`${query}&${added}`, only)).toBe(normalizeQuery(query, only));
+      }),
+    );
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { entryBytes } from '../../src/entry/entry.js';
+import { MemoryStore } from '../../src/stores/memory.js';
+import { counterEntry, responseEntry, valueEntry } from './entries.js';
+import { storeSuite } from './suite.js';
+
+storeSuite('MemoryStore', (now) => {
+  const store = new MemoryStore({ maxItems: 10_000, maxBytes: 100_000_000, clock: { now } });
+  return { store, peer: store, dispose: async () => store.close() };
+});
+
+describe('the bounds of MemoryStore', () => {
+  let now = 0;
+  const made = (maxItems: number, maxBytes: number) =>
+    new MemoryStore({ maxItems, maxBytes, clock: { now: () => now } });
+  const ofBytes = (bytes: number) => valueEntry({ body: Buffer.alloc(bytes) });
+  const put = (store: MemoryStore, key: string, bytes = 10) => store.set([{ key, entry: ofBytes(bytes) }]);
+
+  it('it never holds more items than it may', () => {
+    const store = made(10, 1_000_000);
+    for (let i = 0; i < 1000; i++) {
+      put(store, `k${i}`);
+      expect(store.items).toBeLessThanOrEqual(10);
+    }
+    expect(store.items).toBe(10);
+  });
+
+  it('it never holds more bytes than it may, by its own count of all entries that it has', () => {
+    const store = made(1_000_000, 50_000);
+    for (let i = 0; i < 1000; i++) {
+      put(store, `k${i % 300}`, (i * 37) % 4000);
+      expect(store.bytes).toBeLessThanOrEqual(50_000);
+    }
+    const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    const held = store.get(keys).flatMap((entry, i) => (entry === undefined ? [] : [entryBytes(keys[i]!, entry)]));
+    expect(held.length).toBeGreaterThan(5);
+    expect(held).toHaveLength(store.items);
+    expect(store.bytes).toBe(held.reduce((sum, bytes) => sum + bytes, 0));
+  });
+
+  it('it never holds more bytes than it may, when counters grow and entries are replaced', () => {
+    const store = made(1000, 2000);
+    for (let i = 0; i < 200; i++) {
+      const key = `n${i % 3}`;
+      store.increment(key, 10 ** (i % 15), store.get([key])[0], counterEntry(10 ** (i % 15)));
+      store.set([{ key: 'x', entry: ofBytes((i * 97) % 1500) }]);
+      expect(store.bytes).toBeLessThanOrEqual(2000);
+    }
+  });
+
+  it('it weighs at least what its bodies do', () => {
+    const store = made(1000, 10_000_000);
+    for (let i = 0; i < 10; i++) store.set([{ key: `k${i}`, entry: responseEntry({ body: Buffer.alloc(50_000) }) }]);
+    expect(store.bytes).toBeGreaterThan(500_000);
+  });
+
+  it('what it is asked for stays, and the least recently used goes', () => {
+    const store = made(3, 1_000_000);
+    for (const key of ['a', 'b', 'c']) put(store, key);
+    store.get(['a']);
+    put(store, 'd');
+    expect(store.get(['a', 'b', 'c', 'd']).map((entry) => entry !== undefined)).toEqual([true, false, true, true]);
+  });
+
+  it('what is larger than all of it is not stored, and takes nothing with it but its older version', () => {
+    const store = made(10, 10_000);
+    put(store, 'a');
+    put(store, 'b');
+    put(store, 'a', 20_000);
+    expect(store.get(['a', 'b']).map((entry) => entry !== undefined)).toEqual([false, true]);
+    expect(store.bytes).toBeLessThanOrEqual(10_000);
+  });
+
+  it('what is expired goes at its read', () => {
+    const store = made(10, 10_000);
+    now = 0;
+    store.set([{ key: 'a', entry: valueEntry({ expiresAt: 5 }) }]);
+    now = 5;
+    expect(store.get(['a'])).toEqual([undefined]);
+    expect([store.items, store.bytes]).toEqual([0, 0]);
+  });
+
+  it('what is expired was not there when it is deleted', () => {
+    const store = made(10, 10_000);
+    now = 0;
+    store.set([{ key: 'a', entry: valueEntry({ expiresAt: 5 }) }]);
+    now = 5;
+    expect(store.delete(['a'])).toBe(0);
+    expect(store.items).toBe(0);
+  });
+
+  it('it is empty after close', () => {
+    const store = made(10, 10_000);
+    put(store, 'a');
+    store.close();
+    expect([store.items, store.bytes, store.get(['a'])]).toEqual([0, 0, [undefined]]);
+  });
+
+  it('any number of items may be allowed, when the bytes are the bound', () => {
+    const store = made(Number.MAX_SAFE_INTEGER, 10_000);
+    for (let i = 0; i < 100; i++) put(store, `k${i}`);
+    expect(store.items).toBeGreaterThan(5);
+    expect(store.bytes).toBeLessThanOrEqual(10_000);
+  });
+
+  it('no timer is set, however many entries wait for their end', () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const store = made(1000, 10_000_000);
+    for (let i = 0; i < 1000; i++) put(store, `k${i}`);
+    expect(timers()).toBe(before);
+  });
+});

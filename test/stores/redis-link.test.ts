@@ -1,0 +1,312 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Cluster, Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ConfigError, UnavailableError } from '../../src/errors.js';
+import { type RedisClient, RedisLink, type RedisTarget, script } from '../../src/stores/redis-link.js';
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis.js';
+import { startProxy } from '../support/tcp-proxy.js';
+import { startSentinel } from './sentinel.js';
+
+let server: RedisServer;
+let socket: string;
+const links: RedisLink[] = [];
+const clients: RedisClient[] = [];
+
+function linkTo(target: RedisTarget, onError: (error: unknown) => void = () => {}): RedisLink {
+  const link = new RedisLink(target, onError);
+  links.push(link);
+  return link;
+}
+
+function keep<C extends RedisClient>(client: C): C {
+  clients.push(client);
+  return client;
+}
+
+/** What the server at the other end of a link says of itself. */
+async function portOf(link: RedisLink): Promise<number> {
+  await link.ready();
+  return Number(/tcp_port:(\d+)/.exec(await (link.client as Redis).info('server'))?.[1]);
+}
+
+beforeAll(async () => {
+  server = await startRedis({ config: { unixsocket: 'redis.sock' } });
+  const [, dir] = (await server.command('CONFIG', 'GET', 'dir')) as string[];
+  socket = join(String(dir), 'redis.sock');
+});
+
+afterEach(async () => {
+  for (const link of links.splice(0)) await link.close();
+  for (const client of clients.splice(0)) client.disconnect();
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+describe('RedisLink connects', () => {
+  it.each<[what: string, target: () => RedisTarget]>([
+    ['a URL', () => server.url],
+    ['a URL with a database', () => `${server.url}/5`],
+    ['ioredis options', () => ({ host: '127.0.0.1', port: server.port })],
+    ['the path of a Unix socket', () => socket],
+    ['the path of a Unix socket among options', () => ({ path: socket })],
+    ['a client of ioredis 6', () => keep(new Redis(server.url))],
+    ['a client of ioredis 5', () => keep(new Redis5(server.url) as unknown as Redis)],
+    ['a client that connects when it is first used', () => keep(new Redis(server.url, { lazyConnect: true }))],
+    ['options to connect when it is first used', () => ({ port: server.port, lazyConnect: true })],
+  ])('by %s', { timeout: 5000 }, async (_, target) => {
+    expect(await portOf(linkTo(target()))).toBe(server.port);
+  });
+
+  it('by a client that is connected already', async () => {
+    const client = keep(new Redis(server.url));
+    await client.ping();
+    const link = linkTo(client);
+    expect(link.connected).toBe(true);
+    expect(link.ready()).toBeUndefined();
+  });
+
+  it('to the database that a URL names', async () => {
+    const link = linkTo(`${server.url}/5`);
+    await link.ready();
+    expect(await link.client.client('INFO')).toContain(' db=5 ');
+  });
+
+  it('with the password of a URL', async () => {
+    const locked = await startRedis({ config: { requirepass: 's3cret' } });
+    const link = linkTo(`redis://:s3cret@127.0.0.1:${locked.port}`);
+    await link.ready();
+    expect(await link.client.ping()).toBe('PONG');
+    await link.close();
+    await locked.stop();
+  });
+
+  it('through a Sentinel', async () => {
+    const sentinel = await startSentinel(server.port);
+    const link = linkTo({ sentinels: [{ host: '127.0.0.1', port: sentinel.port }], name: 'mymaster' });
+    expect(await portOf(link)).toBe(server.port);
+    await link.close();
+    await sentinel.stop();
+  });
+});
+
+describe('RedisLink', () => {
+  it('waits for the first connection, and for no other', async () => {
+    const link = linkTo(server.url);
+    expect(link.connected).toBe(false);
+    expect(link.ready()).toBeInstanceOf(Promise);
+    await link.ready();
+    expect(link.connected).toBe(true);
+    const closed = once(link.client, 'close');
+    link.client.disconnect(true);
+    await closed;
+    expect(() => link.ready()).toThrow(UnavailableError);
+  });
+
+  it('fails with the first connection, and tells why', async () => {
+    const gone = await startRedis();
+    await gone.stop();
+    const errors: unknown[] = [];
+    const link = linkTo(gone.url, (error) => errors.push(error));
+    await expect(link.ready()).rejects.toThrow(UnavailableError);
+    expect(String(errors[0])).toContain('ECONNREFUSED');
+    expect(() => link.ready()).toThrow(UnavailableError);
+  });
+
+  it('leaves no rejection behind when nobody waits for its first connection', async () => {
+    const gone = await startRedis();
+    await gone.stop();
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const link = linkTo(gone.url);
+    await new Promise<void>((resolve) => link.client.once('close', resolve));
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('comes back by itself, and says so', async () => {
+    const proxy = await startProxy(server.port);
+    const link = linkTo(`redis://127.0.0.1:${proxy.port}`);
+    await link.ready();
+    const closed = once(link.client, 'close');
+    proxy.cut();
+    await closed;
+    const ready = new Promise<void>((resolve) => link.onReady(resolve));
+    proxy.restore();
+    await ready;
+    expect(link.connected).toBe(true);
+    expect(await link.client.ping()).toBe('PONG');
+    await link.close();
+    await proxy.close();
+  });
+
+  it('never queues what it is given without a connection', async () => {
+    const gone = await startRedis();
+    await gone.stop();
+    const link = linkTo(gone.url);
+    await expect(link.ready()).rejects.toThrow();
+    await expect(link.client.get('k')).rejects.toThrow();
+  });
+
+  it('ends a connection of its own', async () => {
+    const link = linkTo(server.url);
+    await link.ready();
+    const ended = once(link.client, 'end');
+    await link.close();
+    await ended;
+    expect(link.client.status).toBe('end');
+  });
+
+  it('ends its attempts to connect, too', async () => {
+    const gone = await startRedis();
+    await gone.stop();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const link = linkTo(gone.url);
+    await expect(link.ready()).rejects.toThrow();
+    const again = new Promise<void>((resolve) => link.client.once('connecting', resolve));
+    vi.advanceTimersByTime(1000);
+    await again;
+    const connecting = vi.fn();
+    link.client.on('connecting', connecting);
+    await link.close();
+    vi.advanceTimersByTime(3_600_000);
+    await new Promise(setImmediate);
+    expect(connecting).not.toHaveBeenCalled();
+  });
+
+  it("leaves the caller's client alone", async () => {
+    const client = keep(new Redis(server.url));
+    const link = linkTo(client);
+    await link.ready();
+    await link.close();
+    expect(client.status).toBe('ready');
+    expect(await client.ping()).toBe('PONG');
+  });
+
+  it('can be closed while its server does not answer', { timeout: 5000 }, async () => {
+    const proxy = await startProxy(server.port);
+    onTestFinished(async () => {
+      proxy.cut();
+      await proxy.close();
+    });
+    const link = new RedisLink(`redis://127.0.0.1:${proxy.port}`, () => {});
+    await link.ready();
+    proxy.blackhole();
+    await link.close();
+  });
+
+  it("does not change the caller's options", () => {
+    const options = Object.freeze({ host: '127.0.0.1', port: server.port });
+    expect(() => linkTo(options)).not.toThrow();
+  });
+
+  it.each<[what: string, prefix: string, client: () => RedisClient]>([
+    ['none', '', () => new Redis(server.url)],
+    ['of ioredis 6', 'p:', () => new Redis(server.url, { keyPrefix: 'p:' })],
+    ['of ioredis 5', 'p:', () => new Redis5(server.url, { keyPrefix: 'p:' }) as unknown as Redis],
+  ])('knows the keyPrefix of a client: %s', (_, prefix, client) => {
+    expect(linkTo(keep(client())).keyPrefix).toBe(prefix);
+  });
+});
+
+describe('RedisLink.run', () => {
+  const what = script("return {KEYS[1], ARGV[1], redis.call('PING')['ok']}");
+
+  it('runs a script that the server does not know, and then by its digest', async () => {
+    const link = linkTo(server.url);
+    await link.ready();
+    await server.command('SCRIPT', 'FLUSH');
+    expect(await link.run(what, ['k'], ['a'])).toEqual(['k', 'a', 'PONG']);
+    expect(await server.command('SCRIPT', 'EXISTS', what.sha)).toEqual([1]);
+    expect(await link.run(what, ['k'], ['b'])).toEqual(['k', 'b', 'PONG']);
+  });
+
+  it('runs a script when the server is out of memory', async () => {
+    const full = await startRedis({ config: { maxmemory: '1' } });
+    const link = linkTo(full.url);
+    await link.ready();
+    await expect(link.client.set('k', 'v')).rejects.toThrow('OOM');
+    expect(await link.run(script("return redis.call('SET', KEYS[1], ARGV[1])"), ['k'], ['v'])).toBe('OK');
+    await link.close();
+    await full.stop();
+  });
+
+  it('passes the errors of a script on', async () => {
+    const link = linkTo(server.url);
+    await link.ready();
+    await expect(link.run(script("return redis.call('INCR', KEYS[1], 1, 2)"), ['k'], [])).rejects.toThrow();
+  });
+});
+
+describe('RedisLink over a Cluster', () => {
+  let cluster: RedisCluster;
+  let nodes: RedisCluster['startupNodes'];
+
+  beforeAll(async () => {
+    cluster = await startCluster();
+    nodes = cluster.startupNodes;
+  });
+
+  afterAll(async () => {
+    await cluster.stop();
+  });
+
+  it('connects by its nodes', async () => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    expect(await link.client.set('k', 'v')).toBe('OK');
+    expect(link.masters()).toHaveLength(3);
+  });
+
+  it('connects by one of its nodes, and with options', async () => {
+    const link = linkTo({ cluster: nodes.slice(0, 1), options: { redisOptions: { connectionName: 'respcache' } } });
+    await link.ready();
+    expect(await link.client.set('k', 'v')).toBe('OK');
+  });
+
+  it('runs scripts on the node that has the key', async () => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    const what = script("return redis.call('SET', KEYS[1], ARGV[1])");
+    const keys = Array.from({ length: 20 }, (_, i) => `key:${i}`);
+    expect(await Promise.all(keys.map((key) => link.run(what, [key], ['v'])))).toEqual(keys.map(() => 'OK'));
+  });
+
+  it('ends its connections', async () => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    const ended = once(link.client, 'end');
+    await link.close();
+    await ended;
+    expect(link.client.status).toBe('end');
+  });
+
+  it.each([
+    ['none', '', {}],
+    ['its own', 'p:', { keyPrefix: 'p:' }],
+    ["its nodes'", 'p:', { redisOptions: { keyPrefix: 'p:' } }],
+  ])('knows the keyPrefix: %s', (_, prefix, options) => {
+    expect(linkTo(keep(new Cluster(nodes, options))).keyPrefix).toBe(prefix);
+    expect(linkTo({ cluster: nodes, options }).keyPrefix).toBe(prefix);
+  });
+
+  it.each(['slave', 'all'] as const)('refuses a client that reads from replicas: %s', (scaleReads) => {
+    const client = keep(new Cluster(nodes, { scaleReads, lazyConnect: true }));
+    expect(() => linkTo(client)).toThrow(ConfigError);
+    expect(() => linkTo(client)).toThrow(/scaleReads.* it takes .*'master'/);
+  });
+
+  it('leaves no connection behind of options that it refuses', () => {
+    const connect = vi.spyOn(Cluster.prototype, 'connect');
+    expect(() => linkTo({ cluster: nodes, options: { scaleReads: 'slave' } })).toThrow(ConfigError);
+    const left = connect.mock.contexts.filter((client) => (client as Cluster).status !== 'end');
+    connect.mockRestore();
+    for (const client of left) keep(client as Cluster);
+    expect(left).toEqual([]);
+  });
+});

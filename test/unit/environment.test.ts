@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { checkUrl, readEnvironment } from '../../src/environment.js';
+import { ConfigError } from '../../src/errors.js';
+
+function errorOf(call: () => unknown): ConfigError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('readEnvironment', () => {
+  it('says nothing of what is not set, or empty', () => {
+    const nothing = { redis: undefined, ttl: undefined, maxItems: undefined, maxBytes: undefined, prefix: undefined };
+    expect(readEnvironment({})).toEqual(nothing);
+    expect(
+      readEnvironment({
+        REDIS_URL: '',
+        REDIS_HOST: ' ',
+        REDIS_PORT: '',
+        REDIS_PASSWORD: '',
+        REDIS_DB: '',
+        CACHE_TTL: '',
+        CACHE_MAX_ITEMS: '  ',
+        CACHE_MAX_BYTES: '',
+        CACHE_PREFIX: '',
+      }),
+    ).toEqual(nothing);
+  });
+
+  it.each<[variables: Record<string, string>, redis: unknown]>([
+    [{ REDIS_URL: 'redis://localhost:6379' }, 'redis://localhost:6379'],
+    [{ REDIS_URL: ' rediss://u:p@host:1/2 ' }, 'rediss://u:p@host:1/2'],
+    [{ REDIS_URL: 'REDIS://host' }, 'REDIS://host'],
+    [{ REDIS_URL: '/run/redis.sock' }, '/run/redis.sock'],
+    [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, 'redis://a'],
+    [{ REDIS_HOST: 'redis' }, { host: 'redis', port: 6379, db: 0 }],
+    [
+      { REDIS_HOST: ' redis ', REDIS_PORT: '6380', REDIS_PASSWORD: ' p w ', REDIS_DB: '3' },
+      { host: 'redis', port: 6380, db: 3, password: ' p w ' },
+    ],
+    [{ REDIS_PORT: '6380' }, { host: 'localhost', port: 6380, db: 0 }],
+    [{ REDIS_PASSWORD: 'x' }, undefined],
+  ])('Redis by %j', (variables, redis) => {
+    expect(readEnvironment(variables).redis).toEqual(redis);
+  });
+
+  it.each([
+    ['CACHE_TTL', 'ttl', '60', 60],
+    ['CACHE_TTL', 'ttl', ' 0.5 ', 0.5],
+    ['CACHE_TTL', 'ttl', '5000000', 5_000_000],
+    ['CACHE_MAX_ITEMS', 'maxItems', '1', 1],
+    ['CACHE_MAX_BYTES', 'maxBytes', '67108864', 67_108_864],
+    ['CACHE_PREFIX', 'prefix', 'app:', 'app:'],
+  ] as const)('%s as %s: %j', (variable, name, text, value) => {
+    expect(readEnvironment({ [variable]: text })[name]).toBe(value);
+  });
+
+  it.each([
+    ['CACHE_TTL', '0', 'seconds above 0'],
+    ['CACHE_TTL', '-5', 'seconds above 0'],
+    ['CACHE_TTL', '5m', 'seconds above 0'],
+    ['CACHE_TTL', 'NaN', 'seconds above 0'],
+    ['CACHE_TTL', 'Infinity', 'seconds above 0'],
+    ['CACHE_TTL', '1e3', 'seconds above 0'],
+    ['CACHE_TTL', '0x10', 'seconds above 0'],
+    ['CACHE_TTL', '1_000', 'seconds above 0'],
+    ['CACHE_MAX_ITEMS', '0', 'a whole number, 1 or more'],
+    ['CACHE_MAX_ITEMS', '1.5', 'a whole number, 1 or more'],
+    ['CACHE_MAX_ITEMS', 'many', 'a whole number, 1 or more'],
+    ['CACHE_MAX_ITEMS', '99999999999999999999', 'a whole number, 1 or more'],
+    ['CACHE_MAX_BYTES', '64MB', 'a whole number of bytes, 1 or more'],
+    ['REDIS_PORT', '0', 'a port from 1 to 65535'],
+    ['REDIS_PORT', '65536', 'a port from 1 to 65535'],
+    ['REDIS_PORT', '6379/1', 'a port from 1 to 65535'],
+    ['REDIS_DB', '-1', 'a whole number, 0 or more'],
+    ['REDIS_DB', 'one', 'a whole number, 0 or more'],
+    ['REDIS_URL', 'localhost:6379', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'http://localhost', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'redis://', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'redis://host:port', 'a URL such as redis://localhost:6379/0'],
+  ])('%s=%s is an error that names all three', (variable, text, takes) => {
+    const error = errorOf(() => readEnvironment({ REDIS_HOST: 'h', [variable]: text }));
+    expect(error).toMatchObject({ setting: `environment variable ${variable}`, held: text });
+    expect(error.message).toContain(`environment variable ${variable} is ${JSON.stringify(text)}; it takes `);
+    expect(error.message).toContain(takes);
+  });
+});
+
+describe('checkUrl', () => {
+  it.each([
+    'http://user:s3cret@host',
+    'redis//user:s3cret@host',
+    'redis:/user:s3cret@host',
+    'http://:s3cret@host',
+    'http://user:s3:cret@host',
+    'http://user:s3@cret@host',
+    'http://user:s3/cret@host',
+    'redis://user:s3cret@host:port',
+  ])('never shows a password: %s', (url) => {
+    const error = errorOf(() => checkUrl('option redis', url));
+    expect(`${error.message} ${error.held}`).not.toMatch(/s3|cret/);
+    expect(error.message).toContain('host');
+  });
+});

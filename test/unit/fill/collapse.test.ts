@@ -1,0 +1,259 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Position } from '../../../src/entry/entry.js';
+import { Collapse, type Lead, type LeaseTable, type Part, type Turn } from '../../../src/fill/collapse.js';
+import type { LeaseState } from '../../../src/fill/lease.js';
+
+const RUN = { kind: 'run' };
+const nothing = async () => undefined;
+const position = (sequence: number): Position => ({ epoch: 'e', sequence });
+
+/** A request for a key; unless told otherwise nothing has been invalidated. */
+const part = (changes: Partial<Part<string>> = {}): Part<string> => ({
+  key: 'k',
+  asOf: position(1),
+  stands: () => true,
+  look: nothing,
+  ...changes,
+});
+
+let now: number;
+beforeEach(() => {
+  now = 1000;
+});
+
+function made(leases?: LeaseTable, patience = 5000): Collapse<string> {
+  return new Collapse<string>({ clock: { now: () => now }, leases, patience });
+}
+
+/** Takes part as one who has to lead. */
+async function lead(collapse: Collapse<string>, changes: Partial<Part<string>> = {}): Promise<Lead<string>> {
+  const turn: Turn<string> = await collapse.enter(part(changes));
+  if (turn.kind !== 'lead') throw new Error(`to ${turn.kind}, not to lead`);
+  return turn.lead;
+}
+
+describe('Collapse in one process', () => {
+  it('lets the first one lead at once, and gives what it makes to all who come meanwhile', async () => {
+    const collapse = made();
+    expect(collapse.enter(part())).toMatchObject({ kind: 'lead' });
+    const leader = await lead(collapse, { key: 'other' });
+    const waiting = [1, 2, 3].map(() => collapse.enter(part({ key: 'other' })));
+    leader.filled('made', undefined);
+    expect(await Promise.all(waiting)).toEqual([1, 2, 3].map(() => ({ kind: 'result', result: 'made' })));
+  });
+
+  it('lets all run when there is nothing to share', async () => {
+    const collapse = made();
+    const leader = await lead(collapse);
+    const waiting = [1, 2].map(() => collapse.enter(part()));
+    leader.unfilled(0);
+    expect(await Promise.all(waiting)).toEqual([RUN, RUN]);
+  });
+
+  it.each<[what: string, end: (leader: Lead<string>) => void]>([
+    ['made', (leader) => leader.filled('x', undefined)],
+    ['given up', (leader) => leader.unfilled(0)],
+  ])('begins anew once it is %s', async (_, end) => {
+    const collapse = made();
+    end(await lead(collapse));
+    expect(collapse.size).toBe(0);
+    expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
+  });
+
+  it('hears the first word of a leader alone', async () => {
+    const collapse = made();
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.filled('first', undefined);
+    leader.unfilled(60_000);
+    leader.filled('third', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'first' });
+    const next = await lead(collapse);
+    leader.filled('late', undefined);
+    expect(collapse.size).toBe(1);
+    next.unfilled(0);
+  });
+
+  it('keeps keys apart', async () => {
+    const collapse = made();
+    const [a, b] = [await lead(collapse, { key: 'a' }), await lead(collapse, { key: 'b' })];
+    const waiting = [collapse.enter(part({ key: 'a' })), collapse.enter(part({ key: 'b' }))];
+    b.unfilled(0);
+    a.filled('A', undefined);
+    expect(await Promise.all(waiting)).toEqual([{ kind: 'result', result: 'A' }, RUN]);
+  });
+
+  it('lets one run who has waited long enough', async () => {
+    const collapse = made(undefined, 1);
+    await lead(collapse);
+    expect(await collapse.enter(part())).toEqual(RUN);
+    expect(collapse.size).toBe(1);
+  });
+
+  it('lets nobody queue for a while where it turned out useless', async () => {
+    const collapse = made();
+    (await lead(collapse)).unfilled(500);
+    now += 499;
+    expect(await collapse.enter(part())).toEqual(RUN);
+    expect(await collapse.tryLead(part())).toBeUndefined();
+    now += 1;
+    expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
+  });
+
+  it('remembers no more than so many such keys', async () => {
+    const collapse = made();
+    for (let i = 0; i <= 10_000; i++) (await lead(collapse, { key: `k${i}` })).unfilled(60_000);
+    expect(await collapse.enter(part({ key: 'k10000' }))).toEqual(RUN);
+    expect(await collapse.enter(part({ key: 'k0' }))).toMatchObject({ kind: 'lead' });
+  });
+
+  it('lets nobody wait for what began before an invalidation', async () => {
+    const collapse = made();
+    const early = await lead(collapse);
+    const waiting = collapse.enter(part());
+    const purged = { asOf: position(2), stands: ({ sequence }: Position) => sequence >= 2 };
+    const late = await lead(collapse, purged);
+    const joined = collapse.enter(part(purged));
+    early.filled('old', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'old' });
+    expect(collapse.size).toBe(1);
+    late.filled('new', undefined);
+    expect(await joined).toEqual({ kind: 'result', result: 'new' });
+  });
+
+  it('lets all run who know nothing of the ledger', async () => {
+    const collapse = made();
+    expect(await collapse.enter(part({ asOf: undefined }))).toEqual(RUN);
+    expect(await collapse.tryLead(part({ asOf: undefined }))).toBeUndefined();
+    expect(collapse.size).toBe(0);
+  });
+
+  it('leads a refresh exactly where nobody leads already', async () => {
+    const collapse = made();
+    const refresh = await collapse.tryLead(part());
+    expect(await collapse.tryLead(part())).toBeUndefined();
+    const waiting = collapse.enter(part());
+    refresh?.filled('fresh', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'fresh' });
+  });
+});
+
+const HELD: LeaseState = { heldSince: position(1) };
+
+/** Leases as other processes would leave them: what `take` says, one after the other, the last one from then on. */
+function leasesThat(...states: (LeaseState | Error)[]) {
+  const take = vi.fn(async (..._asked: Parameters<LeaseTable['take']>): Promise<LeaseState> => {
+    const state = states.length > 1 ? states.shift()! : states[0]!;
+    if (state instanceof Error) throw state;
+    return state;
+  });
+  const release = vi.fn(async (..._given: Parameters<LeaseTable['release']>): Promise<void> => {});
+  return { take, release };
+}
+
+describe('Collapse over processes', () => {
+  it('takes the lease, looks once more, and leads', async () => {
+    const leases = leasesThat('taken');
+    const look = vi.fn(nothing);
+    await lead(made(leases, 7000), { look });
+    expect(leases.take.mock.calls).toEqual([['k', 1000, position(1), expect.any(Function)]]);
+    expect(look).toHaveBeenCalledTimes(1);
+    expect(leases.release).not.toHaveBeenCalled();
+  });
+
+  it('gives the lease back when what was made is in the store, not before', async () => {
+    const leases = leasesThat('taken');
+    let store!: () => void;
+    const written = new Promise<void>((resolve) => {
+      store = resolve;
+    });
+    (await lead(made(leases))).filled('x', written);
+    await new Promise(setImmediate);
+    expect(leases.release).not.toHaveBeenCalled();
+    store();
+    await vi.waitFor(() => expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]));
+  });
+
+  it('gives the lease back also when it could not be stored', async () => {
+    const leases = leasesThat('taken');
+    (await lead(made(leases))).filled('x', Promise.reject(new Error('no')));
+    await vi.waitFor(() => expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]));
+  });
+
+  it('tells the others when nothing is to be expected', async () => {
+    const leases = leasesThat('taken');
+    (await lead(made(leases))).unfilled(500);
+    await vi.waitFor(() => expect(leases.release.mock.calls).toEqual([['k', 500, position(1)]]));
+  });
+
+  it('takes what another process has stored meanwhile, and gives the lease back', async () => {
+    const leases = leasesThat('taken');
+    const collapse = made(leases);
+    expect(await collapse.enter(part({ look: async () => 'theirs' }))).toEqual({ kind: 'result', result: 'theirs' });
+    expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]);
+    expect(collapse.size).toBe(0);
+  });
+
+  it('waits for another process, all of this one together', async () => {
+    const leases = leasesThat(HELD);
+    const collapse = made(leases);
+    const looks = [undefined, undefined, 'theirs'];
+    const look = vi.fn(async () => looks.shift());
+    const turns = [collapse.enter(part({ look })), collapse.enter(part())];
+    expect(await Promise.all(turns)).toEqual([1, 2].map(() => ({ kind: 'result', result: 'theirs' })));
+    expect(look).toHaveBeenCalledTimes(3);
+    expect(leases.release).not.toHaveBeenCalled();
+  });
+
+  it('leads when the other process has given up, or died', async () => {
+    const leases = leasesThat(HELD, HELD, 'taken');
+    (await lead(made(leases))).filled('x', undefined);
+    await vi.waitFor(() => expect(leases.release).toHaveBeenCalledTimes(1));
+  });
+
+  it('runs when the other process takes too long, and gives back no lease that it does not have', async () => {
+    const leases = leasesThat(HELD);
+    (await lead(made(leases, 10))).filled('x', undefined);
+    await new Promise(setImmediate);
+    expect(leases.release).not.toHaveBeenCalled();
+  });
+
+  it('believes another process for a second that it is not worth waiting', async () => {
+    const leases = leasesThat('pass', 'taken');
+    const collapse = made(leases);
+    expect(await collapse.enter(part())).toEqual(RUN);
+    now += 999;
+    expect(await collapse.enter(part())).toEqual(RUN);
+    expect(leases.take).toHaveBeenCalledTimes(1);
+    now += 1;
+    expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
+  });
+
+  it('leads without a lease where none can be had', async () => {
+    const leases = leasesThat(new Error('Redis is down'));
+    const collapse = made(leases);
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.filled('x', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'x' });
+    expect(leases.release).not.toHaveBeenCalled();
+  });
+
+  it('takes a look that fails for one that finds nothing', async () => {
+    const broken = async () => {
+      throw new Error('Redis is down');
+    };
+    await lead(made(leasesThat('taken')), { look: broken });
+  });
+
+  it.each<[state: LeaseState | Error, leads: boolean]>([
+    ['taken', true],
+    [HELD, false],
+    ['pass', false],
+    [new Error('Redis is down'), false],
+  ])('leads a refresh where the lease is %j: %s', async (state, leads) => {
+    const collapse = made(leasesThat(state));
+    expect((await collapse.tryLead(part())) !== undefined).toBe(leads);
+    expect(collapse.size).toBe(leads ? 1 : 0);
+  });
+});

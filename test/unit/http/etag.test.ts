@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { makeEtag, matchesEtag } from '../../../src/http/etag.js';
+
+describe('matchesEtag', () => {
+  it.each([
+    ['"a"', '"a"'],
+    // The examples of RFC 9110 §8.8.3.2: the weak comparison does not look at the mark.
+    ['W/"a"', '"a"'],
+    ['"a"', 'W/"a"'],
+    ['W/"a"', 'W/"a"'],
+    ['"x", "a"', '"a"'],
+    ['"x","a","y"', '"a"'],
+    ['  W/"x" , W/"a"  ', '"a"'],
+    [',,"a"', '"a"'],
+    ['""', '""'],
+    ['"x,y"', '"x,y"'],
+    ['"a*"', '"a*"'],
+    ['"\u00e9"', '"\u00e9"'],
+    ['"\\"', '"\\"'],
+    ['*', '"a"'],
+    [' * ', '"a"'],
+    ['*', undefined],
+  ])('%j reaches %j', (ifNoneMatch, tag) => {
+    expect(matchesEtag(ifNoneMatch, tag)).toBe(true);
+  });
+
+  it.each([
+    ['"a"', '"b"'],
+    ['"a"', '"A"'],
+    ['"a"', undefined],
+    ['"a"', '""'],
+    ['', '"a"'],
+    ['', '""'],
+    ['a', '"a"'],
+    ['a', 'a'],
+    ['"a', '"a"'],
+    ['"x a y"', '"a"'],
+    ['"xa"', '"a"'],
+    ['"x,y"', '"x"'],
+    // Tags that are no entity tags match nothing, not even themselves.
+    ['"a b"', '"a b"'],
+    ['"a"', 'a'],
+    ['"a"', '"a" "b"'],
+  ])('%j does not reach %j', (ifNoneMatch, tag) => {
+    expect(matchesEtag(ifNoneMatch, tag)).toBe(false);
+  });
+});
+
+describe('makeEtag', () => {
+  it('is weak, and matches itself', () => {
+    const tag = makeEtag(Buffer.from('hello'));
+    expect(tag).toMatch(/^W\/"[^"]+"$/);
+    expect(matchesEtag(tag, tag)).toBe(true);
+  });
+
+  it('is the same for the same bytes, wherever in memory they are', () => {
+    const shared = new Uint8Array([9, 1, 2, 3, 9]);
+    expect(makeEtag(shared.subarray(1, 4))).toBe(makeEtag(new Uint8Array([1, 2, 3])));
+  });
+
+  it('is another for other bytes of the same length', () => {
+    expect(makeEtag(Buffer.from('aaaa'))).not.toBe(makeEtag(Buffer.from('aaab')));
+  });
+
+  it('exists for an empty body', () => {
+    expect(makeEtag(new Uint8Array(0))).toMatch(/^W\/"[^"]+"$/);
+  });
+});

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { fieldFilter, fieldText, tokens } from '../../../src/http/headers.js';
+import type { Fields } from '../../../src/types.js';
+
+describe('fieldText', () => {
+  it.each<[fields: Fields, text: string | undefined]>([
+    [{}, undefined],
+    [{ a: undefined }, undefined],
+    [{ a: '' }, ''],
+    [{ a: 'x' }, 'x'],
+    [{ a: 7 }, '7'],
+    [{ a: ['x', 'y'] }, 'x, y'],
+    [{ a: [] }, ''],
+  ])('of %j', (fields, text) => {
+    expect(fieldText(fields, 'a')).toBe(text);
+  });
+
+  it.each(['constructor', 'toString', '__proto__'])('finds no field %s that nobody sent', (name) => {
+    expect(fieldText({}, name)).toBeUndefined();
+  });
+});
+
+describe('tokens', () => {
+  it.each([
+    [undefined, []],
+    ['', []],
+    [' , ,', []],
+    ['a', ['a']],
+    ['A , b,\tC,', ['a', 'b', 'c']],
+    ['a, a', ['a', 'a']],
+  ])('of %j', (text, list) => {
+    expect(tokens(text)).toEqual(list);
+  });
+});
+
+describe('fieldFilter', () => {
+  it.each([
+    'connection',
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authentication-info',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ])('drops %s, a field of the connection (RFC 9111 §3.1)', (name) => {
+    expect(fieldFilter({})(name)).toBe(false);
+  });
+
+  it('drops what Connection names, in any case', () => {
+    const keep = fieldFilter({ connection: 'close, X-Hop ,x-other' });
+    expect(['x-hop', 'x-other', 'x-third'].map(keep)).toEqual([false, false, true]);
+  });
+
+  it.each([
+    'retry-after',
+    'x-request-id',
+    'request-id',
+    'x-correlation-id',
+    'traceparent',
+    'server-timing',
+    'x-response-time',
+    'ratelimit',
+    'ratelimit-policy',
+    'ratelimit-remaining',
+    'x-ratelimit-limit',
+    'x-rate-limit-reset',
+  ])('drops %s, which speaks to one client', (name) => {
+    expect(fieldFilter({})(name)).toBe(false);
+  });
+
+  it.each(['age', 'content-length'])('drops %s, which is worked out anew', (name) => {
+    expect(fieldFilter({})(name)).toBe(false);
+  });
+
+  it.each([
+    'content-type',
+    'content-encoding',
+    'etag',
+    'last-modified',
+    'vary',
+    'date',
+    'cache-control',
+    'location',
+    'link',
+    'access-control-allow-origin',
+    'x-generated',
+    'x-ratelimited',
+    'proxy-status',
+  ])('keeps %s', (name) => {
+    expect(fieldFilter({ connection: 'close' })(name)).toBe(true);
+  });
+});

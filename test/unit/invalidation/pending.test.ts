@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { PendingPurges } from '../../../src/invalidation/pending.js';
+import { EVERYTHING, ownTag, type Subject, tenantTag } from '../../../src/invalidation/tags.js';
+
+const subject = (...tags: string[]): Subject => ({ tenant: 'acme', names: ['users:list'], tags });
+const tags = (...names: string[]) => ({ tags: names.map((name) => ownTag('acme', name)), patterns: [] });
+const pattern = (glob: string, tenant = 'acme') => ({ tags: [], patterns: [{ tenant, glob }] });
+
+/** Whether a promise is settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const settled = await Promise.race([promise.then(() => true), Promise.resolve(false)]);
+  return settled;
+}
+
+describe('PendingPurges', () => {
+  it('reaches nothing while there are none', () => {
+    const pending = new PendingPurges();
+    expect(pending.empty).toBe(true);
+    expect(pending.take()).toBeUndefined();
+    expect(pending.reaches(subject('a'))).toBe(false);
+  });
+
+  it('kills what its tags and patterns reach, from the call on until it is sent', () => {
+    const pending = new PendingPurges();
+    pending.add(tags('a'));
+    pending.add(pattern('users:*'));
+    expect(pending.reaches(subject('a'))).toBe(true);
+    expect(pending.reaches({ ...subject(), names: ['users:list'] })).toBe(true);
+    expect(pending.reaches({ ...subject('b'), names: ['x'] })).toBe(false);
+    expect(pending.reaches({ ...subject('a'), tenant: 'other' })).toBe(false);
+    pending.take();
+    expect(pending.reaches(subject('a'))).toBe(true);
+    pending.sent(5);
+    expect(pending.reaches(subject('a'))).toBe(false);
+    expect(pending.empty).toBe(true);
+  });
+
+  it('gathers what comes before sending in one batch, each thing once', () => {
+    const pending = new PendingPurges();
+    const batch = pending.add(tags('a', 'b'));
+    expect(pending.add(tags('b'))).toBe(batch);
+    expect(pending.take()).toBe(batch);
+    expect([...batch.tags]).toEqual(tags('a', 'b').tags);
+  });
+
+  it('gathers what comes while one is being sent in the next', async () => {
+    const pending = new PendingPurges();
+    const first = pending.add(tags('a'));
+    pending.take();
+    const second = pending.add(tags('b'));
+    expect(second).not.toBe(first);
+    expect(pending.take()).toBe(first);
+    pending.sent(5);
+    expect(await first.done).toBe(5);
+    expect(await isSettled(second.done)).toBe(false);
+    expect(pending.take()).toBe(second);
+    pending.sent(6);
+    expect(await second.done).toBe(6);
+  });
+
+  it('tells all who wait of a failure, and takes the same batch again', async () => {
+    const pending = new PendingPurges();
+    const first = pending.add(tags('a'));
+    pending.take();
+    const second = pending.add(tags('b'));
+    pending.failed();
+    await Promise.all([first.failed, second.failed]);
+    expect(pending.take()).toBe(first);
+    expect(pending.reaches(subject('a'))).toBe(true);
+    pending.sent(5);
+    expect(await first.done).toBe(5);
+    expect(pending.reaches(subject('b'))).toBe(true);
+  });
+
+  it.each([
+    ['tags', (i: number) => ({ tags: [`g:acme:${i}`], patterns: [] })],
+    ['patterns', (i: number) => pattern(`p${i}`)],
+    ['tenants', (i: number) => ({ tags: [tenantTag(`t${i}`)], patterns: [] })],
+  ])('becomes a purge of everything beyond a number of %s, and stays small', (_, purge) => {
+    const pending = new PendingPurges();
+    for (let i = 0; i < 25_000; i++) pending.add(purge(i));
+    const batch = pending.take()!;
+    expect(batch.tags.has(EVERYTHING)).toBe(true);
+    expect(batch.tags.size + batch.patterns.length).toBeLessThanOrEqual(10_000);
+    expect(pending.reaches({ tenant: 'anybody', names: [], tags: [] })).toBe(true);
+  });
+
+  it('takes one purge of very many patterns', () => {
+    const pending = new PendingPurges();
+    const many = Array.from({ length: 200_000 }, (_, i) => ({ tenant: 'acme', glob: `p${i}` }));
+    pending.add({ tags: [], patterns: many });
+    expect(pending.reaches({ tenant: 'acme', names: ['p7'], tags: [] })).toBe(true);
+  });
+});

@@ -1,0 +1,137 @@
+import express from 'express';
+import { createCache } from 'respcache';
+import { cacheMiddleware } from 'respcache/express';
+import supertest from 'supertest';
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/errors.js';
+import { changedUrls, everything, type InvalidateSpec, ruleOf } from '../../../src/invalidation/purge-rule.js';
+import type { RequestView } from '../../../src/request/request.js';
+import type { Fields } from '../../../src/types.js';
+
+const request = (target = '/users?b=2&a=1', secure = false): RequestView => ({
+  method: 'POST',
+  target,
+  headers: { host: 'example.com' },
+  secure,
+  source: { id: '7' },
+});
+const context = (fields: Fields = {}, view = request()) => ({
+  tenant: 'acme',
+  request: view,
+  fields,
+  query: { only: undefined, ignore: [] },
+});
+const purgeOf = (spec: Parameters<typeof ruleOf>[0]) => ruleOf(spec)(context());
+
+describe('ruleOf', () => {
+  it.each<[spec: Parameters<typeof ruleOf>[0], tags: string[]]>([
+    ['users:list', ['k:acme:users:list']],
+    [
+      ['a', 'b'],
+      ['k:acme:a', 'k:acme:b'],
+    ],
+    [{ keys: 'a' }, ['k:acme:a']],
+    [{ keys: '/users?b=2&a=1' }, ['k:acme:/users?a=1&b=2']],
+    [{ tags: 'users' }, ['g:acme:users']],
+    [{ tags: ['a', 'b'], keys: ['c'] }, ['k:acme:c', 'g:acme:a', 'g:acme:b']],
+    [{ tags: ['a'], allTenants: true }, ['G:a']],
+    [{ tags: (source) => `user:${(source as { id: string }).id}` }, ['g:acme:user:7']],
+    [{ keys: () => ['a', 'b'] }, ['k:acme:a', 'k:acme:b']],
+    [{ tags: () => [] }, []],
+  ])('%j', (spec, tags) => {
+    expect(purgeOf(spec)).toEqual({ tags, patterns: [] });
+  });
+
+  it('keeps patterns to the tenant of the request', () => {
+    expect(purgeOf({ patterns: ['users:*', '*'], allTenants: true })).toEqual({
+      tags: [],
+      patterns: [
+        { tenant: 'acme', glob: 'users:*' },
+        { tenant: 'acme', glob: '*' },
+      ],
+    });
+  });
+
+  it.each<[spec: unknown, names: string]>([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [5, '5'],
+    ['', '""'],
+    [{}, '{}'],
+    [[1], '1'],
+    [{ allTenants: true }, 'allTenants'],
+    [{ tag: 'users' }, 'tag'],
+    [{ tags: 5 }, 'tags'],
+    [{ tags: [''] }, 'tags'],
+    [{ keys: [5] }, 'keys'],
+    [{ patterns: {} }, 'patterns'],
+    [{ tags: 'a', allTenants: 'no' }, 'allTenants'],
+  ])('refuses %j', (spec, names) => {
+    expect(() => ruleOf(spec as InvalidateSpec)).toThrow(ConfigError);
+    expect(() => ruleOf(spec as InvalidateSpec)).toThrow(names);
+  });
+});
+
+describe('everything', () => {
+  it('is one tag', () => {
+    expect(everything(context())).toEqual({ tags: ['*'], patterns: [] });
+  });
+});
+
+describe('changedUrls (RFC 9111 §4.4)', () => {
+  const OWN = 'u:acme:http://example.com/users?a=1&b=2';
+
+  it.each<[fields: Fields, more: string[]]>([
+    [{}, []],
+    [{ location: '/users/5' }, ['/users/5']],
+    [{ location: 'users/5' }, ['/users/5']],
+    [{ location: '5' }, ['/5']],
+    [{ location: '?c=1' }, ['/users?c=1']],
+    [{ location: 'http://example.com/users/5?d&c#e' }, ['/users/5?c&d']],
+    [{ location: 'HTTP://EXAMPLE.com:80/x' }, ['/x']],
+    [{ location: '//example.com/x' }, ['/x']],
+    [{ 'content-location': '/users/6' }, ['/users/6']],
+    [{ location: '/a', 'content-location': '/b' }, ['/a', '/b']],
+    // Other origins are none of our business.
+    [{ location: 'http://other.example/users/5' }, []],
+    [{ location: '//other.example/users/5' }, []],
+    [{ location: 'https://example.com/users/5' }, []],
+    [{ location: 'http://example.com:8080/users/5' }, []],
+    [{ location: 'http://example.com@other.example/' }, []],
+    [{ location: 'javascript:alert(1)' }, []],
+    [{ location: 'http://' }, []],
+    [{ location: '' }, ['/users?a=1&b=2']],
+  ])('the URL itself, and with %j also %j', (fields, more) => {
+    const tags = [OWN, ...more.map((target) => `u:acme:http://example.com${target}`)];
+    expect(changedUrls(context(fields))).toEqual({ tags, patterns: [] });
+  });
+
+  it('over an encrypted connection too', () => {
+    expect(changedUrls(context({ location: 'https://example.com/x' }, request('/y', true))).tags).toEqual([
+      'u:acme:https://example.com/y',
+      'u:acme:https://example.com/x',
+    ]);
+  });
+
+  it('is the URL alone where there is no usable host', () => {
+    const view = { ...request('/x'), headers: {} };
+    expect(changedUrls(context({ location: '/y' }, view)).tags).toEqual(['u:acme:http:///x']);
+  });
+
+  it.each([
+    ['ignored', { ignore: ['utm_*'] }, '/users?utm_source=mail&page=2'],
+    ['not named', { only: ['page'] }, '/users?page=2&x=1'],
+  ])('is the URL of the stored response, where parameters are %s', async (_, query, url) => {
+    const cache = createCache({ redis: false });
+    const app = express();
+    let users = 1;
+    app.use(cacheMiddleware({ cache, query }));
+    app.get('/users', (_req, res) => void res.send(String(users)));
+    app.post('/users', (_req, res) => void res.send(String(++users)));
+    const get = () => supertest(app).get(url).set('Host', 'example.com');
+    expect((await get()).text).toBe('1');
+    expect((await get()).headers['cache-status']).toContain('hit');
+    await supertest(app).post(url).set('Host', 'example.com');
+    expect((await get()).text).toBe('2');
+  });
+});

@@ -1,0 +1,198 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ConfigError } from '../../src/errors.js';
+import { type CacheOptions, resolveSettings } from '../../src/options.js';
+
+const VARIABLES = [
+  ...['REDIS_URL', 'REDIS_HOST', 'REDIS_PORT', 'REDIS_PASSWORD', 'REDIS_DB'],
+  ...['CACHE_TTL', 'CACHE_MAX_ITEMS', 'CACHE_MAX_BYTES', 'CACHE_PREFIX'],
+];
+
+/** The settings in an environment that holds these variables and no others. */
+function resolve(options: unknown, variables: Record<string, string> = {}) {
+  for (const name of VARIABLES) vi.stubEnv(name, variables[name]);
+  return resolveSettings(options as CacheOptions);
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('resolveSettings', () => {
+  it('has the documented defaults', () => {
+    const settings = resolve({});
+    expect(settings).toMatchObject({
+      redis: undefined,
+      l1: true,
+      consistency: 'pushed',
+      maxDisconnected: 1000,
+      collapseTimeout: 10_000,
+      sweepInterval: 60,
+      maxItems: 1000,
+      maxBytes: 67_108_864,
+      prefix: '',
+      timeout: 50,
+      breaker: { failures: 5, openFor: 1000 },
+      unhealthyErrors: 10,
+      route: {
+        ttl: 300,
+        negativeTtl: 10,
+        tags: [],
+        tenant: { header: 'x-client-id', required: false },
+        vary: [],
+        query: { only: undefined, ignore: [] },
+        maxBodyBytes: 1_048_576,
+        requestDirectives: 'ignore',
+        exposeKey: false,
+        collapse: true,
+        earlyRefresh: 0,
+      },
+    });
+    expect(Math.abs(settings.clock.now() - Date.now())).toBeLessThan(1000);
+  });
+
+  it('takes what is left out from the environment', () => {
+    const variables = {
+      REDIS_HOST: 'h',
+      CACHE_TTL: '7',
+      CACHE_MAX_ITEMS: '8',
+      CACHE_MAX_BYTES: '9',
+      CACHE_PREFIX: 'p:',
+    };
+    expect(resolve({}, variables)).toMatchObject({
+      redis: { host: 'h', port: 6379, db: 0 },
+      maxItems: 8,
+      maxBytes: 9,
+      prefix: 'p:',
+      route: { ttl: 7 },
+    });
+  });
+
+  it('goes by its options before the environment', () => {
+    const variables = {
+      REDIS_HOST: 'h',
+      CACHE_TTL: '7',
+      CACHE_MAX_ITEMS: '8',
+      CACHE_MAX_BYTES: '9',
+      CACHE_PREFIX: 'p:',
+    };
+    const options = { redis: 'redis://other', ttl: 1, maxItems: 2, maxBytes: 3, prefix: 'q:' };
+    const { redis, maxItems, maxBytes, prefix, route } = resolve(options, variables);
+    expect({ redis, maxItems, maxBytes, prefix, ttl: route.ttl }).toEqual(options);
+  });
+
+  it('redis: false is the memory, whatever the environment says', () => {
+    expect(resolve({ redis: false }, { REDIS_URL: 'redis://h' }).redis).toBeUndefined();
+  });
+
+  it('sweepInterval: false is none', () => {
+    expect(resolve({ sweepInterval: false }).sweepInterval).toBe(0);
+  });
+
+  it('an empty prefix is one', () => {
+    expect(resolve({ prefix: '' }, { CACHE_PREFIX: 'p:' }).prefix).toBe('');
+  });
+
+  it('undefined never overrides', () => {
+    const nothing = Object.fromEntries(
+      ['redis', 'ttl', 'negativeTtl', 'maxItems', 'prefix', 'timeout', 'breaker', 'clock', 'tenant', 'query'].map(
+        (name) => [name, undefined],
+      ),
+    );
+    expect(resolve(nothing)).toEqual(resolve({}));
+    expect(resolve({ breaker: { failures: undefined, openFor: 7 } }).breaker).toEqual({ failures: 5, openFor: 7 });
+  });
+
+  it('is frozen, and leaves what it was given alone', () => {
+    const options = Object.freeze({
+      ttl: 5,
+      breaker: Object.freeze({ failures: 1 }),
+      tags: Object.freeze(['a']),
+      tenant: Object.freeze({ header: 'X-Tenant' }),
+    });
+    const settings = resolve(options);
+    expect(Object.isFrozen(settings) && Object.isFrozen(settings.route)).toBe(true);
+    expect(settings.route.tenant.header).toBe('x-tenant');
+  });
+
+  it.each<[options: unknown, setting: string, takes: string]>([
+    [5, 'the options of createCache', 'an object'],
+    [null, 'the options of createCache', 'an object'],
+    [[], 'the options of createCache', 'an object'],
+    [{ tll: 5 }, 'option tll', 'there is no such option'],
+    [{ ttl: 0 }, 'option ttl', 'a number of seconds above 0'],
+    [{ ttl: -1 }, 'option ttl', 'a number of seconds above 0'],
+    [{ ttl: '300' }, 'option ttl', 'a number of seconds above 0'],
+    [{ ttl: Number.NaN }, 'option ttl', 'a number of seconds above 0'],
+    [{ maxItems: 0 }, 'option maxItems', 'a whole number, 1 or more'],
+    [{ maxItems: 1.5 }, 'option maxItems', 'a whole number, 1 or more'],
+    [{ maxItems: '5' }, 'option maxItems', 'a whole number, 1 or more'],
+    [{ maxBytes: 0 }, 'option maxBytes', 'a whole number, 1 or more'],
+    [{ maxBytes: '64mb' }, 'option maxBytes', 'a whole number, 1 or more'],
+    [{ prefix: 5 }, 'option prefix', 'a text of at most 200 characters, without braces'],
+    [{ prefix: '{a}' }, 'option prefix', 'without braces'],
+    [{ prefix: 'x'.repeat(201) }, 'option prefix', 'at most 200 characters'],
+    [{ prefix: '\uD800' }, 'option prefix', 'a text'],
+    [{ timeout: 0 }, 'option timeout', 'a number of milliseconds above 0'],
+    [{ timeout: '50' }, 'option timeout', 'a number of milliseconds above 0'],
+    [{ l1: 'no' }, 'option l1', 'true or false'],
+    [{ consistency: 'eventual' }, 'option consistency', "'pushed' or 'strong'"],
+    [{ maxDisconnected: 0 }, 'option maxDisconnected', 'a number of milliseconds above 0'],
+    [{ collapseTimeout: -1 }, 'option collapseTimeout', 'a whole number, from 1 to 86400000'],
+    [{ sweepInterval: 0 }, 'option sweepInterval', 'a number of seconds above 0'],
+    // Beyond 24.8 days a timer takes its delay for 1 ms; `false` is there for never.
+    [{ sweepInterval: 2_147_484 }, 'option sweepInterval', 'a number of seconds above 0'],
+    [{ sweepInterval: Number.POSITIVE_INFINITY }, 'option sweepInterval', 'a number of seconds above 0'],
+    [{ sweepInterval: true }, 'option sweepInterval', 'a number of seconds above 0'],
+    [{ breaker: 5 }, 'option breaker', 'an object'],
+    [{ breaker: null }, 'option breaker', 'an object'],
+    [{ breaker: { failure: 5 } }, 'option breaker.failure', 'there is no such option'],
+    [{ breaker: { failures: 0 } }, 'option breaker.failures', 'a whole number, 1 or more'],
+    [{ breaker: { openFor: -1 } }, 'option breaker.openFor', 'a number of milliseconds above 0'],
+    [{ unhealthyErrors: 0 }, 'option unhealthyErrors', 'a whole number, 1 or more'],
+    [{ redis: true }, 'option redis', 'a URL, ioredis options, { cluster: nodes }, an ioredis client, or false'],
+    [{ redis: 6379 }, 'option redis', 'a URL'],
+    [{ redis: ['redis://h'] }, 'option redis', 'a URL'],
+    [{ redis: '' }, 'option redis', 'a URL'],
+    [{ redis: 'localhost:6379' }, 'option redis', 'a URL such as redis://localhost:6379/0'],
+    [{ redis: { cluster: 'localhost:7000' } }, 'option redis', 'cluster'],
+    [{ redis: { cluster: [] } }, 'option redis', 'cluster'],
+    [{ clock: 5 }, 'option clock', 'now'],
+    [{ clock: {} }, 'option clock', 'now'],
+    [{ tags: 'users' }, 'option tags', 'a list of texts'],
+  ])('refuses %j', (options, setting, takes) => {
+    expect(() => resolve(options)).toThrow(ConfigError);
+    expect(() => resolve(options)).toThrow(setting);
+    expect(() => resolve(options)).toThrow(takes);
+  });
+
+  it.each([
+    ['CACHE_PREFIX', '{a}'],
+    ['CACHE_TTL', 'x'],
+    ['CACHE_MAX_ITEMS', 'x'],
+    ['CACHE_MAX_BYTES', 'x'],
+    ['REDIS_URL', 'x'],
+  ])('names the variable where the environment is bad: %s=%s', (variable, text) => {
+    expect(() => resolve({}, { [variable]: text })).toThrow(`environment variable ${variable} is `);
+  });
+
+  it('an option that is not used is checked all the same', () => {
+    expect(() => resolve({ redis: false, breaker: { failures: 0 } })).toThrow(ConfigError);
+  });
+
+  it('is a RespcacheError with a code', () => {
+    const refused = (() => {
+      try {
+        resolve({ ttl: -1 });
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(refused).toMatchObject({
+      name: 'ConfigError',
+      code: 'ERR_RESPCACHE_CONFIG',
+      setting: 'option ttl',
+      held: -1,
+      message: 'option ttl is -1; it takes a number of seconds above 0',
+    });
+  });
+});

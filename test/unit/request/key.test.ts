@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import {
+  keySpace,
+  normalizeKeyName,
+  responseAddress,
+  responseSubject,
+  valueKey,
+  variantAddress,
+} from '../../../src/request/key.js';
+import type { QueryRule } from '../../../src/request/query.js';
+import type { RequestView } from '../../../src/request/request.js';
+import { escapeTenant } from '../../../src/request/tenant.js';
+import type { Fields } from '../../../src/types.js';
+
+const ALL: QueryRule = { only: undefined, ignore: [] };
+
+const request = (target: string, headers: Fields = { host: 'example.com' }, secure = false): RequestView => ({
+  method: 'GET',
+  target,
+  headers,
+  secure,
+  source: undefined,
+});
+const address = (target: string, headers?: Fields, scope: string[] = [], secure = false) =>
+  responseAddress('', 'acme', request(target, headers, secure), ALL, scope);
+
+describe('valueKey', () => {
+  it.each([
+    ['', 'client-123', 'users:list', 'client:client-123:users:list'],
+    ['app:', 'acme', 'a', 'app:client:acme:a'],
+    ['', 'acme', '~a', 'client:acme:%7ea'],
+    ['', 'acme', '%7ea', 'client:acme:%257ea'],
+    ['', 'acme', 'a~%', 'client:acme:a~%'],
+    ['', 'acme', '~sha256:x', 'client:acme:%7esha256:x'],
+  ])('of %j, %j, %j', (prefix, tenant, key, expected) => {
+    expect(valueKey(prefix, tenant, key)).toBe(expected);
+  });
+
+  it('is a hash from 513 characters on', () => {
+    expect(valueKey('', 'a', 'x'.repeat(512))).toBe(`client:a:${'x'.repeat(512)}`);
+    expect(valueKey('', 'a', 'x'.repeat(513))).toMatch(/^client:a:~sha256:[\w-]{43}$/);
+    expect(valueKey('', 'a', 'x'.repeat(513))).not.toBe(valueKey('', 'a', 'x'.repeat(514)));
+  });
+
+  it('tells halves of characters apart that would be the same in UTF-8', () => {
+    const keys = ['\uD800', '\uD801', '\uDC00', '\uFFFD'].map((key) => valueKey('', 'a', key));
+    expect(new Set(keys).size).toBe(4);
+    expect(keys.every((key) => key.isWellFormed())).toBe(true);
+  });
+});
+
+describe('keySpace', () => {
+  it('is the beginning of all keys of a tenant, or of all tenants', () => {
+    expect(valueKey('p:', 'acme', 'k').startsWith(keySpace('p:', 'acme'))).toBe(true);
+    expect(keySpace('p:', 'acme').startsWith(keySpace('p:'))).toBe(true);
+    expect(valueKey('p:', 'acme2', 'k').startsWith(keySpace('p:', 'acme'))).toBe(false);
+  });
+});
+
+describe('responseAddress', () => {
+  it('is made of origin, path and sorted query', () => {
+    expect(address('/users?b=2&a=1')).toEqual({
+      tenant: 'acme',
+      key: 'client:acme:~http://example.com~/users~a=1&b=2',
+      names: ['/users', '/users?a=1&b=2'],
+      uri: 'http://example.com/users?a=1&b=2',
+    });
+  });
+
+  it('takes an empty query for none', () => {
+    expect(address('/users?')).toEqual(address('/users'));
+    expect(address('/users')).toMatchObject({ names: ['/users'], uri: 'http://example.com/users' });
+  });
+
+  it.each<[what: string, a: [string, Fields?, string[]?, boolean?], b: [string, Fields?, string[]?, boolean?]]>([
+    ['the path', ['/a'], ['/b']],
+    ['the case of the path', ['/a'], ['/A']],
+    ['a slash at the end', ['/a'], ['/a/']],
+    ['an escape of the path', ['/a%2Fb'], ['/a/b']],
+    ['dots in the path', ['/a/../b'], ['/b']],
+    ['the query', ['/?a=1'], ['/?a=2']],
+    ['where the query begins', ['/a?b'], ['/a%3Fb']],
+    ['a question mark in the query', ['/a?b?c'], ['/a?b%3Fc']],
+    ['a tilde against the end of a part', ['/a~b'], ['/a?b']],
+    ['an escaped tilde', ['/a~b'], ['/a%7Eb']],
+    ['a control character in the query (aspnetcore#67763)', ['/?a=%1E'], ['/?a=']],
+    ['the host', ['/', { host: 'a' }], ['/', { host: 'b' }]],
+    ['the port', ['/', { host: 'a' }], ['/', { host: 'a:8080' }]],
+    ['a missing host', ['/', { host: 'a' }], ['/', {}]],
+    ['the scheme', ['/', { host: 'a' }, [], true], ['/', { host: 'a' }, [], false]],
+    ['X-Forwarded-Host', ['/', { host: 'a' }], ['/', { host: 'a', 'x-forwarded-host': 'b' }]],
+    ['X-Forwarded-Proto', ['/', { 'x-forwarded-proto': 'http' }], ['/', { 'x-forwarded-proto': 'https' }]],
+    ['X-Original-URL', ['/', {}], ['/', { 'x-original-url': '/admin' }]],
+    ['X-Rewrite-URL', ['/', {}], ['/', { 'x-rewrite-url': '/admin' }]],
+    ['X-Forwarded-Prefix', ['/', {}], ['/', { 'x-forwarded-prefix': '/api' }]],
+    ['X-Forwarded-Port', ['/', {}], ['/', { 'x-forwarded-port': '81' }]],
+    ['host in Forwarded', ['/', { forwarded: 'host=a' }], ['/', { forwarded: 'for=x;host=b' }]],
+    ['a quoted host in Forwarded', ['/', { forwarded: 'host="a;b"' }], ['/', { forwarded: 'host="a"' }]],
+    [
+      'which of two fields holds a value',
+      ['/', { 'x-forwarded-host': 'a' }],
+      ['/', { 'x-forwarded-prefix': 'a', 'x-forwarded-host': '' }],
+    ],
+    [
+      'a bar in a field against the next field',
+      ['/', { 'x-forwarded-proto': 'a|x-forwarded-host=b' }],
+      ['/', { 'x-forwarded-proto': 'a', 'x-forwarded-host': 'b' }],
+    ],
+    ['the scope', ['/', {}, ['identity=a']], ['/', {}, ['identity=b']]],
+    ['the kind of scope', ['/', {}, ['identity=a']], ['/', {}, ['key=a']]],
+    ['scopes that run together', ['/', {}, ['key=a~identity=b']], ['/', {}, ['key=a', 'identity=b']]],
+    ['a scope against the query', ['/?key=a', {}], ['/', {}, ['key=a']]],
+  ])('tells apart %s', (_, a, b) => {
+    expect(address(...a).key).not.toBe(address(...b).key);
+  });
+
+  it.each<[what: string, a: [string, Fields?], b: [string, Fields?]]>([
+    ['the order of parameters', ['/?a=1&b=2'], ['/?b=2&a=1']],
+    ['the case of the host', ['/', { host: 'Example.COM' }], ['/', { host: 'example.com' }]],
+    ['which proxies were passed', ['/', { 'x-forwarded-for': '10.0.0.1' }], ['/', {}]],
+    ['for= in Forwarded', ['/', { forwarded: 'for=10.0.0.1;host=a' }], ['/', { forwarded: 'for=10.0.0.2;host=a' }]],
+    ['Forwarded with nothing but for=', ['/', { forwarded: 'for=10.0.0.1' }], ['/', {}]],
+  ])('does not look at %s', (_, a, b) => {
+    expect(address(...a).key).toBe(address(...b).key);
+  });
+
+  it('is no programmatic key, whatever that is called', () => {
+    const { key } = address('/users');
+    const rest = key.slice(keySpace('', 'acme').length);
+    expect(valueKey('', 'acme', rest)).not.toBe(key);
+    const long = address(`/${'x'.repeat(600)}`).key;
+    expect(valueKey('', 'acme', long.slice(keySpace('', 'acme').length))).not.toBe(long);
+  });
+
+  it('is bounded, whatever a client sends', () => {
+    const long = 'x'.repeat(16_000);
+    const headers = { host: long, 'x-forwarded-host': long, forwarded: `host=${long}` };
+    expect(address(`/${long}?${long}`, headers, [long]).key.length).toBeLessThan(600);
+  });
+
+  it('is bounded, however long the name of a tenant is', () => {
+    const tenant = escapeTenant('\u00fc'.repeat(4000));
+    expect(responseAddress('', tenant, request('/'), ALL, []).key.length).toBeLessThan(1200);
+  });
+
+  it('follows the rule for the query', () => {
+    const found = responseAddress('', 'acme', request('/a?utm_x=1&b=2'), { only: undefined, ignore: ['utm_*'] }, []);
+    expect(found.names).toEqual(['/a', '/a?b=2']);
+    expect(found.key).toBe(address('/a?b=2').key);
+  });
+});
+
+describe('variantAddress', () => {
+  it('is beside the key, and nobody else is there', () => {
+    const { key } = address('/a');
+    expect(variantAddress(key, 'v')).toBe(`${key}#v`);
+    expect(address('/a?#v').key).not.toContain('#');
+    expect(address('/a', undefined, ['#v']).key).not.toContain('#');
+  });
+});
+
+describe('responseSubject', () => {
+  it('can be reached by path, by path and query, by its name, and by its name and query', () => {
+    const subject = responseSubject(address('/users?b=2&a=1'), ['t'], 'users:list');
+    expect(subject).toEqual({
+      tenant: 'acme',
+      names: ['users:list', '/users', '/users?a=1&b=2', 'users:list?a=1&b=2'],
+      uri: 'http://example.com/users?a=1&b=2',
+      tags: ['t'],
+    });
+  });
+
+  it('has the path alone without name and query', () => {
+    expect(responseSubject(address('/users'), [], undefined).names).toEqual(['/users']);
+  });
+});
+
+describe('normalizeKeyName', () => {
+  it.each([
+    ['users:list', 'users:list'],
+    ['/users?b=2&a=1', '/users?a=1&b=2'],
+    ['/users?', '/users'],
+    ['users:list?b&a', 'users:list?a&b'],
+  ])('%j', (name, normalized) => {
+    expect(normalizeKeyName(name)).toBe(normalized);
+  });
+});

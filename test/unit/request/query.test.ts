@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { normalizeQuery, type QueryRule } from '../../../src/request/query.js';
+
+const ALL: QueryRule = { only: undefined, ignore: [] };
+const ignoring = (...ignore: string[]): QueryRule => ({ only: undefined, ignore });
+const only = (...names: string[]): QueryRule => ({ only: names, ignore: [] });
+
+describe('normalizeQuery', () => {
+  it.each([
+    ['', ''],
+    ['a=1', 'a=1'],
+    ['b=2&a=1', 'a=1&b=2'],
+    ['b&a', 'a&b'],
+    ['b=2&a=1&b=1', 'a=1&b=2&b=1'],
+    ['&&a=1&&', 'a=1'],
+    ['&', ''],
+    ['B=1&a=2', 'B=1&a=2'],
+    // Values stay as they were sent: what they mean is the handler's business.
+    ['b=%20&a=+', 'a=+&b=%20'],
+    ['b=a=c&a', 'a&b=a=c'],
+    ['b=?&a=/', 'a=/&b=?'],
+    // Arrays and nested objects of one parameter keep their order, in all their spellings.
+    ['b=1&a[]=2&a[]=1', 'a[]=2&a[]=1&b=1'],
+    ['b=1&a[1]=x&a[0]=y&a=z', 'a[1]=x&a[0]=y&a=z&b=1'],
+    ['b=1&a%5B1%5D=x&a[0]=y', 'a%5B1%5D=x&a[0]=y&b=1'],
+    ['b=1&a.y=1&a.x=2', 'a.y=1&a.x=2&b=1'],
+    // The same name, spelt in another way, is the same name.
+    ['b=1&%61=2&a=1', '%61=2&a=1&b=1'],
+    ['%zz=1&a=2', '%zz=1&a=2'],
+  ])('sorts %j', (query, normalized) => {
+    expect(normalizeQuery(query, ALL)).toBe(normalized);
+  });
+
+  it.each([
+    [ignoring('utm_*'), 'utm_source=x&a=1&utm_medium=y', 'a=1'],
+    [ignoring('utm_*'), 'utm_source=x', ''],
+    [ignoring('utm_*'), 'utm%5Fsource=x&a=1', 'a=1'],
+    [ignoring('utm_*'), 'utm=x', 'utm=x'],
+    [ignoring('a'), 'a=1&ab=2&A=3', 'A=3&ab=2'],
+    [ignoring('a'), 'a[]=1&a[b]=2&a.c=3&d=4', 'd=4'],
+    [ignoring('a'), 'a', ''],
+    [ignoring('a b'), 'a+b=1&a%20b=2&c=3', 'c=3'],
+    [ignoring('*'), 'a=1&b=2', ''],
+    [only('page', 'sort'), 'sort=x&page=2&evil=1', 'page=2&sort=x'],
+    [only('filter'), 'filter[a]=1&filter[b]=2&x=3', 'filter[a]=1&filter[b]=2'],
+    [only('f_*'), 'f_b=1&g=2&f_a=3', 'f_a=3&f_b=1'],
+    [only(), 'a=1', ''],
+    [only('a'), 'b=1', ''],
+  ])('keeps by %j of %j', (rule, query, normalized) => {
+    expect(normalizeQuery(query, rule)).toBe(normalized);
+  });
+});

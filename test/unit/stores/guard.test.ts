@@ -1,0 +1,190 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { UnavailableError } from '../../../src/errors.js';
+import { type CacheEvents, Events } from '../../../src/events.js';
+import { Guard, withDeadline } from '../../../src/stores/guard.js';
+
+class ReplyError extends Error {
+  override name = 'ReplyError';
+}
+
+const never = () => new Promise<never>(() => {});
+const fails = async () => {
+  throw new Error('connection lost');
+};
+const refuses = (message: string) => async () => {
+  throw new ReplyError(message);
+};
+
+let now: number;
+let events: Events;
+let told: (CacheEvents['error'] | CacheEvents['breaker'])[];
+let guard: Guard;
+
+beforeEach(() => {
+  now = 1000;
+  events = new Events();
+  told = [];
+  events.on('error', (event) => told.push(event));
+  events.on('breaker', (event) => told.push(event));
+  guard = new Guard({ failures: 3, timeout: 50, onSilence: () => {}, openFor: 500, clock: { now: () => now }, events });
+});
+
+const breakerStates = () => told.flatMap((event) => ('state' in event ? [event.state] : []));
+async function failThreeTimes() {
+  for (let i = 0; i < 3; i++) await guard.run('read', 50, fails).catch(() => {});
+}
+
+describe('Guard', () => {
+  it('passes results through, promised or not', async () => {
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(await guard.run('read', 50, async () => 2)).toBe(2);
+    expect(told).toEqual([]);
+  });
+
+  it('passes errors through, and tells of them', async () => {
+    await expect(guard.run('read', 50, fails)).rejects.toThrow('connection lost');
+    expect(told).toEqual([{ operation: 'read', error: new Error('connection lost') }]);
+  });
+
+  it('takes what is thrown at once for a failure like any', async () => {
+    const thrower = () => {
+      throw new Error('at once');
+    };
+    await expect(guard.run('read', 50, thrower)).rejects.toThrow('at once');
+    expect(told).toHaveLength(1);
+  });
+
+  it('gives up at the deadline', async () => {
+    await expect(guard.run('read', 1, never)).rejects.toThrow(new UnavailableError('read took longer than 1 ms'));
+    expect(told).toHaveLength(1);
+  });
+
+  it('opens after so many failures in a row, and refuses at once', async () => {
+    await failThreeTimes();
+    expect(guard.open).toBe(true);
+    const work = vi.fn();
+    await expect(guard.run('read', 50, work)).rejects.toThrow(UnavailableError);
+    expect(work).not.toHaveBeenCalled();
+    expect(breakerStates()).toEqual(['open']);
+  });
+
+  it('counts failures in a row only', async () => {
+    for (const work of [fails, fails, async () => 'well', fails, fails])
+      await guard.run('read', 50, work).catch(() => {});
+    expect(guard.open).toBe(false);
+  });
+
+  it.each(["OOM command not allowed when used memory > 'maxmemory'.", 'WRONGTYPE x', 'NOAUTH x', 'READONLY x'])(
+    'an answer is no silence: %s',
+    async (message) => {
+      for (let i = 0; i < 5; i++) await guard.run('write', 50, refuses(message)).catch(() => {});
+      expect(guard.open).toBe(false);
+      expect(told).toHaveLength(5);
+    },
+  );
+
+  it.each(['LOADING Redis is loading the dataset in memory', 'MASTERDOWN x', 'CLUSTERDOWN The cluster is down'])(
+    'a server that cannot serve counts as silent: %s',
+    async (message) => {
+      for (let i = 0; i < 3; i++) await guard.run('read', 50, refuses(message)).catch(() => {});
+      expect(guard.open).toBe(true);
+    },
+  );
+
+  it('lets one operation try when the time is over, and no other beside it', async () => {
+    await failThreeTimes();
+    now += 499;
+    await expect(guard.run('read', 50, () => 1)).rejects.toThrow('the breaker is open');
+    now += 1;
+    let answer!: (value: string) => void;
+    const probe = guard.run('read', 50, () => new Promise<string>((resolve) => (answer = resolve)));
+    await expect(guard.run('read', 50, () => 1)).rejects.toThrow('the breaker is open');
+    answer('well');
+    expect(await probe).toBe('well');
+    expect(guard.open).toBe(false);
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(breakerStates()).toEqual(['open', 'closed']);
+  });
+
+  it('stays open for as long again when the try fails', async () => {
+    await failThreeTimes();
+    now += 500;
+    await expect(guard.run('read', 50, fails)).rejects.toThrow('connection lost');
+    now += 499;
+    await expect(guard.run('read', 50, () => 1)).rejects.toThrow('the breaker is open');
+    now += 1;
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(breakerStates()).toEqual(['open', 'closed']);
+  });
+
+  it('closes when the try gets an error for an answer', async () => {
+    await failThreeTimes();
+    now += 500;
+    await guard.run('write', 50, refuses('OOM x')).catch(() => {});
+    expect(guard.open).toBe(false);
+  });
+
+  it('lets the next operation try after a sign of life', async () => {
+    await failThreeTimes();
+    guard.revive();
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(guard.open).toBe(false);
+  });
+
+  it('closes when an operation from before it opened succeeds late', async () => {
+    let answer!: (value: number) => void;
+    const early = guard.run('read', 10_000, () => new Promise<number>((resolve) => (answer = resolve)));
+    await failThreeTimes();
+    answer(1);
+    await early;
+    expect(guard.open).toBe(false);
+  });
+});
+
+describe('withDeadline', () => {
+  it('gives what is there already as it is', () => {
+    expect(withDeadline(1, 50, 'x')).toBe(1);
+  });
+
+  it('waits for ever when told so', () => {
+    const work = never();
+    expect(withDeadline(work, Number.POSITIVE_INFINITY, 'x')).toBe(work);
+  });
+
+  it('leaves no timer behind', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    await withDeadline(Promise.resolve(1), 60_000, 'x');
+    await Promise.resolve(withDeadline(Promise.reject(new Error('no')), 60_000, 'x')).catch(() => {});
+    expect(timers()).toBe(before);
+  });
+
+  it('takes an answer that was waiting in a socket while this process was busy', async () => {
+    // The answer comes in the phase of the loop that follows the timers.
+    const work = new Promise<string>((resolve) => setTimeout(() => setImmediate(resolve, 'in time'), 0));
+    const waiting = withDeadline(work, 1, 'x');
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    expect(await waiting).toBe('in time');
+  });
+
+  it('drops what fails after the deadline', async () => {
+    let fail!: (error: Error) => void;
+    const work = new Promise<never>((_, reject) => (fail = reject));
+    await expect(withDeadline(work, 1, 'x')).rejects.toThrow(UnavailableError);
+    const unhandled = vi.fn();
+    process.once('unhandledRejection', unhandled);
+    fail(new Error('late'));
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('never asks a timer for more than it can: 24.8 days', async () => {
+    const timeout = vi.spyOn(globalThis, 'setTimeout');
+    await withDeadline(Promise.resolve(1), 2 ** 31, 'x');
+    const delays = timeout.mock.calls.map(([, ms]) => ms ?? 0);
+    timeout.mockRestore();
+    expect(Math.max(0, ...delays)).toBeLessThan(2 ** 31);
+  });
+});
