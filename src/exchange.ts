@@ -69,7 +69,7 @@ export class Exchange {
     this.request = request;
     this.conditions = new HeldConditions(request.headers);
     this.route = route;
-    this.outside = { ...outside };
+    this.outside = outside;
   }
 
   /** Whether the request has been through the engine; until then there is an invalidation waiting, at the most. */
@@ -242,7 +242,8 @@ export class Exchange {
     const head = { status, message, bag, outside: this.outside, lifetime: life, keyed, maxBodyBytes, cost };
     const varies = variesBy(fields, keyed) as readonly string[];
     // What the handler saw under such a field is not what the next client will send.
-    if (variantKey(varies, this.#asked) !== variantKey(varies, request.headers)) return 'vary-changed';
+    if (varies.length > 0 && variantKey(varies, this.#asked) !== variantKey(varies, request.headers))
+      return 'vary-changed';
     this.#fill = new Fill(this.#services, this.#asked, this.#asOf, this.#index, head);
     return undefined;
   }

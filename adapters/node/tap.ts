@@ -151,7 +151,8 @@ class Tap {
       res.statusCode = 304;
       res.statusMessage = STATUS_CODES[304]!;
     }
-    this.#original.writeHead.call(res, res.statusCode);
+    // With the whole body at hand Node writes the head itself, and the body's length into it.
+    if (this.#whole === undefined || notModified) this.#original.writeHead.call(res, res.statusCode);
   }
 }
 

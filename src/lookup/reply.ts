@@ -35,7 +35,9 @@ export function replyFrom(
   entry: ResponseEntry,
   { now, conditions, vary, outside, key, collapsed }: ReplyOptions,
 ): Reply {
-  const notModified = isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified'));
+  const notModified =
+    conditions !== undefined &&
+    isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified'));
   const headers: HeaderLine[] = [];
   let varies = fieldText(outside, 'vary');
   let upstream = '';
@@ -45,7 +47,7 @@ export function replyFrom(
     else if (name === 'cache-status') upstream = `${line[1]}, `;
     else if (!(notModified && isOfBody(name))) headers.push(line);
   }
-  varies = withVary(varies, [...vary, ...entry.keyed]);
+  varies = withVary(varies, entry.keyed.length === 0 ? vary : [...vary, ...entry.keyed]);
   if (varies !== undefined) headers.push(['Vary', varies]);
   if (lineOf(entry, 'date') === undefined) headers.push(['Date', new Date(entry.storedAt).toUTCString()]);
   headers.push(['Age', String(entry.initialAge + Math.max(0, Math.floor((now - entry.storedAt) / 1000)))]);
