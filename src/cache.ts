@@ -1,5 +1,6 @@
 import { Backend } from './backend.js';
 import { Engine } from './engine.js';
+import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
@@ -189,6 +190,13 @@ export class Cache {
  */
 export function createCache(options?: CacheOptions): Cache {
   return new Cache(options);
+}
+
+/** The cache that a middleware is to use: the given one, or the default. @throws {ConfigError} if it is none */
+export function chosenCache(cache: Cache | undefined): Cache {
+  if (cache === undefined) return defaultCache();
+  if (cache instanceof Cache) return cache;
+  throw new ConfigError('option cache', cache, 'a cache made by createCache()');
 }
 
 let shared: Cache | undefined;

@@ -60,6 +60,7 @@ export class Exchange {
   #lead: Lead<Shared> | undefined;
   #started = performance.now();
   #forwarded = 0;
+  #routeTags: readonly string[] = [];
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #counted = true;
 
@@ -214,9 +215,7 @@ export class Exchange {
   }
 
   #store(fill: Fill, plan: Plan): void {
-    const tags = this.#tags();
-    if (tags === undefined) fill.fail('tags');
-    const filled = fill.finish(plan, tags ?? []);
+    const filled = fill.finish(plan, [...new Set([...this.#routeTags, ...this.control.tags])]);
     if (typeof filled === 'string') this.#skip(plan, filled);
     else this.#lead?.filled(filled.shared, filled.written);
   }
@@ -234,6 +233,9 @@ export class Exchange {
     const refused = control.refused;
     const reason = unstorable({ method, credentials, keyed, status, fields, refused, lifetime: life, maxBodyBytes });
     if (reason !== undefined) return reason;
+    const tags = this.#tags();
+    if (tags === undefined) return 'tags';
+    this.#routeTags = tags;
     const body = whole?.();
     if (body !== undefined && body.byteLength > maxBodyBytes) return 'too-large';
     if (body !== undefined && status === 200 && fields.etag === undefined) bag.setHeader('ETag', makeEtag(body));
@@ -256,13 +258,13 @@ export class Exchange {
     return ask(this.#services.events, 'ttl', 0, () => ttl(this.request.source) ?? usual);
   }
 
-  /** The tags of the route and the handler; `undefined` if they cannot be had: untagged it must not be stored. */
+  /** The tags of the route; `undefined` if they cannot be had: untagged it must not be stored. */
   #tags(): readonly string[] | undefined {
     const { tags } = this.route;
     const own = ask(this.#services.events, 'tags', undefined, () =>
       typeof tags === 'function' ? [...tags(this.request.source)] : tags,
     );
-    return own?.every((tag) => typeof tag === 'string') ? [...new Set([...own, ...this.control.tags])] : undefined;
+    return own?.every((tag) => typeof tag === 'string') ? own : undefined;
   }
 
   /** Invalidates what the rules say, and waits for it no longer than for any other operation. Part of `head`. */

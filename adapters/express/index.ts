@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { type Cache, defaultCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { type Cache, chosenCache } from '../../src/cache.js';
+import { aFunction, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
@@ -47,8 +47,9 @@ export interface StatsRouterOptions extends CacheChoice {
  * ```
  */
 export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHandler {
-  const { cache = defaultCache(), ...own } = options;
+  const { cache: given, ...own } = options;
   knownOnly('', own, ROUTE_OPTIONS);
+  const cache = chosenCache(given);
   const { engine } = cache;
   const params: Params = new WeakMap();
   const route = new MountedRoute(asLayer(own, params), cache.settings.route);
@@ -84,13 +85,15 @@ export function invalidate(
 ): RequestHandler {
   const { cache: own, ...rest } = isPlain(spec)
     ? { cache: undefined }
-    : (spec as InvalidateSpec<Request> & CacheChoice);
-  return purging(own ?? options.cache ?? defaultCache(), ruleOf(isPlain(spec) ? spec : rest));
+    : ((spec ?? {}) as InvalidateSpec<Request> & CacheChoice);
+  knownOnly('', options, ['cache']);
+  return purging(chosenCache(own ?? options.cache), ruleOf(isPlain(spec) ? spec : rest));
 }
 
 /** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
 export function clear(options: CacheChoice = {}): RequestHandler {
-  return purging(options.cache ?? defaultCache(), everything);
+  knownOnly('', options, ['cache']);
+  return purging(chosenCache(options.cache), everything);
 }
 
 /**
@@ -103,8 +106,10 @@ export function clear(options: CacheChoice = {}): RequestHandler {
  * ```
  */
 export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
-  const { cache = defaultCache(), authorize, ...rest } = options;
+  const { cache: given, authorize, ...rest } = options;
   knownOnly('', rest, ['cache', 'authorize']);
+  if (authorize !== undefined) aFunction('option authorize', authorize);
+  const cache = chosenCache(given);
   return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
     excludeFromStatistics(res);
     const request = {
@@ -139,7 +144,7 @@ function purging(cache: Cache, rule: PurgeRule): RequestHandler {
 }
 
 function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['own']): Exchange {
-  const exchange = openExchange(cache.engine, req, res, route, req);
+  const exchange = openExchange(cache.engine, req, res, route, { target: req.originalUrl, source: req });
   res.cache = exchange.control;
   return exchange;
 }

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { pipeline, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
-import { type Cache, defaultCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { type Cache, chosenCache } from '../../src/cache.js';
+import { aFunction, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
@@ -46,8 +46,9 @@ export interface StatsRouterOptions extends CacheChoice {
  * ```
  */
 export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middleware {
-  const { cache = defaultCache(), ...own } = options;
+  const { cache: given, ...own } = options;
   knownOnly('', own, ROUTE_OPTIONS);
+  const cache = chosenCache(given);
   const { engine } = cache;
   const route = new MountedRoute(own, cache.settings.route);
   return async function respcache(ctx: Context, next: Next): Promise<void> {
@@ -80,13 +81,15 @@ export function invalidate(
 ): Middleware {
   const { cache: own, ...rest } = isPlain(spec)
     ? { cache: undefined }
-    : (spec as InvalidateSpec<Context> & CacheChoice);
-  return purging(own ?? options.cache ?? defaultCache(), ruleOf(isPlain(spec) ? spec : rest));
+    : ((spec ?? {}) as InvalidateSpec<Context> & CacheChoice);
+  knownOnly('', options, ['cache']);
+  return purging(chosenCache(own ?? options.cache), ruleOf(isPlain(spec) ? spec : rest));
 }
 
 /** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
 export function clear(options: CacheChoice = {}): Middleware {
-  return purging(options.cache ?? defaultCache(), everything);
+  knownOnly('', options, ['cache']);
+  return purging(chosenCache(options.cache), everything);
 }
 
 /**
@@ -100,8 +103,10 @@ export function clear(options: CacheChoice = {}): Middleware {
  * ```
  */
 export function statsRouter(options: StatsRouterOptions = {}): Middleware {
-  const { cache = defaultCache(), authorize, ...rest } = options;
+  const { cache: given, authorize, ...rest } = options;
   knownOnly('', rest, ['cache', 'authorize']);
+  if (authorize !== undefined) aFunction('option authorize', authorize);
+  const cache = chosenCache(given);
   return async function respcacheStats(ctx: Context, next: Next): Promise<void> {
     excludeFromStatistics(ctx.res);
     const reply = await operate(cache, {
@@ -141,7 +146,7 @@ function purging(cache: Cache, rule: PurgeRule): Middleware {
 }
 
 function begin(cache: Cache, ctx: Context, route: MountedRoute['own']): Exchange {
-  const exchange = openExchange(cache.engine, ctx.req, ctx.res, route, ctx);
+  const exchange = openExchange(cache.engine, ctx.req, ctx.res, route, { target: ctx.originalUrl, source: ctx });
   ctx.cache = exchange.control;
   return exchange;
 }
@@ -199,12 +204,20 @@ function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream
       done();
     },
   });
+  // Koa 2 listens to the source itself: told by both, it would report the same error twice.
+  const reported = source.listenerCount('error') > 0;
+  const { addTrailers } = ctx.res;
+  ctx.res.addTrailers = (trailers) => {
+    exchange.trailers();
+    addTrailers.call(ctx.res, trailers);
+  };
   const length = ctx.res.getHeader('content-length');
   const type = ctx.res.getHeader('content-type');
   pipeline(source, stage, (error) => {
     if (error) exchange.abandon();
   });
   ctx.body = stage;
+  if (reported) stage.removeAllListeners('error').on('error', () => {});
   // Koa takes the length off with the body that it belonged to; here it is the same body.
   if (length !== undefined) ctx.res.setHeader('Content-Length', length);
   if (type === undefined) ctx.res.removeHeader('Content-Type');

@@ -17,15 +17,23 @@ export function exchangeOf(engine: Engine, res: ServerResponse): Exchange | unde
   return (res as Marked)[EXCHANGES]?.get(engine);
 }
 
+/** What a framework adds to Node's own request. */
+interface Origin {
+  /** The URL as it came, whatever mounts have taken off it. */
+  readonly target: string;
+  /** What functions of the options are called with. */
+  readonly source: unknown;
+}
+
 /** Begins an exchange for this response; later mounts of the same cache find it. */
 export function openExchange(
   engine: Engine,
-  req: IncomingMessage & { originalUrl?: string },
+  req: IncomingMessage,
   res: ServerResponse,
   route: Route,
-  source: unknown,
+  { target, source }: Origin,
 ): Exchange {
-  const exchange = engine.open(viewOf(req, source), route, res.getHeaders());
+  const exchange = engine.open(viewOf(req, target, source), route, res.getHeaders());
   const marked = res as Marked;
   marked[EXCHANGES] ??= new Map();
   marked[EXCHANGES].set(engine, exchange);
@@ -61,10 +69,10 @@ export class MountedRoute {
   }
 }
 
-function viewOf(req: IncomingMessage & { originalUrl?: string }, source: unknown): RequestView {
+function viewOf(req: IncomingMessage, target: string, source: unknown): RequestView {
   return {
     method: req.method ?? 'GET',
-    target: req.originalUrl ?? req.url ?? '/',
+    target,
     headers: req.headers,
     secure: (req.socket as TLSSocket).encrypted === true,
     source,

@@ -35,7 +35,6 @@ class Tap {
   #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
   /** What was called while the head was held back. */
   #held: (() => void)[] = [];
-  #refused = false;
   #ended = false;
   #whole: (() => Uint8Array) | undefined;
 
@@ -62,6 +61,7 @@ class Tap {
   }
 
   #writeHead(args: unknown[]): ServerResponse {
+    if (this.#state === 'held') tooLate('writeHead')();
     const status = Number(args[0]);
     // Not a final head, or not a valid one, or not the first: Node knows what to do.
     if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
@@ -82,9 +82,10 @@ class Tap {
     if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
     this.#sink.write(chunk, encodingOf(encoding));
     if (this.#state === 'held') {
+      // It is held for an operation's deadline at the most. `false` would ask the handler to wait for a `drain` that it
+      // may listen for elsewhere: a compressing layer takes such listeners to itself.
       this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : forward()));
-      this.#refused = true;
-      return false;
+      return true;
     }
     if (this.#state === 'passing') return forward();
     answer(callback ?? encoding);
@@ -136,9 +137,7 @@ class Tap {
       for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
       for (const [name, method] of methods) restore(res, name, method);
       this.#release(notModified);
-      for (const call of this.#held) call();
-      this.#held = [];
-      if (this.#refused && !this.#ended) res.emit('drain');
+      for (const call of this.#held.splice(0)) call();
     };
     // Whatever went wrong with the listener, the response is the handler's and leaves.
     verdict.then(settle, () => settle(false));

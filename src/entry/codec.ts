@@ -30,6 +30,7 @@ interface Meta {
   m?: string; // reason phrase
   h?: (string | string[])[]; // names and values by turns
   r?: string[]; // removed fields
+  b?: string[]; // appended fields
   a?: number; // initial age
   n?: string; // name
   k?: string[]; // keyed request fields
@@ -91,6 +92,7 @@ function metaOf(entry: Entry): Meta {
   if (entry.message !== undefined) meta.m = entry.message;
   meta.h = entry.headers.flatMap(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
   if (entry.removed.length > 0) meta.r = [...entry.removed];
+  if (entry.appended.length > 0) meta.b = [...entry.appended];
   if (entry.initialAge > 0) meta.a = entry.initialAge;
   if (entry.cost > 0) meta.c = entry.cost;
   if (entry.name !== undefined) meta.n = entry.name;
@@ -110,6 +112,7 @@ function responseOf(meta: Meta) {
     message: meta.m,
     headers,
     removed: meta.r ?? [],
+    appended: meta.b ?? [],
     initialAge: meta.a ?? 0,
     cost: meta.c ?? 0,
     name: meta.n,
@@ -143,6 +146,7 @@ const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
     value.length % 2 === 0 &&
     value.every((each, i) => isText(each) || (i % 2 === 1 && isTexts(each))),
   r: isTexts,
+  b: isTexts,
   a: isNumber,
   c: isNumber,
   n: isText,

@@ -26,6 +26,8 @@ export interface ResponseEntry extends Common {
   readonly headers: readonly HeaderLine[];
   /** Fields (lower case) that layers outside had set and the handler took away. */
   readonly removed: readonly string[];
+  /** Fields (lower case) that layers outside had begun and the handler added to: only what it added is kept. */
+  readonly appended: readonly string[];
   /** Seconds of age that the response already had when it came from its handler. */
   readonly initialAge: number;
   /** The name that the route's `key` option gave it. */

@@ -2,7 +2,7 @@ import type { Services } from '../backend.js';
 import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
-import { fieldFilter, fieldText, type HeaderLine } from '../http/headers.js';
+import { fieldFilter, fieldText, type HeaderLine, linesOf } from '../http/headers.js';
 import { variantKey, variesBy } from '../http/vary.js';
 import type { Lifetime } from '../lookup/freshness.js';
 import type { Credentials } from '../request/eligibility.js';
@@ -73,14 +73,15 @@ export class Fill {
     this.#asOf = asOf;
     this.#index = index;
     const declared = fieldText(fields, 'content-length');
-    this.#capture = new Capture(head.maxBodyBytes, declared === undefined ? undefined : Number(declared));
+    const bodiless = status === 204 || status === 205;
+    this.#capture = new Capture(head.maxBodyBytes, declared === undefined || bodiless ? undefined : Number(declared));
     this.#varies = variesBy(fields, head.keyed) as readonly string[];
     this.#head = {
       storedAt: now,
       expiresAt: now + lifetime.seconds * 1000,
       status,
       message: head.message,
-      headers: linesToKeep(bag, fields, head.outside),
+      ...linesToKeep(bag, fields, head.outside),
       removed: Object.keys(head.outside).filter((name) => fields[name] === undefined),
       initialAge: lifetime.age,
       keyed: head.keyed,
@@ -141,14 +142,23 @@ function withEtag(headers: readonly HeaderLine[], status: number, body: Buffer):
 }
 
 /** The field lines to keep: end-to-end, nobody's own, and not what layers outside set on every response anyway. */
-function linesToKeep(bag: HeaderBag, fields: Fields, outside: Fields): HeaderLine[] {
+function linesToKeep(bag: HeaderBag, fields: Fields, outside: Fields): Pick<ResponseEntry, 'headers' | 'appended'> {
   const keep = fieldFilter(fields);
-  const lines: HeaderLine[] = [];
+  const headers: HeaderLine[] = [];
+  const appended: string[] = [];
   for (const rawName of bag.getRawHeaderNames()) {
     const name = rawName.toLowerCase();
     const value = fields[name];
     if (value === undefined || !keep(name) || String(value) === String(outside[name])) continue;
-    lines.push([rawName, typeof value === 'number' ? String(value) : value]);
+    const added = name === 'vary' ? undefined : addedTo(linesOf(outside[name]), linesOf(value));
+    if (added !== undefined) appended.push(name);
+    headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);
   }
-  return lines;
+  return { headers, appended };
+}
+
+/** What was added behind lines that stood there before; `undefined` if there were none, or they were changed. */
+function addedTo(before: readonly string[], now: readonly string[]): readonly string[] | undefined {
+  if (before.length === 0 || before.some((line, i) => line !== now[i])) return undefined;
+  return now.slice(before.length);
 }

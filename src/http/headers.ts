@@ -46,6 +46,17 @@ export function fieldText(fields: Fields, name: string): string | undefined {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : value.join(', ');
 }
 
+/** A field's lines, as many as it has. */
+export function linesOf(value: Fields[string]): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'object' ? value : [String(value)];
+}
+
+/** The members of a comma-separated list, trimmed, empty ones left out. */
+export function members(text: string | undefined): string[] {
+  return (text ?? '').split(',').flatMap((part) => part.trim() || []);
+}
+
 /** The members of a comma-separated list of tokens, trimmed and in lower case, empty ones left out. */
 export function tokens(text: string | undefined): string[] {
   if (text === undefined) return [];

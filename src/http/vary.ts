@@ -34,7 +34,8 @@ function normalized(value: string): string {
 export function withVary(current: string | undefined, names: readonly string[]): string | undefined {
   const present = tokens(current);
   if (present.includes('*')) return current;
-  const missing = names.filter((name) => !present.includes(name.toLowerCase()));
+  const lower = names.map((name) => name.toLowerCase());
+  const missing = names.filter((_name, i) => !present.includes(lower[i]!) && lower.indexOf(lower[i]!) === i);
   if (missing.length === 0) return current;
   return current === undefined || current.trim() === '' ? missing.join(', ') : `${current}, ${missing.join(', ')}`;
 }

@@ -92,7 +92,7 @@ function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
 
 function isNames(value: unknown): value is string | readonly string[] {
   if (typeof value === 'string') return value !== '';
-  return Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
+  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '');
 }
 
 function namesOf<S>(names: Names<S> | undefined, source: S): readonly string[] {

@@ -1,6 +1,6 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { type Forward, formatCacheStatus } from '../http/cache-status.js';
-import { fieldText, type HeaderLine, tokens } from '../http/headers.js';
+import { fieldText, type HeaderLine, linesOf, members } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
 import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
@@ -43,9 +43,10 @@ export function replyFrom(
   let upstream = '';
   for (const line of entry.headers) {
     const name = line[0].toLowerCase();
-    if (name === 'vary') varies = withVary(varies, tokens(String(line[1])));
+    if (name === 'vary') varies = withVary(varies, members(String(line[1])));
     else if (name === 'cache-status') upstream = `${line[1]}, `;
-    else if (!(notModified && isOfBody(name))) headers.push(line);
+    else if (!(notModified && isOfBody(name)))
+      headers.push(entry.appended.includes(name) ? behind(outside, line) : line);
   }
   varies = withVary(varies, entry.keyed.length === 0 ? vary : [...vary, ...entry.keyed]);
   if (varies !== undefined) headers.push(['Vary', varies]);
@@ -65,4 +66,9 @@ export function replyFrom(
 function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
   const line = entry.headers.find(([name]) => name.length === lowerName.length && name.toLowerCase() === lowerName);
   return line === undefined ? undefined : String(line[1]);
+}
+
+/** A line behind those that layers outside have begun on this response. */
+function behind(outside: Fields, [name, value]: HeaderLine): HeaderLine {
+  return [name, [...linesOf(outside[name.toLowerCase()]), ...linesOf(value)]];
 }

@@ -21,6 +21,7 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
     message: fc.option(anyText, { nil: undefined }),
     headers: fc.array(fc.tuple(anyText, fc.oneof(anyText, texts)), { maxLength: 5 }),
     removed: texts,
+    appended: texts,
     initialAge: fc.nat(),
     name: fc.option(anyText, { nil: undefined }),
     keyed: texts,

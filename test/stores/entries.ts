@@ -35,6 +35,7 @@ export function responseEntry(changes: Partial<ResponseEntry> = {}): ResponseEnt
       ['Link', ['</a>', '</b>']],
     ],
     removed: ['x-powered-by'],
+    appended: [],
     initialAge: 7,
     name: 'users:list',
     keyed: ['accept-language'],

@@ -19,6 +19,7 @@ const response: ResponseEntry = {
   message: undefined,
   headers: [['Content-Type', 'text/plain']],
   removed: [],
+  appended: [],
   initialAge: 0,
   name: undefined,
   keyed: [],

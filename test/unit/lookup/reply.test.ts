@@ -14,6 +14,7 @@ const entry = (changes: Partial<ResponseEntry> = {}): ResponseEntry => ({
   message: undefined,
   headers: [['Content-Type', 'text/plain']],
   removed: [],
+  appended: [],
   initialAge: 0,
   name: undefined,
   keyed: [],

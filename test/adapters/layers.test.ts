@@ -1,0 +1,196 @@
+// The cache among the layers that applications have: compression, CORS, ETags, outside of it and inside.
+
+import { Readable } from 'node:stream';
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import type { RequestHandler } from 'express';
+import type { Middleware } from 'koa';
+import { describe, expect, it } from 'vitest';
+import { COMBINATIONS, numbered, OF_KOA, useBench } from './bench.js';
+import type { Answer } from './client.js';
+import { type Handler, type Host, Layer, load } from './hosts.js';
+
+const bench = useBench();
+
+/** What a module that may be called by its default export is: those packages differ in that. */
+function callable<T>(name: string): T {
+  const found = load<T & { default?: T }>(name);
+  return found.default ?? found;
+}
+
+const compression = load<(options?: object) => RequestHandler>('compression');
+const koaCompress = callable<(options?: object) => Middleware>('koa-compress');
+const cors = load<(options?: object) => RequestHandler>('cors');
+const koaCors = load<(options?: object) => Middleware>('@koa/cors');
+const koaEtag = callable<() => Middleware>('koa-etag');
+const koaConditionalGet = callable<() => Middleware>('koa-conditional-get');
+
+const LONG = 'Grüße, 日本! '.repeat(500);
+
+function decoded(answer: Answer): string {
+  const coding = answer.header('content-encoding');
+  if (coding === 'gzip') return gunzipSync(answer.body).toString();
+  if (coding === 'deflate') return inflateSync(answer.body).toString();
+  if (coding === 'br') return brotliDecompressSync(answer.body).toString();
+  if (coding !== undefined) throw new Error(`no such coding: ${coding}`);
+  return answer.text;
+}
+
+const compressing = () => new Layer(compression(), koaCompress());
+const crossing = () => new Layer(cors({ origin: true, credentials: true }), koaCors({ credentials: true }));
+
+/** A host with a layer outside of the cache, or inside. */
+function placed(host: Host, place: 'outside' | 'inside', layer: Layer): void {
+  if (place === 'outside') host.use(layer, {});
+  else host.use({}, layer);
+}
+
+describe.each(COMBINATIONS)('layers: $label', (combination) => {
+  describe.each(['outside', 'inside'] as const)('compression %s', (place) => {
+    const bodies: [string, Handler][] = [
+      ['whole', () => ({ headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: LONG })],
+      [
+        'streamed',
+        () => ({
+          headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+          body: Readable.from([LONG.slice(0, 9), LONG.slice(9)]),
+        }),
+      ],
+    ];
+
+    it.each(bodies)('gives each client a %s body that it can read, hit or miss', async (_, handler) => {
+      for (const order of [
+        ['gzip', undefined, 'br', 'identity'],
+        [undefined, 'br', 'gzip', 'deflate'],
+      ]) {
+        const host = await bench.start(combination);
+        placed(host, place, compressing());
+        host.get('/x', handler);
+        for (const accept of [...order, ...order]) {
+          const headers = accept === undefined ? {} : { 'Accept-Encoding': accept };
+          const answer = await host.ask('/x', { headers });
+          expect(decoded(answer)).toBe(LONG);
+          expect([undefined, accept]).toContain(answer.header('content-encoding'));
+          expect(answer.header('vary')?.toLowerCase()).toContain('accept-encoding');
+        }
+        expect(host.cache.getStats().hits).toBeGreaterThanOrEqual(4);
+      }
+    });
+
+    it('compresses for those who want it, on hits too', async () => {
+      const host = await bench.start(combination);
+      placed(host, place, compressing());
+      host.get('/x', bodies[0]![1]);
+      for (let i = 0; i < 2; i++) {
+        const answer = await host.ask('/x', { headers: { 'Accept-Encoding': 'gzip' } });
+        expect(answer.header('content-encoding')).toBe('gzip');
+        expect(answer.body.length).toBeLessThan(LONG.length / 5);
+      }
+    });
+
+    it('says of a HEAD only what is true of the GET', async () => {
+      const host = await bench.start(combination);
+      placed(host, place, compressing());
+      host.all('/x', bodies[0]![1]);
+      for (const headers of [{ 'Accept-Encoding': 'gzip' }, {}]) {
+        const early = await host.ask('/x', { headers, method: 'HEAD' });
+        const get = await host.ask('/x', { headers });
+        const late = await host.ask('/x', { headers, method: 'HEAD' });
+        for (const head of [early, late]) {
+          expect(head).toMatchObject({ status: 200, text: '', complete: true });
+          const length = head.header('content-length');
+          const ofTheSame = head.header('content-encoding') === get.header('content-encoding');
+          if (ofTheSame && length !== undefined) expect(length).toBe(String(get.body.length));
+        }
+      }
+    });
+
+    it('leaves a 304 a 304, hit or miss', async () => {
+      const tagged: Handler = () => ({ headers: { 'Content-Type': 'text/plain', ETag: '"v1"' }, body: LONG });
+      const host = await bench.start(combination);
+      placed(host, place, compressing());
+      host.get('/x', tagged);
+      const plain = await host.ask('/x?plain', { headers: { 'Accept-Encoding': 'gzip' } });
+      const headers = { 'Accept-Encoding': 'gzip', 'If-None-Match': String(plain.header('etag')) };
+      for (let i = 0; i < 2; i++) {
+        const answer = await host.ask('/x', { headers });
+        expect(answer).toMatchObject({ status: 304, text: '', complete: true });
+        expect(answer.header('content-encoding')).toBeUndefined();
+      }
+      expect(decoded(await host.ask('/x', { headers: { 'Accept-Encoding': 'gzip' } }))).toBe(LONG);
+    });
+
+    it('passes an answer that invalidates, in several pieces', async () => {
+      const host = await bench.start(combination);
+      placed(host, place, compressing());
+      host.post('/x', host.invalidating('key'), bodies[1]![1]);
+      const answer = await host.ask('/x', { method: 'POST', headers: { 'Accept-Encoding': 'gzip' } });
+      expect(decoded(answer)).toBe(LONG);
+      expect(answer.header('content-encoding')).toBe('gzip');
+    });
+  });
+
+  describe.each(['outside', 'inside'] as const)('CORS %s', (place) => {
+    it('allows each origin itself, hit or miss', async () => {
+      const host = await bench.start(combination);
+      const bare = bench.bare(combination);
+      for (const each of [host, bare]) {
+        placed(each, place, crossing());
+        each.get('/x', numbered({ body: 'x' }));
+      }
+      const fields = ['access-control-allow-origin', 'access-control-allow-credentials'];
+      for (const origin of [
+        'https://a.test',
+        'https://b.test',
+        undefined,
+        'https://a.test',
+        'https://b.test',
+        undefined,
+      ]) {
+        const ask = { headers: origin === undefined ? {} : { Origin: origin } };
+        const [plain, answer] = [await bare.ask('/x', ask), await host.ask('/x', ask)];
+        for (const field of fields) expect(answer.all(field), `${field} for ${origin}`).toEqual(plain.all(field));
+        expect(answer.header('vary')).toMatch(/\borigin\b/i);
+        if (origin !== undefined) expect(answer.header('access-control-allow-origin')).toBe(origin);
+      }
+      expect(host.cache.getStats().hits).toBe(3);
+    });
+
+    it('answers a preflight as without the cache', async () => {
+      const ask = {
+        method: 'OPTIONS',
+        headers: { Origin: 'https://a.test', 'Access-Control-Request-Method': 'PUT' },
+      };
+      const answers = [];
+      for (const host of [await bench.start(combination), bench.bare(combination)]) {
+        placed(host, place, crossing());
+        host.all('/x', numbered());
+        const answer = await host.ask('/x', ask);
+        answers.push([answer.status, answer.text, answer.header('access-control-allow-methods')]);
+      }
+      expect(answers[0]).toEqual(answers[1]);
+    });
+  });
+});
+
+describe.each(OF_KOA)('layers: $label', (combination) => {
+  const notHere = () => {
+    throw new Error('of the other family');
+  };
+
+  it.each(['outside', 'inside'] as const)('koa-etag and koa-conditional-get %s do what they do', async (place) => {
+    const host = await bench.start(combination);
+    const layers = [koaConditionalGet(), koaEtag()].map((layer) => new Layer(notHere, layer));
+    if (place === 'outside') host.use(...layers, {});
+    else host.use({}, ...layers);
+    host.get('/x', numbered());
+    const first = await host.ask('/x');
+    const tag = String(first.header('etag'));
+    expect(tag).toMatch(/^(W\/)?"/);
+    for (let i = 0; i < 2; i++) {
+      expect(await host.ask('/x', { headers: { 'If-None-Match': tag } })).toMatchObject({ status: 304, text: '' });
+      const again = await host.ask('/x', { headers: { 'If-None-Match': '"other"' } });
+      expect(again).toMatchObject({ status: 200, text: 'run 1' });
+      expect(again.header('etag')).toBe(tag);
+    }
+  });
+});

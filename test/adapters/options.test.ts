@@ -1,0 +1,333 @@
+// What the middleware can be told, by its options and by handlers, and how it refuses what it cannot use.
+
+import { type CacheControl, ConfigError, createCache, type RouteOptions } from 'respcache';
+import * as forExpress from 'respcache/express';
+import * as forKoa from 'respcache/koa';
+import { afterAll, describe, expect, it } from 'vitest';
+import { COMBINATIONS, numbered, useBench } from './bench.js';
+import { Layer, type Source } from './hosts.js';
+
+const bench = useBench();
+
+const fails = () => {
+  throw new Error('as it is');
+};
+
+describe.each(COMBINATIONS)('options: $label', (combination) => {
+  describe('ttl', () => {
+    it('is 300 seconds unless told otherwise', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, numbered());
+      await host.ask('/x');
+      host.clock.forward(299);
+      expect(await host.texts('/x', 1)).toEqual(['run 1']);
+      host.clock.forward(1);
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+
+    it("is the cache's, then the route's, then the handler's Cache-Control, then what the handler tells the cache", async () => {
+      const host = await bench.start(combination, { ttl: 10 });
+      host.get('/cache', {}, numbered());
+      host.get('/route', { ttl: 20 }, numbered());
+      host.get('/field', { ttl: 20 }, numbered({ headers: { 'Cache-Control': 'max-age=30' } }));
+      host.get('/shared', { ttl: 20 }, numbered({ headers: { 'Cache-Control': 'max-age=30, s-maxage=40' } }));
+      const told = numbered({ headers: { 'Cache-Control': 'max-age=30, s-maxage=40' } });
+      host.get('/told', { ttl: 20 }, (asked) => {
+        asked.cache.ttl(50);
+        return told(asked);
+      });
+      const ttl = async (path: string) => {
+        await host.ask(path);
+        return (await host.ask(path)).header('cache-status');
+      };
+      for (const [path, seconds] of [
+        ['/cache', 10],
+        ['/route', 20],
+        ['/field', 30],
+        ['/shared', 40],
+        ['/told', 50],
+      ] as const) {
+        expect(await ttl(path)).toBe(`respcache; hit; ttl=${seconds}`);
+      }
+    });
+
+    it('can be a function of the request, which may leave it to the usual', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { ttl: ({ query }) => (query.ttl === undefined ? undefined : Number(query.ttl)) }, numbered());
+      const ttl = async (target: string) =>
+        [await host.ask(target), (await host.ask(target)).header('cache-status')][1];
+      expect(await ttl('/x?ttl=7')).toBe('respcache; hit; ttl=7');
+      expect(await ttl('/x')).toBe('respcache; hit; ttl=300');
+    });
+
+    it.each<[string, () => number]>([
+      ['throws', fails],
+      ['gives 0', () => 0],
+      ['gives less than 0', () => -1],
+      ['gives no number', () => Number.NaN],
+    ])('of a function that %s is none: the answer is not stored', async (_, ttl) => {
+      const host = await bench.start(combination);
+      host.get('/x', { ttl }, numbered());
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=uri-miss; detail=not-fresh');
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+
+    it('of Expires counts from the Date beside it', async () => {
+      const host = await bench.start(combination);
+      const now = host.clock.now();
+      const headers = { Date: new Date(now).toUTCString(), Expires: new Date(now + 60_000).toUTCString() };
+      host.get('/x', {}, numbered({ headers }));
+      await host.ask('/x');
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; hit; ttl=60');
+    });
+  });
+
+  describe('tags', () => {
+    it('can be a list, a function, and what the handler adds', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered();
+      host.get('/:id', { tags: ({ params }) => ['all', `id:${params.id}`] }, (asked) => {
+        asked.cache.tag('told', 'told').tag(`told:${asked.params.id}`);
+        return handler(asked);
+      });
+      let runs = 0;
+      for (const tag of ['all', 'id:1', 'told', 'told:1']) {
+        expect(await host.texts('/1', 2)).toEqual([`run ${++runs}`, `run ${runs}`]);
+        await host.cache.invalidateByTags([tag]);
+      }
+      await host.cache.invalidateByTags(['id:2', 'other']);
+      expect(await host.texts('/1', 1)).toEqual([`run ${++runs}`]);
+      await host.cache.invalidateByTags(['id:2', 'other']);
+      expect(await host.texts('/1', 1)).toEqual([`run ${runs}`]);
+    });
+
+    it.each<[string, () => string[]]>([
+      ['throws', fails],
+      ['gives no list', () => 7 as unknown as string[]],
+      ['gives no texts', () => [7] as unknown as string[]],
+      ['promises', (async () => ['x']) as unknown as () => string[]],
+    ])('of a function that %s cannot be had: the answer leaves, and is not stored', async (_, tags) => {
+      const host = await bench.start(combination);
+      host.get('/x', { tags }, numbered());
+      const answer = await host.ask('/x');
+      expect(answer).toMatchObject({ status: 200, text: 'run 1' });
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+      expect(host.cache.getStats()).toMatchObject({ sets: 0, reasons: { tags: 2 } });
+    });
+
+    it('that cannot be had are not told as stored', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { tags: fails }, numbered());
+      expect((await host.ask('/x')).header('cache-status')).not.toContain('stored');
+    });
+  });
+
+  describe('a handler', () => {
+    it('can keep its answer out', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered();
+      host.get('/x', {}, (asked) => {
+        asked.cache.noStore('mine');
+        return handler(asked);
+      });
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=uri-miss; detail=handler');
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+
+    it('is told what became of the request, and layers outside too', async () => {
+      const seen: unknown[] = [];
+      const host = await bench.start(combination);
+      host.use(
+        new Layer(
+          (_req, res, next) => {
+            res.once('finish', () => seen.push(res.cache.status));
+            next();
+          },
+          async (ctx, next) => {
+            ctx.res.once('finish', () => seen.push(ctx.cache.status));
+            await next();
+          },
+        ),
+      );
+      host.all('/x', {}, ({ cache }) => ({ body: cache.status }));
+      for (const ask of [{}, {}, { headers: { Range: 'bytes=0-0' } }, { method: 'POST' }]) await host.ask('/x', ask);
+      expect(seen).toEqual(['miss', 'hit', 'bypass', 'bypass']);
+      expect(await host.texts('/x?other', 1)).toEqual(['miss']);
+      expect((await host.ask('/x', { method: 'POST' })).text).toBe('bypass');
+    });
+
+    it.each<[string, (cache: CacheControl) => unknown]>([
+      ['a ttl of 0', (cache) => cache.ttl(0)],
+      ['a ttl that is no number', (cache) => cache.ttl('60' as unknown as number)],
+      ['an empty tag', (cache) => cache.tag('')],
+      ['a tag that is no text', (cache) => cache.tag(7 as unknown as string)],
+    ])('is refused %s', async (_, misuse) => {
+      const host = await bench.start(combination);
+      const thrown: unknown[] = [];
+      host.get('/x', {}, ({ cache }) => {
+        try {
+          misuse(cache);
+        } catch (error) {
+          thrown.push(error);
+        }
+        return { body: 'x' };
+      });
+      await host.ask('/x');
+      expect(thrown).toEqual([expect.any(ConfigError)]);
+    });
+  });
+
+  describe('when', () => {
+    it('that says no passes the request by', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { when: ({ query }) => query.fresh === undefined }, numbered());
+      const answer = await host.ask('/x?fresh');
+      expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
+      expect(await host.texts('/x?fresh', 1)).toEqual(['run 2']);
+      expect(await host.texts('/x', 2)).toEqual(['run 3', 'run 3']);
+    });
+
+    it('that throws passes the request by', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { when: fails }, numbered());
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+  });
+
+  describe('requestDirectives', () => {
+    const asking = [{ 'Cache-Control': 'no-cache' }, { 'Cache-Control': 'MAX-AGE=0' }, { Pragma: 'no-cache' }];
+
+    it('of a client are ignored', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, numbered());
+      await host.ask('/x');
+      for (const headers of asking) expect((await host.ask('/x', { headers })).text).toBe('run 1');
+    });
+
+    it('are obeyed where the route honours them', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered();
+      host.get('/x', { requestDirectives: 'honor' }, handler);
+      await host.ask('/x');
+      for (const headers of asking) {
+        const answer = await host.ask('/x', { headers });
+        expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=request');
+      }
+      expect(handler.runs).toBe(4);
+      expect((await host.ask('/x', { headers: { 'Cache-Control': 'max-age=60' } })).text).toBe('run 1');
+    });
+  });
+
+  it('that are undefined override nothing, and are not written into', async () => {
+    const host = await bench.start(combination, { ttl: 10, tags: ['mine'], vary: ['accept'] });
+    const options = Object.freeze({ ttl: undefined, tags: undefined, vary: undefined, when: undefined });
+    host.get('/x', options as unknown as RouteOptions<Source>, numbered());
+    await host.ask('/x');
+    const hit = await host.ask('/x');
+    expect(hit.header('cache-status')).toBe('respcache; hit; ttl=10');
+    expect(hit.header('vary')).toContain('accept');
+    await host.cache.invalidateByTags(['mine']);
+    expect(await host.texts('/x', 1)).toEqual(['run 2']);
+  });
+
+  it('are not needed: there is a cache for those who name none', async () => {
+    const host = await bench.start(combination);
+    host.use(new Layer(forExpress.cacheMiddleware(), forKoa.cacheMiddleware()));
+    host.get('/by-default', numbered());
+    host.post('/by-default', new Layer(forExpress.invalidate('x'), forKoa.invalidate('x')), () => ({ body: 'done' }));
+    // It is shared with the other combinations.
+    const ask = { headers: { 'X-Client-Id': combination.label } };
+    expect(await host.texts('/by-default', 2, ask)).toEqual(['run 1', 'run 1']);
+    await host.ask('/by-default', { method: 'POST', ...ask });
+    expect(await host.texts('/by-default', 1, ask)).toEqual(['run 2']);
+    expect(host.cache.getStats().totalRequests).toBe(0);
+  });
+});
+
+describe.each([
+  ['express', forExpress],
+  ['koa', forKoa],
+] as const)('bad options of %s', (_, { cacheMiddleware, invalidate, clear, statsRouter }) => {
+  const cache = createCache({ redis: false });
+  afterAll(() => cache.close());
+
+  it.each<[string, object]>([
+    ['option ttll', { ttll: 60 }],
+    ['option ttl', { ttl: 0 }],
+    ['option ttl', { ttl: -1 }],
+    ['option ttl', { ttl: '60' }],
+    ['option ttl', { ttl: Number.NaN }],
+    ['option ttl', { ttl: null }],
+    ['option negativeTtl', { negativeTtl: -1 }],
+    ['option tags', { tags: 'users' }],
+    ['option tags', { tags: [''] }],
+    ['option tags', { tags: [7] }],
+    ['option key', { key: '' }],
+    ['option key', { key: 7 }],
+    ['option tenant', { tenant: 7 }],
+    ['option tenant', { tenant: true }],
+    ['option tenant', { tenant: null }],
+    ['option tenant', { tenant: '' }],
+    ['option tenant', { tenant: 'x client' }],
+    ['option tenant.headers', { tenant: { headers: 'x' } }],
+    ['option tenant.header', { tenant: { header: '' } }],
+    ['option tenant.resolve', { tenant: { resolve: 'x' } }],
+    ['option tenant.required', { tenant: { required: 'yes' } }],
+    ['option vary', { vary: 'accept' }],
+    ['option vary', { vary: ['a b'] }],
+    ['option vary', { vary: ['*'] }],
+    ['option when', { when: true }],
+    ['option identity', { identity: 'me' }],
+    ['option query', { query: ['a'] }],
+    ['option query', { query: null }],
+    ['option query', { query: { only: ['a'], ignore: ['b'] } }],
+    ['option query.only', { query: { only: 'a' } }],
+    ['option query.ignored', { query: { ignored: ['a'] } }],
+    ['option maxBodyBytes', { maxBodyBytes: 0 }],
+    ['option maxBodyBytes', { maxBodyBytes: 1.5 }],
+    ['option requestDirectives', { requestDirectives: 'honour' }],
+    ['option exposeKey', { exposeKey: 1 }],
+    ['option collapse', { collapse: 'yes' }],
+    ['option earlyRefresh', { earlyRefresh: -1 }],
+    ['option cache', { cache: {} }],
+    ['option cache', { cache: 'redis://localhost' }],
+    ['option cache', { cache: null }],
+  ])('cacheMiddleware names %s of %j', (setting, options) => {
+    const make = () => cacheMiddleware({ cache, ...options } as never);
+    expect(make).toThrow(expect.objectContaining({ name: 'ConfigError', setting }));
+  });
+
+  it.each<[string, () => unknown]>([
+    ['nothing', () => invalidate(undefined as unknown as string)],
+    ['an empty text', () => invalidate('', { cache })],
+    ['an empty list', () => invalidate([], { cache })],
+    ['a list that has an empty text', () => invalidate(['users', ''], { cache })],
+    ['no names', () => invalidate({ cache })],
+    ['a number', () => invalidate(7 as unknown as string, { cache })],
+    ['numbers', () => invalidate({ cache, tags: [7] as unknown as string[] })],
+    ['an empty tag', () => invalidate({ cache, tags: '' })],
+    ['a name that it does not know', () => invalidate({ cache, tag: 'users' } as never)],
+    ['a name that it does not know beside one that it does', () => invalidate({ cache, keys: 'a', tag: 'b' } as never)],
+    ['an allTenants that is no flag', () => invalidate({ cache, tags: 'a', allTenants: 'yes' as unknown as boolean })],
+    ['options that it does not know', () => invalidate('users', { cache, tags: 'users' } as never)],
+    ['a cache that is none', () => invalidate('users', { cache: {} as never })],
+  ])('invalidate refuses %s', (_name, make) => {
+    expect(make).toThrow(expect.objectContaining({ name: 'ConfigError' }));
+  });
+
+  it.each<[string, () => unknown]>([
+    ['clear: options that it does not know', () => clear({ cache, tags: ['users'] } as never)],
+    ['clear: a cache that is none', () => clear({ cache: {} as never })],
+    ['statsRouter: options that it does not know', () => statsRouter({ cache, autorize: () => true } as never)],
+    ['statsRouter: an authorize that is no function', () => statsRouter({ cache, authorize: true as never })],
+    ['statsRouter: a cache that is none', () => statsRouter({ cache: {} as never })],
+  ])('are refused by %s', (_name, make) => {
+    expect(make).toThrow(expect.objectContaining({ name: 'ConfigError' }));
+  });
+
+  it('are told with what they held and what they take', () => {
+    const make = () => cacheMiddleware({ cache, ttl: -1 });
+    expect(make).toThrow('option ttl is -1; it takes a number of seconds above 0');
+  });
+});
