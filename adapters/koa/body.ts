@@ -20,6 +20,9 @@ export function bodyOf(ctx: Context): Body | undefined {
   if (Buffer.isBuffer(body)) return whole(body);
   if (body instanceof Stream || typeof (body as Readable).pipe === 'function')
     return { kind: 'stream', stream: () => body as Readable };
+  // Koa has a way of its own of sending nothing: it is left to it.
+  if (body instanceof Response && body.body === null && streamsWebBodies(ctx.app.response))
+    return whole(Buffer.alloc(0));
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
   return { kind: 'whole', bytes: once(() => Buffer.from(JSON.stringify(body))) };
@@ -43,7 +46,7 @@ function webStream(ctx: Context, body: unknown): (() => Readable) | undefined {
   if (!(body instanceof Blob || body instanceof ReadableStream || body instanceof Response)) return undefined;
   if (!streamsWebBodies(ctx.app.response)) return undefined;
   if (body instanceof Blob) return () => Readable.from(body.stream());
-  return () => Readable.from(body instanceof Response ? (body.body ?? []) : body);
+  return () => Readable.from(body instanceof Response ? body.body! : body);
 }
 
 const known = new WeakMap<object, boolean>();

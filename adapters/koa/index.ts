@@ -204,23 +204,18 @@ function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream
       done();
     },
   });
-  // Koa 2 listens to the source itself: told by both, it would report the same error twice.
-  const reported = source.listenerCount('error') > 0;
   const { addTrailers } = ctx.res;
   ctx.res.addTrailers = (trailers) => {
     exchange.trailers();
     addTrailers.call(ctx.res, trailers);
   };
-  const length = ctx.res.getHeader('content-length');
-  const type = ctx.res.getHeader('content-type');
+  // Koa 2 listens to the source itself, and reports its errors; Koa 3 to what it sends.
+  if (source.listenerCount('error') > 0) stage.on('error', () => {});
   pipeline(source, stage, (error) => {
     if (error) exchange.abandon();
   });
-  ctx.body = stage;
-  if (reported) stage.removeAllListeners('error').on('error', () => {});
-  // Koa takes the length off with the body that it belonged to; here it is the same body.
-  if (length !== undefined) ctx.res.setHeader('Content-Length', length);
-  if (type === undefined) ctx.res.removeHeader('Content-Type');
+  // Not `ctx.body`: it would take off the Content-Length, for another body, and Node would then not work out its own.
+  (ctx.response as unknown as { _body: unknown })._body = stage;
 }
 
 /** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */

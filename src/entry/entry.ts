@@ -26,7 +26,7 @@ export interface ResponseEntry extends Common {
   readonly headers: readonly HeaderLine[];
   /** Fields (lower case) that layers outside had set and the handler took away. */
   readonly removed: readonly string[];
-  /** Fields (lower case) that layers outside had begun and the handler added to: only what it added is kept. */
+  /** Fields (lower case; with a comma: in the same line) that layers outside began: what the handler added is kept. */
   readonly appended: readonly string[];
   /** Seconds of age that the response already had when it came from its handler. */
   readonly initialAge: number;

@@ -150,15 +150,17 @@ function linesToKeep(bag: HeaderBag, fields: Fields, outside: Fields): Pick<Resp
     const name = rawName.toLowerCase();
     const value = fields[name];
     if (value === undefined || !keep(name) || String(value) === String(outside[name])) continue;
-    const added = name === 'vary' ? undefined : addedTo(linesOf(outside[name]), linesOf(value));
-    if (added !== undefined) appended.push(name);
+    const added = name === 'vary' ? undefined : addedTo(outside[name], value);
+    if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
     headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);
   }
   return { headers, appended };
 }
 
-/** What was added behind lines that stood there before; `undefined` if there were none, or they were changed. */
-function addedTo(before: readonly string[], now: readonly string[]): readonly string[] | undefined {
-  if (before.length === 0 || before.some((line, i) => line !== now[i])) return undefined;
-  return now.slice(before.length);
+/** What was added behind a value that stood there before: to its line, or as lines; `undefined` if it was changed. */
+function addedTo(before: Fields[string], now: Fields[string]): string | readonly string[] | undefined {
+  const [old, all] = [linesOf(before), linesOf(now)];
+  const start = `${old[0]}, `;
+  if (old.length === 1 && all.length === 1 && all[0]!.startsWith(start)) return all[0]!.slice(start.length);
+  return old.length > 0 && old.every((line, i) => line === all[i]) ? all.slice(old.length) : undefined;
 }

@@ -46,7 +46,7 @@ export function replyFrom(
     if (name === 'vary') varies = withVary(varies, members(String(line[1])));
     else if (name === 'cache-status') upstream = `${line[1]}, `;
     else if (!(notModified && isOfBody(name)))
-      headers.push(entry.appended.includes(name) ? behind(outside, line) : line);
+      headers.push(entry.appended.length === 0 ? line : behind(outside, entry, line));
   }
   varies = withVary(varies, entry.keyed.length === 0 ? vary : [...vary, ...entry.keyed]);
   if (varies !== undefined) headers.push(['Vary', varies]);
@@ -68,7 +68,10 @@ function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
   return line === undefined ? undefined : String(line[1]);
 }
 
-/** A line behind those that layers outside have begun on this response. */
-function behind(outside: Fields, [name, value]: HeaderLine): HeaderLine {
-  return [name, [...linesOf(outside[name.toLowerCase()]), ...linesOf(value)]];
+/** A line behind those that layers outside have begun on this response, or at the end of theirs. */
+function behind(outside: Fields, entry: ResponseEntry, [name, value]: HeaderLine): HeaderLine {
+  const lower = name.toLowerCase();
+  const begun = linesOf(outside[lower]);
+  if (entry.appended.includes(lower)) return [name, [...begun, ...linesOf(value)]];
+  return entry.appended.includes(`${lower},`) ? [name, [...begun, String(value)].join(', ')] : [name, value];
 }

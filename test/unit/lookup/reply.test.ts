@@ -82,10 +82,10 @@ describe('replyFrom', () => {
   >([
     [undefined, [], [], undefined, []],
     [undefined, ['x-client-id'], [], undefined, ['x-client-id']],
-    ['Accept', ['x-client-id'], [], undefined, ['accept, x-client-id']],
+    ['Accept', ['x-client-id'], [], undefined, ['Accept, x-client-id']],
     ['accept', [], ['accept', 'x-plan'], undefined, ['accept, x-plan']],
-    ['Accept', ['x-client-id'], [], 'Origin', ['Origin, accept, x-client-id']],
-    [['Accept', 'Origin'], [], [], undefined, ['accept, origin']],
+    ['Accept', ['x-client-id'], [], 'Origin', ['Origin, Accept, x-client-id']],
+    [['Accept', 'Origin'], [], [], undefined, ['Accept, Origin']],
     ['Accept', ['a'], [], '*', ['*']],
   ])('varies by all that matters: %j', (stored, vary, keyed, outside, all) => {
     const headers = stored === undefined ? [] : [['Vary', stored] as const];
