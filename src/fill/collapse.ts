@@ -125,7 +125,11 @@ export class Collapse<R> {
     const until = performance.now() + patience;
     for (let ms = FIRST_PAUSE; performance.now() < until; ms = Math.min(ms * 2, LAST_PAUSE)) {
       const state = await leases.take(key, LEASE, flight.asOf, stands).catch(() => undefined);
-      if (state === undefined) return this.#lead(key, flight, false);
+      if (state === undefined) {
+        // Redis may grant late what nobody waits for any more: it is given back behind that.
+        void leases.release(key, 0, flight.asOf).catch(() => {});
+        return this.#lead(key, flight, false);
+      }
       if (state === 'pass') {
         this.#remember(key, PASS_AGAIN);
         return this.#end(key, flight, undefined);

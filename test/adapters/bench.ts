@@ -1,6 +1,7 @@
 // What every file of the table shares: the combinations, one Redis server, and what a test leaves behind.
 
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { type CacheOptions, type Clock, createCache } from 'respcache';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
@@ -127,6 +128,19 @@ export function numbered(said: Said | ((asked: Asked) => Said) = {}): Handler & 
     return { body: `run ${runs}`, ...(typeof said === 'function' ? said(asked) : said) };
   };
   return Object.defineProperty(handler, 'runs', { get: () => runs }) as unknown as Handler & { readonly runs: number };
+}
+
+/** A stream that gives its chunks and then ends, or breaks. */
+export function stream(chunks: readonly (string | Buffer)[], failure?: Error): Readable {
+  const left = [...chunks];
+  return new Readable({
+    read() {
+      const chunk = left.shift();
+      if (chunk !== undefined) this.push(chunk);
+      else if (failure === undefined) this.push(null);
+      else this.destroy(failure);
+    },
+  });
 }
 
 /** Something that happens once, and that others can wait for. */

@@ -62,6 +62,11 @@ export class Layer {
   ) {}
 }
 
+/** In place of the layer that there is none of for this family. */
+export const notHere = (): never => {
+  throw new Error('a layer of the other family');
+};
+
 /** A handler that writes into Node's own response. Under Koa, which then stays out of it. */
 export function raw(write: (res: ServerResponse) => unknown): Layer {
   return new Layer(

@@ -7,7 +7,7 @@ import type { Middleware } from 'koa';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, numbered, OF_KOA, useBench } from './bench.js';
 import type { Answer } from './client.js';
-import { type Handler, type Host, Layer, load } from './hosts.js';
+import { type Handler, type Host, Layer, load, notHere } from './hosts.js';
 
 const bench = useBench();
 
@@ -173,10 +173,6 @@ describe.each(COMBINATIONS)('layers: $label', (combination) => {
 });
 
 describe.each(OF_KOA)('layers: $label', (combination) => {
-  const notHere = () => {
-    throw new Error('of the other family');
-  };
-
   it.each(['outside', 'inside'] as const)('koa-etag and koa-conditional-get %s do what they do', async (place) => {
     const host = await bench.start(combination);
     const layers = [koaConditionalGet(), koaEtag()].map((layer) => new Layer(notHere, layer));

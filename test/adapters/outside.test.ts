@@ -5,7 +5,7 @@ import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, type Combination, Gate, numbered, useBench } from './bench.js';
-import { Layer, load, type Said } from './hosts.js';
+import { Layer, load, notHere, type Said } from './hosts.js';
 
 const bench = useBench();
 
@@ -41,10 +41,7 @@ let sessions = 0;
 
 /** Under Express the two that everybody uses; under Koa what koa-session does: its cookie is set as the answer leaves. */
 function sessionsOf(combination: Combination): [string, Layer][] {
-  const nothing = () => {
-    throw new Error('of the other family');
-  };
-  if (!isExpress(combination)) return [['a session', new Layer(nothing, koaSession)]];
+  if (!isExpress(combination)) return [['a session', new Layer(notHere, koaSession)]];
   const options = { secret: 's', resave: false, saveUninitialized: true };
   const filled: RequestHandler = (req, _res, next) => {
     const { session } = req as unknown as { session: { id?: string } };
@@ -53,8 +50,8 @@ function sessionsOf(combination: Combination): [string, Layer][] {
   };
   const cookies = cookieSession({ name: 'sid', keys: ['k'] });
   return [
-    ['express-session', new Layer(expressSession(options), nothing)],
-    ['cookie-session', new Layer((req, res, next) => cookies(req, res, () => filled(req, res, next)), nothing)],
+    ['express-session', new Layer(expressSession(options), notHere)],
+    ['cookie-session', new Layer((req, res, next) => cookies(req, res, () => filled(req, res, next)), notHere)],
   ];
 }
 

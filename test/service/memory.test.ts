@@ -1,0 +1,7 @@
+import { describe } from 'vitest';
+import { memory } from './backends.js';
+import { serviceSuite } from './suites/all.js';
+
+describe('in memory', () => {
+  serviceSuite(memory);
+});

@@ -1,0 +1,19 @@
+import { type Backend, type Bench, useBackend } from '../backends.js';
+import { figuresSuite } from './figures.js';
+import { getOrSetSuite } from './get-or-set.js';
+import { incrementSuite } from './increment.js';
+import { invalidationSuite } from './invalidation.js';
+import { ttlSuite } from './ttl.js';
+import { valuesSuite } from './values.js';
+
+/** The programmatic API, as it is on every store. */
+export function serviceSuite(backend: Backend): Bench {
+  const bench = useBackend(backend);
+  valuesSuite(bench);
+  ttlSuite(bench);
+  getOrSetSuite(bench);
+  incrementSuite(bench);
+  invalidationSuite(bench);
+  figuresSuite(bench);
+  return bench;
+}

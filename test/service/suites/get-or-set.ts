@@ -1,0 +1,194 @@
+import type { Cache } from 'respcache';
+import { describe, expect, it, vi } from 'vitest';
+import { type Bench, deferred, manualClock } from '../backends.js';
+import { INVALIDATIONS, MISSES } from './invalidations.js';
+
+const OPTIONS = { tags: ['users'] };
+
+/** Resolves when so many more have looked and found nothing: they are about to run the factory, or wait for it. */
+function misses(cache: Cache, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    const off = cache.on('miss', () => {
+      if (--count > 0) return;
+      off();
+      // The listener is called just before the one who looked goes on.
+      setImmediate(resolve);
+    });
+  });
+}
+
+export function getOrSetSuite(bench: Bench): void {
+  describe('getOrSet', () => {
+    it('runs the factory where there is nothing, and keeps what it makes', async () => {
+      const cache = bench.cache();
+      const factory = vi.fn(async () => ['Ana']);
+      expect(await cache.getOrSet('users:list', factory, 'c')).toEqual(['Ana']);
+      expect(await cache.getOrSet('users:list', factory, 'c')).toEqual(['Ana']);
+      expect(await cache.get('users:list', 'c')).toEqual(['Ana']);
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
+    it('takes a factory that does not wait', async () => {
+      const cache = bench.cache();
+      expect(await cache.getOrSet('n', () => 7, 'c')).toBe(7);
+      expect(await cache.get('n', 'c')).toBe(7);
+    });
+
+    it('keeps undefined as a value like others', async () => {
+      const cache = bench.cache();
+      const factory = vi.fn(() => undefined);
+      await cache.getOrSet('n', factory, 'c');
+      expect(await cache.getOrSet('n', factory, 'c')).toBeUndefined();
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
+    it('takes ttl and tags', async () => {
+      const clock = manualClock();
+      const cache = bench.open({ clock });
+      const factory = vi.fn(() => 1);
+      await cache.getOrSet('n', factory, 'c', { ttl: 10, tags: ['t'] });
+      clock.advance(10);
+      await cache.getOrSet('n', factory, 'c', { ttl: 10, tags: ['t'] });
+      await cache.invalidateByTags(['t'], 'c');
+      await cache.getOrSet('n', factory, 'c', { ttl: 10, tags: ['t'] });
+      expect(factory).toHaveBeenCalledTimes(3);
+    });
+
+    it('runs the factory once for all who ask at the same time', async () => {
+      const cache = bench.cache();
+      const made = deferred<{ id: number }>();
+      const factory = vi.fn(() => made.promise);
+      const missed = misses(cache, 50);
+      const asked = Array.from({ length: 50 }, () => cache.getOrSet('users:list', factory, 'c'));
+      await missed;
+      made.resolve({ id: 1 });
+      expect(await Promise.all(asked)).toEqual(Array.from({ length: 50 }, () => ({ id: 1 })));
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
+    it('gives each of them a value of their own', async () => {
+      const cache = bench.cache();
+      const made = deferred<{ list: string[]; bytes: Buffer }>();
+      const ask = () => cache.getOrSet('users:list', () => made.promise, 'c');
+      const missed = misses(cache, 3);
+      const asked = [ask(), ask(), ask()];
+      await missed;
+      made.resolve({ list: [], bytes: Buffer.from('abc') });
+      const [first, ...others] = await Promise.all(asked);
+      first!.list.push('changed');
+      first!.bytes.fill(0);
+      for (const other of others) expect(other).toEqual({ list: [], bytes: Buffer.from('abc') });
+      expect(await cache.get('users:list', 'c')).toEqual({ list: [], bytes: Buffer.from('abc') });
+    });
+
+    it('does not share a run between clients or keys', async () => {
+      const cache = bench.cache();
+      const asked = [
+        cache.getOrSet('a', () => 'a of one', 'one'),
+        cache.getOrSet('a', () => 'a of two', 'two'),
+        cache.getOrSet('b', () => 'b of one', 'one'),
+      ];
+      expect(await Promise.all(asked)).toEqual(['a of one', 'a of two', 'b of one']);
+    });
+
+    it('throws what the factory throws to all who ask, and keeps nothing of it', async () => {
+      const cache = bench.cache();
+      const made = deferred<number>();
+      const failing = vi.fn(() => made.promise);
+      const missed = misses(cache, 3);
+      const asked = [1, 2, 3].map(() => cache.getOrSet('n', failing, 'c'));
+      await missed;
+      await vi.waitFor(() => expect(failing).toHaveBeenCalled());
+      made.reject(new Error('the database is down'));
+      const settled = await Promise.allSettled(asked);
+      const failure = { status: 'rejected', reason: expect.objectContaining({ message: 'the database is down' }) };
+      expect(settled).toEqual([failure, failure, failure]);
+      expect(failing).toHaveBeenCalledTimes(1);
+      expect(await cache.has('n', 'c')).toBe(false);
+      expect(await cache.getOrSet('n', () => 2, 'c')).toBe(2);
+    });
+
+    it('throws what a factory throws that does not wait', async () => {
+      const cache = bench.cache();
+      const failing = () => {
+        throw new Error('at once');
+      };
+      await expect(cache.getOrSet('n', failing, 'c')).rejects.toThrow('at once');
+      expect(await cache.getOrSet('n', () => 2, 'c')).toBe(2);
+    });
+  });
+
+  describe('a getOrSet whose factory began before', () => {
+    const where: [string, number][] = [
+      ['the same cache', 0],
+      ['another cache on the same store', 1],
+    ];
+
+    describe.each(where)('an invalidation by %s', (_name, index) => {
+      it.each(INVALIDATIONS)('%s: is not served to anyone who asks later', async (_how, invalidate) => {
+        const caches = bench.pair();
+        const [cache] = caches;
+        const old = deferred<string>();
+        const oldFactory = vi.fn(() => old.promise);
+        const before = cache.getOrSet('users:list', oldFactory, 'c', OPTIONS);
+        await vi.waitFor(() => expect(oldFactory).toHaveBeenCalled());
+
+        await invalidate(caches[index]!);
+        const newFactory = vi.fn(async () => 'new');
+        const missed = caches.map((each) => misses(each, 1));
+        const after = caches.map((each) => each.getOrSet('users:list', newFactory, 'c', OPTIONS));
+        await Promise.all(missed);
+        old.resolve('old');
+        expect(await before).toBe('old');
+        expect(await Promise.all(after)).toEqual(['new', 'new']);
+        expect(newFactory.mock.calls.length).toBeLessThanOrEqual(2);
+        for (const each of caches) expect(await each.get('users:list', 'c')).not.toBe('old');
+      });
+
+      it.each(INVALIDATIONS)('%s: is not kept though it ends after it', async (_how, invalidate) => {
+        const caches = bench.pair();
+        const old = deferred<string>();
+        const factory = vi.fn(() => old.promise);
+        const before = caches[0].getOrSet('users:list', factory, 'c', OPTIONS);
+        await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+        await invalidate(caches[index]!);
+        old.resolve('old');
+        await before;
+        for (const each of caches) expect(await each.get('users:list', 'c')).toBeUndefined();
+      });
+
+      it.each(MISSES)('%s: is shared and kept, for it is not meant', async (_how, invalidate) => {
+        const caches = bench.pair();
+        const made = deferred<string>();
+        const factory = vi.fn(() => made.promise);
+        const before = caches[0].getOrSet('users:list', factory, 'c', OPTIONS);
+        await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+        await invalidate(caches[index]!);
+        const missed = misses(caches[0], 1);
+        const after = caches[0].getOrSet('users:list', factory, 'c', OPTIONS);
+        await missed;
+        made.resolve('made');
+        expect(await Promise.all([before, after])).toEqual(['made', 'made']);
+        for (const each of caches) expect(await each.get('users:list', 'c')).toBe('made');
+        expect(factory).toHaveBeenCalledTimes(1);
+      });
+    });
+
+    it.each(where)('an invalidation by %s: is not waited for by those who ask later', async (_name, index) => {
+      const caches = bench.pair();
+      const old = deferred<string>();
+      const oldFactory = vi.fn(() => old.promise);
+      const before = caches[0].getOrSet('users:list', oldFactory, 'c', OPTIONS);
+      await vi.waitFor(() => expect(oldFactory).toHaveBeenCalled());
+      await caches[index]!.invalidateByTags(['users'], 'c');
+      const newFactory = vi.fn(async () => 'new');
+      const after = caches[index]!.getOrSet('users:list', newFactory, 'c', OPTIONS);
+      // As long as the old one takes: whoever waited for it would only learn that it is of no use.
+      await vi
+        .waitFor(() => expect(newFactory).toHaveBeenCalled(), { timeout: 2000 })
+        .finally(() => old.resolve('old'));
+      expect(await after).toBe('new');
+      expect(await before).toBe('old');
+    });
+  });
+}
