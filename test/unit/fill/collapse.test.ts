@@ -236,7 +236,8 @@ describe('Collapse over processes', () => {
     const waiting = collapse.enter(part());
     leader.filled('x', undefined);
     expect(await waiting).toEqual({ kind: 'result', result: 'x' });
-    expect(leases.release).not.toHaveBeenCalled();
+    // Redis may grant it late: it is given back behind that.
+    expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]);
   });
 
   it('takes a look that fails for one that finds nothing', async () => {
