@@ -123,12 +123,14 @@ export function statsRouter(options: StatsRouterOptions = {}): Middleware {
   };
 }
 
-/** `koa-mount` strips its path; a router does not, so that the last part decides: `/cache/health`, or `/cache`. */
+/** `koa-mount` strips its path; a router does not: there the fixed beginning of the route's path is taken off. */
 function pathBelowMount(ctx: Context): string {
   const routed = (ctx as { _matchedRoute?: unknown })._matchedRoute;
-  if (routed === undefined) return ctx.path;
-  const last = ctx.path.slice(ctx.path.lastIndexOf('/'));
-  return ['/health', '/clear', '/invalidate'].includes(last) ? last : '/';
+  if (typeof routed !== 'string') return ctx.path;
+  const [fixed = ''] = routed.split(/[{(:*]/);
+  const mount = fixed.replace(/\/$/, '');
+  const below = ctx.path.startsWith(mount) ? ctx.path.slice(mount.length) : ctx.path.slice(ctx.path.lastIndexOf('/'));
+  return below === '' ? '/' : below;
 }
 
 function isPlain(spec: unknown): spec is string | readonly string[] {

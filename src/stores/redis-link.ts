@@ -120,6 +120,7 @@ export class RedisLink {
       enableAutoPipelining: false,
       maxRetriesPerRequest: 0,
       retryStrategy: retry,
+      disconnectTimeout: 100,
     };
     const { client } = this;
     if (!('nodes' in client)) return client.duplicate(options);

@@ -42,9 +42,9 @@ describe('under load, when Redis loses', () => {
     await survive(rig, () => server.command('DEL', ...keys));
   });
 
-  it.each(LEDGER.slice(0, 2))('the sense of a key of the ledger: %s is another text', async (key) => {
+  it('the sense of the head of the ledger', async () => {
     const rig = await openRig({ redis: [server.url, server.url] });
-    await survive(rig, () => server.command('SET', key, 'nonsense'));
+    await survive(rig, () => server.command('SET', LEDGER[0]!, 'nonsense'));
   });
 
   it.each(LEDGER)('the sense of a key of the ledger: %s is of another type', async (key) => {

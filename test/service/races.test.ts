@@ -6,7 +6,7 @@ import { startProxy } from '../support/tcp-proxy.js';
 import { byUrl, useBackend } from './backends.js';
 
 /** Milliseconds each way: enough for the others to act meanwhile. */
-const LATENCY = 80;
+const LATENCY = 60;
 
 describe('a cache over a slow line', () => {
   const bench = useBackend(byUrl);
