@@ -166,6 +166,11 @@ export class Backend {
     }
   }
 
+  /** Removes what is dead, now. Never rejects. */
+  sweep(): Promise<void> {
+    return this.#sweeper.sweep();
+  }
+
   /** Removes what is dead, in the background. */
   sweepSoon(): void {
     void this.#sweeper.sweep();

@@ -29,6 +29,11 @@ export class Engine {
     this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
   }
 
+  /** Removes from the store what is dead. Never rejects. */
+  sweep(): Promise<void> {
+    return this.#services.backend.sweep();
+  }
+
   /** What this process knows of the ledger, and whether it may judge by it without asking. */
   knowledge(): { readonly position: Position | undefined; readonly current: boolean } {
     const { ledger } = this.#services.backend;

@@ -35,3 +35,25 @@ describe('under load, with a Cluster', () => {
     await rig.mended();
   });
 });
+
+describe('under load, with a Cluster of masters and replicas', () => {
+  let cluster: RedisCluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ masters: 3, replicas: 1 });
+  });
+
+  afterAll(() => cluster.stop());
+
+  it('the master with the ledger is killed, and its replica takes over', async () => {
+    const slot = Number(await cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', '{respcache}:head'));
+    const redis = { cluster: cluster.startupNodes };
+    const rig = await openRig({ redis: [redis, redis] });
+    await rig.hit();
+    await cluster.nodes[Math.floor((slot * 3) / 16_384)]!.kill();
+    await rig.answered(30);
+    await rig.durable(rig.apps[0]);
+    await rig.hit();
+    await rig.mended();
+  });
+});

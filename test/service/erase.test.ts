@@ -1,0 +1,54 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createCache } from '../../src/index.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+
+let redis: RedisServer;
+let client: Redis;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new Redis(redis.port);
+});
+
+afterAll(async () => {
+  await client.quit();
+  await redis.stop();
+});
+
+it('erasing a tenant deletes all that it has, tells how far it is, and leaves others alone', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'erase:' });
+  const many = Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, i]));
+  await cache.mset(many, 'leaves');
+  await cache.mset({ a: 1, b: 2 }, 'stays');
+  await cache.increment('visits', 3, 'leaves');
+  // Neither of another version nor of another type is anything of this tenant's left behind.
+  await client.set('erase:client:leaves:damaged', 'no frame');
+  await client.rpush('erase:client:leaves:list', 'x');
+  const steps: number[] = [];
+  const receipt = await cache.invalidateTenant('leaves', {
+    erase: true,
+    onProgress: ({ removed }) => steps.push(removed),
+  });
+  expect(receipt.durable).toBe(true);
+  expect(await client.keys('erase:client:leaves:*')).toEqual([]);
+  expect(steps.at(-1)).toBe(1503);
+  expect(steps.length).toBeGreaterThan(1);
+  expect(await cache.mget(['a', 'b'], 'stays')).toEqual([1, 2]);
+  await cache.close();
+});
+
+it('a sweep removes what was invalidated and has not expired, without reading a body or blocking with KEYS', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'sweep:' });
+  await cache.mset({ a: 'x'.repeat(10_000), b: 1 }, 'c', { tags: ['dead'] });
+  await cache.set('stays', 1, 'c');
+  await cache.invalidateByTags(['dead'], 'c');
+  expect(await client.keys('sweep:client:*')).toHaveLength(3);
+  await client.config('RESETSTAT');
+  await cache.engine.sweep();
+  const stats = await client.info('commandstats');
+  expect(await client.keys('sweep:client:*')).toEqual(['sweep:client:c:stays']);
+  expect(stats).toMatch(/cmdstat_scan:/);
+  expect(stats).not.toMatch(/cmdstat_(keys|flushdb|flushall):/);
+  await cache.close();
+});
