@@ -114,16 +114,13 @@ export class Engine {
   }
 
   /** One of those who find nothing runs the handler; the others wait for it, where nothing speaks against it. */
-  #miss(
-    exchange: Exchange,
-    plan: Plan,
-    { forward, index }: Missing,
-    started: number,
-    tries = 2,
-  ): MaybePromise<Reply | undefined> {
+  #miss(exchange: Exchange, plan: Plan, found: Missing, started: number, tries = 2): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
+    const { forward, index } = found;
     const alone = !route.collapse || request.method !== 'GET' || plan.credentials !== undefined;
-    if (alone || tries === 0) return exchange.forward(plan, forward, index);
+    // Who cannot hear of purges does not know which flights they have killed.
+    const deaf = found === NOTHING && !this.#services.backend.ledger.isCurrent();
+    if (alone || deaf || tries === 0) return exchange.forward(plan, forward, index);
     const look = async () => {
       const found = await this.#find(plan, request);
       return found.entry && { entry: found.entry, varies: found.varies, request: request.headers };

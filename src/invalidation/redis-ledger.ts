@@ -7,7 +7,7 @@ import { LedgerTail, type LogRecord } from './ledger-tail.js';
 import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
 import { APPEND, BEGIN } from './redis-scripts.js';
-import { appendArguments, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
+import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
 import type { Subject } from './tags.js';
 
 /** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
@@ -271,13 +271,17 @@ export class RedisLedger implements Ledger {
     const at = parseHead(text ?? '');
     const loaded = at && snapshot && list ? readSnapshot(at, snapshot, list) : undefined;
     if (loaded === undefined) return this.#begin(text ?? '');
-    const same = this.#table?.epoch === loaded.epoch;
+    const known = this.#table;
+    const same = known?.epoch === loaded.epoch;
+    // Another epoch that does not begin after all that we know is one from before: it has come back.
+    const past = known !== undefined && !same && epochStart(loaded.epoch) <= known.sequence;
+    if (past && this.#rememberedFrom > loaded.sequence) return this.#begin(text ?? '');
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && this.#table!.sequence >= loaded.sequence) return;
-    const missing = same ? this.#remembered.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
+    const missing =
+      same || past ? this.#remembered.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
     for (const { purge } of missing) this.#pending.add(purge);
-    if (!same) this.#remembered = [];
-    if (!same || this.#remembered.length === 0) this.#rememberedFrom = loaded.sequence;
+    if (known === undefined) this.#rememberedFrom = loaded.sequence;
     this.#stand(loaded);
     if (missing.length > 0) this.#flush();
   }

@@ -85,7 +85,7 @@ redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('SETRANGE', KEYS[2], tonumber(ARGV[4]) - 1, string.char(0))
 redis.call('SETRANGE', KEYS[2], 0, double(sequence) .. double(0))
 redis.call('XADD', KEYS[3], text(sequence) .. '-0', 'p', '', 'd', '')
-head = ARGV[2] .. ':' .. text(sequence)
+head = ARGV[2] .. '.' .. text(sequence) .. ':' .. text(sequence)
 redis.call('SET', KEYS[1], head)
 return {'OK', head}
 `);

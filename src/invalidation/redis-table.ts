@@ -15,7 +15,12 @@ export function parseHead(text: string): Head | undefined {
   return colon > 0 && Number.isSafeInteger(sequence) ? { epoch: text.slice(0, colon), sequence } : undefined;
 }
 
-/** A name for a new epoch, `<rows>.<bits>.<patterns>.<random>`. */
+/** The sequence at which an epoch began: the last part of its name. */
+export function epochStart(epoch: string): number {
+  return Number(epoch.slice(epoch.lastIndexOf('.') + 1));
+}
+
+/** A name for a new epoch, `<rows>.<bits>.<patterns>.<random>`; Redis adds the sequence at which it begins. */
 export function newEpoch({ rows, bits, patterns }: Geometry): string {
   return `${rows}.${bits}.${patterns}.${randomBytes(6).toString('hex')}`;
 }

@@ -81,11 +81,15 @@ export class CacheService {
     const subject = { tenant: place.tenant, names: place.names, tags: options.tags ?? [] };
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const [found] = await this.#lookUp([place], attempt === 0);
+      let heard = true;
+      const [found] = await this.#lookUp([place], attempt === 0, () => {
+        heard = ledger.isCurrent();
+      });
       if (found !== undefined) return found.value as T;
       const turn = await this.#collapse.enter({
         key: place.key,
-        asOf: ledger.position(),
+        // Who cannot hear of purges does not know which flights they have killed.
+        asOf: heard ? ledger.position() : undefined,
         stands: (asOf) => ledger.stands(subject, asOf),
         look: async () => (await this.#read([place]))[0],
       });
@@ -199,9 +203,13 @@ export class CacheService {
     return (await backend.swap(place.key, stored, { ...next, kind: 'counter' })) ? value : undefined;
   }
 
-  async #lookUp(places: readonly Place[], counted = true): Promise<({ value: unknown } | undefined)[]> {
+  async #lookUp(
+    places: readonly Place[],
+    counted = true,
+    onFailure?: () => void,
+  ): Promise<({ value: unknown } | undefined)[]> {
     const started = performance.now();
-    const entries = await this.#read(places);
+    const entries = await this.#read(places, onFailure);
     const ms = performance.now() - started;
     return entries.map((entry, i) => {
       const { tenant, key } = places[i]!;
@@ -222,11 +230,12 @@ export class CacheService {
   }
 
   /** The valid entries at the places; none where the store fails. */
-  async #read(places: readonly Place[]): Promise<(Entry | undefined)[]> {
+  async #read(places: readonly Place[], onFailure?: () => void): Promise<(Entry | undefined)[]> {
     try {
       const entries = await this.#services.backend.read(places.map(({ key }) => key));
       return entries.map((entry, i) => this.#standing(places[i]!, entry));
     } catch {
+      onFailure?.();
       return places.map(() => undefined);
     }
   }

@@ -96,6 +96,7 @@ export class Model {
       ...world.options,
       prefix: this.#prefix,
       collapse: false,
+      maxDisconnected: 150,
       timeout: 1000,
       sweepInterval: false,
     } as const;
