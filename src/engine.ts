@@ -1,15 +1,20 @@
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type Going } from './exchange.js';
 import { Collapse, type Part } from './fill/collapse.js';
-import type { Plan, Shared } from './fill/fill.js';
-import type { Forward } from './http/cache-status.js';
+import type { Plan, Shared } from './fill/put.js';
+import { Refreshes } from './fill/refreshes.js';
+import type { CacheStatus, Forward } from './http/cache-status.js';
+import { type SearchRule, searchRuleText } from './http/no-vary-search.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { type Found, Lookup } from './lookup/lookup.js';
-import { type Reply, replyFrom } from './lookup/reply.js';
-import { asksForHandler, ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
+import type { Reply } from './lookup/reply.js';
+import { SearchRules } from './lookup/search-rules.js';
+import { type Use, useOf } from './lookup/usable.js';
+import { type Asked, askedBy } from './request/directives.js';
+import { ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
 import { responseAddress, responseSubject } from './request/key.js';
 import type { RequestView } from './request/request.js';
 import { resolveTenant } from './request/tenant.js';
@@ -21,12 +26,15 @@ export class Engine {
   readonly #services: Services;
   readonly #lookup: Lookup;
   readonly #collapse: Collapse<Shared>;
+  readonly #searchRules = new SearchRules();
+  readonly #refreshes: Refreshes<Going, Shared>;
 
   constructor(services: Services) {
     this.#services = services;
     this.#lookup = new Lookup(services.backend);
-    const { clock, collapseTimeout } = services.settings;
+    const { clock, collapseTimeout, refreshTimeout, maxRefreshes } = services.settings;
     this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
+    this.#refreshes = new Refreshes({ timeout: refreshTimeout, most: maxRefreshes });
   }
 
   /** Removes from the store what is dead. Never rejects. */
@@ -56,14 +64,16 @@ export class Engine {
     const barred = ineligible(request);
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred !== undefined) return exchange.bypass(barred);
-    if (route.requestDirectives === 'honor' && asksForHandler(request.headers)) return exchange.bypass('request');
+    const asked = route.requestDirectives === 'honor' ? askedBy(request.headers) : undefined;
+    if (asked?.noStore) return exchange.bypass('request');
     if (!ask(events, 'when', false, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
     const tenant = ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
     return after(tenant, (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.#plan(exchange, name);
       if (plan === undefined) return exchange.bypass('key');
-      return this.#answer(exchange, plan, started);
+      if (request.refreshing !== undefined) return this.#refreshing(exchange, plan, request.refreshing);
+      return this.#answer({ exchange, plan, asked, started });
     });
   }
 
@@ -91,11 +101,21 @@ export class Engine {
     const scope: string[] = nested ? ['route'] : [];
     if (typeof route.key === 'function') scope.push(`key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);
+    const exact = responseAddress(settings.prefix, tenant, request, route.query, scope);
+    const rule = this.#searchRules.of(request.target, exact);
+    const under = (rule: SearchRule | undefined) =>
+      rule === undefined ? exact : responseAddress(settings.prefix, tenant, request, route.query, scope, rule);
     const personal = identity !== undefined || typeof route.key === 'function';
+    const address = under(rule);
     return {
-      address: responseAddress(settings.prefix, tenant, request, route.query, scope),
-      credentials: openCredentials(request.headers, personal),
+      address,
+      search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
+      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies),
       name: named,
+      addressFor: (said) => {
+        this.#searchRules.learn(exact, said);
+        return under(said);
+      },
     };
   }
 
@@ -105,37 +125,46 @@ export class Engine {
     if (typeof key === 'string') exchange.plan = { ...plan, name: key };
   }
 
-  #answer(exchange: Exchange, plan: Plan, started: number): MaybePromise<Reply | undefined> {
-    return after(this.#find(plan, exchange.request), (found) => {
-      if (found.entry === undefined) return this.#miss(exchange, plan, found, started);
-      if (!this.#isDue(found.entry, exchange)) return this.#serve(exchange, plan, found.entry, started);
-      return this.#refreshEarly(exchange, plan, found, started);
+  #answer(turn: Turn): MaybePromise<Reply | undefined> {
+    return after(this.#find(turn), (found) => {
+      if (found.entry === undefined) return this.#miss(turn, found);
+      const use = this.#useOf(found.entry, turn);
+      if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
+      if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found.entry, use);
+      return this.#refresh(turn, found, use);
     });
   }
 
-  /** One of those who find nothing runs the handler; the others wait for it, where nothing speaks against it. */
-  #miss(exchange: Exchange, plan: Plan, found: Missing, started: number, tries = 2): MaybePromise<Reply | undefined> {
-    const { request, route } = exchange;
-    const { forward, index } = found;
-    const alone = !route.collapse || request.method !== 'GET' || plan.credentials !== undefined;
-    // Who cannot hear of purges does not know which flights they have killed.
+  /** One of those who find nothing that will do runs the handler; the others wait for it, where nothing speaks against it. */
+  #miss(turn: Turn, found: Missing, tries = 2): MaybePromise<Reply | undefined> {
+    const { exchange, plan, asked } = turn;
+    const { route, request } = exchange;
+    const { forward, index, stale } = found;
+    if (asked?.onlyIfCached) {
+      exchange.declined('only-if-cached');
+      return exchange.timeout({ detail: 'only-if-cached' });
+    }
+    const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
+    // Who cannot hear of purges does not know which flights they have killed; who asks for the handler is not to wait.
     const deaf = found === NOTHING && !this.#services.backend.ledger.isCurrent();
-    if (alone || deaf || tries === 0) return exchange.forward(plan, forward, index);
+    if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return exchange.forward(plan, found);
     const look = async () => {
-      const found = await this.#find(plan, request);
-      return found.entry && { entry: found.entry, varies: found.varies, request: request.headers };
+      const found = await this.#find(turn);
+      if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
+      return { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter({ ...this.#part(plan), look }), (turn) => {
-      if (turn.kind === 'run') return exchange.forward(plan, forward, index);
-      if (turn.kind === 'lead') return exchange.forward(plan, forward, index, turn.lead);
-      if (this.#isGoodFor(turn.result, exchange, plan))
-        return this.#serve(exchange, plan, turn.result.entry, started, forward);
+    return after(this.#collapse.enter({ ...this.#part(plan), look }), (chance) => {
+      if (chance.kind === 'run') return exchange.forward(plan, { forward, index, stale });
+      if (chance.kind === 'lead') return exchange.forward(plan, { forward, index, stale, lead: chance.lead });
+      if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result.entry, 'fresh', forward);
       // Made before a purge that this request comes after, or another variant: it takes part again.
-      return after(this.#find(plan, request), (found) =>
-        found.entry === undefined
-          ? this.#miss(exchange, plan, found, started, tries - 1)
-          : this.#serve(exchange, plan, found.entry, started),
-      );
+      return after(this.#find(turn), (again) => {
+        if (again.entry === undefined) return this.#miss(turn, again, tries - 1);
+        const use = this.#useOf(again.entry, turn);
+        return use === 'validate'
+          ? this.#miss(turn, asMissing(again, this.#now()), tries - 1)
+          : this.#serve(turn, again.entry, use);
+      });
     });
   }
 
@@ -146,50 +175,98 @@ export class Engine {
     return { key: address.key, asOf: ledger.position(), stands: (asOf) => ledger.stands(subject, asOf) };
   }
 
-  #isGoodFor({ entry, varies, request }: Shared, exchange: Exchange, { address }: Plan): boolean {
-    const subject = responseSubject(address, entry.tags, entry.name);
+  #isGoodFor({ entry, varies, request }: Shared, turn: Turn): boolean {
+    const { exchange, plan } = turn;
+    const subject = responseSubject(plan.address, entry.tags, entry.name, entry.search);
     if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
-    return variantKey(varies, request) === variantKey(varies, exchange.request.headers);
+    if (this.#useOf(entry, turn) === 'validate') return false;
+    const { languageOrder } = exchange.route.policy;
+    const variant = (headers: Fields) => variantKey(varies, headers, { languageOrder });
+    return variant(request) === variant(exchange.request.headers);
   }
 
-  /** Whether this is the request that runs the handler before the entry expires (XFetch: Vattani et al., 2015). */
-  #isDue({ cost, expiresAt }: ResponseEntry, { route, request }: Exchange): boolean {
+  /** Whether this is the request that has the entry made anew before it expires (XFetch: Vattani et al., 2015). */
+  #isDue({ cost, freshUntil }: ResponseEntry, { route, request }: Exchange): boolean {
     if (route.earlyRefresh === 0 || request.method !== 'GET') return false;
     const early = -Math.log(Math.random()) * cost * route.earlyRefresh;
-    return this.#services.settings.clock.now() + early >= expiresAt;
+    return this.#now() + early >= freshUntil;
   }
 
-  /** Runs the handler though there is an answer, if nobody is doing so already. */
-  async #refreshEarly(exchange: Exchange, plan: Plan, found: Present, started: number): Promise<Reply | undefined> {
-    const lead = plan.credentials === undefined ? await this.#collapse.tryLead(this.#part(plan)) : undefined;
-    if (lead === undefined) return this.#serve(exchange, plan, found.entry, started);
-    return exchange.forward(plan, 'miss', found.index, lead);
+  /** Answers with what is stored, and has the handler asked beside that, if nobody is doing so already. */
+  #refresh(turn: Turn, found: Present, use: Use): MaybePromise<Reply | undefined> {
+    const { exchange, plan } = turn;
+    const { request } = exchange;
+    const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
+    if (request.rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
+    if (plan.credentials === undefined && request.method === 'GET') {
+      const lead = () => this.#collapse.tryLead(this.#part(plan));
+      this.#refreshes.begin(request.rerun, plan.address.key, lead, going);
+    }
+    return this.#serve(turn, found.entry, use);
   }
 
-  #serve(exchange: Exchange, plan: Plan, entry: ResponseEntry, started: number, collapsed?: Forward): Reply {
-    const { tenant, key } = plan.address;
-    exchange.served(performance.now() - started, tenant, key, collapsed !== undefined);
-    return replyFrom(entry, {
-      now: this.#services.settings.clock.now(),
-      conditions: exchange.conditions.current,
-      vary: exchange.varyNames(),
-      outside: exchange.outside,
-      collapsed,
-      key: exchange.route.exposeKey ? key : undefined,
-    });
+  /** Where the application cannot be run beside a request, one request runs it in its own stead. */
+  async #refreshHere(turn: Turn, going: Going, entry: ResponseEntry, use: Use): Promise<Reply | undefined> {
+    const { exchange, plan } = turn;
+    const free = plan.credentials === undefined && exchange.request.method === 'GET';
+    const lead = free ? await this.#collapse.tryLead(this.#part(plan)) : undefined;
+    if (lead === undefined) return this.#serve(turn, entry, use);
+    return exchange.forward(plan, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
+  }
+
+  /** The run beside a request has come to this mount: it is the handler's, and its response this cache's, if it is meant. */
+  #refreshing(exchange: Exchange, plan: Plan, mark: object): undefined {
+    const going = this.#refreshes.take(mark, plan.address.key);
+    return going === undefined ? exchange.bypass('unavailable') : exchange.forward(plan, going);
+  }
+
+  #useOf(entry: ResponseEntry, { asked }: Turn): Use {
+    return useOf(entry, this.#now(), asked);
+  }
+
+  #now(): number {
+    return this.#services.settings.clock.now();
+  }
+
+  #serve({ exchange, plan, started }: Turn, entry: ResponseEntry, use: Use, collapsed?: Forward): Reply {
+    const stale = use !== 'fresh';
+    const status: CacheStatus = collapsed === undefined ? { hit: true } : { forward: collapsed, collapsed: true };
+    const how = { ...(collapsed === undefined ? {} : { collapsed: true }), ...(stale ? { stale } : {}) };
+    exchange.served(plan, performance.now() - started, how);
+    return exchange.reply(entry, status);
   }
 
   /** A lookup that fails is a miss: the guard has told of it already. */
-  #find(plan: Plan, request: RequestView): MaybePromise<Found> {
-    const found = this.#lookup.find(plan.address, request.headers, plan.credentials);
+  #find({ exchange, plan }: Turn): MaybePromise<Found> {
+    const { address, search, credentials } = plan;
+    const { request, route } = exchange;
+    const { languageOrder } = route.policy;
+    const wanted = { address, search, request: request.headers, credentials, languageOrder, now: this.#now() };
+    const found = this.#lookup.find(wanted);
     return found instanceof Promise ? found.catch(() => NOTHING) : found;
   }
 }
 
+/** One request's way through the engine. */
+interface Turn {
+  readonly exchange: Exchange;
+  readonly plan: Plan;
+  /** What the client asks, where that is heard. */
+  readonly asked: Asked | undefined;
+  readonly started: number;
+}
+
 type Present = Extract<Found, { entry: ResponseEntry }>;
-type Missing = Extract<Found, { entry?: undefined }>;
+type Missing = Extract<Found, { entry?: undefined }> & { readonly stale?: ResponseEntry };
 
 const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
+
+/** What is stored, but will not do as it is. */
+function asMissing({ entry, index }: Present, now: number): Missing {
+  // What is fresh is not used only because the client does not want it.
+  const forward = entry.freshUntil > now ? 'request' : 'stale';
+  return { forward, index, stale: entry };
+}
 
 /** What a function of the options came to that threw: no text, and not nothing. */
 const FAILED = Symbol('failed');

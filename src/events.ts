@@ -9,14 +9,15 @@ export type Reason =
   | 'tenant' // the tenant cannot be resolved, or is required and missing
   | 'when' // the option `when` said no, or threw
   | 'upgrade' // the connection is to be upgraded
-  | 'range' // a part was asked for
   | 'precondition' // If-Match and If-Unmodified-Since are for the handler
   | 'key' // the option `key` or `identity` threw
-  | 'request' // the client's Cache-Control asked for the handler (requestDirectives: 'honor')
+  | 'request' // the client's Cache-Control said no-store (requestDirectives: 'honor')
+  | 'only-if-cached' // the client's Cache-Control wanted nothing of the handler, and nothing is stored
   // The request is personal, and nothing says that the answer is not.
   | 'authorization'
   | 'cookie'
   // The response may not be stored.
+  | 'range' // a part was asked for, and the handler gave a part
   | 'head' // a HEAD has no body to keep
   | 'status'
   | 'handler' // res.cache.noStore()
@@ -39,10 +40,23 @@ export type Reason =
 
 /** What the cache tells while it works. Statistics, logs and metrics are made of these alone. */
 export interface CacheEvents {
-  /** A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. */
-  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number; collapsed?: boolean };
-  /** A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so. */
-  miss: { source: 'http' | 'service'; tenant: string; key: string; ms: number; reason?: Reason };
+  /**
+   * A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. `stale`: with
+   * what was no longer fresh, while it is made anew, or because the handler failed.
+   */
+  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number; collapsed?: boolean; stale?: boolean };
+  /**
+   * A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so.
+   * `revalidated`: the handler said that what is stored is still the same.
+   */
+  miss: {
+    source: 'http' | 'service';
+    tenant: string;
+    key: string;
+    ms: number;
+    reason?: Reason;
+    revalidated?: boolean;
+  };
   /** A request was passed through without a lookup that could have served it. */
   bypass: { tenant: string | undefined; reason: Reason };
   /** An entry was stored. `ms`: how long storing took; `bytes`: its body. */

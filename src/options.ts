@@ -26,6 +26,13 @@ export interface CacheOptions extends RouteOptions {
   maxDisconnected?: number;
   /** Milliseconds that a request waits for another's answer to the same before it runs the handler too. Default 10,000. */
   collapseTimeout?: number;
+  /**
+   * Milliseconds that a run of the application in the background (for `staleWhileRevalidate` and `earlyRefresh`) may take
+   * before it is given up. Default 30,000.
+   */
+  refreshTimeout?: number;
+  /** How many such runs may be under way at the same time in this process. Default 20. */
+  maxRefreshes?: number;
   /** Seconds between sweeps that remove invalidated entries from Redis before they expire; `false`: none. Default 60. */
   sweepInterval?: number | false;
   /** Items that the in-memory store keeps at the most. Default `CACHE_MAX_ITEMS`, else 1000. */
@@ -51,6 +58,8 @@ export interface Settings {
   readonly consistency: 'pushed' | 'strong';
   readonly maxDisconnected: number;
   readonly collapseTimeout: number;
+  readonly refreshTimeout: number;
+  readonly maxRefreshes: number;
   /** Seconds; 0 for none. */
   readonly sweepInterval: number;
   readonly maxItems: number;
@@ -69,6 +78,8 @@ const OWN = [
   'consistency',
   'maxDisconnected',
   'collapseTimeout',
+  'refreshTimeout',
+  'maxRefreshes',
   'sweepInterval',
   'maxItems',
   'maxBytes',
@@ -93,6 +104,8 @@ export function resolveSettings(options: CacheOptions): Settings {
     consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
     maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
     collapseTimeout: wholeNumber('option collapseTimeout', options.collapseTimeout ?? 10_000, 1, 86_400_000),
+    refreshTimeout: wholeNumber('option refreshTimeout', options.refreshTimeout ?? 30_000, 1, 86_400_000),
+    maxRefreshes: wholeNumber('option maxRefreshes', options.maxRefreshes ?? 20, 1),
     sweepInterval: checkSweep(options.sweepInterval === undefined ? 60 : options.sweepInterval),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),

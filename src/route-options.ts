@@ -11,6 +11,8 @@ import {
   wholeNumber,
 } from './check.js';
 import { ConfigError } from './errors.js';
+import { OWN_FIELD } from './lookup/downstream.js';
+import { MODES, type Mode, type Policy } from './policy.js';
 import type { QueryRule } from './request/query.js';
 import type { TenantRule } from './request/tenant.js';
 import type { MaybePromise } from './types.js';
@@ -54,8 +56,56 @@ export interface RouteOptions<S = unknown> {
   query?: { ignore?: readonly string[]; only?: readonly string[] };
   /** Bytes that a response's body may have to be stored. Default 1,048,576. */
   maxBodyBytes?: number;
-  /** `'honor'`: a client's `Cache-Control: no-cache` goes to the handler. Default `'ignore'`. */
+  /**
+   * `'honor'`: what a client's `Cache-Control` asks is obeyed (RFC 9111 §5.2.1): `no-cache`, `no-store`, `max-age`,
+   * `min-fresh`, `max-stale`, `only-if-cached` (504 if there is nothing). Default `'ignore'`.
+   */
   requestDirectives?: 'ignore' | 'honor';
+  /**
+   * `'application'` (default): answers without a word on their freshness are stored for `ttl`, and what may be personal is
+   * not. `'rfc9111'`: a shared HTTP cache to the letter, for gateways: it stores what the fields allow and nothing else,
+   * so that `ttl` has no effect, cookies are the origin's concern (§7.3), and `requestDirectives` are honoured.
+   */
+  mode?: Mode;
+  /**
+   * Seconds after its freshness that a response is still served, while the application is run in the background to make
+   * it anew, where the handler's `stale-while-revalidate` does not say (RFC 5861). Default 0.
+   */
+  staleWhileRevalidate?: number;
+  /**
+   * Seconds after its freshness that a response stands in for a handler that answers 500, 502, 503 or 504, throws, or
+   * hangs up, where the handler's `stale-if-error` does not say (RFC 5861). Default 0.
+   */
+  staleIfError?: number;
+  /**
+   * Seconds that a stale response with an `ETag` or `Last-Modified` of its handler's is kept, so that the handler can
+   * say with a 304 that it is still the same. Default: as long as it was fresh, from 300 to 86,400.
+   */
+  retain?: number;
+  /**
+   * The fraction of the time since `Last-Modified` for which a response without any lifetime is taken for fresh
+   * (RFC 9111 §4.2.2), at most a day. 0: none. Default 0; 0.1 in mode `'rfc9111'`.
+   */
+  heuristic?: number;
+  /**
+   * Response fields that this cache reads in place of `Cache-Control` and `Expires` (RFC 9213), the first that is there
+   * and can be read. Default `['Respcache-Cache-Control']`; add `'CDN-Cache-Control'` to act as a CDN.
+   */
+  targetedFields?: readonly string[];
+  /**
+   * Whether the response to a POST answers GETs, if it says how long, and its `Content-Location` is the URL that was
+   * posted to (RFC 9110 §9.3.3). Default `false`; `true` in mode `'rfc9111'`.
+   */
+  storePost?: boolean;
+  /**
+   * Seconds that browsers may keep a response that this cache shares, counted from when they get it; 0: they ask each
+   * time. It replaces the handler's `Cache-Control` on the way out. Default: what the handler says.
+   */
+  browserTtl?: number;
+  /** The same for CDNs, in `CDN-Cache-Control`, seconds. */
+  cdnTtl?: number;
+  /** The response field in which the tags of a shared response go out, for a CDN's purges: `'Cache-Tag'`, `'Surrogate-Key'`. */
+  surrogateTags?: string;
   /** Whether `Cache-Status` shows the key. Default `false`. */
   exposeKey?: boolean;
   /**
@@ -83,6 +133,18 @@ export interface Route {
   readonly query: QueryRule;
   readonly maxBodyBytes: number;
   readonly requestDirectives: 'ignore' | 'honor';
+  /** What the option `mode` stands for. */
+  readonly policy: Policy;
+  readonly staleWhileRevalidate: number;
+  readonly staleIfError: number;
+  readonly retain: number | undefined;
+  readonly heuristic: number;
+  /** In lower case. */
+  readonly targetedFields: readonly string[];
+  readonly storePost: boolean;
+  readonly browserTtl: number | undefined;
+  readonly cdnTtl: number | undefined;
+  readonly surrogateTags: string | undefined;
   readonly exposeKey: boolean;
   readonly collapse: boolean;
   readonly earlyRefresh: number;
@@ -100,6 +162,16 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'query',
   'maxBodyBytes',
   'requestDirectives',
+  'mode',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'retain',
+  'heuristic',
+  'targetedFields',
+  'storePost',
+  'browserTtl',
+  'cdnTtl',
+  'surrogateTags',
   'exposeKey',
   'collapse',
   'earlyRefresh',
@@ -116,7 +188,14 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   identity: undefined,
   query: { only: undefined, ignore: [] },
   maxBodyBytes: 1_048_576,
-  requestDirectives: 'ignore',
+  ...MODES.application,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  retain: undefined,
+  targetedFields: [OWN_FIELD],
+  browserTtl: undefined,
+  cdnTtl: undefined,
+  surrogateTags: undefined,
   exposeKey: false,
   collapse: true,
   earlyRefresh: 0,
@@ -126,7 +205,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
  * Which options have a say in what is looked up. A route that sets one of them inside another mount looks up anew, in
  * a place where the outer mount, which does not know it, never looks.
  */
-const DECISIVE: readonly (keyof Route)[] = ['tenant', 'when', 'identity', 'query', 'requestDirectives'];
+const DECISIVE: readonly (keyof Route)[] = ['tenant', 'when', 'identity', 'query', 'requestDirectives', 'policy'];
 
 /** Whether a route's own options change what is looked up, against the mount around it. */
 export function looksUpElsewhere(inner: Route, outer: Route): boolean {
@@ -137,15 +216,16 @@ export function looksUpElsewhere(inner: Route, outer: Route): boolean {
 
 /** Checks options and lays them over a base; `undefined` never overrides. @throws {ConfigError} */
 export function resolveRoute<S>(options: RouteOptions<S>, base: Route): Route {
-  const route: Record<string, unknown> = { ...base };
+  const mode = options.mode === undefined ? {} : MODES[oneOf('option mode', options.mode, ['application', 'rfc9111'])];
+  const route: Record<string, unknown> = { ...base, ...mode };
   for (const [name, value] of Object.entries(options)) {
-    const check = CHECKS[name as keyof Route];
+    const check = CHECKS[name as keyof typeof CHECKS];
     if (value !== undefined && check !== undefined) route[name] = check(value);
   }
   return Object.freeze(route) as unknown as Route;
 }
 
-const CHECKS: { [K in keyof Route]: (value: unknown) => Route[K] } = {
+const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown) => Route[K] } = {
   ttl: (value) => (typeof value === 'function' ? (value as never) : aboveZero('option ttl', value, 'seconds')),
   negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
   tags: (value) => (typeof value === 'function' ? (value as never) : texts('option tags', value)),
@@ -160,6 +240,24 @@ const CHECKS: { [K in keyof Route]: (value: unknown) => Route[K] } = {
   query: checkQuery,
   maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
   requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
+  staleWhileRevalidate: (value) => notNegative('option staleWhileRevalidate', value, 'seconds'),
+  staleIfError: (value) => notNegative('option staleIfError', value, 'seconds'),
+  retain: (value) => notNegative('option retain', value, 'seconds'),
+  heuristic: (value) => {
+    if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+    throw new ConfigError('option heuristic', value, 'a fraction from 0 to 1');
+  },
+  targetedFields: (value) =>
+    (Array.isArray(value) && value.length === 0 ? [] : texts('option targetedFields', value)).map((name) =>
+      fieldName('option targetedFields', name),
+    ),
+  storePost: (value) => flag('option storePost', value),
+  browserTtl: (value) => notNegative('option browserTtl', value, 'seconds'),
+  cdnTtl: (value) => notNegative('option cdnTtl', value, 'seconds'),
+  surrogateTags: (value) => {
+    fieldName('option surrogateTags', value);
+    return value as string;
+  },
   exposeKey: (value) => flag('option exposeKey', value),
   collapse: (value) => flag('option collapse', value),
   earlyRefresh: (value) => notNegative('option earlyRefresh', value, 'measures'),

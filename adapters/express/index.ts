@@ -1,16 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { aFunction, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
-import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { operate } from '../../src/stats/operations.js';
 import { after, type MaybePromise } from '../../src/types.js';
 import { jsonBody } from '../node/body.js';
 import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import { send } from '../node/send.js';
 import { tap } from '../node/tap.js';
 
 declare global {
@@ -59,7 +58,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
     const exchange = outer ?? begin(cache, req, res, route.own);
     const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
     const settled = after(reply, (found) => {
-      if (found !== undefined) return send(req, res, found);
+      if (found !== undefined) return send(res, found);
       // A hit has nothing to listen to.
       if (outer === undefined) tap(res, exchange);
       next();
@@ -173,14 +172,4 @@ function withParams<T>(req: Request, params: Request['params'], call: () => T): 
   } finally {
     req.params = now;
   }
-}
-
-/** Sends an answer from the cache, beside what layers outside have put into the head. */
-function send(req: IncomingMessage, res: ServerResponse, reply: Reply): void {
-  for (const name of reply.removed) res.removeHeader(name);
-  for (const [name, value] of reply.headers) res.setHeader(name, value);
-  res.statusCode = reply.status;
-  if (reply.message !== undefined) res.statusMessage = reply.message;
-  if (reply.body === undefined || req.method === 'HEAD') res.end();
-  else res.end(reply.body);
 }

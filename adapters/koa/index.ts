@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { pipeline, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
@@ -155,8 +155,22 @@ function begin(cache: Cache, ctx: Context, route: MountedRoute['own']): Exchange
 
 /** Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. */
 async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void> {
+  const hungUp = exchange.outlivesHangUp ? holdHangUp(ctx.res) : undefined;
   try {
     await next();
+  } catch (error) {
+    const instead = hungUp?.() ? exchange.hungUp(bagOf(ctx)) : exchange.failed(bagOf(ctx), statusOf(error));
+    if (instead === undefined) {
+      exchange.abandon();
+      throw error;
+    }
+    exchange.end();
+    // Whoever keeps the log is told all the same.
+    ctx.app.emit('error', error, ctx);
+    return send(ctx, instead);
+  }
+  if (hungUp?.()) return giveUp(ctx, exchange);
+  try {
     if (exchange.isServed) return;
     if (ctx.respond === false || ctx.res.headersSent) await leave(ctx, exchange);
     else await conclude(ctx, exchange);
@@ -176,22 +190,61 @@ async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
   const whole = body?.kind === 'whole' ? body.bytes : undefined;
-  const notModified = await tell(ctx, exchange, whole);
+  const instead = await tell(ctx, exchange, whole);
   if (exchange.isFilling && whole !== undefined) exchange.write(whole());
-  // A stream cannot be had without being sent: with a 304 it is given up.
-  if (body?.kind === 'stream' && !notModified && exchange.isFilling) return capture(ctx, exchange, body.stream());
+  // A stream cannot be had without being sent: where something else leaves it is given up.
+  if (body?.kind === 'stream' && instead === undefined && exchange.isFilling)
+    return capture(ctx, exchange, body.stream());
   if (body?.kind === 'stream') exchange.abandon();
   else exchange.end();
-  if (notModified) {
-    ctx.status = 304;
-    ctx.body = null;
-  }
+  if (instead !== undefined) send(ctx, instead);
 }
 
-async function tell(ctx: Context, exchange: Exchange, whole: (() => Uint8Array) | undefined): Promise<boolean> {
+async function tell(
+  ctx: Context,
+  exchange: Exchange,
+  whole: (() => Uint8Array) | undefined,
+): Promise<Reply | undefined> {
   const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
-  const bag = ctx.res as unknown as HeaderBag;
-  return exchange.head({ status: ctx.status, message, bag, whole });
+  return exchange.head({ status: ctx.status, message, bag: bagOf(ctx), whole });
+}
+
+function bagOf(ctx: Context): HeaderBag {
+  return ctx.res as unknown as HeaderBag;
+}
+
+/** The status that Koa would answer with for what a handler threw. */
+function statusOf(error: unknown): number {
+  const { status, statusCode, code } = (error ?? {}) as { status?: unknown; statusCode?: unknown; code?: unknown };
+  if (code === 'ENOENT') return 404;
+  const said = typeof status === 'number' ? status : statusCode;
+  return typeof said === 'number' && STATUS_CODES[said] !== undefined ? said : 500;
+}
+
+/** Lets a handler destroy its response without its connection; the function returned ends that, and says if it did. */
+function holdHangUp(res: ServerResponse): () => boolean {
+  let happened = false;
+  const own = Object.getOwnPropertyDescriptor(res, 'destroy');
+  res.destroy = () => {
+    happened = true;
+    return res;
+  };
+  return () => {
+    if (own === undefined) Reflect.deleteProperty(res, 'destroy');
+    else Object.defineProperty(res, 'destroy', own);
+    return happened;
+  };
+}
+
+function giveUp(ctx: Context, exchange: Exchange): void {
+  const instead = exchange.hungUp(bagOf(ctx));
+  if (instead === undefined) {
+    exchange.abandon();
+    ctx.res.destroy();
+    return;
+  }
+  exchange.end();
+  send(ctx, instead);
 }
 
 /** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */

@@ -5,6 +5,7 @@ import type { Exchange } from '../../src/exchange.js';
 import type { RequestView } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
+import { canRerun, rerun } from './rerun.js';
 
 const EXCHANGES = Symbol('respcache.exchanges');
 
@@ -31,9 +32,9 @@ export function openExchange(
   req: IncomingMessage,
   res: ServerResponse,
   route: Route,
-  { target, source }: Origin,
+  origin: Origin,
 ): Exchange {
-  const exchange = engine.open(viewOf(req, target, source), route, res.getHeaders());
+  const exchange = engine.open(new View(req, origin), route, res.getHeaders());
   const marked = res as Marked;
   marked[EXCHANGES] ??= new Map();
   marked[EXCHANGES].set(engine, exchange);
@@ -69,12 +70,48 @@ export class MountedRoute {
   }
 }
 
-function viewOf(req: IncomingMessage, target: string, source: unknown): RequestView {
-  return {
-    method: req.method ?? 'GET',
-    target,
-    headers: req.headers,
-    secure: (req.socket as TLSSocket).encrypted === true,
-    source,
-  };
+const REFRESHING = Symbol('respcache.refreshing');
+
+interface Refreshing {
+  [REFRESHING]?: object;
+}
+
+/** A request of Node's, as the engine sees it. */
+class View implements RequestView {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly source: unknown;
+  readonly #req: IncomingMessage;
+
+  constructor(req: IncomingMessage, { target, source }: Origin) {
+    this.#req = req;
+    this.method = req.method ?? 'GET';
+    this.target = target;
+    this.headers = req.headers;
+    this.source = source;
+  }
+
+  get rawHeaders(): string[] {
+    return this.#req.rawHeaders;
+  }
+
+  get secure(): boolean {
+    return (this.#req.socket as TLSSocket).encrypted === true;
+  }
+
+  get refreshing(): object | undefined {
+    return (this.#req as Refreshing)[REFRESHING];
+  }
+
+  get rerun(): RequestView['rerun'] {
+    const req = this.#req;
+    if (this.refreshing !== undefined || !canRerun(req)) return undefined;
+    return (mark, timeout) => {
+      const prepare = (copy: IncomingMessage) => {
+        (copy as Refreshing)[REFRESHING] = mark;
+      };
+      return rerun(req, { prepare, timeout });
+    };
+  }
 }

@@ -1,11 +1,17 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { ResponseHead } from '../../src/exchange.js';
+import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import { layOn } from './send.js';
 
 /** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
-  /** `true`: the response leaves as a 304 without its body. A promise holds it back until it is settled. */
-  head(head: ResponseHead): MaybePromise<boolean>;
+  /** What leaves in place of the response, if anything does. A promise holds it back until it is settled. */
+  head(head: ResponseHead): MaybePromise<Reply | undefined>;
+  /** Whether the pieces are wanted though something else has left in their place. */
+  readonly isFilling: boolean;
+  /** What leaves where the handler destroys its response before its head, if anything does. */
+  hungUp(bag: HeaderBag): Reply | undefined;
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
   trailers(): void;
   end(): void;
@@ -31,18 +37,20 @@ export function tap(res: ServerResponse, sink: Sink): void {
 class Tap {
   readonly #res: ServerResponse;
   readonly #sink: Sink;
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers'>;
+  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers' | 'destroy'>;
   #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
   /** What was called while the head was held back. */
   #held: (() => void)[] = [];
   #ended = false;
+  /** Something else has left, whole, in place of the response. */
+  #replaced = false;
   #whole: (() => Uint8Array) | undefined;
 
   constructor(res: ServerResponse, sink: Sink) {
     this.#res = res;
     this.#sink = sink;
-    const { writeHead, write, end, flushHeaders, addTrailers } = res;
-    this.#original = { writeHead, write, end, flushHeaders, addTrailers };
+    const { writeHead, write, end, flushHeaders, addTrailers, destroy } = res;
+    this.#original = { writeHead, write, end, flushHeaders, addTrailers, destroy };
   }
 
   install(): void {
@@ -55,6 +63,7 @@ class Tap {
       this.#sink.trailers();
       this.#original.addTrailers.call(res, trailers);
     };
+    res.destroy = (error) => this.#destroy(error);
     res.once('close', () => {
       if (!this.#ended) this.#sink.abandon();
     });
@@ -116,6 +125,10 @@ class Tap {
 
   #endMuted(args: WriteArguments): ServerResponse {
     const callback = args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
+    if (this.#replaced) {
+      answer(callback);
+      return this.#res;
+    }
     return (this.#original.end as (done?: () => void) => ServerResponse).call(this.#res, callback);
   }
 
@@ -126,32 +139,55 @@ class Tap {
     else flush();
   }
 
+  /** A handler that gives up before it has said anything may be stood in for. */
+  #destroy(error: Error | undefined): ServerResponse {
+    const res = this.#res;
+    // What has taken the response's place is on its way: whoever gives up the response does not mean that.
+    if (this.#replaced && !res.writableFinished) return res;
+    const reply =
+      this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res as unknown as HeaderBag) : undefined;
+    if (reply === undefined) return this.#original.destroy.call(res, error);
+    this.#ended = true;
+    this.#sink.end();
+    this.#release(reply);
+    return res;
+  }
+
   /** Keeps the head here until its listener is done; the handler sees it as sent. */
-  #hold(verdict: Promise<boolean>): void {
+  #hold(verdict: Promise<Reply | undefined>): void {
     const res = this.#res;
     this.#state = 'held';
     define(res, 'headersSent', true);
     const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
     for (const [name] of methods) define(res, name, tooLate(name));
-    const settle = (notModified: boolean) => {
+    const settle = (reply: Reply | undefined) => {
       for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
       for (const [name, method] of methods) restore(res, name, method);
-      this.#release(notModified);
+      this.#release(reply);
       for (const call of this.#held.splice(0)) call();
     };
     // Whatever went wrong with the listener, the response is the handler's and leaves.
-    verdict.then(settle, () => settle(false));
+    verdict.then(settle, () => settle(undefined));
   }
 
-  #release(notModified: boolean): void {
+  #release(reply: Reply | undefined): void {
     const res = this.#res;
-    this.#state = notModified ? 'muted' : 'passing';
-    if (notModified) {
-      res.statusCode = 304;
-      res.statusMessage = STATUS_CODES[304]!;
+    if (reply === undefined) {
+      this.#state = 'passing';
+      // With the whole body at hand Node writes the head itself, and the body's length into it.
+      if (this.#whole === undefined) this.#original.writeHead.call(res, res.statusCode);
+      return;
     }
-    // With the whole body at hand Node writes the head itself, and the body's length into it.
-    if (this.#whole === undefined || notModified) this.#original.writeHead.call(res, res.statusCode);
+    this.#state = 'muted';
+    layOn(res, reply);
+    // A body that is captured beside it is waited for: only its end says that it was whole.
+    if (this.#sink.isFilling && reply.body === undefined) {
+      this.#original.writeHead.call(res, res.statusCode);
+      return;
+    }
+    this.#replaced = true;
+    const end = this.#original.end as (body?: Uint8Array) => ServerResponse;
+    end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
   }
 }
 

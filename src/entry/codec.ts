@@ -3,7 +3,7 @@ import { hash64 } from '../invalidation/hash.js';
 import type { Entry, Position } from './entry.js';
 
 /*
- * The frame of an entry, version 1. Numbers are big-endian.
+ * The frame of an entry, version 2. Numbers are big-endian.
  *
  *    0  2  magic 'RC'
  *    2  1  version
@@ -17,7 +17,7 @@ import type { Entry, Position } from './entry.js';
  *   44  …  metadata: JSON, UTF-8 (`Meta` below)
  *    …  …  the body, raw
  */
-const VERSION = 1;
+const VERSION = 2;
 const KINDS = ['response', 'index', 'value', 'counter'] as const;
 /** How long the fixed part of a frame is, in bytes. */
 export const PREAMBLE: number = 44;
@@ -32,6 +32,11 @@ interface Meta {
   r?: string[]; // removed fields
   b?: string[]; // appended fields
   a?: number; // initial age
+  g?: number; // ms between freshUntil and expiresAt
+  w?: number; // stale while revalidate, seconds
+  i?: number; // stale if error, seconds
+  x?: 1; // must revalidate
+  q?: string; // search rule
   n?: string; // name
   k?: string[]; // keyed request fields
   c?: number; // cost
@@ -80,7 +85,7 @@ export function decode(key: string, frame: Buffer): Entry {
   const body = frame.subarray(bodyAt);
   if (kind === 'index') return { kind, ...common, varies: meta.v ?? [] };
   if (kind !== 'response') return { kind, ...common, body };
-  return { kind, ...common, ...responseOf(meta), body };
+  return { kind, ...common, ...responseOf(meta, common.expiresAt), body };
 }
 
 function metaOf(entry: Entry): Meta {
@@ -94,6 +99,11 @@ function metaOf(entry: Entry): Meta {
   if (entry.removed.length > 0) meta.r = [...entry.removed];
   if (entry.appended.length > 0) meta.b = [...entry.appended];
   if (entry.initialAge > 0) meta.a = entry.initialAge;
+  if (entry.freshUntil < entry.expiresAt) meta.g = entry.expiresAt - entry.freshUntil;
+  if (entry.staleWhileRevalidate > 0) meta.w = entry.staleWhileRevalidate;
+  if (entry.staleIfError > 0) meta.i = entry.staleIfError;
+  if (entry.mustRevalidate) meta.x = 1;
+  if (entry.search !== undefined) meta.q = entry.search;
   if (entry.cost > 0) meta.c = entry.cost;
   if (entry.name !== undefined) meta.n = entry.name;
   if (entry.keyed.length > 0) meta.k = [...entry.keyed];
@@ -102,7 +112,7 @@ function metaOf(entry: Entry): Meta {
   return meta;
 }
 
-function responseOf(meta: Meta) {
+function responseOf(meta: Meta, expiresAt: number) {
   const headers: HeaderLine[] = [];
   const flat = meta.h ?? [];
   for (let i = 0; i + 1 < flat.length; i += 2) headers.push([flat[i] as string, flat[i + 1]!]);
@@ -113,7 +123,12 @@ function responseOf(meta: Meta) {
     headers,
     removed: meta.r ?? [],
     appended: meta.b ?? [],
+    freshUntil: expiresAt - (meta.g ?? 0),
+    mustRevalidate: meta.x === 1,
+    staleWhileRevalidate: meta.w ?? 0,
+    staleIfError: meta.i ?? 0,
     initialAge: meta.a ?? 0,
+    search: meta.q,
     cost: meta.c ?? 0,
     name: meta.n,
     keyed: meta.k ?? [],
@@ -148,6 +163,11 @@ const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
   r: isTexts,
   b: isTexts,
   a: isNumber,
+  g: isNumber,
+  w: isNumber,
+  i: isNumber,
+  x: (value) => value === 1,
+  q: isText,
   c: isNumber,
   n: isText,
   k: isTexts,

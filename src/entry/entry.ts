@@ -11,7 +11,7 @@ interface Common {
   readonly asOf: Position;
   /** When the entry was made: ms since 1970. */
   readonly storedAt: number;
-  /** When it stops being fresh: ms since 1970, or `Infinity`. */
+  /** When a store may forget it: ms since 1970, or `Infinity`. A value is fresh until then; a response may be stale before. */
   readonly expiresAt: number;
   /** The names that it can be invalidated by, as its handler or caller gave them. */
   readonly tags: readonly string[];
@@ -28,7 +28,15 @@ export interface ResponseEntry extends Common {
   readonly removed: readonly string[];
   /** Fields (lower case; with a comma: in the same line) that layers outside began: what the handler added is kept. */
   readonly appended: readonly string[];
-  /** Seconds of age that the response already had when it came from its handler. */
+  /** When it stops being fresh: ms since 1970, or `Infinity`. Until `expiresAt` it is kept for what a stale one is good for. */
+  readonly freshUntil: number;
+  /** Whether nothing may be made of it once it is stale without asking the handler (RFC 9111 §4.2.4). */
+  readonly mustRevalidate: boolean;
+  /** For how many seconds after that it may be served while it is refreshed (RFC 5861 §3). */
+  readonly staleWhileRevalidate: number;
+  /** For how many seconds after that it may stand in for a handler that fails (RFC 5861 §4). */
+  readonly staleIfError: number;
+  /** Seconds of age that the response already had when it came from its handler (RFC 9111 §4.2.3, corrected_initial_age). */
   readonly initialAge: number;
   /** The name that the route's `key` option gave it. */
   readonly name: string | undefined;
@@ -36,6 +44,8 @@ export interface ResponseEntry extends Common {
   readonly keyed: readonly string[];
   /** Whether requests with these credentials may be given it (RFC 9111 §3.5). */
   readonly sharedWith: { readonly authorization: boolean; readonly cookie: boolean };
+  /** Which query parameters it depends on (`No-Vary-Search`), as `searchRuleText` writes it; absent: on all. */
+  readonly search: string | undefined;
   /** How long its handler took, ms: what an early refresh goes by. */
   readonly cost: number;
   readonly body: Buffer;

@@ -1,68 +1,91 @@
 import type { Reason } from '../events.js';
-import { deltaSeconds, responseDirectives } from '../http/cache-control.js';
+import { deltaSeconds, fieldList } from '../http/cache-control.js';
 import { fieldText } from '../http/headers.js';
 import { variesBy } from '../http/vary.js';
+import { isHeuristicallyCacheable, type Lifetime, type Said } from '../lookup/freshness.js';
+import type { Policy } from '../policy.js';
 import type { Credentials } from '../request/eligibility.js';
 import type { Fields } from '../types.js';
 
 /** What is known of a response as its head leaves, and of the request that it answers. */
 export interface Candidate {
+  readonly policy: Policy;
   readonly method: string;
+  /** The request asked for a part. */
+  readonly ranged: boolean;
   /** Credentials that no option makes safe. */
   readonly credentials: Credentials | undefined;
   /** Request fields that the `vary` option makes a part of the key. */
   readonly keyed: readonly string[];
   readonly status: number;
   readonly fields: Fields;
+  readonly said: Said;
   /** The handler said `noStore()`. */
   readonly refused: boolean;
-  readonly lifetime: { readonly seconds: number; readonly explicit: boolean };
+  readonly lifetime: Pick<Lifetime, 'seconds' | 'source'>;
   readonly maxBodyBytes: number;
 }
 
 /** Stored without a word from the handler (RFC 9110 §15.1, but 206, 405, 414 and 501). */
 const BY_DEFAULT: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 410]);
-/** Never stored: parts, answers to conditions, and what depends on who asks or how often. */
-const NEVER: ReadonlySet<number> = new Set([206, 304, 401, 403, 407, 412, 416, 417, 429]);
+/** Never stored: parts, and answers to conditions. */
+const NEVER: ReadonlySet<number> = new Set([206, 304, 412, 416]);
+/** What depends on who asks, or how often. */
+const PERSONAL: ReadonlySet<number> = new Set([401, 403, 407, 417, 429]);
+/** Final statuses that this cache knows the meaning of (RFC 9110 §15; RFC 9111 §5.2.2.3). */
+const UNDERSTOOD: ReadonlySet<number> = new Set([
+  ...[200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 305, 307, 308],
+  ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 413, 414, 415, 417, 421, 422, 426],
+  ...[500, 501, 502, 503, 504, 505],
+]);
 
-/** Why a response may not be stored, by what its head says; `undefined` if it may. */
+/** Why a response may not be stored, by what its head says (RFC 9111 §3); `undefined` if it may. */
 export function unstorable(candidate: Candidate): Reason | undefined {
-  const { method, status, fields, lifetime } = candidate;
+  const { method, status, fields, said, policy } = candidate;
+  const { directives } = said;
   if (method === 'HEAD') return 'head';
   if (candidate.refused) return 'handler';
-  if (!isStorableStatus(status, lifetime.explicit)) return 'status';
-  const directives = responseDirectives(fields);
-  // RFC 9111 §3; qualified forms count as the plain ones here.
-  if (directives.has('no-store')) return 'no-store';
-  if (directives.has('private')) return 'private';
-  if (directives.has('no-cache')) return 'no-cache';
-  if (fields['set-cookie'] !== undefined) return 'set-cookie';
+  if (candidate.ranged && status !== 200) return 'range';
+  if (!isStorableStatus(candidate)) return 'status';
+  if (directives.has('no-store') && !directives.has('must-understand')) return 'no-store';
+  if (directives.has('private') && fieldList(directives, 'private') === undefined) return 'private';
+  const unusable = directives.has('no-cache') && fieldList(directives, 'no-cache') === undefined;
+  if (unusable && !policy.storesStale) return 'no-cache';
+  if (fields['set-cookie'] !== undefined && policy.guardsCookies) return 'set-cookie';
   if (variesBy(fields) === '*') return 'vary-star';
   const personal = notShared(candidate);
   if (personal !== undefined) return personal;
   if (/^text\/event-stream\b/i.test(fieldText(fields, 'content-type') ?? '')) return 'event-stream';
   if (fields.trailer !== undefined) return 'trailers';
-  if (fields['content-range'] !== undefined) return 'status';
-  if (!(lifetime.seconds > 0)) return 'not-fresh';
+  if (!(candidate.lifetime.seconds > 0) && !(policy.storesStale && hasValidator(fields)))
+    return unusable ? 'no-cache' : 'not-fresh';
   if (Number(fieldText(fields, 'content-length') ?? 0) > candidate.maxBodyBytes) return 'too-large';
   return undefined;
 }
 
+/** Whether the handler can be asked if a response is still the same (RFC 9111 §4.3.1). */
+export function hasValidator(fields: Fields): boolean {
+  return fields.etag !== undefined || fields['last-modified'] !== undefined;
+}
+
 /** Whether a response to a request with credentials may be given to others too (RFC 9111 §3.5). */
-export function sharedWith(fields: Fields): Credentials {
-  const directives = responseDirectives(fields);
+export function sharedWith({ directives }: Said, { guardsCookies }: Policy): Credentials {
   const open = directives.has('public') || (deltaSeconds(directives, 's-maxage') ?? 0) > 0;
-  return { authorization: open || directives.has('must-revalidate'), cookie: open };
+  return { authorization: open || directives.has('must-revalidate'), cookie: open || !guardsCookies };
 }
 
-function isStorableStatus(status: number, explicit: boolean): boolean {
-  if (status >= 500 || status < 200 || NEVER.has(status)) return false;
-  return explicit || BY_DEFAULT.has(status);
+function isStorableStatus({ status, lifetime, said, policy }: Candidate): boolean {
+  if (status < 200 || NEVER.has(status)) return false;
+  if (said.directives.has('must-understand') && !UNDERSTOOD.has(status)) return false;
+  if (!policy.storesErrors && (status >= 500 || PERSONAL.has(status))) return false;
+  const { source } = lifetime;
+  if (source === 'told' || source === 'declared') return true;
+  return policy.implicitTtl ? BY_DEFAULT.has(status) : isHeuristicallyCacheable(status, said.directives);
 }
 
-function notShared({ credentials, keyed, fields }: Candidate): Reason | undefined {
+function notShared({ credentials, keyed, said, policy }: Candidate): Reason | undefined {
   if (credentials === undefined) return undefined;
-  const shared = sharedWith(fields);
+  const shared = sharedWith(said, policy);
   if (credentials.authorization && !shared.authorization && !keyed.includes('authorization')) return 'authorization';
   if (credentials.cookie && !shared.cookie && !keyed.includes('cookie')) return 'cookie';
   return undefined;

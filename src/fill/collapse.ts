@@ -45,6 +45,8 @@ export interface CollapseOptions {
   readonly leases: LeaseTable | undefined;
   /** How long one waits for another's run before one runs too, ms. */
   readonly patience: number;
+  /** How many may wait at the same time, whatever they wait for; who comes then runs. Default 10,000. */
+  readonly mostWaiting?: number;
 }
 
 type Outcome<R> = { readonly result: R } | undefined;
@@ -56,6 +58,7 @@ interface Flight<R> {
 }
 
 const RUN = { kind: 'run' } as const;
+const MOST_WAITING = 10_000;
 /** How many keys are remembered as not worth waiting for. */
 const MOST_PASSED = 10_000;
 /** How long this process believes another that a key is not worth waiting for, before it asks again, ms. */
@@ -74,6 +77,7 @@ export class Collapse<R> {
   readonly #options: CollapseOptions;
   readonly #flights = new Map<string, Flight<R>>();
   readonly #passed = new Map<string, number>();
+  #waiting = 0;
 
   constructor(options: CollapseOptions) {
     this.#options = options;
@@ -102,7 +106,9 @@ export class Collapse<R> {
     if (asOf === undefined || this.#flights.has(key) || this.#isPassed(key)) return undefined;
     const flight = newFlight<R>(asOf);
     this.#flights.set(key, flight);
-    const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => 'pass');
+    const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => undefined);
+    // What Redis may grant late, nobody uses any more.
+    if (state === undefined) void leases?.release(key, 0, asOf).catch(() => {});
     const turn = this.#lead(key, flight, leases !== undefined && state === 'taken');
     if (state === 'taken') return turn.lead;
     turn.lead.unfilled(0);
@@ -110,11 +116,15 @@ export class Collapse<R> {
   }
 
   async #wait(flight: Flight<R>): Promise<Turn<R>> {
+    if (this.#waiting >= (this.#options.mostWaiting ?? MOST_WAITING)) return RUN;
+    this.#waiting++;
     try {
       const outcome = await withDeadline<Outcome<R>>(flight.done, this.#options.patience, 'wait');
       return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
     } catch {
       return RUN;
+    } finally {
+      this.#waiting--;
     }
   }
 

@@ -2,10 +2,20 @@ import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
 import { type Conditions, isNotModified, isOfBody } from '../lookup/conditional.js';
+import { type Downstream, downstreamLines, isOverruled, OWN_FIELD, saysNothing } from '../lookup/downstream.js';
+import type { Reply } from '../lookup/reply.js';
 import type { HeaderBag } from '../types.js';
 
-/** Adds to a handler's response what this cache has to say: which request fields matter, and what it did. */
-export function announce(bag: HeaderBag, vary: readonly string[], status: CacheStatus): void {
+/**
+ * Adds to a handler's response what this cache has to say: which request fields matter, what it did, and, of what it
+ * shares, what caches further down are to do.
+ */
+export function announce(
+  bag: HeaderBag,
+  vary: readonly string[],
+  status: CacheStatus,
+  shared: (Downstream & { readonly tags: readonly string[] }) | undefined,
+): void {
   const before = fieldText({ vary: bag.getHeader('vary') }, 'vary');
   const varies = withVary(before, vary);
   if (varies !== undefined && varies !== before) bag.setHeader('Vary', varies);
@@ -13,16 +23,25 @@ export function announce(bag: HeaderBag, vary: readonly string[], status: CacheS
   const member = formatCacheStatus(status);
   // Caches nearer to the origin stand first (RFC 9211 §2).
   bag.setHeader('Cache-Status', upstream === undefined ? member : `${upstream}, ${member}`);
+  bag.removeHeader(OWN_FIELD);
+  if (shared === undefined || saysNothing(shared)) return;
+  for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, shared)) bag.removeHeader(name);
+  for (const [name, value] of downstreamLines(shared, 0, shared.tags)) bag.setHeader(name, value);
 }
 
 /**
- * Answers the conditions that were kept from the handler: `true` if its 200 is to leave as a 304. The fields of the
- * body are then gone from the head, and the body goes into the cache alone.
+ * Answers the conditions that were kept from the handler: its 200 is to leave as a 304. The fields of the body are then
+ * gone from the head, and the body goes into the cache alone.
  */
-export function reduceToNotModified(bag: HeaderBag, status: number, conditions: Conditions | undefined): boolean {
-  if (conditions === undefined) return false;
+export function reduceToNotModified(
+  bag: HeaderBag,
+  status: number,
+  conditions: Conditions | undefined,
+): Reply | undefined {
+  if (conditions === undefined) return undefined;
   const fields = bag.getHeaders();
-  if (!isNotModified(conditions, status, fieldText(fields, 'etag'), fieldText(fields, 'last-modified'))) return false;
-  for (const name of Object.keys(fields)) if (isOfBody(name)) bag.removeHeader(name);
-  return true;
+  if (!isNotModified(conditions, status, fieldText(fields, 'etag'), fieldText(fields, 'last-modified')))
+    return undefined;
+  const removed = Object.keys(fields).filter(isOfBody);
+  return { status: 304, message: undefined, headers: [], removed, body: undefined };
 }

@@ -1,9 +1,10 @@
 import type { Fields } from '../types.js';
-import { fieldText } from './headers.js';
+import { fieldText, isToken, tokens } from './headers.js';
 
 /**
  * A parsed `Cache-Control` field (RFC 9111 §5.2): directive names in lower case, each with its argument, unquoted;
- * `true` where it has none; `null` where it was given twice with different arguments, which means nothing good.
+ * `true` where it has none; `null` where the argument is malformed, or another one stands elsewhere in the field: it
+ * means nothing good. `private` and `no-cache` have `true` or the names of fields, never `null`.
  */
 export type Directives = ReadonlyMap<string, string | true | null>;
 
@@ -11,14 +12,17 @@ export type Directives = ReadonlyMap<string, string | true | null>;
 export const MAX_DELTA_SECONDS: number = 2 ** 31;
 
 const NONE: Directives = new Map();
-// One list member: a token, then an argument in quotes (with escapes) or bare, up to the next comma.
-const MEMBER: RegExp = /\s*([^=,;\s"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*)))?[^,]*(?:,|$)/y;
+// One list member: a token, then an argument in quotes (with escapes) and what stands wrongly behind it, or bare, up
+// to the next comma. White space on either side of the equals sign is caught, because it must not be there.
+const MEMBER: RegExp = /\s*([^=,;\s"]+)(\s*)(?:=(\s*)(?:"((?:[^"\\]|\\.)*)"([^,]*)|([^,]*)))?[^,]*(?:,|$)/sy;
 
-/** Parses the text of a `Cache-Control` field. Case does not matter, quotes are understood, rubbish is passed over. */
+/**
+ * Parses the text of a `Cache-Control` field. Case does not matter, quotes are understood, rubbish is passed over; the
+ * name of a directive counts even where its argument is malformed, because it may be one that forbids something.
+ */
 export function parseCacheControl(text: string | undefined): Directives {
   if (text === undefined || text.trim() === '') return NONE;
   const found = new Map<string, string | true | null>();
-  MEMBER.lastIndex = 0;
   let at = 0;
   while (at < text.length) {
     MEMBER.lastIndex = at;
@@ -30,18 +34,45 @@ export function parseCacheControl(text: string | undefined): Directives {
       continue;
     }
     at = MEMBER.lastIndex;
-    const value = match[2] !== undefined ? match[2].replace(/\\(.)/g, '$1') : match[3]?.trim();
-    put(found, match[1]!.toLowerCase(), value ?? true);
+    const name = match[1]!.toLowerCase();
+    put(found, name, typedArgument(name, argumentOf(match)));
   }
   return found;
 }
 
-function put(found: Map<string, string | true | null>, name: string, value: string | true): void {
+function argumentOf(match: RegExpExecArray): string | true | null {
+  const [, , before, after, quoted, behind, bare] = match;
+  if (after === undefined) return true;
+  if (before !== '' || after !== '' || (behind ?? '').trim() !== '') return null;
+  return quoted === undefined ? bare!.trimEnd() : quoted.replace(/\\(.)/gs, '$1');
+}
+
+/** Whether a directive is one that can be narrowed to some fields of the response. */
+export function takesFieldNames(name: string): boolean {
+  return name === 'private' || name === 'no-cache';
+}
+
+/**
+ * An argument as it counts for its directive. `private` and `no-cache` that name fields ask for less than the plain
+ * ones, so that whatever is no list of field names is taken for the plain one (RFC 9111 §5.2.2.4, §5.2.2.7).
+ */
+export function typedArgument(name: string, argument: string | true | null): string | true | null {
+  if (!takesFieldNames(name)) return argument;
+  return typeof argument === 'string' && namesOf(argument) !== undefined ? argument : true;
+}
+
+/** The field names of an argument, in lower case; `undefined` where there are none, or what is none among them. */
+function namesOf(argument: string): readonly string[] | undefined {
+  const names = tokens(argument);
+  return names.length > 0 && names.every(isToken) ? names : undefined;
+}
+
+function put(found: Map<string, string | true | null>, name: string, value: string | true | null): void {
   const before = found.get(name);
   if (before === undefined || before === value) found.set(name, value);
-  // A qualified `private="x"` beside a plain `private`: the plain one is the stricter, and stands.
-  else if (name === 'private' || name === 'no-cache') found.set(name, true);
-  else found.set(name, null);
+  else if (!takesFieldNames(name)) found.set(name, null);
+  // A plain one beside one that names fields is the stricter, and stands; two that name fields mean all of these.
+  else found.set(name, typeof before === 'string' && typeof value === 'string' ? `${before}, ${value}` : true);
 }
 
 /** The directives of a response, its `Pragma: no-cache` counted where it has no `Cache-Control` at all. */
@@ -60,4 +91,13 @@ export function deltaSeconds(directives: Directives, name: string): number | und
   if (value === undefined) return undefined;
   if (value === true || value === null || !/^\d+$/.test(value)) return 0;
   return Math.min(Number(value), MAX_DELTA_SECONDS);
+}
+
+/**
+ * The fields that a qualified `private="…"` or `no-cache="…"` is about, in lower case (RFC 9111 §5.2.2.4, §5.2.2.7);
+ * `undefined` where the directive is absent, and where it is about the whole response.
+ */
+export function fieldList(directives: Directives, name: 'private' | 'no-cache'): readonly string[] | undefined {
+  const value = directives.get(name);
+  return typeof value === 'string' ? namesOf(value) : undefined;
 }

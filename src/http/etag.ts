@@ -1,7 +1,10 @@
 import etag from 'etag';
 
-/** Entity tags in a list field: an optional weakness mark and an opaque text in quotes (RFC 9110 §8.8.3). */
-const ENTITY_TAG: RegExp = /(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/g;
+/** An entity tag and nothing else: an optional weakness mark, an opaque text in quotes (RFC 9110 §8.8.3). */
+const ENTITY_TAG: RegExp = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
+
+/** A member of a list of entity tags up to the comma behind it; a list may have empty members (RFC 9110 §5.6.1). */
+const MEMBER: RegExp = /[ \t]*(?:(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
 
 /**
  * An entity tag for a body that came without one. It is a weak one: a compressing layer outside may change the bytes
@@ -11,16 +14,33 @@ export function makeEtag(body: Uint8Array): string {
   return etag(Buffer.from(body.buffer, body.byteOffset, body.byteLength), { weak: true });
 }
 
-/** `If-None-Match` against a response's tag: `*`, lists, and the weak comparison (RFC 9110 §13.1.2, §8.8.3.2). */
+/**
+ * `If-None-Match` against a response's tag: `*`, lists, and the weak comparison (RFC 9110 §13.1.2, §8.8.3.2). A list
+ * is read up to the first member that is no entity tag, because nobody knows where such a member ends; a response's
+ * tag without quotes matches nothing. Whoever is in doubt gets the whole response.
+ */
 export function matchesEtag(ifNoneMatch: string, tag: string | undefined): boolean {
   if (ifNoneMatch.trim() === '*') return true;
-  if (tag === undefined) return false;
-  const wanted = opaque(tag);
-  for (const match of ifNoneMatch.matchAll(ENTITY_TAG)) if (match[1] === wanted) return true;
+  const wanted = tag === undefined ? undefined : ENTITY_TAG.exec(tag.trim())?.[2];
+  if (wanted === undefined) return false;
+  let at = 0;
+  while (at < ifNoneMatch.length) {
+    MEMBER.lastIndex = at;
+    const match = MEMBER.exec(ifNoneMatch);
+    if (match === null) return false;
+    if (match[1] === wanted) return true;
+    at = MEMBER.lastIndex;
+  }
   return false;
 }
 
-function opaque(tag: string): string | undefined {
-  const match = /^(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/.exec(tag.trim());
-  return match?.[1];
+/** Whether a text is an entity tag that stands for the same bytes each time: it has no `W/` (RFC 9110 §8.8.1). */
+export function isStrongTag(tag: string | undefined): boolean {
+  const match = tag === undefined ? null : ENTITY_TAG.exec(tag.trim());
+  return match !== null && match[1] === undefined;
+}
+
+/** The strong comparison (RFC 9110 §8.8.3.2): both are strong entity tags, and the same one. */
+export function sameStrongTag(a: string | undefined, b: string | undefined): boolean {
+  return isStrongTag(a) && a?.trim() === b?.trim();
 }

@@ -3,7 +3,10 @@ import type { Fields } from '../types.js';
 /** One field line: the name as the handler wrote it, and its value or values (several lines of the same name). */
 export type HeaderLine = readonly [name: string, value: string | readonly string[]];
 
-/** Fields of one connection, not of the response: never stored (RFC 9111 §3.1, RFC 9110 §7.6.1). */
+/**
+ * Fields of one connection or one proxy, not of the response: never stored (RFC 9111 §3.1, RFC 9110 §7.6.1; `Trailer`
+ * announces fields that are sent behind one body only).
+ */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -38,6 +41,14 @@ const PERSONAL_PREFIX: RegExp = /^(?:x-)?ratelimit(?:-|$)|^x-rate-limit(?:-|$)/;
 /** Fields that are worked out anew for every reply. */
 const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
 
+/** What a token is made of (RFC 9110 §5.6.2). */
+const TOKEN: RegExp = /^[!#$%&'*+.^_`|~\w-]+$/;
+
+/** Whether a text is a token, as names of fields, directives and codings are. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /** A field's value as one string, several lines joined by commas (RFC 9110 §5.3); `undefined` where it is absent. */
 export function fieldText(fields: Fields, name: string): string | undefined {
   // A client may name a field that every object has: `constructor`, `__proto__`.
@@ -68,10 +79,28 @@ export function tokens(text: string | undefined): string[] {
   return found;
 }
 
-/** Says of a response's field whether it is kept with the entry: not hop-by-hop, not personal, not worked out anew. */
-export function fieldFilter(fields: Fields): (lowerName: string) => boolean {
-  const connection = new Set(tokens(fieldText(fields, 'connection')));
+/** What is left out of the stored fields beside those that no cache may store. */
+export interface FieldRule {
+  /** Leave out what speaks to one client about one request; a strict cache of the RFC replays that too. Default: true. */
+  readonly personal?: boolean;
+  /** More names in lower case: those of a qualified `private` or `no-cache` (RFC 9111 §5.2.2.4, §5.2.2.7). */
+  readonly more?: readonly string[];
+}
+
+/**
+ * Says of a response's field whether it is kept with the entry: not of the connection, nor named by `Connection`
+ * (RFC 9111 §3.1: whatever it names, be it `ETag`), not personal, not worked out anew. `close` and `keep-alive`,
+ * which `Connection` holds too, are options and no fields of a response, so that they need no exception.
+ */
+export function fieldFilter(
+  fields: Fields,
+  { personal = true, more = [] }: FieldRule = {},
+): (lowerName: string) => boolean {
+  const dropped = new Set([...tokens(fieldText(fields, 'connection')), ...more]);
   return (name) =>
-    !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || PERSONAL.has(name) || connection.has(name)) &&
-    !PERSONAL_PREFIX.test(name);
+    !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || dropped.has(name)) && !(personal && isPersonal(name));
+}
+
+function isPersonal(name: string): boolean {
+  return PERSONAL.has(name) || PERSONAL_PREFIX.test(name);
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Fields } from '../types.js';
 import { fieldText, tokens } from './headers.js';
+import { normalizedAccept, normalizedCharsets, normalizedEncodings, normalizedLanguages } from './preferences.js';
 
 /** The request fields that a response varies by, in lower case, sorted, each once; `'*'` where any may matter. */
 export type Varies = readonly string[] | '*';
@@ -11,23 +12,80 @@ export function variesBy(fields: Fields, more: readonly string[] = []): Varies {
   return names.has('*') ? '*' : [...names].sort();
 }
 
+/** How far the values of request fields are brought to one form before they are compared. */
+export interface VariantOptions {
+  /**
+   * Whether the order of languages that a client likes equally well says something: RFC 9110 §12.5.4 leaves it to the
+   * server. Default: true; `false` is for handlers that go by the weights alone, and makes fewer variants.
+   */
+  readonly languageOrder?: boolean;
+}
+
 /**
  * The part of a key that tells one variant from another: for each field that the response varies by, its value in
- * this request. White space between list members does not matter (RFC 9111 §4.1); an absent field is not an empty one.
+ * this request, in its normal form; an absent field is not an empty one.
  */
-export function variantKey(varies: readonly string[], request: Fields): string {
+export function variantKey(varies: readonly string[], request: Fields, options: VariantOptions = {}): string {
   const parts = varies.map((name) => {
     const value = fieldText(request, name);
-    return value === undefined ? [name] : [name, normalized(value)];
+    return value === undefined ? [name] : [name, normalizedField(name, value, options)];
   });
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 32);
 }
 
-/** A list without the white space around its members. Quoted text is left alone: blanks mean something in it. */
-function normalized(value: string): string {
-  if (value.includes('"') || !/\s/.test(value)) return value.trim();
-  const members = value.split(',').map((member) => member.split(/\s/).filter(Boolean).join(' '));
+/**
+ * A request field's value in the form that it is compared in (RFC 9111 §4.1): what is written in another way, but means
+ * the same by the field's own definition, has the same form. The fields of content negotiation are read as they are
+ * defined; of others, and of those that do not parse, only the white space around list members goes.
+ */
+export function normalizedField(lowerName: string, value: string, { languageOrder = true }: VariantOptions): string {
+  const normalize = NEGOTIATED.get(lowerName);
+  if (normalize === undefined) return withoutBlanks(value);
+  if (value.length > LONGEST_REMEMBERED) return normalize(value, languageOrder) ?? withoutBlanks(value);
+  const key = `${lowerName} ${languageOrder} ${value}`;
+  let form = remembered.get(key);
+  if (form === undefined) {
+    form = normalize(value, languageOrder) ?? withoutBlanks(value);
+    if (remembered.size === MOST_REMEMBERED) remembered.clear();
+    remembered.set(key, form);
+  }
+  return form;
+}
+
+const NEGOTIATED: ReadonlyMap<string, (value: string, languageOrder: boolean) => string | undefined> = new Map([
+  ['accept', normalizedAccept],
+  ['accept-charset', normalizedCharsets],
+  ['accept-encoding', normalizedEncodings],
+  ['accept-language', normalizedLanguages],
+]);
+
+/** Forms found lately: a few values come again and again, and looking one up takes a fraction of reading it. */
+const remembered = new Map<string, string>();
+const MOST_REMEMBERED = 512;
+/** Signs: what clients send is shorter, and what attackers send must not fill the memory. */
+const LONGEST_REMEMBERED = 256;
+
+/**
+ * A list without the white space around its members. Quoted text is left alone: blanks mean something in it. Blanks are
+ * spaces and tabs and nothing else: what Unicode takes for a blank may be half of a letter here, where a sign is a byte.
+ */
+function withoutBlanks(value: string): string {
+  if (!/[ \t]/.test(value)) return value;
+  if (value.includes('"')) return trimmed(value);
+  const members = value.split(',').map((member) => member.split(/[ \t]/).filter(Boolean).join(' '));
   return members.join(',');
+}
+
+function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start]!)) start++;
+  while (end > start && isBlank(text[end - 1]!)) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(sign: string): boolean {
+  return sign === ' ' || sign === '\t';
 }
 
 /** A `Vary` value with names added to it where they are missing; `*` says all already. */

@@ -1,12 +1,13 @@
 import { anObject, flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
+import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
-import { normalizeKeyName, targetUri } from '../request/key.js';
+import { normalizeKeyName, targetUris } from '../request/key.js';
 import type { QueryRule } from '../request/query.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
-import { EVERYTHING, globalTag, keyTag, ownTag, uriTag } from './tags.js';
+import { EVERYTHING, globalTag, keyTag, ownTag, pathTag, uriTag } from './tags.js';
 
 /** One name or several, or a function of the request that returns them. */
 export type Names<S> = string | readonly string[] | ((source: S) => string | readonly string[]);
@@ -56,7 +57,7 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
 
 /**
  * An unsafe method that succeeded has changed what its URL answers, and the URLs of its `Location` and
- * `Content-Location` if they are of the same origin (RFC 9111 §4.4).
+ * `Content-Location` if they are of the same origin (RFC 9111 §4.4); and the groups that it names (RFC 9875 §3).
  */
 export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
   const targets = [request.target];
@@ -64,7 +65,12 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
     const target = sameOrigin(request, fieldText(fields, name));
     if (target !== undefined) targets.push(target);
   }
-  return { tags: targets.map((target) => uriTag(tenant, targetUri(request, target, query))), patterns: [] };
+  const tags = targets.flatMap((target) => {
+    const { uri, pathUri } = targetUris(request, target, query);
+    return [uriTag(tenant, uri), pathTag(tenant, pathUri)];
+  });
+  for (const group of parseGroups(fieldText(fields, 'cache-group-invalidation'))) tags.push(ownTag(tenant, group));
+  return { tags, patterns: [] };
 };
 
 /** The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. */

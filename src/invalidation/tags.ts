@@ -5,6 +5,7 @@
  *   t:<tenant>           a tenant
  *   k:<tenant>:<name>    a key: of the programmatic API, or a route's name, or a path, or a path with its query
  *   u:<tenant>:<uri>     one URL of one origin, for unsafe methods (RFC 9111 §4.4)
+ *   p:<tenant>:<uri>     whatever answers several queries of one path (`No-Vary-Search`), for the same
  *   g:<tenant>:<tag>     a tag of one tenant
  *   G:<tag>              a tag of whichever tenant
  *
@@ -14,6 +15,7 @@ export const EVERYTHING: string = '*';
 export const tenantTag = (tenant: string): string => `t:${tenant}`;
 export const keyTag = (tenant: string, name: string): string => `k:${tenant}:${name}`;
 export const uriTag = (tenant: string, uri: string): string => `u:${tenant}:${uri}`;
+export const pathTag = (tenant: string, uri: string): string => `p:${tenant}:${uri}`;
 export const ownTag = (tenant: string, tag: string): string => `g:${tenant}:${tag}`;
 export const globalTag = (tag: string): string => `G:${tag}`;
 
@@ -25,6 +27,8 @@ export interface Subject {
   readonly names: readonly string[];
   /** The URI of a response, in the form of its purge tag. */
   readonly uri?: string;
+  /** The same without its query, where the response answers other queries, too. */
+  readonly pathUri?: string;
   /** The entry's tags, as given. */
   readonly tags: readonly string[];
 }
@@ -35,6 +39,7 @@ export function purgeTags(subject: Subject): string[] {
   const all = [EVERYTHING, tenantTag(tenant)];
   for (const name of subject.names) all.push(keyTag(tenant, name));
   if (subject.uri !== undefined) all.push(uriTag(tenant, subject.uri));
+  if (subject.pathUri !== undefined) all.push(pathTag(tenant, subject.pathUri));
   for (const tag of subject.tags) all.push(ownTag(tenant, tag), globalTag(tag));
   return all;
 }

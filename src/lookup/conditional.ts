@@ -17,7 +17,8 @@ export function conditionsOf(request: Fields): Conditions | undefined {
 
 /**
  * Whether 304 is the answer, given the validators of a 200. If-None-Match, where there is one, decides alone
- * (RFC 9110 §13.2.2); an If-Modified-Since that is not a date is not there (§13.1.3).
+ * (RFC 9110 §13.2.2); an If-Modified-Since that is not a date is not there (§13.1.3). `lastModified` of a stored
+ * response is its Last-Modified, else when it was made (RFC 9111 §4.3.2).
  */
 export function isNotModified(
   conditions: Conditions | undefined,

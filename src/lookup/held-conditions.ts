@@ -1,16 +1,31 @@
 import type { Fields } from '../types.js';
 import { type Conditions, conditionsOf } from './conditional.js';
 
+/** The fields of a request that a handler is not shown while it makes the whole answer. */
+const CONDITIONS = ['if-none-match', 'if-modified-since'] as const;
+const RANGES = ['range', 'if-range'] as const;
+
+/** Validators that a handler is to compare with what it has (RFC 9111 §4.3.1). */
+export interface Validators {
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+}
+
 /**
  * The conditions of a request, kept from its handler while it makes the whole answer: its 304 could not be stored, and
- * what the client asked is answered here.
+ * what the client asked is answered here. In their place the handler can be asked about a stored response.
  */
 export class HeldConditions {
   readonly #headers: Record<string, unknown>;
+  readonly #raw: string[];
+  #asItCame: { readonly fields: Record<string, unknown>; readonly raw: readonly string[] } | undefined;
   #held: Conditions | undefined;
+  /** Whether the handler is asked about a stored response, in place of what the client asked. */
+  asksHandler = false;
 
-  constructor(headers: Fields) {
+  constructor(headers: Fields, raw: string[]) {
     this.#headers = headers as Record<string, unknown>;
+    this.#raw = raw;
   }
 
   /** What the request asks, whether or not it is held at present. */
@@ -23,16 +38,44 @@ export class HeldConditions {
     return this.#held;
   }
 
-  take(): void {
-    this.#held ??= conditionsOf(this.#headers as Fields);
-    if (this.#held === undefined) return;
-    delete this.#headers['if-none-match'];
-    delete this.#headers['if-modified-since'];
+  /** Keeps the client's conditions from the handler; with validators, and its range, in favour of these. */
+  take(validators?: Validators): void {
+    const { current } = this;
+    if (current === undefined && validators === undefined) return;
+    this.#held = current;
+    const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...RANGES];
+    this.#asItCame ??= { fields: this.#only([...CONDITIONS, ...RANGES]), raw: [...this.#raw] };
+    for (const name of names) this.#put(name, undefined);
+    this.asksHandler = validators !== undefined;
+    if (validators === undefined) return;
+    this.#put('if-none-match', validators.etag);
+    this.#put('if-modified-since', validators.lastModified);
   }
 
   /** Layers further out, loggers above all, see the request as it came. */
   giveBack(): void {
-    if (this.#held?.ifNoneMatch !== undefined) this.#headers['if-none-match'] = this.#held.ifNoneMatch;
-    if (this.#held?.ifModifiedSince !== undefined) this.#headers['if-modified-since'] = this.#held.ifModifiedSince;
+    const before = this.#asItCame;
+    if (before === undefined) return;
+    this.#asItCame = undefined;
+    this.asksHandler = false;
+    for (const name of CONDITIONS) delete this.#headers[name];
+    Object.assign(this.#headers, before.fields);
+    this.#raw.splice(0, this.#raw.length, ...before.raw);
+  }
+
+  #only(names: readonly string[]): Record<string, unknown> {
+    return Object.fromEntries(names.flatMap((name) => (name in this.#headers ? [[name, this.#headers[name]]] : [])));
+  }
+
+  /** Both forms in which Node gives the fields of a request: a handler that passes them on may use either. */
+  #put(name: string, value: string | undefined): void {
+    for (let i = this.#raw.length - 2; i >= 0; i -= 2) {
+      if (this.#raw[i]!.toLowerCase() === name) this.#raw.splice(i, 2);
+    }
+    if (value === undefined) delete this.#headers[name];
+    else {
+      this.#headers[name] = value;
+      this.#raw.push(name, value);
+    }
   }
 }

@@ -12,10 +12,17 @@ export type Found =
   | { readonly entry: ResponseEntry; readonly varies: readonly string[]; readonly index: IndexEntry | undefined }
   | { readonly entry?: undefined; readonly forward: Forward; readonly index: IndexEntry | undefined };
 
-interface Asked {
+/** What is looked for, and for whom. */
+export interface Wanted {
   readonly address: Address;
+  /** The rule that made the address' query shorter than the request's: only what goes by it will do. */
+  readonly search: string | undefined;
   readonly request: Fields;
   readonly credentials: Credentials | undefined;
+  /** Whether the order of languages that are liked equally counts. */
+  readonly languageOrder: boolean;
+  /** ms since 1970. */
+  readonly now: number;
 }
 
 /** How many URLs are remembered with the fields that their responses vary by. */
@@ -33,74 +40,74 @@ export class Lookup {
     this.#backend = backend;
   }
 
-  /** In this process if that is allowed, else in the store; what the store has given is kept here. */
-  find(address: Address, request: Fields, credentials: Credentials | undefined): MaybePromise<Found> {
-    const asked = { address, request, credentials };
+  /**
+   * In this process if that is allowed, else in the store; what the store has given is kept here. Of what is stale here
+   * another process may have stored a fresher one.
+   */
+  find(asked: Wanted): MaybePromise<Found> {
     const keys = this.#keys(asked);
     const near = this.#backend.near(keys) ?? this.#backend.nearInStep(keys);
     return after(near, (entries) => {
       const found = entries === undefined ? undefined : this.#among(entries, keys, asked);
-      return found?.entry === undefined ? this.#findFar(keys, asked) : found;
+      if (found?.entry === undefined) return this.#findFar(keys, asked);
+      if (found.entry.freshUntil > asked.now) return found;
+      const far = this.#findFar(keys, asked);
+      return far instanceof Promise ? far.catch(() => found) : far;
     });
   }
 
-  #findFar(keys: readonly string[], asked: Asked): MaybePromise<Found> {
-    const { address, request } = asked;
+  #findFar(keys: readonly string[], asked: Wanted): MaybePromise<Found> {
+    const { address } = asked;
     return after(this.#backend.read(keys), (entries) => {
       const [base] = entries;
       if (base?.kind === 'index') this.#remember(address.key, base.varies);
       const found = this.#among(entries, keys, asked);
-      if (found !== undefined) return this.#kept(found, base, address, request);
+      if (found !== undefined) return this.#kept(found, base, asked);
       const wanted = this.#keys(asked);
       return after(this.#backend.read(wanted.slice(1)), (variants) =>
-        this.#kept(this.#among([base, ...variants], wanted, asked)!, base, address, request),
+        this.#kept(this.#among([base, ...variants], wanted, asked)!, base, asked),
       );
     });
   }
 
   /** The key of the URL, and those of the variants that it is remembered to have. */
-  #keys({ address, request }: Asked): string[] {
-    return [address.key, ...this.#variants(address.key, this.#hints.get(address.key) ?? [], request)];
+  #keys(asked: Wanted): string[] {
+    const { key } = asked.address;
+    return [key, ...variantsOf(this.#hints.get(key) ?? [], asked)];
   }
 
   /** What is among the entries read; `undefined` if they are not the ones that the index leads to. */
-  #among(entries: readonly (Entry | undefined)[], keys: readonly string[], asked: Asked): Found | undefined {
-    const { address, request } = asked;
+  #among(entries: readonly (Entry | undefined)[], keys: readonly string[], asked: Wanted): Found | undefined {
     const [base, ...variants] = entries;
     if (base === undefined) return { forward: 'uri-miss', index: undefined };
     if (base.kind !== 'index') return this.#choose([base], [[]], asked, undefined);
-    const wanted = this.#variants(address.key, base.varies, request);
+    const wanted = variantsOf(base.varies, asked);
     if (wanted.join() !== keys.slice(1).join()) return undefined;
     return this.#choose(variants, base.varies, asked, base);
   }
 
-  #kept(found: Found, base: Entry | undefined, { key }: Address, request: Fields): Found {
+  #kept(found: Found, base: Entry | undefined, asked: Wanted): Found {
     if (found.entry === undefined || base === undefined) return found;
-    const items = [{ key, entry: base }];
-    if (base.kind === 'index') {
-      items.push({ key: variantAddress(key, variantKey(found.varies, request)), entry: found.entry });
-    }
+    const items = [{ key: asked.address.key, entry: base }];
+    if (base.kind === 'index') items.push({ key: variantsOf([found.varies], asked)[0]!, entry: found.entry });
     this.#backend.keep(items);
     return found;
-  }
-
-  #variants(key: string, varies: readonly (readonly string[])[], request: Fields): string[] {
-    return varies.map((fields) => variantAddress(key, variantKey(fields, request)));
   }
 
   /** The newest of the responses that are valid and that this request may be given (RFC 9111 §4.1). */
   #choose(
     entries: readonly (Entry | undefined)[],
     varies: readonly (readonly string[])[],
-    { address, credentials }: Asked,
+    { address, credentials, search }: Wanted,
     index: IndexEntry | undefined,
   ): Found {
     let best: ResponseEntry | undefined;
     let fields: readonly string[] = [];
     for (const [i, entry] of entries.entries()) {
       if (entry?.kind !== 'response' || !isShared(entry, credentials)) continue;
+      if (search !== undefined && entry.search !== search) continue;
       if (best !== undefined && best.storedAt >= entry.storedAt) continue;
-      const subject = responseSubject(address, entry.tags, entry.name);
+      const subject = responseSubject(address, entry.tags, entry.name, entry.search);
       if (!this.#backend.ledger.stands(subject, entry.asOf)) continue;
       best = entry;
       fields = varies[i] ?? [];
@@ -115,6 +122,11 @@ export class Lookup {
     this.#hints.set(key, varies);
     if (this.#hints.size > HINTS) this.#hints.delete(this.#hints.keys().next().value!);
   }
+}
+
+/** The keys of the variants that a request would have, by each of several sets of fields. */
+function variantsOf(varies: readonly (readonly string[])[], { address, request, languageOrder }: Wanted): string[] {
+  return varies.map((fields) => variantAddress(address.key, variantKey(fields, request, { languageOrder })));
 }
 
 /** Whether a request with these credentials may be given a response that another request brought (RFC 9111 §3.5). */

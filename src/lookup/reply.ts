@@ -1,43 +1,54 @@
 import type { ResponseEntry } from '../entry/entry.js';
-import { type Forward, formatCacheStatus } from '../http/cache-status.js';
+import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText, type HeaderLine, linesOf, members } from '../http/headers.js';
+import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
+import { type Downstream, downstreamLines, isOverruled } from './downstream.js';
+import { ageOf } from './usable.js';
 
 /** An answer from the cache, for an adapter to send. */
 export interface Reply {
   readonly status: number;
   readonly message: string | undefined;
   readonly headers: readonly HeaderLine[];
-  /** Fields that layers outside have set, and that the handler had taken away. */
+  /** Fields to be taken away: layers outside have set them, or the handler whose response this one stands in for. */
   readonly removed: readonly string[];
   /** `undefined`: none is sent (304, 204). For HEAD the adapter leaves it out. */
   readonly body: Buffer | undefined;
+}
+
+/** The part of a response that a client asks for (RFC 9110 §14.2). */
+export interface PartAsked {
+  readonly range: string;
+  readonly ifRange: string | undefined;
 }
 
 export interface ReplyOptions {
   /** ms since 1970. */
   readonly now: number;
   readonly conditions: Conditions | undefined;
+  readonly part: PartAsked | undefined;
   /** Request fields to be named in `Vary` beside those of the response. */
   readonly vary: readonly string[];
   /** The fields that layers outside have set on this response so far. */
   readonly outside: Fields;
-  /** Why there was nothing to be found, if the entry was made by another request's handler run meanwhile. */
-  readonly collapsed?: Forward | undefined;
-  /** The key for `Cache-Status`, if it is to be told. */
-  readonly key: string | undefined;
+  readonly downstream: Downstream;
+  /** What is told of it in `Cache-Status`; how long it stays fresh is added. */
+  readonly status: CacheStatus;
 }
 
-/** Makes the answer to a request from an entry: as stored, or 304, with its age and with what this cache adds. */
-export function replyFrom(
-  entry: ResponseEntry,
-  { now, conditions, vary, outside, key, collapsed }: ReplyOptions,
-): Reply {
+/** Makes the answer to a request from an entry: whole, a part, or 304, with its age and with what this cache adds. */
+export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
+  const { now, conditions, vary, outside, downstream, status } = options;
+  const date = lineOf(entry, 'date') ?? new Date(entry.storedAt).toUTCString();
   const notModified =
     conditions !== undefined &&
-    isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified'));
+    isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified') ?? date);
+  const part = notModified ? undefined : partOf(entry, options.part, date);
+  if (part === 'unsatisfiable') return unsatisfiable(entry, options);
+  const age = ageOf(entry, now);
   const headers: HeaderLine[] = [];
   let varies = fieldText(outside, 'vary');
   let upstream = '';
@@ -45,27 +56,95 @@ export function replyFrom(
     const name = line[0].toLowerCase();
     if (name === 'vary') varies = withVary(varies, members(String(line[1])));
     else if (name === 'cache-status') upstream = `${line[1]}, `;
-    else if (!(notModified && isOfBody(name)))
+    else if (!(notModified && isOfBody(name)) && !isOverruled(name, downstream))
       headers.push(entry.appended.length === 0 ? line : behind(outside, entry, line));
   }
   varies = withVary(varies, entry.keyed.length === 0 ? vary : [...vary, ...entry.keyed]);
   if (varies !== undefined) headers.push(['Vary', varies]);
-  if (lineOf(entry, 'date') === undefined) headers.push(['Date', new Date(entry.storedAt).toUTCString()]);
-  headers.push(['Age', String(entry.initialAge + Math.max(0, Math.floor((now - entry.storedAt) / 1000)))]);
-  const status = collapsed === undefined ? { hit: true } : { forward: collapsed, collapsed: true };
-  const ttl = entry.expiresAt === Number.POSITIVE_INFINITY ? {} : { ttl: (entry.expiresAt - now) / 1000 };
-  const member = formatCacheStatus({ ...status, ...ttl, ...(key === undefined ? {} : { key }) });
-  headers.push(['Cache-Status', upstream + member]);
-  if (notModified) return { status: 304, message: undefined, headers, removed: entry.removed, body: undefined };
+  if (lineOf(entry, 'date') === undefined) headers.push(['Date', date]);
+  headers.push(...downstreamLines(downstream, age, entry.tags));
+  headers.push(['Age', String(age)]);
+  const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? {} : { ttl: (entry.freshUntil - now) / 1000 };
+  headers.push(['Cache-Status', upstream + formatCacheStatus({ ...status, ...ttl })]);
+  const { removed } = entry;
+  if (notModified) return { status: 304, message: undefined, headers, removed, body: undefined };
+  if (part !== undefined) return partial(entry, part, headers);
   const bodiless = entry.status === 204 || entry.status === 304;
   if (!bodiless) headers.push(['Content-Length', String(entry.body.length)]);
   const body = bodiless ? undefined : entry.body;
-  return { status: entry.status, message: entry.message, headers, removed: entry.removed, body };
+  return { status: entry.status, message: entry.message, headers, removed, body };
+}
+
+/** The range of a stored 200 that is asked for (RFC 9110 §14.2); `undefined`: all of it. */
+function partOf(
+  entry: ResponseEntry,
+  asked: PartAsked | undefined,
+  date: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  if (asked === undefined || entry.status !== 200 || lineOf(entry, 'accept-ranges') === 'none') return undefined;
+  const validators = { etag: lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified'), date };
+  return ifRangeHolds(asked.ifRange, validators) ? resolveRange(asked.range, entry.body.length) : undefined;
+}
+
+/** RFC 9110 §15.3.7. A layer outside that compresses must leave a part as it is: the range counts these bytes. */
+function partial(entry: ResponseEntry, { first, last }: ByteRange, lines: readonly HeaderLine[]): Reply {
+  const headers = lines.filter(([name]) => name.toLowerCase() !== 'cache-control');
+  const control = lines.filter(([name]) => name.toLowerCase() === 'cache-control').flatMap(([, value]) => value);
+  const joined = control.join(', ');
+  headers.push(['Cache-Control', /\bno-transform\b/i.test(joined) ? joined : [...control, 'no-transform'].join(', ')]);
+  headers.push(['Content-Range', `bytes ${first}-${last}/${entry.body.length}`]);
+  headers.push(['Content-Length', String(last - first + 1)]);
+  const body = entry.body.subarray(first, last + 1);
+  return { status: 206, message: undefined, headers, removed: entry.removed, body };
+}
+
+/** RFC 9110 §15.5.17. */
+function unsatisfiable(entry: ResponseEntry, { outside, vary, status }: ReplyOptions): Reply {
+  const headers: HeaderLine[] = [
+    ['Content-Range', `bytes */${entry.body.length}`],
+    ['Content-Length', '0'],
+    ['Cache-Status', formatCacheStatus(status)],
+  ];
+  const varies = withVary(fieldText(outside, 'vary'), vary);
+  if (varies !== undefined) headers.push(['Vary', varies]);
+  return { status: 416, message: undefined, headers, removed: entry.removed, body: Buffer.alloc(0) };
+}
+
+/** RFC 9111 §5.2.1.7: nothing is stored that would do. §5.2.2.2: nothing stale will do, and there is nothing else. */
+export function gatewayTimeout(status: CacheStatus, outside: Fields, vary: readonly string[]): Reply {
+  const headers: HeaderLine[] = [
+    ['Content-Length', '0'],
+    ['Cache-Control', 'no-store'],
+    ['Cache-Status', formatCacheStatus(status)],
+  ];
+  const varies = withVary(fieldText(outside, 'vary'), vary);
+  if (varies !== undefined) headers.push(['Vary', varies]);
+  return { status: 504, message: undefined, headers, removed: [], body: Buffer.alloc(0) };
+}
+
+/**
+ * The reply in place of a response whose handler has set fields already: these go, and what layers outside had set is
+ * as they had set it.
+ */
+export function inPlaceOf(reply: Reply, now: Fields, outside: Fields): Reply {
+  const own = new Set(reply.headers.map(([name]) => name.toLowerCase()));
+  const removed = [...reply.removed, ...Object.keys(now).filter((name) => outside[name] === undefined)];
+  const restored: HeaderLine[] = [];
+  for (const [name, value] of Object.entries(outside)) {
+    if (value === undefined || own.has(name) || reply.removed.includes(name) || now[name] === value) continue;
+    restored.push([name, typeof value === 'number' ? String(value) : value]);
+  }
+  return { ...reply, removed, headers: restored.length === 0 ? reply.headers : [...restored, ...reply.headers] };
 }
 
 function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
   const line = entry.headers.find(([name]) => name.length === lowerName.length && name.toLowerCase() === lowerName);
   return line === undefined ? undefined : String(line[1]);
+}
+
+/** The validators of a stored response, for its handler to compare. */
+export function validatorsOf(entry: ResponseEntry): { etag: string | undefined; lastModified: string | undefined } {
+  return { etag: lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified') };
 }
 
 /** A line behind those that layers outside have begun on this response, or at the end of theirs. */

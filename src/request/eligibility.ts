@@ -1,6 +1,4 @@
 import type { Reason } from '../events.js';
-import { deltaSeconds, parseCacheControl } from '../http/cache-control.js';
-import { fieldText } from '../http/headers.js';
 import type { Fields } from '../types.js';
 import type { RequestView } from './request.js';
 
@@ -23,26 +21,17 @@ export function ineligible(request: RequestView): Reason | undefined {
   if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
   if (!request.target.startsWith('/')) return 'target';
   if (headers.upgrade !== undefined) return 'upgrade';
-  if (headers.range !== undefined) return 'range';
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return 'precondition';
   return undefined;
 }
 
-/** Whether the client asks for an answer of the handler's own (RFC 9111 §5.2.1); heard only where options say so. */
-export function asksForHandler(headers: Fields): boolean {
-  const text = fieldText(headers, 'cache-control');
-  if (text === undefined) return /\bno-cache\b/i.test(fieldText(headers, 'pragma') ?? '');
-  const directives = parseCacheControl(text);
-  return directives.has('no-cache') || directives.has('no-store') || deltaSeconds(directives, 'max-age') === 0;
-}
-
 /**
  * The credentials of a request that nothing makes safe. `personal`: an option (`identity`, a `key` function) makes the
- * key a different one for each user.
+ * key a different one for each user. `guardsCookies`: whether cookies count.
  */
-export function openCredentials(headers: Fields, personal: boolean): Credentials | undefined {
+export function openCredentials(headers: Fields, personal: boolean, guardsCookies: boolean): Credentials | undefined {
   if (personal) return undefined;
   const authorization = headers.authorization !== undefined;
-  const cookie = headers.cookie !== undefined;
+  const cookie = guardsCookies && headers.cookie !== undefined;
   return authorization || cookie ? { authorization, cookie } : undefined;
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
+import { applySearchRule, type SearchRule } from '../http/no-vary-search.js';
 import type { Subject } from '../invalidation/tags.js';
 import { normalizeQuery, type QueryRule } from './query.js';
 import type { RequestView } from './request.js';
@@ -25,6 +26,8 @@ export interface Address {
   /** The path, and the path with its query: what `keys` and `patterns` of an invalidation are matched with. */
   readonly names: readonly string[];
   readonly uri: string;
+  /** The same without its query. */
+  readonly pathUri: string;
 }
 
 /** The key of a programmatic value. */
@@ -39,16 +42,21 @@ export function keySpace(prefix: string, tenant?: string): string {
   return tenant === undefined ? `${prefix}client:` : `${prefix}client:${tenant}:`;
 }
 
-/** The address of the response to a request. `scope`: what options add to tell responses of one URL apart. */
+/**
+ * The address of the response to a request. `scope`: what options add to tell responses of one URL apart; `rule`: on
+ * which part of the query the response says that it depends.
+ */
 export function responseAddress(
   prefix: string,
   tenant: string,
   request: RequestView,
   query: QueryRule,
   scope: readonly string[],
+  rule?: SearchRule,
 ): Address {
   const [path, search] = split(request.target);
-  const normalized = normalizeQuery(search, query);
+  const all = normalizeQuery(search, query);
+  const normalized = rule === undefined || all === '' ? all : applySearchRule(all, rule);
   const origin = originOf(request);
   const parts = [origin, path, normalized, ...scope].map(escapePart).join('~');
   const names = normalized === '' ? [path] : [path, `${path}?${normalized}`];
@@ -57,13 +65,15 @@ export function responseAddress(
     key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
     names,
     uri: uriOf(origin, path, normalized),
+    pathUri: origin + path,
   };
 }
 
-/** The URI of a target of the same origin as a request, as purge tags and entries hold it. */
-export function targetUri(request: RequestView, target: string, query: QueryRule): string {
+/** The URI of a target of the same origin as a request, and that without its query, as purge tags and entries hold it. */
+export function targetUris(request: RequestView, target: string, query: QueryRule): { uri: string; pathUri: string } {
   const [path, search] = split(target);
-  return uriOf(originOf(request), path, normalizeQuery(search, query));
+  const origin = originOf(request);
+  return { uri: uriOf(origin, path, normalizeQuery(search, query)), pathUri: origin + path };
 }
 
 /** A key's name as entries hold it: where it has a query, sorted as theirs are. */
@@ -78,10 +88,18 @@ export function variantAddress(key: string, variant: string): string {
   return `${key}#${variant}`;
 }
 
-/** What the ledger judges a response by. `name`: what the route's `key` option called it. */
-export function responseSubject(address: Address, tags: readonly string[], name: string | undefined): Subject {
-  const names = name === undefined ? address.names : [name, ...address.names, ...queried(name, address)];
-  return { tenant: address.tenant, names, uri: address.uri, tags };
+/**
+ * What the ledger judges a response by. `name`: what the route's `key` option called it; `search`: it answers other
+ * queries than its own, too, so that what changes any URL of its path reaches it.
+ */
+export function responseSubject(
+  { tenant, names, uri, pathUri }: Address,
+  tags: readonly string[],
+  name: string | undefined,
+  search?: string,
+): Subject {
+  const all = name === undefined ? names : [name, ...names, ...queried(name, names)];
+  return { tenant, names: all, uri, tags, ...(search === undefined ? {} : { pathUri }) };
 }
 
 /** The subject of an entry, as far as its storage key tells it: of one whose key is a hash, not the names. */
@@ -98,10 +116,11 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   }
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
   const names = query === '' ? [path] : [path, `${path}?${query}`];
-  return responseSubject({ tenant, key, names, uri: uriOf(origin, path, query) }, entry.tags, name);
+  const address = { tenant, key, names, uri: uriOf(origin, path, query), pathUri: origin + path };
+  return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }
 
-function queried(name: string, { names }: Address): string[] {
+function queried(name: string, names: readonly string[]): string[] {
   return names[1] === undefined ? [] : [name + names[1].slice(names[0]!.length)];
 }
 

@@ -7,8 +7,17 @@ export interface RequestView {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: Fields;
+  /** The same as they came, names and values by turns. */
+  readonly rawHeaders: string[];
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** What the functions among the options are called with: Express' `req`, Koa's `ctx`. */
   readonly source: unknown;
+  /**
+   * Runs the application on a copy of the request, in this process and without a client; absent where that cannot be
+   * done. The copy's view has `mark` as its `refreshing`. Resolves when the response is given or given up; never rejects.
+   */
+  readonly rerun?: ((mark: object, timeout: number) => Promise<boolean>) | undefined;
+  /** The mark of a request that runs again: nobody waits for its response but the cache. */
+  readonly refreshing?: object | undefined;
 }

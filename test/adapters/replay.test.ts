@@ -347,7 +347,7 @@ describe.each(COMBINATIONS)('replay: $label', (combination) => {
     });
   });
 
-  it("parts are the handler's to give, and neither stored nor made of what is", async () => {
+  it('parts that a handler gives are not stored; of what is stored whole they are made here', async () => {
     const host = await bench.start(combination);
     const whole = '0123456789';
     const handler: Handler = ({ headers }) =>
@@ -361,6 +361,7 @@ describe.each(COMBINATIONS)('replay: $label', (combination) => {
     const again = await host.ask('/x', part);
     expect(again).toMatchObject({ status: 206, text: '23' });
     expect(again.header('content-range')).toBe('bytes 2-3/10');
+    expect(again.header('cache-status')).toContain('hit');
     expect(await host.ask('/x')).toMatchObject({ status: 200, text: whole });
   });
 

@@ -1,0 +1,229 @@
+import { AsyncResource } from 'node:async_hooks';
+import { IncomingMessage, Server, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
+import { Server as NetServer, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+export interface RerunOptions {
+  /**
+   * The URL as it came. Default: `req.originalUrl`, where Express keeps it, or `req.url`. Koa keeps it in
+   * `ctx.originalUrl` alone, and `koa-mount` shortens `req.url`.
+   */
+  readonly target?: string;
+  /** Request fields to change: a value sets, `undefined` removes. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** Prepares the new request before the application sees it: marks it, so that the cache knows it. */
+  prepare(req: IncomingMessage): void;
+  /** ms after which the run is given up: its response is destroyed, as if the client had hung up. */
+  readonly timeout: number;
+}
+
+/**
+ * Fields of one exchange over one connection (RFC 9110 §7.6.1), of a body, or that ask for less than a whole answer.
+ */
+const DROPPED: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'content-length',
+  'expect',
+  'range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+]);
+
+/** What a socket knows of its connection: values, and methods without arguments. A closed one has forgotten it. */
+const VALUES = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'localFamily',
+  'encrypted',
+  'authorized',
+  'authorizationError',
+  'alpnProtocol',
+  'servername',
+] as const;
+const METHODS = ['address', 'getCipher', 'getProtocol', 'getPeerX509Certificate', 'isSessionReused'] as const;
+
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** What Node does with a connection that a server has accepted. */
+const [connect] = new Server().listeners('connection');
+
+/** Where no request's AsyncLocalStorage is: a run is an exchange of its own, not a part of that which asked for it. */
+const OUTSIDE = new AsyncResource('respcache.rerun');
+
+type Fields = (readonly [name: string, value: string])[];
+
+/**
+ * Whether a request can be run again in process: a GET or HEAD without a body, over HTTP/1, by a server of Node, whose
+ * connection is still there. HTTP/2 is not: its requests are streams of a session that cannot be had without one.
+ */
+export function canRerun(req: IncomingMessage): boolean {
+  // Express puts its own prototype under whatever request there is: `instanceof` alone would believe it.
+  if (!(req instanceof IncomingMessage) || req.httpVersionMajor !== 1 || req.socket.destroyed) return false;
+  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+  return serverOf(req) !== undefined && fieldsOf(req).every(isRepeatable);
+}
+
+/**
+ * Runs a request, as a GET, once more through the whole application. The copy is made at once, of what came over the
+ * wire; it is run after what is to be done now, so that an answer given meanwhile leaves first. Never rejects.
+ *
+ * @returns whether the response was given to its end (`false`: it was aborted, ran out of time, or there was no way to
+ *   run it)
+ */
+export async function rerun(req: IncomingMessage, options: RerunOptions): Promise<boolean> {
+  const server = canRerun(req) ? serverOf(req) : undefined;
+  if (server === undefined) return false;
+  try {
+    const head = headOf(req, options);
+    return await OUTSIDE.runInAsyncScope(() => run(server, head, new Copy(req.socket), options));
+  } catch {
+    // A target or a field that no request can have.
+    return false;
+  }
+}
+
+/**
+ * The server is given the request's head as on a new connection: so it is Node that makes the request and the response,
+ * by the server's own settings, and that does for them what it does for any other.
+ */
+function run(server: NetServer, head: Buffer, socket: Socket, options: RerunOptions): Promise<boolean> {
+  return new Promise((resolve) => {
+    let begun = false;
+    let finished = false;
+    let timer: NodeJS.Timeout | undefined;
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve(finished);
+    });
+    const begin = (req: IncomingMessage, res: ServerResponse) => {
+      if (req.socket !== socket) return;
+      begun = true;
+      res.once('finish', () => {
+        finished = true;
+      });
+      res.once('close', () => socket.destroy());
+      // A write after the end ends no process: nobody waits for this answer.
+      res.on('error', () => {});
+      options.prepare(req);
+    };
+    connect?.call(server, socket);
+    setImmediate(() => {
+      timer = setTimeout(() => socket.destroy(), Math.min(options.timeout, LONGEST_TIMER)).unref();
+      if (!socket.destroyed) deliver(server, head, socket, begin);
+      // The server would not have it as a request (without a Host, say).
+      if (!begun) socket.destroy();
+    });
+  });
+}
+
+type Listener = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** Node's parser, the event `request` and the application's listeners all run within this call. */
+function deliver(server: NetServer, head: Buffer, socket: Socket, begin: Listener): void {
+  server.prependListener('request', begin);
+  try {
+    socket.emit('data', head);
+  } catch {
+    socket.destroy();
+  } finally {
+    server.off('request', begin);
+  }
+}
+
+/** Also of a connection that was handed to the server by its event `connection`. */
+function serverOf({ socket }: IncomingMessage): NetServer | undefined {
+  const { server } = socket as Socket & { server?: unknown };
+  return server instanceof NetServer && server.listenerCount('request') > 0 ? server : undefined;
+}
+
+/** As they came: what layers have made of `req.headers` they will make of it again. */
+function fieldsOf({ rawHeaders }: IncomingMessage): Fields {
+  return rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name, rawHeaders[i + 1] ?? ''] as const] : []));
+}
+
+/**
+ * Not with a body, which is gone. Nor where `Connection` names fields that are not its own: the application has seen
+ * them, and would, without them, answer another question (for another tenant, say).
+ */
+function isRepeatable([name, value]: Fields[number]): boolean {
+  const lower = name.toLowerCase();
+  if (lower === 'transfer-encoding') return false;
+  if (lower === 'content-length') return Number(value) === 0;
+  if (lower !== 'connection') return true;
+  const tokens = value.split(',').map((token) => token.trim().toLowerCase());
+  return tokens.every((token) => token === '' || token === 'close' || DROPPED.has(token));
+}
+
+function headOf(req: IncomingMessage, { target, headers = {} }: RerunOptions): Buffer {
+  const url = target ?? (req as IncomingMessage & { originalUrl?: string }).originalUrl ?? req.url ?? '';
+  if (!/^[\x21-\x7e\x80-\xff]+$/.test(url)) throw new TypeError('a target that no request can have');
+  const changed = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const kept = fieldsOf(req).filter(([name]) => {
+    const lower = name.toLowerCase();
+    return !DROPPED.has(lower) && !changed.has(lower);
+  });
+  const added = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  const lines = [...kept, ...added].map(([name, value]) => {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return `${name}: ${value}\r\n`;
+  });
+  return Buffer.from(`GET ${url} HTTP/${req.httpVersion}\r\n${lines.join('')}\r\n`, 'latin1');
+}
+
+/** A connection like another one, for all that can be asked of it, and to nowhere: what is written to it is gone. */
+class Copy extends Socket {
+  constructor(original: Socket) {
+    super();
+    const known = original as unknown as Record<string, unknown>;
+    for (const name of VALUES) if (known[name] !== undefined) this.#know(name, known[name]);
+    for (const name of METHODS) {
+      const method = known[name];
+      if (typeof method !== 'function') continue;
+      const value: unknown = method.call(original);
+      this.#know(name, () => value);
+    }
+    const { getPeerCertificate } = original as TLSSocket;
+    if (typeof getPeerCertificate === 'function') {
+      const [short, whole] = [getPeerCertificate.call(original), getPeerCertificate.call(original, true)];
+      this.#know('getPeerCertificate', (detailed?: boolean) => (detailed ? whole : short));
+    }
+    // Whoever ends the connection by hand has ended the exchange.
+    this.once('finish', () => this.destroy());
+  }
+
+  /** Later, so that a writer is told to wait, and not at the end of this turn, so that everything else has its turn. */
+  override _write(_chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
+    if (this.timeout) this.setTimeout(this.timeout);
+    setImmediate(done);
+  }
+
+  override _writev(_chunks: unknown, done: () => void): void {
+    this._write(undefined, 'latin1', done);
+  }
+
+  override _final(done: () => void): void {
+    done();
+  }
+
+  override _read(): void {}
+
+  #know(name: string, value: unknown): void {
+    Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
+  }
+}

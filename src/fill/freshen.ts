@@ -1,0 +1,104 @@
+import type { ResponseEntry } from '../entry/entry.js';
+import type { Reason } from '../events.js';
+import { sameStrongTag } from '../http/etag.js';
+import { fieldText, type HeaderLine } from '../http/headers.js';
+import { variesBy } from '../http/vary.js';
+import { validatorsOf } from '../lookup/reply.js';
+import type { Fields, HeaderBag } from '../types.js';
+import { assess, type Context, tagsOf, termsOf } from './assess.js';
+import { type KeptFields, keptFields } from './kept-fields.js';
+
+/**
+ * Whether a 304 speaks of a stored response (RFC 9111 §4.3.4): a strong tag selects only what has the same; a weak one,
+ * or else a date, what matches it; one without validators, what the handler was asked about.
+ */
+export function speaksOf(fields: Fields, entry: ResponseEntry): boolean {
+  const { etag, lastModified } = validatorsOf(entry);
+  const said = fieldText(fields, 'etag');
+  if (said !== undefined)
+    return said.startsWith('W/') ? opaque(said) === opaque(etag) : sameStrongTag(said, etag) || said === etag;
+  const modified = fieldText(fields, 'last-modified');
+  return modified === undefined || lastModified === undefined || modified === lastModified;
+}
+
+/**
+ * Whether the response to a HEAD is that of a stored GET (RFC 9111 §4.3.5): every validator that it has is the same,
+ * and its Content-Length is. `needsProof`: one of these has to be there.
+ */
+export function headSpeaksOf(fields: Fields, entry: ResponseEntry, needsProof: boolean): boolean {
+  const stored = validatorsOf(entry);
+  const pairs = [
+    [fieldText(fields, 'etag'), stored.etag],
+    [fieldText(fields, 'last-modified'), stored.lastModified],
+    [fieldText(fields, 'content-length'), String(entry.body.length)],
+  ].filter(([said]) => said !== undefined);
+  return pairs.every(([said, own]) => said === own) && !(needsProof && pairs.length === 0);
+}
+
+/** What an exchange adds to a response that it has confirmed. */
+export interface Stamp {
+  /** ms since 1970. */
+  readonly now: number;
+  readonly name: string | undefined;
+  readonly tags: readonly string[];
+  readonly cost: number;
+  /** The fields that layers outside had set before the handler ran. */
+  readonly outside: Fields;
+}
+
+/** A stored response with a newer head, and whether it may be stored like that. */
+export interface Freshened {
+  readonly entry: ResponseEntry;
+  readonly reason: Reason | undefined;
+  readonly varies: readonly string[];
+}
+
+/**
+ * The stored response with the fields of a newer head, and the lifetime that they give it. It keeps its `asOf`: its body
+ * was made before what the handler knows now.
+ */
+export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag, stamp: Stamp): Freshened {
+  const { status } = stale;
+  const newer = bag.getHeaders();
+  const asGet = { ...context, ranged: false, method: 'GET' };
+  const { said } = assess(asGet, status, newer);
+  const kept = updatedFields(stale, keptFields(bag, stamp.outside, said, context.route.policy), newer);
+  const merged: Fields = { ...fieldsOf(kept), age: newer.age };
+  const assessment = assess(asGet, status, merged);
+  const varies = variesBy(merged, stale.keyed);
+  const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);
+  const terms = termsOf(asGet, assessment, merged, stamp.now);
+  const name = stamp.name ?? stale.name;
+  return {
+    entry: { ...stale, ...kept, ...terms, tags: [...tags], name, cost: stamp.cost },
+    reason: assessment.reason,
+    varies: varies === '*' ? [] : varies,
+  };
+}
+
+/** Fields that say how the stored bytes are to be read: they stay as they are with them (RFC 9111 §3.2). */
+const OF_THE_BYTES: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'content-range']);
+
+/** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
+function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields): KeptFields {
+  const news = newer.headers.filter(([name]) => !OF_THE_BYTES.has(name.toLowerCase()));
+  const replaced = new Set(news.map(([name]) => name.toLowerCase()));
+  // A head without a date is dated by its arrival, not by the one before it.
+  if (all.date === undefined) replaced.add('date');
+  const kept: HeaderLine[] = entry.headers.filter(([name]) => !replaced.has(name.toLowerCase()));
+  const isKept = (name: string) => !replaced.has(name.replace(/,$/, ''));
+  return {
+    headers: [...kept, ...news],
+    appended: [...entry.appended.filter(isKept), ...newer.appended.filter((name) => !isKept(name))],
+    removed: entry.removed,
+  };
+}
+
+/** Fields by their names in lower case. */
+function fieldsOf({ headers }: KeptFields): Fields {
+  return Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function opaque(tag: string | undefined): string | undefined {
+  return tag?.replace(/^W\//, '');
+}

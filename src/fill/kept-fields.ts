@@ -1,0 +1,39 @@
+import type { ResponseEntry } from '../entry/entry.js';
+import { fieldList } from '../http/cache-control.js';
+import { fieldFilter, type HeaderLine, linesOf } from '../http/headers.js';
+import type { Said } from '../lookup/freshness.js';
+import type { Policy } from '../policy.js';
+import type { Fields, HeaderBag } from '../types.js';
+
+/** What of a response's head is kept with it. */
+export type KeptFields = Pick<ResponseEntry, 'headers' | 'appended' | 'removed'>;
+
+/**
+ * The field lines to keep: end-to-end (RFC 9111 §3.1), those that a qualified `private` or `no-cache` names left out
+ * (§5.2.2.4, §5.2.2.7), nobody's own, and not what layers outside set on every response anyway.
+ */
+export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: Policy): KeptFields {
+  const fields = bag.getHeaders();
+  const { directives } = said;
+  const more = [...(fieldList(directives, 'private') ?? []), ...(fieldList(directives, 'no-cache') ?? [])];
+  const keep = fieldFilter(fields, { personal: policy.dropsPersonal, more });
+  const headers: HeaderLine[] = [];
+  const appended: string[] = [];
+  for (const rawName of bag.getRawHeaderNames()) {
+    const name = rawName.toLowerCase();
+    const value = fields[name];
+    if (value === undefined || !keep(name) || String(value) === String(outside[name])) continue;
+    const added = name === 'vary' ? undefined : addedTo(outside[name], value);
+    if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
+    headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);
+  }
+  return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
+}
+
+/** What was added behind a value that stood there before: to its line, or as lines; `undefined` if it was changed. */
+function addedTo(before: Fields[string], now: Fields[string]): string | readonly string[] | undefined {
+  const [old, all] = [linesOf(before), linesOf(now)];
+  const start = `${old[0]}, `;
+  if (old.length === 1 && all.length === 1 && all[0]!.startsWith(start)) return all[0]!.slice(start.length);
+  return old.length > 0 && old.every((line, i) => line === all[i]) ? all.slice(old.length) : undefined;
+}

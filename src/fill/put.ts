@@ -1,0 +1,83 @@
+import type { Services } from '../backend.js';
+import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
+import type { Reason } from '../events.js';
+import type { SearchRule } from '../http/no-vary-search.js';
+import { variantKey } from '../http/vary.js';
+import type { Credentials } from '../request/eligibility.js';
+import { type Address, responseSubject, variantAddress } from '../request/key.js';
+import type { StoreItem } from '../stores/store.js';
+import type { Fields, MaybePromise } from '../types.js';
+
+/** What a lookup has settled for the fill that may follow it. */
+export interface Plan {
+  readonly address: Address;
+  /** The rule that made the address' query shorter than the request's (`searchRuleText`), if one did. */
+  readonly search: string | undefined;
+  /** Where a response is kept that depends on its query by this rule; `undefined`: on all of it. It is remembered. */
+  addressFor(rule: SearchRule | undefined): Address;
+  /** Credentials that no option makes safe to share. */
+  readonly credentials: Credentials | undefined;
+  /** What the route's `key` option calls it. */
+  readonly name: string | undefined;
+}
+
+/** Under which of several responses of one URL an entry is put. */
+export interface Variant {
+  /** The request fields by which it varies, and the request that it answers. */
+  readonly varies: readonly string[];
+  readonly request: Fields;
+  /** Whether the order of languages that are liked equally counts. */
+  readonly languageOrder: boolean;
+  /** The index that was found under the URL. */
+  readonly index: IndexEntry | undefined;
+}
+
+/** A response that was just made, for those who have waited for it. */
+export interface Shared {
+  readonly entry: ResponseEntry;
+  readonly varies: readonly string[];
+  readonly request: Fields;
+}
+
+/** A response that is on its way into the store. */
+export interface Filled {
+  readonly shared: Shared;
+  /** When the store has it; rejects if it could not take it. */
+  readonly written: MaybePromise<void>;
+}
+
+/** How many sets of varying fields are kept for one URL. */
+const MOST_VARIES = 4;
+
+/** Puts a response into the store, unless it is dead already. The store has its command on return. */
+export function put(services: Services, address: Address, entry: ResponseEntry, variant: Variant): Filled | Reason {
+  const { backend, events } = services;
+  // Dead before it is born: it would only take up room until it expires.
+  if (!backend.ledger.stands(responseSubject(address, entry.tags, entry.name, entry.search), entry.asOf))
+    return 'invalidated';
+  const started = performance.now();
+  const stored = () => {
+    const ms = performance.now() - started;
+    events.emit('set', { tenant: address.tenant, key: address.key, ms, bytes: entry.body.length });
+  };
+  const written = backend.fill(itemsOf(address.key, entry, variant));
+  // A write that fails has been told of by the guard; the response does not depend on it.
+  if (written instanceof Promise) written.then(stored, () => {});
+  else stored();
+  return { shared: { entry, varies: variant.varies, request: variant.request }, written };
+}
+
+/** The response under its URL; if responses of this URL vary, an index there, and the response beside it. */
+function itemsOf(key: string, entry: ResponseEntry, variant: Variant): StoreItem[] {
+  const { varies, request, index, languageOrder } = variant;
+  const known = index?.varies ?? [];
+  if (varies.length === 0 && known.length === 0) return [{ key, entry }];
+  const others = known.filter((set) => set.join() !== varies.join());
+  const all = [varies, ...others].slice(0, MOST_VARIES);
+  const { asOf, storedAt } = entry;
+  const expiresAt = Math.max(entry.expiresAt, index?.expiresAt ?? 0);
+  return [
+    { key, entry: { kind: 'index', asOf, storedAt, expiresAt, tags: [], varies: all } },
+    { key: variantAddress(key, variantKey(varies, request, { languageOrder })), entry },
+  ];
+}

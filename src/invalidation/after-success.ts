@@ -1,0 +1,45 @@
+import { ask } from '../ask.js';
+import type { Services } from '../backend.js';
+import type { RequestView } from '../request/request.js';
+import { resolveTenant } from '../request/tenant.js';
+import type { Route } from '../route-options.js';
+import { after, type Fields, type MaybePromise } from '../types.js';
+import type { PurgeRule } from './purge-rule.js';
+
+/** What a request invalidates once its handler has succeeded, before the answer leaves. */
+export class AfterSuccess {
+  readonly #services: Services;
+  readonly #rules: PurgeRule[] = [];
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  get empty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  add(rule: PurgeRule): void {
+    this.#rules.push(rule);
+  }
+
+  /** Invalidates what the rules say, and waits for it no longer than for any other operation. */
+  invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<void> {
+    if (this.empty) return;
+    const { events, backend, settings } = this.#services;
+    return after(
+      ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
+      (tenant) => {
+        if (tenant === undefined) return;
+        const context = { tenant, request, fields, query };
+        const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));
+        const tags = purges.flatMap((purge) => purge?.tags ?? []);
+        const patterns = purges.flatMap((purge) => purge?.patterns ?? []);
+        if (tags.length + patterns.length === 0) return;
+        return backend.purge({ tags, patterns }, settings.timeout).then(({ durable }) => {
+          events.emit('purge', { tags: tags.length, patterns: patterns.length, tenant, durable });
+        });
+      },
+    );
+  }
+}

@@ -1,0 +1,57 @@
+import type { HeaderLine } from '../http/headers.js';
+
+/** What caches further down, browsers and CDNs, are told of a response that this cache shares. */
+export interface Downstream {
+  /** Seconds that browsers may keep it; 0: they ask each time; `undefined`: what the handler says. */
+  readonly browserTtl: number | undefined;
+  /** The same for CDNs, by `CDN-Cache-Control` (RFC 9213). */
+  readonly cdnTtl: number | undefined;
+  /** The field in which a CDN finds the tags to purge by. */
+  readonly surrogateTags: string | undefined;
+}
+
+/** The field for this cache alone (RFC 9213 §2): nobody further down is to read it. */
+export const OWN_FIELD = 'respcache-cache-control';
+
+/**
+ * The fields that say it, each in place of what the handler may have said. Lifetimes count from now: the age that the
+ * response has here is added, because whoever receives it takes that off again.
+ */
+export function downstreamLines(
+  { browserTtl, cdnTtl, surrogateTags }: Downstream,
+  age: number,
+  tags: readonly string[],
+): readonly HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  if (browserTtl !== undefined) lines.push(['Cache-Control', freshFor(browserTtl, age)]);
+  if (cdnTtl !== undefined) lines.push(['CDN-Cache-Control', freshFor(cdnTtl, age)]);
+  if (surrogateTags !== undefined && tags.length > 0) {
+    // Fastly separates keys by spaces; the others take a list.
+    const separator = surrogateTags.toLowerCase() === 'surrogate-key' ? ' ' : ',';
+    lines.push([surrogateTags, tags.map((tag) => encodeTag(tag)).join(separator)]);
+  }
+  return lines;
+}
+
+/** Whether the options leave it to the handler. */
+export function saysNothing({ browserTtl, cdnTtl, surrogateTags }: Downstream): boolean {
+  return browserTtl === undefined && cdnTtl === undefined && surrogateTags === undefined;
+}
+
+/** Fields that would speak against them. */
+export function isOverruled(lowerName: string, { browserTtl, cdnTtl, surrogateTags }: Downstream): boolean {
+  if (lowerName === OWN_FIELD) return true;
+  if (browserTtl !== undefined && (lowerName === 'cache-control' || lowerName === 'expires' || lowerName === 'pragma'))
+    return true;
+  if (cdnTtl !== undefined && lowerName === 'cdn-cache-control') return true;
+  return surrogateTags !== undefined && lowerName === surrogateTags.toLowerCase();
+}
+
+function freshFor(ttl: number, age: number): string {
+  return ttl === 0 ? 'no-cache' : `max-age=${Math.floor(ttl + age)}`;
+}
+
+/** A tag as one word of a field: whatever could end it or the line is escaped. */
+function encodeTag(tag: string): string {
+  return tag.toWellFormed().replace(/[^\x21-\x2b\x2d-\x7e]/gu, (sign) => encodeURIComponent(sign));
+}

@@ -1,0 +1,31 @@
+import type { SearchRule } from '../http/no-vary-search.js';
+import type { Address } from '../request/key.js';
+
+/** How many paths are remembered. */
+const MOST = 5000;
+
+/**
+ * Which paths have answered that not all of their query matters (`No-Vary-Search`), and which part does. A process
+ * learns it from a path's responses, and looks under the shorter query from then on.
+ */
+export class SearchRules {
+  readonly #rules = new Map<string, SearchRule>();
+
+  /** The rule that a request's path goes by, if there is one; `exact`: its address without one. */
+  of(target: string, exact: Address): SearchRule | undefined {
+    return this.#rules.size === 0 || !target.includes('?') ? undefined : this.#rules.get(keyOf(exact));
+  }
+
+  /** Remembers what a response of the address has said. */
+  learn(address: Address, rule: SearchRule | undefined): void {
+    if (rule === undefined && this.#rules.size === 0) return;
+    const key = keyOf(address);
+    this.#rules.delete(key);
+    if (rule !== undefined) this.#rules.set(key, rule);
+    if (this.#rules.size > MOST) this.#rules.delete(this.#rules.keys().next().value!);
+  }
+}
+
+function keyOf({ tenant, pathUri }: Address): string {
+  return `${tenant} ${pathUri}`;
+}

@@ -1,0 +1,40 @@
+import type { ResponseEntry } from '../entry/entry.js';
+import type { Asked } from '../request/directives.js';
+
+/** What may be made of a stored response, as it is now. */
+export type Use =
+  /** It is the answer. */
+  | 'fresh'
+  /** It is stale, and the client has said that it will do (RFC 9111 §5.2.1.2). */
+  | 'stale'
+  /** It is the answer, and the handler is to be asked in the background (RFC 5861 §3). */
+  | 'refresh'
+  /** The handler is to be asked first. */
+  | 'validate';
+
+/** Judges a stored response. `asked`: what the client asks, where that is heard. */
+export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefined): Use {
+  const fresh = (entry.freshUntil - now) / 1000;
+  if (asked !== undefined && !isContent(asked, fresh, ageOf(entry, now))) return 'validate';
+  if (fresh > 0) return 'fresh';
+  if (entry.mustRevalidate) return 'validate';
+  if (asked?.maxStale !== undefined && -fresh <= asked.maxStale) return 'stale';
+  return -fresh < entry.staleWhileRevalidate ? 'refresh' : 'validate';
+}
+
+/** A stored response's age, seconds (RFC 9111 §4.2.3). */
+export function ageOf({ initialAge, storedAt }: ResponseEntry, now: number): number {
+  return initialAge + Math.max(0, Math.floor((now - storedAt) / 1000));
+}
+
+/** Whether it may stand in for a handler that has failed (RFC 5861 §4; RFC 9111 §4.2.4 forbids some). */
+export function mayStandIn(entry: ResponseEntry, now: number): boolean {
+  return !entry.mustRevalidate && (now - entry.freshUntil) / 1000 < entry.staleIfError;
+}
+
+/** Whether the client is content with an answer of this age that is fresh for so long (RFC 9111 §5.2.1). */
+function isContent({ noCache, maxAge, minFresh }: Asked, fresh: number, age: number): boolean {
+  // An age is told in whole seconds: nothing that is stored is of no age at all.
+  if (noCache || maxAge === 0 || (maxAge !== undefined && age > maxAge)) return false;
+  return minFresh === undefined || fresh >= minFresh;
+}
