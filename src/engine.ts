@@ -1,10 +1,11 @@
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
-import { Exchange, type Going } from './exchange.js';
+import { Exchange } from './exchange.js';
 import { Collapse, type Part } from './fill/collapse.js';
 import type { Plan, Shared } from './fill/put.js';
 import { Refreshes } from './fill/refreshes.js';
+import type { Going } from './fill/run.js';
 import type { CacheStatus, Forward } from './http/cache-status.js';
 import { type SearchRule, searchRuleText } from './http/no-vary-search.js';
 import { variantKey } from './http/vary.js';
@@ -83,7 +84,9 @@ export class Engine {
     exchange.route = route;
     if (!exchange.isHandled) return this.handle(exchange);
     if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD') return undefined;
-    if (exchange.plan !== undefined && !looksUpElsewhere(route, outer)) return this.#rename(exchange, exchange.plan);
+    // A name is not a part of the key: giving one to a route does not ask for another lookup.
+    if (exchange.plan !== undefined && !looksUpElsewhere(route, outer))
+      return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
     exchange.nested = true;
     exchange.letGo();
     return this.handle(exchange);
@@ -117,12 +120,6 @@ export class Engine {
         return under(said);
       },
     };
-  }
-
-  /** A name is not a part of the key: giving one to a route does not ask for another lookup. */
-  #rename(exchange: Exchange, plan: Plan): undefined {
-    const { key } = exchange.route;
-    if (typeof key === 'string') exchange.plan = { ...plan, name: key };
   }
 
   #answer(turn: Turn): MaybePromise<Reply | undefined> {

@@ -111,7 +111,7 @@ class View implements RequestView {
       const prepare = (copy: IncomingMessage) => {
         (copy as Refreshing)[REFRESHING] = mark;
       };
-      return rerun(req, { prepare, timeout });
+      return rerun(req, { target: this.target, prepare, timeout });
     };
   }
 }

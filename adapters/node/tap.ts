@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { ResponseHead } from '../../src/exchange.js';
+import type { ResponseHead } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { layOn } from './send.js';

@@ -70,8 +70,8 @@ export function hasValidator(fields: Fields): boolean {
 
 /** Whether a response to a request with credentials may be given to others too (RFC 9111 §3.5). */
 export function sharedWith({ directives }: Said, { guardsCookies }: Policy): Credentials {
-  const open = directives.has('public') || (deltaSeconds(directives, 's-maxage') ?? 0) > 0;
-  return { authorization: open || directives.has('must-revalidate'), cookie: open || !guardsCookies };
+  const open = directives.get('public') === true || (deltaSeconds(directives, 's-maxage') ?? 0) > 0;
+  return { authorization: open || directives.get('must-revalidate') === true, cookie: open || !guardsCookies };
 }
 
 function isStorableStatus({ status, lifetime, said, policy }: Candidate): boolean {

@@ -85,7 +85,7 @@ const REVALIDATING = ['must-revalidate', 'proxy-revalidate', 's-maxage'] as cons
 
 /** Whether a response of this status may be kept without an explicit lifetime (RFC 9111 §3). */
 export function isHeuristicallyCacheable(status: number, directives: Directives): boolean {
-  return HEURISTIC.has(status) || directives.has('public');
+  return HEURISTIC.has(status) || directives.get('public') === true;
 }
 
 function declaredSeconds(fields: Fields, { directives, targeted }: Said, now: number): number | undefined {

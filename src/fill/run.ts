@@ -1,0 +1,236 @@
+import type { Services } from '../backend.js';
+import type { Control } from '../control.js';
+import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
+import type { Reason } from '../events.js';
+import type { Forward } from '../http/cache-status.js';
+import { makeEtag } from '../http/etag.js';
+import { fieldText } from '../http/headers.js';
+import { parseNoVarySearch, searchRuleText } from '../http/no-vary-search.js';
+import { variantKey, variesBy } from '../http/vary.js';
+import { mayStandIn, useOf } from '../lookup/usable.js';
+import type { RequestView } from '../request/request.js';
+import type { Route } from '../route-options.js';
+import type { Fields, HeaderBag } from '../types.js';
+import { assess, type Context, tagsOf, termsOf } from './assess.js';
+import type { Lead } from './collapse.js';
+import { Fill } from './fill.js';
+import { type Freshened, freshened, headSpeaksOf, speaksOf } from './freshen.js';
+import { keptFields } from './kept-fields.js';
+import { type Plan, put, type Shared } from './put.js';
+
+/** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
+const UNCACHEABLE_FOR = 10_000;
+const FAILED_FOR = 1000;
+/** Statuses for which something stale may stand in (RFC 5861 §4). */
+const FAILURES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/** The head of a handler's response, as its adapter hands it over before it leaves. */
+export interface ResponseHead {
+  readonly status: number;
+  /** The reason phrase, if it is not the status's usual one. */
+  readonly message: string | undefined;
+  readonly bag: HeaderBag;
+  /** Gives the whole body, where it is known already: it can be given a tag before the head leaves. */
+  readonly whole: (() => Uint8Array) | undefined;
+}
+
+/** Why a handler is run, and what is known of the key that its response is for. */
+export interface Going {
+  readonly forward: Forward;
+  readonly index: IndexEntry | undefined;
+  /** Others wait for what it makes. */
+  readonly lead?: Lead<Shared> | undefined;
+  /** What is stored, and may not be used without asking: to be validated, or to stand in for a failure. */
+  readonly stale?: ResponseEntry | undefined;
+}
+
+/** The exchange that a run belongs to: what it is asked by, and what its layers have said by now. */
+export interface Seat {
+  readonly request: RequestView;
+  readonly route: Route;
+  readonly control: Control;
+  /** The response's fields as layers outside had set them. */
+  readonly outside: Fields;
+  /** The handler was asked for a part. */
+  readonly ranged: boolean;
+}
+
+/** A response that is being captured, and what is known of it beside its body. */
+interface Filling {
+  readonly fill: Fill;
+  readonly tags: readonly string[];
+  readonly varies: readonly string[];
+}
+
+/** One run of a handler whose response may be stored: what it began with, and what becomes of its response. */
+export class Run {
+  plan: Plan;
+  readonly going: Going;
+  readonly #services: Services;
+  /** This is the moment that the entry is stamped with. */
+  readonly #asOf: Position | undefined;
+  /** The request's fields as they were looked up: layers inside may change them. */
+  readonly #asked: Fields;
+  readonly #requestedAt: number;
+  readonly #started = performance.now();
+  #filling: Filling | undefined;
+
+  constructor(services: Services, request: RequestView, plan: Plan, going: Going) {
+    this.#services = services;
+    this.plan = plan;
+    this.going = going;
+    this.#asOf = services.backend.ledger.position();
+    this.#asked = { ...request.headers };
+    this.#requestedAt = this.#now();
+  }
+
+  /** Whether a body is being captured. */
+  get isFilling(): boolean {
+    return this.#filling !== undefined;
+  }
+
+  /** What stands in for a response of this status, if it is a failure and something may. */
+  standIn(status: number): ResponseEntry | undefined {
+    const { stale } = this.going;
+    return stale !== undefined && FAILURES.has(status) && mayStandIn(stale, this.#now()) ? stale : undefined;
+  }
+
+  /** Whether the response may be stored; then its capture begins. */
+  judge({ status, message, bag, whole }: ResponseHead, seat: Seat): Reason | undefined {
+    const { plan } = this;
+    const { route, outside, request } = seat;
+    const fields = bag.getHeaders();
+    const context = this.#context(seat);
+    const assessment = assess(context, status, fields);
+    if (assessment.reason !== undefined) return assessment.reason;
+    const tags = tagsOf(context, fields);
+    if (tags === undefined) return 'tags';
+    const { policy, vary: keyed, maxBodyBytes } = route;
+    const body = whole?.();
+    if (body !== undefined && body.byteLength > maxBodyBytes) return 'too-large';
+    if (policy.makesEtag && body !== undefined && status === 200 && fields.etag === undefined)
+      bag.setHeader('ETag', makeEtag(body));
+    if (this.#asOf === undefined) return 'unavailable';
+    const varies = variesBy(fields, keyed) as readonly string[];
+    // What the handler saw under such a field is not what the next client will send.
+    if (varies.length > 0 && variantKey(varies, this.#asked) !== variantKey(varies, request.headers))
+      return 'vary-changed';
+    const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
+    const head = {
+      asOf: this.#asOf,
+      status,
+      message,
+      ...keptFields(bag, outside, assessment.said, policy),
+      ...termsOf(context, assessment, fields, this.#now()),
+      keyed,
+      name: plan.name,
+      search: rule && searchRuleText(rule),
+      cost: this.#cost(),
+    };
+    const declared = status === 204 || status === 205 ? undefined : fieldText(fields, 'content-length');
+    const fill = new Fill(head, declared === undefined ? undefined : Number(declared), maxBodyBytes, policy.makesEtag);
+    this.#filling = { fill, tags, varies };
+    this.plan = { ...plan, address: plan.addressFor(rule) };
+    return undefined;
+  }
+
+  /** The names that what is captured can be invalidated by, as far as they have been said. */
+  tags({ control }: Seat): readonly string[] {
+    const own = this.#filling?.tags ?? [];
+    return control.tags.length === 0 && own.length < 2 ? own : [...new Set([...own, ...control.tags])];
+  }
+
+  add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
+    this.#filling?.fill.add(chunk, encoding);
+  }
+
+  /** What is captured is not to be stored. */
+  fail(reason: Reason): void {
+    this.#filling?.fill.fail(reason);
+  }
+
+  /** Stores what was captured, if it is whole. */
+  finish(seat: Seat): void {
+    if (this.#filling === undefined) return;
+    const { fill, varies } = this.#filling;
+    const entry = fill.finish(this.tags(seat));
+    if (typeof entry === 'string') this.#skip(entry);
+    else this.#put(entry, varies, seat);
+  }
+
+  /** What was captured is given up. */
+  abandon(): void {
+    if (this.#filling !== undefined) this.#skip('aborted');
+    this.#filling = undefined;
+  }
+
+  /**
+   * The handler says that what is stored is still the same (RFC 9111 §4.3.4): with its newer fields it is stored again,
+   * if they allow it. `undefined`: it speaks of something else.
+   */
+  validate(stale: ResponseEntry, bag: HeaderBag, seat: Seat): (Freshened & { readonly stored: boolean }) | undefined {
+    if (!speaksOf(bag.getHeaders(), stale)) return undefined;
+    const fresh = this.#freshened(stale, bag, seat);
+    return { ...fresh, stored: fresh.reason === undefined && this.#put(fresh.entry, fresh.varies, seat) };
+  }
+
+  /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
+  hearHead(stale: ResponseEntry, bag: HeaderBag, seat: Seat): void {
+    const { entry, reason, varies } = this.#freshened(stale, bag, seat);
+    if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
+      if (reason === undefined) this.#put(entry, varies, seat);
+    } else if (stale.freshUntil > this.#now()) {
+      this.#put({ ...stale, freshUntil: this.#now() }, varies, seat);
+    }
+  }
+
+  /** Lets those go who wait for what this run makes: there will be nothing for them, because of this status. */
+  letGo(status: number): void {
+    this.going.lead?.unfilled(status >= 500 ? FAILED_FOR : UNCACHEABLE_FOR);
+  }
+
+  /** Stores an entry, and gives it to those who wait, if it is one that may be given without asking. */
+  #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat): boolean {
+    const { index, lead } = this.going;
+    const { languageOrder } = route.policy;
+    const filled = put(this.#services, this.plan.address, entry, {
+      varies,
+      request: this.#asked,
+      languageOrder,
+      index,
+    });
+    if (typeof filled === 'string') {
+      this.#skip(filled);
+      return false;
+    }
+    if (useOf(entry, this.#now(), undefined) !== 'validate') lead?.filled(filled.shared, filled.written);
+    else lead?.unfilled(UNCACHEABLE_FOR);
+    return true;
+  }
+
+  #freshened(stale: ResponseEntry, bag: HeaderBag, seat: Seat): Freshened {
+    const { control, outside } = seat;
+    const stamp = { now: this.#now(), name: this.plan.name, tags: control.tags, cost: this.#cost(), outside };
+    return freshened(this.#context(seat), stale, bag, stamp);
+  }
+
+  #context({ request, route, control, ranged }: Seat): Context {
+    const services = this.#services;
+    const { credentials } = this.plan;
+    const requestedAt = this.#requestedAt;
+    return { services, request, method: request.method, route, control, credentials, ranged, requestedAt };
+  }
+
+  #cost(): number {
+    return Math.round(performance.now() - this.#started);
+  }
+
+  #now(): number {
+    return this.#services.settings.clock.now();
+  }
+
+  #skip(reason: Reason): void {
+    const { tenant, key } = this.plan.address;
+    this.#services.events.emit('skip', { tenant, key, reason });
+  }
+}
