@@ -64,12 +64,12 @@ export class Engine {
     const started = performance.now();
     const barred = ineligible(request);
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
+    if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
     const asked = route.requestDirectives === 'honor' ? askedBy(request.headers) : undefined;
     if (asked?.noStore) return exchange.bypass('request');
     if (!ask(events, 'when', false, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
-    const tenant = ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
-    return after(tenant, (name) => {
+    return after(this.#tenantOf(exchange), (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.#plan(exchange, name);
       if (plan === undefined) return exchange.bypass('key');
@@ -83,13 +83,28 @@ export class Engine {
     const outer = exchange.route;
     exchange.route = route;
     if (!exchange.isHandled) return this.handle(exchange);
-    if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD') return undefined;
+    const { method } = exchange.request;
+    if (method === 'POST' && route.storePost && exchange.plan === undefined) return this.#post(exchange);
+    if (method !== 'GET' && method !== 'HEAD') return undefined;
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
     if (exchange.plan !== undefined && !looksUpElsewhere(route, outer))
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
     exchange.nested = true;
     exchange.letGo();
     return this.handle(exchange);
+  }
+
+  /** Nothing is looked up for a POST; but its answer may be one for GETs. */
+  #post(exchange: Exchange): MaybePromise<undefined> {
+    if (!exchange.request.target.startsWith('/')) return exchange.bypass('method');
+    return after(this.#tenantOf(exchange), (name) => {
+      const plan = name === undefined ? undefined : this.#plan(exchange, name);
+      return plan === undefined ? exchange.bypass('method') : exchange.post(plan);
+    });
+  }
+
+  #tenantOf({ route, request }: Exchange): MaybePromise<string | undefined> {
+    return ask(this.#services.events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
   }
 
   /** Where the response is kept, who may share it, and what its route is called. */

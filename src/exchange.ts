@@ -10,6 +10,7 @@ import type { CacheStatus } from './http/cache-status.js';
 import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
+import type { Entered } from './invalidation/recent-purges.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import { gatewayTimeout, inPlaceOf, type PartAsked, type Reply, replyFrom, validatorsOf } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
@@ -38,6 +39,8 @@ export class Exchange {
   #handled = false;
   /** The handler's run, if its response may be stored. */
   #run: Run | undefined;
+  /** What this request has invalidated. */
+  #purged: MaybePromise<Entered | undefined>;
   #barred: Reason | undefined;
   #key: string | undefined;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
@@ -78,7 +81,7 @@ export class Exchange {
 
   /** Whether the handler's response could be stored, as far as the request is concerned. */
   get mayFill(): boolean {
-    return this.#state === 'open' && this.#run !== undefined && this.request.method === 'GET';
+    return this.#state === 'open' && this.#run !== undefined && this.request.method !== 'HEAD';
   }
 
   /** Whether there is an answer if the handler hangs up. */
@@ -109,6 +112,12 @@ export class Exchange {
     if (validators?.etag !== undefined || validators?.lastModified !== undefined) this.conditions.take(validators);
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
+  }
+
+  /** The handler of a POST runs; what it says may turn out to be what a GET would be given (RFC 9110 §9.3.3). */
+  post(plan: Plan): undefined {
+    this.bypass('method');
+    this.#run = new Run(this.#services, this.request, plan, { forward: 'method', index: undefined });
   }
 
   /** What the route calls the response, if it is stored. */
@@ -155,8 +164,9 @@ export class Exchange {
   }
 
   /** Invalidates what is to be invalidated on success. Part of `head`. */
-  invalidate(fields: Fields): MaybePromise<void> {
-    return this.#afterSuccess.invalidate(this.request, this.route, fields);
+  invalidate(fields: Fields): MaybePromise<unknown> {
+    this.#purged = this.#afterSuccess.invalidate(this.request, this.route, fields);
+    return this.#purged;
   }
 
   /** The answer from an entry, for this request. */
@@ -228,9 +238,11 @@ export class Exchange {
     if (this.#state === 'done') return;
     this.#state = 'done';
     this.conditions.giveBack();
-    this.#run?.finish(this.#seat());
+    const run = this.#run;
+    if (run?.going.forward === 'method') void after(this.#purged, (own) => run.finishAfter(own, this.#seat()));
+    else run?.finish(this.#seat());
     // Whoever still waits has nothing to wait for.
-    this.#run?.letGo(200);
+    run?.letGo(200);
   }
 
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
@@ -254,9 +266,11 @@ export class Exchange {
       if (stale !== undefined && status === 200 && this.request.method === 'HEAD')
         run.hearHead(stale, bag, this.#seat());
     }
-    const reason = this.#barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
+    const posted = run?.going.forward === 'method';
+    const barred = posted ? undefined : this.#barred;
+    const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
     if (reason !== undefined) run?.letGo(status);
-    this.#count(reason);
+    this.#count(posted ? 'method' : reason);
     const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
     announce(bag, this.#varyNames(), this.#told(head, reason), shared);
     return reduceToNotModified(bag, status, this.conditions.held);
@@ -315,7 +329,7 @@ export class Exchange {
     if (!this.#counted) return;
     const { events } = this.#services;
     const address = this.#run?.plan.address;
-    if (address === undefined || reason === 'authorization' || reason === 'cookie') {
+    if (address === undefined || reason === 'method' || reason === 'authorization' || reason === 'cookie') {
       events.emit('bypass', { tenant: address?.tenant, reason: reason ?? 'unavailable' });
       return;
     }

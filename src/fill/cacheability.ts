@@ -44,6 +44,7 @@ export function unstorable(candidate: Candidate): Reason | undefined {
   const { method, status, fields, said, policy } = candidate;
   const { directives } = said;
   if (method === 'HEAD') return 'head';
+  if (method === 'POST' && !isExplicit(candidate.lifetime)) return 'method';
   if (candidate.refused) return 'handler';
   if (candidate.ranged && status !== 200) return 'range';
   if (!isStorableStatus(candidate)) return 'status';
@@ -78,9 +79,12 @@ function isStorableStatus({ status, lifetime, said, policy }: Candidate): boolea
   if (status < 200 || NEVER.has(status)) return false;
   if (said.directives.has('must-understand') && !UNDERSTOOD.has(status)) return false;
   if (!policy.storesErrors && (status >= 500 || PERSONAL.has(status))) return false;
-  const { source } = lifetime;
-  if (source === 'told' || source === 'declared') return true;
+  if (isExplicit(lifetime)) return true;
   return policy.implicitTtl ? BY_DEFAULT.has(status) : isHeuristicallyCacheable(status, said.directives);
+}
+
+function isExplicit({ source }: Pick<Lifetime, 'source'>): boolean {
+  return source === 'told' || source === 'declared';
 }
 
 function notShared({ credentials, keyed, said, policy }: Candidate): Reason | undefined {

@@ -7,7 +7,10 @@ import { makeEtag } from '../http/etag.js';
 import { fieldText } from '../http/headers.js';
 import { parseNoVarySearch, searchRuleText } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
+import type { Entered } from '../invalidation/recent-purges.js';
 import { mayStandIn, useOf } from '../lookup/usable.js';
+import { responseSubject } from '../request/key.js';
+import { isSelf } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -103,6 +106,8 @@ export class Run {
     const context = this.#context(seat);
     const assessment = assess(context, status, fields);
     if (assessment.reason !== undefined) return assessment.reason;
+    if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
+      return 'method';
     const tags = tagsOf(context, fields);
     if (tags === undefined) return 'tags';
     const { policy, vary: keyed, maxBodyBytes } = route;
@@ -151,11 +156,21 @@ export class Run {
 
   /** Stores what was captured, if it is whole. */
   finish(seat: Seat): void {
-    if (this.#filling === undefined) return;
-    const { fill, varies } = this.#filling;
-    const entry = fill.finish(this.tags(seat));
-    if (typeof entry === 'string') this.#skip(entry);
-    else this.#put(entry, varies, seat);
+    const entry = this.#whole(seat);
+    if (entry !== undefined) this.#put(entry, this.#filling!.varies, seat);
+  }
+
+  /**
+   * The same for the response to a POST, which is newer than the purge of its own URL; if nothing else has reached it
+   * meanwhile.
+   */
+  finishAfter(own: Entered | undefined, seat: Seat): void {
+    const entry = this.#whole(seat);
+    if (entry === undefined) return;
+    const subject = responseSubject(this.plan.address, entry.tags, entry.name, entry.search);
+    const asOf = own && this.#services.backend.ledger.stampAfter(own, subject, entry.asOf);
+    if (asOf === undefined) this.#skip('invalidated');
+    else this.#put({ ...entry, asOf }, this.#filling!.varies, seat);
   }
 
   /** What was captured is given up. */
@@ -187,6 +202,13 @@ export class Run {
   /** Lets those go who wait for what this run makes: there will be nothing for them, because of this status. */
   letGo(status: number): void {
     this.going.lead?.unfilled(status >= 500 ? FAILED_FOR : UNCACHEABLE_FOR);
+  }
+
+  #whole(seat: Seat): ResponseEntry | undefined {
+    const entry = this.#filling?.fill.finish(this.tags(seat));
+    if (typeof entry !== 'string') return entry;
+    this.#skip(entry);
+    return undefined;
   }
 
   /** Stores an entry, and gives it to those who wait, if it is one that may be given without asking. */

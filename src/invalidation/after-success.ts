@@ -5,6 +5,7 @@ import { resolveTenant } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
 import type { PurgeRule } from './purge-rule.js';
+import type { Entered } from './recent-purges.js';
 
 /** What a request invalidates once its handler has succeeded, before the answer leaves. */
 export class AfterSuccess {
@@ -23,21 +24,26 @@ export class AfterSuccess {
     this.#rules.push(rule);
   }
 
-  /** Invalidates what the rules say, and waits for it no longer than for any other operation. */
-  invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<void> {
-    if (this.empty) return;
+  /**
+   * Invalidates what the rules say, and waits for it no longer than for any other operation. Gives the purge, if it is in
+   * the ledger by then.
+   */
+  invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<Entered | undefined> {
+    if (this.empty) return undefined;
     const { events, backend, settings } = this.#services;
-    return after(
+    return after<string | undefined, Entered | undefined>(
       ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
       (tenant) => {
-        if (tenant === undefined) return;
+        if (tenant === undefined) return undefined;
         const context = { tenant, request, fields, query };
         const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));
         const tags = purges.flatMap((purge) => purge?.tags ?? []);
         const patterns = purges.flatMap((purge) => purge?.patterns ?? []);
-        if (tags.length + patterns.length === 0) return;
-        return backend.purge({ tags, patterns }, settings.timeout).then(({ durable }) => {
+        if (tags.length + patterns.length === 0) return undefined;
+        const purge = { tags, patterns };
+        return backend.purge(purge, settings.timeout).then(({ durable, sequence }) => {
           events.emit('purge', { tags: tags.length, patterns: patterns.length, tenant, durable });
+          return durable ? { purge, sequence } : undefined;
         });
       },
     );

@@ -1,6 +1,7 @@
 import type { Position } from '../entry/entry.js';
 import type { MaybePromise } from '../types.js';
 import type { Purge } from './purge-table.js';
+import type { Entered } from './recent-purges.js';
 import type { Subject } from './tags.js';
 
 /** What an invalidation gives back. */
@@ -27,6 +28,11 @@ export interface Ledger {
   position(): Position | undefined;
   /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */
   stands(subject: Subject, asOf: Position): boolean;
+  /**
+   * The stamp for what was begun at `asOf` by whoever has entered `own` meanwhile, and is newer than that: its place, if
+   * nothing else that reaches the subject was entered since; `undefined` if something was, or it cannot be told.
+   */
+  stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined;
   /** Enters a purge. It holds in this process from the call on, whatever becomes of it. Never rejects. */
   purge(purge: Purge): Promise<Receipt>;
   /** Stops what runs in the background. */

@@ -3,17 +3,23 @@ import type { Clock } from '../clock.js';
 import type { Position } from '../entry/entry.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { type Purge, PurgeTable } from './purge-table.js';
+import { type Entered, RecentPurges } from './recent-purges.js';
 import type { Subject } from './tags.js';
+
+/** How many purges are remembered one by one. */
+const REMEMBERED = 256;
 
 /** The ledger of a cache in one process. The sequence is µs since 1970, or one more than the last. */
 export class MemoryLedger implements Ledger {
   readonly #clock: Clock;
   readonly #table: PurgeTable;
+  readonly #recent: RecentPurges;
   #position: Position;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#table = new PurgeTable(randomBytes(8).toString('hex'), clock.now() * 1000);
+    this.#recent = new RecentPurges(REMEMBERED, this.#table.sequence);
     this.#position = { epoch: this.#table.epoch, sequence: this.#table.sequence };
   }
 
@@ -31,9 +37,15 @@ export class MemoryLedger implements Ledger {
     return asOf.epoch === this.#table.epoch && this.#table.stands(subject, asOf.sequence);
   }
 
+  stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {
+    if (asOf.epoch !== this.#table.epoch || !this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
+    return { epoch: asOf.epoch, sequence: own.sequence };
+  }
+
   async purge(purge: Purge): Promise<Receipt> {
     const sequence = Math.max(this.#table.sequence + 1, this.#clock.now() * 1000);
     this.#table.apply(purge, sequence);
+    this.#recent.add(purge, sequence);
     this.#position = { epoch: this.#table.epoch, sequence };
     return { sequence, durable: true };
   }

@@ -1,5 +1,4 @@
-import { matchesPattern } from './pattern.js';
-import type { Purge } from './purge-table.js';
+import { type Purge, reaches } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject } from './tags.js';
 
 /** Purges that go to the ledger in one record. */
@@ -69,10 +68,7 @@ export class PendingPurges {
     return [this.#sending, this.#waiting].some(
       (batch) =>
         batch !== undefined &&
-        (tags.some((tag) => batch.tags.has(tag)) ||
-          batch.patterns.some(
-            ({ tenant, glob }) => tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name)),
-          )),
+        (tags.some((tag) => batch.tags.has(tag)) || reaches({ tags: [], patterns: batch.patterns }, subject)),
     );
   }
 }

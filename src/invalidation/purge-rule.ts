@@ -4,6 +4,7 @@ import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
 import { normalizeKeyName, targetUris } from '../request/key.js';
 import type { QueryRule } from '../request/query.js';
+import { sameOrigin } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
@@ -72,14 +73,6 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
   for (const group of parseGroups(fieldText(fields, 'cache-group-invalidation'))) tags.push(ownTag(tenant, group));
   return { tags, patterns: [] };
 };
-
-/** The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. */
-function sameOrigin({ target, headers, secure }: RequestView, reference: string | undefined): string | undefined {
-  const base = `${secure ? 'https' : 'http'}://${fieldText(headers, 'host') ?? ''}`;
-  if (reference === undefined || !URL.canParse(base) || !URL.canParse(reference, base + target)) return undefined;
-  const url = new URL(reference, base + target);
-  return url.origin === new URL(base).origin ? url.pathname + url.search : undefined;
-}
 
 function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
   anObject('what invalidate() is given', spec);

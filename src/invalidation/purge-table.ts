@@ -14,6 +14,15 @@ export interface Purge {
   readonly patterns: readonly PatternPurge[];
 }
 
+/** Whether a purge reaches a subject. */
+export function reaches({ tags, patterns }: Purge, subject: Subject): boolean {
+  const own = new Set(tags);
+  if (purgeTags(subject).some((tag) => own.has(tag))) return true;
+  return patterns.some(
+    ({ tenant, glob }) => tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name)),
+  );
+}
+
 /** The size of a purge table. It belongs to a ledger's epoch, so that all processes count alike. */
 export interface Geometry {
   readonly rows: number;

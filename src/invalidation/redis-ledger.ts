@@ -6,6 +6,7 @@ import type { Ledger, Receipt } from './ledger.js';
 import { LedgerTail, type LogRecord } from './ledger-tail.js';
 import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
+import { type Entered, RecentPurges } from './recent-purges.js';
 import { APPEND, BEGIN } from './redis-scripts.js';
 import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
 import type { Subject } from './tags.js';
@@ -30,11 +31,6 @@ export interface RedisLedgerOptions {
   readonly geometry?: Geometry;
 }
 
-interface Remembered {
-  readonly purge: Purge;
-  readonly sequence: number;
-}
-
 /** The ledger that all processes on one Redis share. `ARCHITECTURE.md` has the argument why it is exact. */
 export class RedisLedger implements Ledger {
   readonly #link: RedisLink;
@@ -44,9 +40,7 @@ export class RedisLedger implements Ledger {
   #table: PurgeTable | undefined;
   #position: Position | undefined;
   #headText: string | undefined;
-  /** The newest purges applied, and the sequence from which on none is missing among them. */
-  #remembered: Remembered[] = [];
-  #rememberedFrom = 0;
+  readonly #recent = new RecentPurges(REMEMBERED);
   #reaching: Promise<void> | undefined;
   #flushing = false;
   #retry: NodeJS.Timeout | undefined;
@@ -98,6 +92,11 @@ export class RedisLedger implements Ledger {
     const table = this.#table;
     if (table === undefined || asOf.epoch !== table.epoch) return false;
     return table.stands(subject, asOf.sequence) && !this.#pending.reaches(subject);
+  }
+
+  stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {
+    if (asOf.epoch !== this.#table?.epoch || !this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
+    return { epoch: asOf.epoch, sequence: own.sequence };
   }
 
   async purge(purge: Purge): Promise<Receipt> {
@@ -213,7 +212,7 @@ export class RedisLedger implements Ledger {
     const head = parseHead(text);
     if (head === undefined) return this.#begin(text);
     if (this.#table?.epoch !== head.epoch) return this.#load();
-    if (lost && this.#rememberedFrom > head.sequence) return this.#begin(text);
+    if (lost && this.#recent.from > head.sequence) return this.#begin(text);
     if (lost || !(await this.#readLog(this.#table))) await this.#load(lost);
   }
 
@@ -247,11 +246,7 @@ export class RedisLedger implements Ledger {
   #apply(purge: Purge, sequence: number): void {
     const table = this.#table!;
     table.apply(purge, sequence);
-    this.#remembered.push({ purge, sequence });
-    if (this.#remembered.length > REMEMBERED) {
-      const dropped = this.#remembered.splice(0, REMEMBERED / 2);
-      this.#rememberedFrom = dropped.at(-1)!.sequence;
-    }
+    this.#recent.add(purge, sequence);
     this.#stand(table);
   }
 
@@ -275,13 +270,13 @@ export class RedisLedger implements Ledger {
     const same = known?.epoch === loaded.epoch;
     // Another epoch that does not begin after all that we know is one from before: it has come back.
     const past = known !== undefined && !same && epochStart(loaded.epoch) <= known.sequence;
-    if (past && this.#rememberedFrom > loaded.sequence) return this.#begin(text ?? '');
+    if (past && this.#recent.from > loaded.sequence) return this.#begin(text ?? '');
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && this.#table!.sequence >= loaded.sequence) return;
-    const missing =
-      same || past ? this.#remembered.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
+    const missing = same || past ? this.#recent.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
     for (const { purge } of missing) this.#pending.add(purge);
-    if (known === undefined) this.#rememberedFrom = loaded.sequence;
+    // What came with the snapshot is known by the table alone.
+    if (known === undefined || loaded.sequence > known.sequence) this.#recent.skipTo(loaded.sequence);
     this.#stand(loaded);
     if (missing.length > 0) this.#flush();
   }
