@@ -210,7 +210,7 @@ export class Engine {
     const { request } = exchange;
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
     if (request.rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
-    if (plan.credentials === undefined && request.method === 'GET') {
+    if (plan.credentials === undefined) {
       const lead = () => this.#collapse.tryLead(this.#part(plan));
       this.#refreshes.begin(request.rerun, plan.address.key, lead, going);
     }

@@ -1,3 +1,5 @@
+import { type QueryRule, SORTED } from './request/query.js';
+
 /** How a cache reads HTTP: as the part of an application that it is, or as a shared cache in front of an origin. */
 export type Mode = 'application' | 'rfc9111';
 
@@ -55,9 +57,25 @@ export const MODES: Readonly<
       readonly requestDirectives: 'ignore' | 'honor';
       readonly heuristic: number;
       readonly storePost: boolean;
+      readonly retain: number | undefined;
+      readonly query: QueryRule;
     }
   >
 > = Object.freeze({
-  application: { policy: APPLICATION, requestDirectives: 'ignore', heuristic: 0, storePost: false },
-  rfc9111: { policy: RFC9111, requestDirectives: 'honor', heuristic: 0.1, storePost: true },
+  application: {
+    policy: APPLICATION,
+    requestDirectives: 'ignore',
+    heuristic: 0,
+    storePost: false,
+    retain: undefined,
+    query: SORTED,
+  },
+  rfc9111: {
+    policy: RFC9111,
+    requestDirectives: 'honor',
+    heuristic: 0.1,
+    storePost: true,
+    retain: 86_400,
+    query: { ...SORTED, sort: false },
+  },
 });

@@ -52,8 +52,11 @@ export interface RouteOptions<S = unknown> {
    * requests of which it returns `undefined` the usual rules hold.
    */
   identity?: (source: S) => string | undefined;
-  /** Query parameters that are part of the key: all, all but `ignore`, or `only` some. Names may end in `*`. */
-  query?: { ignore?: readonly string[]; only?: readonly string[] };
+  /**
+   * Query parameters that are part of the key: all, all but `ignore`, or `only` some. Names may end in `*`. They are
+   * sorted, so that their order does not matter; `sort: false`, and mode `'rfc9111'`, leave them as they come.
+   */
+  query?: { ignore?: readonly string[]; only?: readonly string[]; sort?: boolean };
   /** Bytes that a response's body may have to be stored. Default 1,048,576. */
   maxBodyBytes?: number;
   /**
@@ -79,7 +82,8 @@ export interface RouteOptions<S = unknown> {
   staleIfError?: number;
   /**
    * Seconds that a stale response with an `ETag` or `Last-Modified` of its handler's is kept, so that the handler can
-   * say with a 304 that it is still the same. Default: as long as it was fresh, from 300 to 86,400.
+   * say with a 304 that it is still the same. Default: as long as it was fresh, from 300 to 86,400; 86,400 in mode
+   * `'rfc9111'`.
    */
   retain?: number;
   /**
@@ -186,12 +190,10 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   vary: [],
   when: undefined,
   identity: undefined,
-  query: { only: undefined, ignore: [] },
   maxBodyBytes: 1_048_576,
   ...MODES.application,
   staleWhileRevalidate: 0,
   staleIfError: 0,
-  retain: undefined,
   targetedFields: [OWN_FIELD],
   browserTtl: undefined,
   cdnTtl: undefined,
@@ -286,12 +288,13 @@ function checkTenant(value: unknown): TenantRule {
 }
 
 function checkQuery(value: unknown): QueryRule {
-  const { only, ignore, ...rest } = anObject('option query', value) as { [name: string]: unknown };
-  knownOnly('query.', rest, ['only', 'ignore']);
+  const { only, ignore, sort = true, ...rest } = anObject('option query', value) as { [name: string]: unknown };
+  knownOnly('query.', rest, ['only', 'ignore', 'sort']);
   if (only !== undefined && ignore !== undefined)
     throw new ConfigError('option query', value, 'only or ignore, not both');
   return {
     only: only === undefined ? undefined : texts('option query.only', only),
     ignore: ignore === undefined ? [] : texts('option query.ignore', ignore),
+    sort: flag('option query.sort', sort),
   };
 }

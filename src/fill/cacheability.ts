@@ -22,7 +22,7 @@ export interface Candidate {
   readonly said: Said;
   /** The handler said `noStore()`. */
   readonly refused: boolean;
-  readonly lifetime: Pick<Lifetime, 'seconds' | 'source'>;
+  readonly lifetime: Pick<Lifetime, 'seconds' | 'source' | 'mustRevalidate'>;
   readonly maxBodyBytes: number;
 }
 
@@ -58,10 +58,16 @@ export function unstorable(candidate: Candidate): Reason | undefined {
   if (personal !== undefined) return personal;
   if (/^text\/event-stream\b/i.test(fieldText(fields, 'content-type') ?? '')) return 'event-stream';
   if (fields.trailer !== undefined) return 'trailers';
-  if (!(candidate.lifetime.seconds > 0) && !(policy.storesStale && hasValidator(fields)))
-    return unusable ? 'no-cache' : 'not-fresh';
+  if (!(candidate.lifetime.seconds > 0) && !isGoodStale(candidate)) return unusable ? 'no-cache' : 'not-fresh';
   if (Number(fieldText(fields, 'content-length') ?? 0) > candidate.maxBodyBytes) return 'too-large';
   return undefined;
+}
+
+/** Whether a response that is stale as it leaves is good for something: by its own word, or for its validator. */
+function isGoodStale({ fields, said: { directives }, lifetime, policy }: Candidate): boolean {
+  if (policy.storesStale && hasValidator(fields)) return true;
+  const names = ['stale-while-revalidate', 'stale-if-error'];
+  return !lifetime.mustRevalidate && names.some((name) => (deltaSeconds(directives, name) ?? 0) > -lifetime.seconds);
 }
 
 /** Whether the handler can be asked if a response is still the same (RFC 9111 §4.3.1). */

@@ -30,7 +30,7 @@ export class HeldConditions {
 
   /** What the request asks, whether or not it is held at present. */
   get current(): Conditions | undefined {
-    return this.#held ?? conditionsOf(this.#headers as Fields);
+    return this.#asItCame === undefined ? conditionsOf(this.#headers as Fields) : this.#held;
   }
 
   /** What is held. */
@@ -40,9 +40,8 @@ export class HeldConditions {
 
   /** Keeps the client's conditions from the handler; with validators, and its range, in favour of these. */
   take(validators?: Validators): void {
-    const { current } = this;
-    if (current === undefined && validators === undefined) return;
-    this.#held = current;
+    this.#held = this.current;
+    if (this.#held === undefined && validators === undefined) return;
     const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...RANGES];
     this.#asItCame ??= { fields: this.#only([...CONDITIONS, ...RANGES]), raw: [...this.#raw] };
     for (const name of names) this.#put(name, undefined);

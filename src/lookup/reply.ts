@@ -63,7 +63,8 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   if (varies !== undefined) headers.push(['Vary', varies]);
   if (lineOf(entry, 'date') === undefined) headers.push(['Date', date]);
   headers.push(...downstreamLines(downstream, age, entry.tags));
-  headers.push(['Age', String(age)]);
+  // An age says that the handler has not been asked (RFC 9111 §4, §5.1).
+  if (status.forwardStatus !== 304 || age > 0) headers.push(['Age', String(age)]);
   const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? {} : { ttl: (entry.freshUntil - now) / 1000 };
   headers.push(['Cache-Status', upstream + formatCacheStatus({ ...status, ...ttl })]);
   const { removed } = entry;
@@ -99,10 +100,11 @@ function partial(entry: ResponseEntry, { first, last }: ByteRange, lines: readon
 }
 
 /** RFC 9110 §15.5.17. */
-function unsatisfiable(entry: ResponseEntry, { outside, vary, status }: ReplyOptions): Reply {
+function unsatisfiable(entry: ResponseEntry, { now, outside, vary, status }: ReplyOptions): Reply {
   const headers: HeaderLine[] = [
     ['Content-Range', `bytes */${entry.body.length}`],
     ['Content-Length', '0'],
+    ['Age', String(ageOf(entry, now))],
     ['Cache-Status', formatCacheStatus(status)],
   ];
   const varies = withVary(fieldText(outside, 'vary'), vary);

@@ -29,7 +29,8 @@ export function ageOf({ initialAge, storedAt }: ResponseEntry, now: number): num
 
 /** Whether it may stand in for a handler that has failed (RFC 5861 §4; RFC 9111 §4.2.4 forbids some). */
 export function mayStandIn(entry: ResponseEntry, now: number): boolean {
-  return !entry.mustRevalidate && (now - entry.freshUntil) / 1000 < entry.staleIfError;
+  const { mustRevalidate, staleIfError, freshUntil } = entry;
+  return !mustRevalidate && staleIfError > 0 && (now - freshUntil) / 1000 < staleIfError;
 }
 
 /** Whether the client is content with an answer of this age that is fresh for so long (RFC 9111 §5.2.1). */

@@ -1,4 +1,4 @@
-import { deltaSeconds, MAX_DELTA_SECONDS, parseCacheControl } from '../http/cache-control.js';
+import { type Directives, deltaSeconds, MAX_DELTA_SECONDS, parseCacheControl } from '../http/cache-control.js';
 import { fieldText } from '../http/headers.js';
 import type { Fields } from '../types.js';
 
@@ -17,8 +17,7 @@ export interface Asked {
 }
 
 /**
- * Reads a request's `Cache-Control`, and its `Pragma` where it has none (§5.4). A malformed number is taken the strict
- * way: a `max-age` of 0, and no `max-stale`.
+ * Reads a request's `Cache-Control`, and its `Pragma` where it has none (§5.4). What cannot be read is not there.
  */
 export function askedBy(headers: Fields): Asked | undefined {
   const text = fieldText(headers, 'cache-control');
@@ -31,9 +30,9 @@ export function askedBy(headers: Fields): Asked | undefined {
     noCache: directives.has('no-cache'),
     noStore: directives.has('no-store'),
     onlyIfCached: directives.has('only-if-cached'),
-    maxAge: deltaSeconds(directives, 'max-age'),
-    minFresh: directives.has('min-fresh') ? minFresh(deltaSeconds(directives, 'min-fresh')) : undefined,
-    maxStale: directives.get('max-stale') === true ? MAX_DELTA_SECONDS : deltaSeconds(directives, 'max-stale'),
+    maxAge: secondsOf(directives, 'max-age'),
+    minFresh: secondsOf(directives, 'min-fresh'),
+    maxStale: directives.get('max-stale') === true ? MAX_DELTA_SECONDS : secondsOf(directives, 'max-stale'),
   };
 }
 
@@ -46,7 +45,8 @@ const NOTHING: Asked = {
   maxStale: undefined,
 };
 
-/** A `min-fresh` that cannot be read asks for nothing. */
-function minFresh(seconds: number | undefined): number | undefined {
-  return seconds === 0 ? undefined : seconds;
+/** A number that cannot be read asks for nothing. */
+function secondsOf(directives: Directives, name: string): number | undefined {
+  const value = directives.get(name);
+  return typeof value === 'string' && /^\d+$/.test(value) ? deltaSeconds(directives, name) : undefined;
 }

@@ -8,7 +8,10 @@ export interface Credentials {
   readonly cookie: boolean;
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT']);
+const SAFE_METHODS: ReadonlySet<string> = new Set([
+  ...['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'],
+  ...['PROPFIND', 'REPORT', 'SEARCH'],
+]);
 
 /** Methods whose success may have changed what their URL answers (RFC 9110 §9.2.1); unknown ones count. */
 export function isUnsafe(method: string): boolean {

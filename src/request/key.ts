@@ -3,7 +3,7 @@ import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import { applySearchRule, type SearchRule } from '../http/no-vary-search.js';
 import type { Subject } from '../invalidation/tags.js';
-import { normalizeQuery, type QueryRule } from './query.js';
+import { normalizeQuery, type QueryRule, SORTED } from './query.js';
 import type { RequestView } from './request.js';
 
 /*
@@ -59,7 +59,8 @@ export function responseAddress(
   const normalized = rule === undefined || all === '' ? all : applySearchRule(all, rule);
   const origin = originOf(request);
   const parts = [origin, path, normalized, ...scope].map(escapePart).join('~');
-  const names = normalized === '' ? [path] : [path, `${path}?${normalized}`];
+  const named = query.sort ? normalized : normalizeQuery(normalized, SORTED);
+  const names = named === '' ? [path] : [path, `${path}?${named}`];
   return {
     tenant,
     key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
@@ -79,7 +80,7 @@ export function targetUris(request: RequestView, target: string, query: QueryRul
 /** A key's name as entries hold it: where it has a query, sorted as theirs are. */
 export function normalizeKeyName(name: string): string {
   const [path, search] = split(name);
-  const query = normalizeQuery(search, { only: undefined, ignore: [] });
+  const query = normalizeQuery(search, SORTED);
   return query === '' ? path : `${path}?${query}`;
 }
 
@@ -115,7 +116,8 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
     return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };
   }
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
-  const names = query === '' ? [path] : [path, `${path}?${query}`];
+  const named = normalizeQuery(query, SORTED);
+  const names = named === '' ? [path] : [path, `${path}?${named}`];
   const address = { tenant, key, names, uri: uriOf(origin, path, query), pathUri: origin + path };
   return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }

@@ -2,10 +2,15 @@
 export interface QueryRule {
   readonly only: readonly string[] | undefined;
   readonly ignore: readonly string[];
+  /** Whether parameters are put in order, so that `?a&b` and `?b&a` are one. */
+  readonly sort: boolean;
 }
 
+/** All parameters, in order. */
+export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
+
 /**
- * The query in the form that keys have: parameters sorted by name, those of one name (or one array, `a[]`, `a[0]`,
+ * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came), those of one name (or one array, `a[]`, `a[0]`,
  * `a.b`) in the order they came, because that order can matter to a handler. Values stay as they were sent.
  */
 export function normalizeQuery(query: string, rule: QueryRule): string {
@@ -18,7 +23,7 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
     const name = decoded(text.includes('=') ? text.slice(0, text.indexOf('=')) : text);
     if (all || isKept(name, rule)) kept.push({ base: baseOf(name), text });
   }
-  kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+  if (rule.sort) kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return kept.map(({ text }) => text).join('&');
 }
 
