@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deltaSeconds, parseCacheControl } from '../../src/http/cache-control.js';
+import { deltaSeconds, fieldList, parseCacheControl } from '../../src/http/cache-control.js';
 import { anyText, asciiText } from './texts.js';
 
 const TCHAR = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -51,11 +51,20 @@ const field = fc
       .join(','),
   }));
 
+const QUALIFIABLE = ['private', 'no-cache'];
+const isList = (text: string) => {
+  const names = text.split(',').filter((part) => part.trim() !== '');
+  return names.length > 0 && names.every((name) => [...name.trim()].every((sign) => TCHAR.includes(sign)));
+};
+/** What an argument says: where fields should be named and are not, no more than the plain directive. */
+const said = (name: string, value: { meant: string } | undefined) =>
+  value === undefined || (QUALIFIABLE.includes(name) && !isList(value.meant)) ? true : value.meant;
+
 describe('parseCacheControl', () => {
   it('finds every directive of a valid field, in any case, white space and quoting, and nothing else', () => {
     fc.assert(
       fc.property(field, ({ directives, text }) => {
-        const expected = new Map(directives.map(({ name, value }) => [name, value === undefined ? true : value.meant]));
+        const expected = new Map(directives.map(({ name, value }) => [name, said(name, value)]));
         expect(parseCacheControl(text)).toEqual(expected);
       }),
       { numRuns: 500 },
@@ -64,11 +73,23 @@ describe('parseCacheControl', () => {
 
   it('finds a directive given twice, and trusts it where it says the same', () => {
     fc.assert(
-      fc.property(token, argument, argument, (name, a, b) => {
-        const written = [a, b].map((value) => (value === undefined ? name : `${name}=${value.written}`)).join(', ');
-        const found = parseCacheControl(written).get(name.toLowerCase());
-        if (a?.meant === b?.meant) expect(found).toBe(a?.meant ?? true);
-        else expect(found).toBe(['private', 'no-cache'].includes(name.toLowerCase()) ? true : null);
+      fc.property(fc.oneof(known, token), argument, argument, (spelt, a, b) => {
+        const written = [a, b].map((value) => (value === undefined ? spelt : `${spelt}=${value.written}`)).join(', ');
+        const name = spelt.toLowerCase();
+        const [one, other] = [said(name, a), said(name, b)];
+        const both = one === true || other === true ? true : `${one}, ${other}`;
+        const contradiction = QUALIFIABLE.includes(name) ? both : null;
+        expect(parseCacheControl(written).get(name)).toBe(one === other ? one : contradiction);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('finds the name and no argument where there are blanks around the equals sign', () => {
+    fc.assert(
+      fc.property(token, blank, blank, fc.oneof(bare, quoted), (name, before, after, { written }) => {
+        fc.pre(before + after !== '' && !QUALIFIABLE.includes(name.toLowerCase()));
+        expect(parseCacheControl(`a, ${name}${before}=${after}${written},b`).get(name.toLowerCase())).toBeNull();
       }),
     );
   });
@@ -94,6 +115,25 @@ describe('parseCacheControl', () => {
     );
   });
 
+  it('never lets a response off that says private or no-cache, whatever else it says', () => {
+    const narrowed = fc.oneof(
+      argument,
+      fc.constant({ written: '"a, b"' }),
+      anyText.map((text) => ({ written: text })),
+    );
+    fc.assert(
+      fc.property(fc.array(narrowed, { maxLength: 3 }), fc.nat(3), (parts, at) => {
+        const texts = parts.map((part) =>
+          part === undefined ? 'private' : `private=${part.written.replace(/["]/g, '')}`,
+        );
+        texts.splice(at, 0, 'private');
+        const directives = parseCacheControl(texts.join(','));
+        expect(directives.get('private')).toBe(true);
+        expect(fieldList(directives, 'private')).toBeUndefined();
+      }),
+    );
+  });
+
   // Seconds of work if any part of a field were read again for each of its signs.
   it.each([
     ['blanks', ' '],
@@ -105,6 +145,9 @@ describe('parseCacheControl', () => {
     ['open quotes in members', 'a="x,'],
     ['escaped quotes', 'a="\\",'],
     ['equal signs', '='],
+    ['blanks and equal signs', ' ='],
+    ['qualified forms', 'private="x",'],
+    ['qualified forms that differ', 'private="x",private="y",'],
     ['letters', 'a'],
     ['letters and blanks', 'a '],
   ])('reads a long run of %s once', { timeout: 2000 }, (_, piece) => {

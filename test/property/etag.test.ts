@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { makeEtag, matchesEtag } from '../../src/http/etag.js';
+import { isStrongTag, makeEtag, matchesEtag, sameStrongTag } from '../../src/http/etag.js';
 import { anyText } from './texts.js';
 
 /** RFC 9110 §8.8.3: any visible sign but the quote, and what is beyond ASCII. */
@@ -60,7 +60,21 @@ describe('matchesEtag', () => {
     );
   });
 
+  it('reads a list up to what is no entity tag, and no further', () => {
+    const broken = fc.constantFrom('a', '"a', '"a b"', 'w/"a"', '"a"b', '*');
+    fc.assert(
+      fc.property(list, broken, list, tag, (before, rubbish, behind, { opaque: wanted, text: current }) => {
+        const found = matchesEtag(`${before.text}, ${rubbish}, ${behind.text}`, current);
+        expect(found).toBe(before.tags.includes(wanted));
+      }),
+    );
+  });
+
   it.each([
+    ['blanks', ' '],
+    ['commas', ','],
+    ['blanks and commas', ' ,'],
+    ['tags', '"a",'],
     ['quotes', '"'],
     ['open quotes', '"a'],
     ['quotes and blanks', '"a '],
@@ -68,5 +82,27 @@ describe('matchesEtag', () => {
     ['marks', 'W/'],
   ])('reads a long run of %s once', { timeout: 2000 }, (_, piece) => {
     expect(matchesEtag(piece.repeat(200_000 / piece.length), '"wanted"')).toBe(false);
+  });
+});
+
+describe('sameStrongTag', () => {
+  it('is the same opaque text, without a mark on either side', () => {
+    fc.assert(
+      fc.property(tag, tag, fc.boolean(), (a, b, same) => {
+        const other = same ? a : b;
+        const strong = !a.text.startsWith('W/') && !other.text.startsWith('W/');
+        expect(isStrongTag(a.text)).toBe(!a.text.startsWith('W/'));
+        expect(sameStrongTag(a.text, other.text)).toBe(strong && a.opaque === other.opaque);
+      }),
+    );
+  });
+
+  it('never throws, and finds none in rubbish', () => {
+    fc.assert(
+      fc.property(anyText, (rubbish) => {
+        expect(sameStrongTag(rubbish.replaceAll('"', ''), rubbish.replaceAll('"', ''))).toBe(false);
+        expect(sameStrongTag(`${rubbish}"`, rubbish)).toBe(false);
+      }),
+    );
   });
 });

@@ -11,8 +11,12 @@ describe('parseHttpDate', () => {
     // RFC 9111 §4.2: a cache should match dates without regard to case.
     ['sun, 06 NOV 1994 08:49:37 gmt'],
     ['  Sun, 06 Nov 1994 08:49:37 GMT\t'],
-    // The name of the day is not checked: it adds nothing.
+    ['SUNDAY, 06-nov-94 08:49:37 Gmt'],
+    ['sun nov  6 08:49:37 1994'],
+    // The day need not be the right one: it adds nothing.
     ['Mon, 06 Nov 1994 08:49:37 GMT'],
+    ['Wednesday, 06-Nov-94 08:49:37 GMT'],
+    ['Sat Nov  6 08:49:37 1994'],
   ])('reads %j', (text) => {
     expect(parseHttpDate(text, NOW)).toBe(784_111_777_000);
   });
@@ -42,6 +46,28 @@ describe('parseHttpDate', () => {
     ['Sun, 06 Nov 1994 08:60:37 GMT'],
     ['Sun, 06 Nov 1994 08:49:61 GMT'],
     ['Sun, 06 Nov 1994 08:49 GMT'],
+    ['Sun, 06 Nov 1994 8:49:37 GMT'],
+    ['Sun, 06 Nov 1994 08:49:37 Z'],
+    ['Sun, 06 Nov 1994 08:49:37GMT'],
+    ['Sun, 06 Nov 1994 08:49:37 GMT+1'],
+    ['Sun, 06 Nov 1994 08:49:37 GMT;'],
+    ['Sun, 06 Nov 1994 08:49:37.000 GMT'],
+    ['Sun, 06 Nov 1994 08.49.37 GMT'],
+    ['Sun, 06 Nov 1994  08:49:37 GMT'],
+    ['Sun 06 Nov 1994 08:49:37 GMT'],
+    ['06 Nov 1994 08:49:37 GMT'],
+    ['Xyz, 06 Nov 1994 08:49:37 GMT'],
+    ['Sunday, 06 Nov 1994 08:49:37 GMT'],
+    ['Sun, 06-Nov-1994 08:49:37 GMT'],
+    ['Sun, 06-Nov-94 08:49:37 GMT'],
+    ['Someday, 06-Nov-94 08:49:37 GMT'],
+    ['Sunday, 06-Nov-1994 08:49:37 GMT'],
+    ['Sun Nov 6 08:49:37 1994'],
+    ['Sun Nov  6 08:49:37 1994 GMT'],
+    ['Sun Nov  6 08:49:37 94'],
+    ['Sun, 06 Nov 1994 08:49:37 GMT rubbish'],
+    ['rubbish Sun, 06 Nov 1994 08:49:37 GMT'],
+    ['"Sun, 06 Nov 1994 08:49:37 GMT"'],
     ['Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT'],
   ])('takes %j for no date', (text) => {
     expect(parseHttpDate(text, NOW)).toBeUndefined();
@@ -65,9 +91,27 @@ describe('parseHttpDate', () => {
     ['00', 2000],
     ['26', 2026],
     ['75', 2075],
+    // November 2076 is 50 years and some months ahead of June 2026.
+    ['76', 1976],
     ['77', 1977],
     ['99', 1999],
   ])('puts the two-digit year %s at most 50 years ahead', (digits, year) => {
     expect(new Date(parseHttpDate(`Sunday, 06-Nov-${digits} 08:49:37 GMT`, NOW)!).getUTCFullYear()).toBe(year);
+  });
+
+  it.each([
+    ['Monday, 15-Jun-76 00:00:00 GMT', 2076],
+    ['Monday, 15-Jun-76 00:00:01 GMT', 1976],
+  ])('measures those 50 years to the second: %s', (text, year) => {
+    expect(new Date(parseHttpDate(text, NOW)!).getUTCFullYear()).toBe(year);
+  });
+
+  it('looks into the next century too, at the end of one', () => {
+    expect(parseHttpDate('Saturday, 01-Jan-00 00:00:00 GMT', Date.UTC(2099, 11, 31))).toBe(Date.UTC(2100, 0, 1));
+  });
+
+  it('finds the century in which a 29th of February is', () => {
+    expect(parseHttpDate('Tuesday, 29-Feb-00 00:00:00 GMT', Date.UTC(2060, 0, 1))).toBe(Date.UTC(2000, 1, 29));
+    expect(parseHttpDate('Tuesday, 29-Feb-99 00:00:00 GMT', NOW)).toBeUndefined();
   });
 });

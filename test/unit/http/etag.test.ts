@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeEtag, matchesEtag } from '../../../src/http/etag.js';
+import { isStrongTag, makeEtag, matchesEtag, sameStrongTag } from '../../../src/http/etag.js';
 
 describe('matchesEtag', () => {
   it.each([
@@ -17,6 +17,7 @@ describe('matchesEtag', () => {
     ['"a*"', '"a*"'],
     ['"\u00e9"', '"\u00e9"'],
     ['"\\"', '"\\"'],
+    ['"x", "a", rubbish', '"a"'],
     ['*', '"a"'],
     [' * ', '"a"'],
     ['*', undefined],
@@ -37,12 +38,54 @@ describe('matchesEtag', () => {
     ['"x a y"', '"a"'],
     ['"xa"', '"a"'],
     ['"x,y"', '"x"'],
+    ['"x,y"', '","'],
+    // What is behind a member that is no entity tag is not read: nobody knows where it ends.
+    ['"x y","a"', '","'],
+    ['"x y", "a"', '"a"'],
+    ['x, "a"', '"a"'],
+    ['"x" "a"', '"a"'],
+    ['"x"a"', '"x"'],
+    // The mark has a case (RFC 9110 §8.8.3).
+    ['w/"a"', '"a"'],
+    ['W/ "a"', '"a"'],
+    ['"a", *', '"b"'],
+    ['*, "a"', '"a"'],
+    ['W/a', 'W/a'],
+    ["'a'", "'a'"],
     // Tags that are no entity tags match nothing, not even themselves.
     ['"a b"', '"a b"'],
     ['"a"', 'a'],
     ['"a"', '"a" "b"'],
   ])('%j does not reach %j', (ifNoneMatch, tag) => {
     expect(matchesEtag(ifNoneMatch, tag)).toBe(false);
+  });
+});
+
+describe('isStrongTag', () => {
+  it.each(['"a"', '""', ' "a" ', '"W/"', '"\u00e9,"'])('%j is one', (tag) => {
+    expect(isStrongTag(tag)).toBe(true);
+  });
+
+  it.each([undefined, '', 'a', 'W/"a"', 'w/"a"', '"a', '"a b"', '"a", "b"', '*', '"a"x'])('%j is none', (tag) => {
+    expect(isStrongTag(tag)).toBe(false);
+  });
+});
+
+describe('sameStrongTag', () => {
+  // The table of RFC 9110 §8.8.3.2.
+  it.each([
+    ['W/"1"', 'W/"1"', false],
+    ['W/"1"', 'W/"2"', false],
+    ['W/"1"', '"1"', false],
+    ['"1"', 'W/"1"', false],
+    ['"1"', '"1"', true],
+    [' "1"', '"1" ', true],
+    ['"1"', '"2"', false],
+    ['1', '1', false],
+    [undefined, undefined, false],
+    ['"1"', undefined, false],
+  ])('of %j and %j: %s', (a, b, same) => {
+    expect(sameStrongTag(a, b)).toBe(same);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldFilter, fieldText, tokens } from '../../../src/http/headers.js';
+import { fieldFilter, fieldText, isToken, tokens } from '../../../src/http/headers.js';
 import type { Fields } from '../../../src/types.js';
 
 describe('fieldText', () => {
@@ -33,6 +33,19 @@ describe('tokens', () => {
   });
 });
 
+describe('isToken', () => {
+  it.each(['a', 'x-Field', '1', "!#$%&'*+-.^_`|~"])('%j is one', (text) => {
+    expect(isToken(text)).toBe(true);
+  });
+
+  it.each(['', ' ', 'a b', 'a,b', 'a/b', 'a:', '"a"', '\u00e9', 'a\n', '(a)', 'a=b', 'a;b', '{a}', 'a@b', 'a\\'])(
+    '%j is none',
+    (text) => {
+      expect(isToken(text)).toBe(false);
+    },
+  );
+});
+
 describe('fieldFilter', () => {
   it.each([
     'connection',
@@ -53,6 +66,34 @@ describe('fieldFilter', () => {
     const keep = fieldFilter({ connection: 'close, X-Hop ,x-other' });
     expect(['x-hop', 'x-other', 'x-third'].map(keep)).toEqual([false, false, true]);
   });
+
+  it.each(['etag', 'cache-control', 'content-type'])('drops %s too, where Connection names it', (name) => {
+    expect(fieldFilter({ connection: ['close', name] })(name)).toBe(false);
+  });
+
+  it.each(['close', 'keep-alive', 'Keep-Alive, close', ''])('drops no field for Connection: %s', (connection) => {
+    expect(['etag', 'date', 'x-other'].map(fieldFilter({ connection }))).toEqual([true, true, true]);
+  });
+
+  it('drops more, where it is told to', () => {
+    const keep = fieldFilter({}, { more: ['x-user', 'etag'] });
+    expect(['x-user', 'etag', 'x-other', 'retry-after'].map(keep)).toEqual([false, false, true, false]);
+  });
+
+  it.each(['retry-after', 'x-request-id', 'ratelimit', 'x-ratelimit-limit'])(
+    'keeps %s, which speaks to one client, where it is told to',
+    (name) => {
+      expect(fieldFilter({}, { personal: false })(name)).toBe(true);
+      expect(fieldFilter({}, { personal: true })(name)).toBe(false);
+    },
+  );
+
+  it.each(['connection', 'proxy-authenticate', 'te', 'age', 'content-length', 'x-hop', 'x-user'])(
+    'drops %s all the same',
+    (name) => {
+      expect(fieldFilter({ connection: 'x-hop' }, { personal: false, more: ['x-user'] })(name)).toBe(false);
+    },
+  );
 
   it.each([
     'retry-after',
