@@ -22,6 +22,10 @@ export interface Stats {
   averageSetTime: number;
   /** Hits that were answered by the handler run of another request. */
   collapsed: number;
+  /** Hits that were answered with what was no longer fresh: while it was made anew, or because the handler failed. */
+  stale: number;
+  /** Misses whose handler said that what is stored is still the same. */
+  revalidated: number;
   /** Requests passed through without being looked up, or too personal to be answered from the cache. */
   bypassed: number;
   /** Why requests were bypassed, and responses not stored: how many for each reason. */
@@ -39,6 +43,8 @@ class Tally {
   errors = 0;
   bypassed = 0;
   collapsed = 0;
+  stale = 0;
+  revalidated = 0;
   hitTime = 0;
   setTime = 0;
   readonly reasons: Partial<Record<Reason, number>> = {};
@@ -48,7 +54,7 @@ class Tally {
   }
 
   toStats(): Stats {
-    const { hits, misses, sets, deletes, errors, bypassed, collapsed } = this;
+    const { hits, misses, sets, deletes, errors, bypassed, collapsed, stale, revalidated } = this;
     return {
       hits,
       misses,
@@ -60,6 +66,8 @@ class Tally {
       averageHitTime: hits === 0 ? 0 : rounded(this.hitTime / hits, 4),
       averageSetTime: sets === 0 ? 0 : rounded(this.setTime / sets, 4),
       collapsed,
+      stale,
+      revalidated,
       bypassed,
       reasons: { ...this.reasons },
     };
@@ -73,16 +81,18 @@ export class Counters {
   readonly #others = new Tally();
 
   constructor(events: Events) {
-    events.on('hit', ({ tenant, ms, collapsed }) =>
+    events.on('hit', ({ tenant, ms, collapsed, stale }) =>
       this.#each(tenant, (tally) => {
         tally.hits++;
         if (collapsed) tally.collapsed++;
+        if (stale) tally.stale++;
         tally.hitTime += ms;
       }),
     );
-    events.on('miss', ({ tenant, reason }) =>
+    events.on('miss', ({ tenant, reason, revalidated }) =>
       this.#each(tenant, (tally) => {
         tally.misses++;
+        if (revalidated) tally.revalidated++;
         tally.because(reason);
       }),
     );

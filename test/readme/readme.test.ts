@@ -75,7 +75,7 @@ async function ask(url: string, init: RequestInit = {}) {
 describe('the README', () => {
   it('has no code that is not run here', () => {
     expect(readme.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.size);
-    expect([...snippets.keys()]).toEqual(['express', 'koa', 'redis', 'service', 'invalidation', 'stats']);
+    expect([...snippets.keys()]).toEqual(['express', 'koa', 'redis', 'service', 'invalidation', 'http', 'stats']);
   });
 
   it('names npm scripts that exist', () => {
@@ -138,6 +138,20 @@ describe('the README', () => {
       expect((await get('/users/2')) !== two, `${path} reaches other users`).toBe(others);
     }
     expect((await ask(`${address}/prices`, { method: 'POST' })).status).toBe(200);
+  });
+
+  it('validates with the handler, and tells browsers and CDNs apart', async () => {
+    const address = await serve('http');
+    const first = await fetch(`${address}/report`);
+    expect(first.headers.get('cache-control')).toBe('no-cache');
+    expect(first.headers.get('cdn-cache-control')).toBe('max-age=30');
+    const body = await first.text();
+    await vi.waitFor(async () => {
+      const answer = await ask(`${address}/report`);
+      expect(answer.cache).toMatch(/^respcache; fwd=stale; fwd-status=304; stored/);
+      expect(answer).toMatchObject({ status: 200, text: body });
+    }, 5000);
+    expect((await ask(`${address}/report`, { headers: { range: 'bytes=0-3' } })).status).toBe(206);
   });
 
   it('shows tenants to whom it lets', async () => {
