@@ -27,7 +27,7 @@ beforeAll(() => {
   const packed = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
   mkdirSync(join(folder, 'node_modules/respcache'), { recursive: true });
   execFileSync('tar', ['-xzf', packed, '-C', 'node_modules/respcache', '--strip-components=1'], { cwd: folder });
-  link('lru-cache', 'etag');
+  link('lru-cache', 'etag', 'structured-headers');
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

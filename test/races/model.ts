@@ -10,6 +10,9 @@ import { type OpenRequest, Process } from './harness.js';
  * The model: a database of versions, several processes with a cache each, and an oracle that is P2 as written. A write
  * bumps the versions of what it changes and invalidates that; once the receipt says durable, no lookup that begins later
  * may serve an older version, in any process. Where it is not durable, that holds in the writer's own process.
+ *
+ * Time passes, so that entries become stale: they are refreshed beside a request, or their handler is asked and confirms
+ * them, whatever has been written since: a handler may know nothing of what was invalidated.
  */
 
 const KEYS = ['a', 'b'] as const;
@@ -24,7 +27,8 @@ interface Cell {
 
 export type Operation =
   | { readonly kind: 'request' | 'value'; readonly process: number; readonly cell: Cell }
-  | { readonly kind: 'finish' | 'abort'; readonly which: number }
+  | { readonly kind: 'finish' | 'abort' | 'confirm'; readonly which: number }
+  | { readonly kind: 'age'; readonly seconds: number }
   | { readonly kind: 'write'; readonly process: number; readonly cell: Cell; readonly how: (typeof HOWS)[number] }
   | { readonly kind: 'cut' | 'restore'; readonly process: number }
   | { readonly kind: 'lose'; readonly what: 'head' | 'table' | 'log' | 'patterns' | 'everything' }
@@ -39,6 +43,9 @@ export function operations(faults: boolean): fc.Arbitrary<Operation[]> {
   const usual: fc.WeightedArbitrary<Operation>[] = [
     { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('request', 'value'), process: who, cell }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('finish'), which }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('confirm'), which }) },
+    // Into the time while it is served and refreshed, and beyond it.
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('age'), seconds: fc.constantFrom(15, 40) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort'), which }) },
     {
       weight: 4,
@@ -69,6 +76,8 @@ export class StaleAnswer extends Error {}
 interface Pending {
   readonly open: OpenRequest;
   readonly version: number;
+  /** What its client may be given. */
+  readonly floor: number;
   done: boolean;
 }
 
@@ -86,6 +95,7 @@ export class Model {
   readonly #values: Promise<void>[] = [];
   readonly #latches: (() => void)[] = [];
   #ending = false;
+  #passed = 0;
   #saved: Map<string, Buffer> | undefined;
 
   constructor(world: World) {
@@ -99,13 +109,17 @@ export class Model {
       maxDisconnected: 150,
       timeout: 1000,
       sweepInterval: false,
+      ttl: 10,
+      staleWhileRevalidate: 20,
+      retain: 100_000,
+      clock: { now: () => Date.now() + this.#passed },
     } as const;
     this.#processes = links.map(
       (link) =>
-        new Process({
-          ...shared,
-          redis: link ? { port: link.port, host: '127.0.0.1', retryStrategy: () => 2 } : false,
-        }),
+        new Process(
+          { ...shared, redis: link ? { port: link.port, host: '127.0.0.1', retryStrategy: () => 2 } : false },
+          (path, tenant, open) => this.#began(open, `${tenant}${path}`, 0),
+        ),
     );
   }
 
@@ -115,6 +129,7 @@ export class Model {
       for (const operation of list) await this.#do(operation);
       for (const [i] of this.#world.proxies.entries()) await this.#restore(i);
       for (const { open, version, done } of this.#pending) if (!done) open.finish(String(version));
+      this.#passed += 15_000;
       this.#ending = true;
       for (const open of this.#latches) open();
       await Promise.all(this.#values);
@@ -137,7 +152,11 @@ export class Model {
         return this.#value(operation.process, operation.cell);
       case 'finish':
       case 'abort':
+      case 'confirm':
         return this.#end(operation.kind, operation.which);
+      case 'age':
+        this.#passed += operation.seconds * 1000;
+        return;
       case 'write':
         return this.#write(operation.process, operation.cell, operation.how);
       case 'cut':
@@ -158,11 +177,18 @@ export class Model {
     const at = `${tenant}/${key}`;
     const process = i % this.#processes.length;
     const floor = this.#floor(process, at);
-    // What the handler reads, it reads as it begins: the worst that it can do.
     const before = this.#versions.get(at) ?? 0;
     const open = await this.#processes[process]!.open(`/${key}`, tenant, [`tag-${key}`]);
     if (open.hit !== undefined) this.#check(`process ${process} served ${at}`, Number(open.hit), floor);
-    else this.#pending.push({ open, version: before, done: false });
+    else this.#began(open, at, floor, before);
+    // A refresh beside it has its turn to begin.
+    await new Promise(setImmediate);
+  }
+
+  /** What the handler reads, it reads as it begins: the worst that it can do. */
+  #began(open: OpenRequest, at: string, floor: number, version = this.#versions.get(at) ?? 0): void {
+    if (this.#ending) open.finish(String(version));
+    else this.#pending.push({ open, version, floor, done: false });
   }
 
   async #value(i: number, { tenant, key }: Cell): Promise<void> {
@@ -190,13 +216,17 @@ export class Model {
     if (this.#latches.length === 0) await Promise.race([begun, answered]);
   }
 
-  async #end(kind: 'finish' | 'abort', which: number): Promise<void> {
+  async #end(kind: 'finish' | 'abort' | 'confirm', which: number): Promise<void> {
     const open = this.#pending.filter(({ done }) => !done);
     const chosen = open[which % Math.max(1, open.length)];
     if (chosen !== undefined) {
       chosen.done = true;
-      if (kind === 'finish') chosen.open.finish(String(chosen.version));
-      else chosen.open.abort();
+      if (kind === 'abort') chosen.open.abort();
+      else {
+        const given = kind === 'confirm' ? chosen.open.confirm() : undefined;
+        if (given === undefined) chosen.open.finish(String(chosen.version));
+        else this.#check('a confirmed answer', Number(given), chosen.floor);
+      }
     }
     if (kind === 'finish') this.#latches.splice(which % Math.max(1, this.#latches.length), 1)[0]?.();
     // Whatever that set in motion has its turn before the next operation.
