@@ -209,10 +209,11 @@ export class Engine {
     const { exchange, plan } = turn;
     const { request } = exchange;
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
-    if (request.rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
+    const { rerun } = request;
+    if (rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
     if (plan.credentials === undefined) {
       const lead = () => this.#collapse.tryLead(this.#part(plan));
-      this.#refreshes.begin(request.rerun, plan.address.key, lead, going);
+      this.#refreshes.begin(rerun, plan.address.key, lead, going);
     }
     return this.#serve(turn, found.entry, use);
   }

@@ -74,6 +74,11 @@ export class Exchange {
     return this.#run?.isFilling ?? false;
   }
 
+  /** Whether more of the body is wanted for the store. */
+  get wantsMore(): boolean {
+    return this.#run?.wantsMore ?? false;
+  }
+
   /** Where the response would be stored, if it may be. */
   get plan(): Plan | undefined {
     return this.#run?.plan;

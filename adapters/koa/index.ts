@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import { pipeline, Transform } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { aFunction, knownOnly } from '../../src/check.js';
@@ -192,12 +192,24 @@ async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
   const whole = body?.kind === 'whole' ? body.bytes : undefined;
   const instead = await tell(ctx, exchange, whole);
   if (exchange.isFilling && whole !== undefined) exchange.write(whole());
-  // A stream cannot be had without being sent: where something else leaves it is given up.
-  if (body?.kind === 'stream' && instead === undefined && exchange.isFilling)
-    return capture(ctx, exchange, body.stream());
-  if (body?.kind === 'stream') exchange.abandon();
-  else exchange.end();
+  if (body?.kind === 'stream' && exchange.isFilling) {
+    if (instead === undefined) return capture(ctx, exchange, body.stream());
+    void drain(exchange, body.stream());
+  } else exchange.end();
   if (instead !== undefined) send(ctx, instead);
+}
+
+/** Reads a stream for the store alone: what its client asked for was less. */
+async function drain(exchange: Exchange, stream: Readable): Promise<void> {
+  try {
+    for await (const chunk of stream) {
+      exchange.write(chunk as Uint8Array | string);
+      if (!exchange.wantsMore) break;
+    }
+    exchange.end();
+  } catch {
+    exchange.abandon();
+  }
 }
 
 async function tell(

@@ -5,7 +5,7 @@ import type { Exchange } from '../../src/exchange.js';
 import type { RequestView } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
-import { canRerun, rerun } from './rerun.js';
+import { copyOf } from './rerun.js';
 
 const EXCHANGES = Symbol('respcache.exchanges');
 
@@ -105,13 +105,15 @@ class View implements RequestView {
   }
 
   get rerun(): RequestView['rerun'] {
-    const req = this.#req;
-    if (this.refreshing !== undefined || !canRerun(req)) return undefined;
-    return (mark, timeout) => {
-      const prepare = (copy: IncomingMessage) => {
-        (copy as Refreshing)[REFRESHING] = mark;
-      };
-      return rerun(req, { target: this.target, prepare, timeout });
-    };
+    const run = this.refreshing === undefined ? copyOf(this.#req, { target: this.target }) : undefined;
+    return (
+      run &&
+      ((mark, timeout) => {
+        const prepare = (copy: IncomingMessage) => {
+          (copy as Refreshing)[REFRESHING] = mark;
+        };
+        return run({ prepare, timeout });
+      })
+    );
   }
 }

@@ -3,7 +3,8 @@ import { IncomingMessage, Server, type ServerResponse, validateHeaderName, valid
 import { Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-export interface RerunOptions {
+/** What of a request is another in its copy. */
+export interface Changes {
   /**
    * The URL as it came. Default: `req.originalUrl`, where Express keeps it, or `req.url`. Koa keeps it in
    * `ctx.originalUrl` alone, and `koa-mount` shortens `req.url`.
@@ -11,11 +12,17 @@ export interface RerunOptions {
   readonly target?: string;
   /** Request fields to change: a value sets, `undefined` removes. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
+}
+
+/** How a copy is run. */
+export interface How {
   /** Prepares the new request before the application sees it: marks it, so that the cache knows it. */
   prepare(req: IncomingMessage): void;
   /** ms after which the run is given up: its response is destroyed, as if the client had hung up. */
   readonly timeout: number;
 }
+
+export interface RerunOptions extends Changes, How {}
 
 /**
  * Fields of one exchange over one connection (RFC 9110 §7.6.1), of a body, or that ask for less than a whole answer.
@@ -57,7 +64,7 @@ const METHODS = ['address', 'getCipher', 'getProtocol', 'getPeerX509Certificate'
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** What Node does with a connection that a server has accepted. */
+/** What Node does with a connection that a server has accepted: whichever stream it is given, says its documentation. */
 const [connect] = new Server().listeners('connection');
 
 /** Where no request's AsyncLocalStorage is: a run is an exchange of its own, not a part of that which asked for it. */
@@ -84,14 +91,23 @@ export function canRerun(req: IncomingMessage): boolean {
  *   run it)
  */
 export async function rerun(req: IncomingMessage, options: RerunOptions): Promise<boolean> {
+  return (await copyOf(req, options)?.(options)) ?? false;
+}
+
+/**
+ * A copy of a request, made at once, so that it can be run when the original's connection is gone. `undefined` if it
+ * cannot be run again.
+ */
+export function copyOf(req: IncomingMessage, changes: Changes): ((how: How) => Promise<boolean>) | undefined {
   const server = canRerun(req) ? serverOf(req) : undefined;
-  if (server === undefined) return false;
+  if (server === undefined) return undefined;
   try {
-    const head = headOf(req, options);
-    return await OUTSIDE.runInAsyncScope(() => run(server, head, new Copy(req.socket), options));
+    const head = headOf(req, changes);
+    const facts = factsOf(req.socket);
+    return (how) => OUTSIDE.runInAsyncScope(() => run(server, head, new Copy(facts), how)).catch(() => false);
   } catch {
     // A target or a field that no request can have.
-    return false;
+    return undefined;
   }
 }
 
@@ -99,7 +115,7 @@ export async function rerun(req: IncomingMessage, options: RerunOptions): Promis
  * The server is given the request's head as on a new connection: so it is Node that makes the request and the response,
  * by the server's own settings, and that does for them what it does for any other.
  */
-function run(server: NetServer, head: Buffer, socket: Socket, options: RerunOptions): Promise<boolean> {
+function run(server: NetServer, head: Buffer, socket: Socket, options: How): Promise<boolean> {
   return new Promise((resolve) => {
     let begun = false;
     let finished = false;
@@ -109,7 +125,6 @@ function run(server: NetServer, head: Buffer, socket: Socket, options: RerunOpti
       resolve(finished);
     });
     const begin = (req: IncomingMessage, res: ServerResponse) => {
-      if (req.socket !== socket) return;
       begun = true;
       res.once('finish', () => {
         finished = true;
@@ -121,9 +136,11 @@ function run(server: NetServer, head: Buffer, socket: Socket, options: RerunOpti
     };
     connect?.call(server, socket);
     setImmediate(() => {
+      // By a server that closed all connections meanwhile.
+      if (socket.destroyed) return;
       timer = setTimeout(() => socket.destroy(), Math.min(options.timeout, LONGEST_TIMER)).unref();
-      if (!socket.destroyed) deliver(server, head, socket, begin);
-      // The server would not have it as a request (without a Host, say).
+      deliver(server, head, socket, begin);
+      // The server would not have it as a request: too large a head, say.
       if (!begun) socket.destroy();
     });
   });
@@ -133,7 +150,7 @@ type Listener = (req: IncomingMessage, res: ServerResponse) => void;
 
 /** Node's parser, the event `request` and the application's listeners all run within this call. */
 function deliver(server: NetServer, head: Buffer, socket: Socket, begin: Listener): void {
-  server.prependListener('request', begin);
+  server.prependOnceListener('request', begin);
   try {
     socket.emit('data', head);
   } catch {
@@ -167,7 +184,7 @@ function isRepeatable([name, value]: Fields[number]): boolean {
   return tokens.every((token) => token === '' || token === 'close' || DROPPED.has(token));
 }
 
-function headOf(req: IncomingMessage, { target, headers = {} }: RerunOptions): Buffer {
+function headOf(req: IncomingMessage, { target, headers = {} }: Changes): Buffer {
   const url = target ?? (req as IncomingMessage & { originalUrl?: string }).originalUrl ?? req.url ?? '';
   if (!/^[\x21-\x7e\x80-\xff]+$/.test(url)) throw new TypeError('a target that no request can have');
   const changed = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
@@ -186,22 +203,32 @@ function headOf(req: IncomingMessage, { target, headers = {} }: RerunOptions): B
   return Buffer.from(`GET ${url} HTTP/${req.httpVersion}\r\n${lines.join('')}\r\n`, 'latin1');
 }
 
+type Facts = ReadonlyMap<string, unknown>;
+
+function factsOf(socket: Socket): Facts {
+  const known = socket as unknown as Record<string, unknown>;
+  const facts = new Map<string, unknown>();
+  for (const name of VALUES) if (known[name] !== undefined) facts.set(name, known[name]);
+  for (const name of METHODS) {
+    const method = known[name];
+    if (typeof method !== 'function') continue;
+    const value: unknown = method.call(socket);
+    facts.set(name, () => value);
+  }
+  const { getPeerCertificate } = socket as TLSSocket;
+  if (typeof getPeerCertificate === 'function') {
+    const [short, whole] = [getPeerCertificate.call(socket), getPeerCertificate.call(socket, true)];
+    facts.set('getPeerCertificate', (detailed?: boolean) => (detailed ? whole : short));
+  }
+  return facts;
+}
+
 /** A connection like another one, for all that can be asked of it, and to nowhere: what is written to it is gone. */
 class Copy extends Socket {
-  constructor(original: Socket) {
+  constructor(facts: Facts) {
     super();
-    const known = original as unknown as Record<string, unknown>;
-    for (const name of VALUES) if (known[name] !== undefined) this.#know(name, known[name]);
-    for (const name of METHODS) {
-      const method = known[name];
-      if (typeof method !== 'function') continue;
-      const value: unknown = method.call(original);
-      this.#know(name, () => value);
-    }
-    const { getPeerCertificate } = original as TLSSocket;
-    if (typeof getPeerCertificate === 'function') {
-      const [short, whole] = [getPeerCertificate.call(original), getPeerCertificate.call(original, true)];
-      this.#know('getPeerCertificate', (detailed?: boolean) => (detailed ? whole : short));
+    for (const [name, value] of facts) {
+      Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
     }
     // Whoever ends the connection by hand has ended the exchange.
     this.once('finish', () => this.destroy());
@@ -222,8 +249,4 @@ class Copy extends Socket {
   }
 
   override _read(): void {}
-
-  #know(name: string, value: unknown): void {
-    Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
-  }
 }

@@ -20,6 +20,11 @@ export class Fill {
     this.#makesEtag = makesEtag;
   }
 
+  /** Whether there is nothing to be had of it any more. */
+  get failed(): boolean {
+    return this.#capture.failure !== undefined;
+  }
+
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
     this.#capture.add(chunk, encoding);
   }

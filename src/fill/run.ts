@@ -92,6 +92,11 @@ export class Run {
     return this.#filling !== undefined;
   }
 
+  /** Whether more of it is wanted. */
+  get wantsMore(): boolean {
+    return this.#filling !== undefined && !this.#filling.fill.failed;
+  }
+
   /** What stands in for a response of this status, if it is a failure and something may. */
   standIn(status: number): ResponseEntry | undefined {
     const { stale } = this.going;

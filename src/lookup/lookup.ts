@@ -94,7 +94,10 @@ export class Lookup {
     return found;
   }
 
-  /** The newest of the responses that are valid and that this request may be given (RFC 9111 §4.1). */
+  /**
+   * Of the responses that are valid and that this request may be given, the newest: of those that vary, if any does. One
+   * that does not may only have forgotten to say so (RFC 9111 §4.1).
+   */
   #choose(
     entries: readonly (Entry | undefined)[],
     varies: readonly (readonly string[])[],
@@ -106,11 +109,12 @@ export class Lookup {
     for (const [i, entry] of entries.entries()) {
       if (entry?.kind !== 'response' || !isShared(entry, credentials)) continue;
       if (search !== undefined && entry.search !== search) continue;
-      if (best !== undefined && best.storedAt >= entry.storedAt) continue;
+      const varying = varies[i] ?? [];
+      if (best !== undefined && !isBetter(entry, varying, best, fields)) continue;
       const subject = responseSubject(address, entry.tags, entry.name, entry.search);
       if (!this.#backend.ledger.stands(subject, entry.asOf)) continue;
       best = entry;
-      fields = varies[i] ?? [];
+      fields = varying;
     }
     return best
       ? { entry: best, varies: fields, index }
@@ -122,6 +126,16 @@ export class Lookup {
     this.#hints.set(key, varies);
     if (this.#hints.size > HINTS) this.#hints.delete(this.#hints.keys().next().value!);
   }
+}
+
+function isBetter(
+  entry: ResponseEntry,
+  varies: readonly string[],
+  best: ResponseEntry,
+  fields: readonly string[],
+): boolean {
+  if (varies.length > 0 !== fields.length > 0) return varies.length > 0;
+  return entry.storedAt > best.storedAt;
 }
 
 /** The keys of the variants that a request would have, by each of several sets of fields. */

@@ -15,7 +15,7 @@ export interface RequestView {
   readonly source: unknown;
   /**
    * Runs the application on a copy of the request, in this process and without a client; absent where that cannot be
-   * done. The copy's view has `mark` as its `refreshing`. Resolves when the response is given or given up; never rejects.
+   * done. The copy is made as this is read: the request may be over when it runs. The copy's view has `mark` as its `refreshing`. Resolves when the response is given or given up; never rejects.
    */
   readonly rerun?: ((mark: object, timeout: number) => Promise<boolean>) | undefined;
   /** The mark of a request that runs again: nobody waits for its response but the cache. */
