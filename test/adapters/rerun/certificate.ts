@@ -1,0 +1,21 @@
+// For tests over TLS, as server and client alike: made with `openssl req -x509` for `localhost`, until 2126.
+
+export const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggUhwpC0vFxjolWE1
+aFOcEhtOBRWqNtekfXxFHMQp9bShRANCAAT+rccMyqFnpzq9kRvQZQns07w+o7po
+cE79/04oXeo+/mwyJ8F5qNe006kYpzhaWdgcMwfA0ANyiRTZSyNOqH/5
+-----END PRIVATE KEY-----
+`;
+
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUejEYqH007trJfV8vcA4lrrm0T/QwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDExMDYwNVoYDzIxMjYxMDMx
+MTEwNjA1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAT+rccMyqFnpzq9kRvQZQns07w+o7pocE79/04oXeo+/mwyJ8F5qNe0
+06kYpzhaWdgcMwfA0ANyiRTZSyNOqH/5o2kwZzAdBgNVHQ4EFgQU6ehJpGGJk2jY
+gTSk/8m2EffSQlcwHwYDVR0jBBgwFoAU6ehJpGGJk2jYgTSk/8m2EffSQlcwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SQAwRgIhAKK60bHXHQOnfP0AXymZTXt5L+cO9ZKNL7XNtCq6TkYbAiEAwlm3jL9f
+euPEoQp+rdpJXcNuIlpQqNVOlNVWKgXx8NI=
+-----END CERTIFICATE-----
+`;
