@@ -37,6 +37,7 @@ interface Meta {
   i?: number; // stale if error, seconds
   x?: 1; // must revalidate
   q?: string; // search rule
+  y?: 1; // its entity tag was made here
   n?: string; // name
   k?: string[]; // keyed request fields
   c?: number; // cost
@@ -104,6 +105,7 @@ function metaOf(entry: Entry): Meta {
   if (entry.staleIfError > 0) meta.i = entry.staleIfError;
   if (entry.mustRevalidate) meta.x = 1;
   if (entry.search !== undefined) meta.q = entry.search;
+  if (entry.etagMade) meta.y = 1;
   if (entry.cost > 0) meta.c = entry.cost;
   if (entry.name !== undefined) meta.n = entry.name;
   if (entry.keyed.length > 0) meta.k = [...entry.keyed];
@@ -129,6 +131,7 @@ function responseOf(meta: Meta, expiresAt: number) {
     staleIfError: meta.i ?? 0,
     initialAge: meta.a ?? 0,
     search: meta.q,
+    etagMade: meta.y === 1,
     cost: meta.c ?? 0,
     name: meta.n,
     keyed: meta.k ?? [],
@@ -168,6 +171,7 @@ const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
   i: isNumber,
   x: (value) => value === 1,
   q: isText,
+  y: (value) => value === 1,
   c: isNumber,
   n: isText,
   k: isTexts,

@@ -44,6 +44,8 @@ export interface ResponseEntry extends Common {
   readonly keyed: readonly string[];
   /** Whether requests with these credentials may be given it (RFC 9111 §3.5). */
   readonly sharedWith: { readonly authorization: boolean; readonly cookie: boolean };
+  /** Whether its entity tag was made here: its handler does not know it. */
+  readonly etagMade: boolean;
   /** Which query parameters it depends on (`No-Vary-Search`), as `searchRuleText` writes it; absent: on all. */
   readonly search: string | undefined;
   /** How long its handler took, ms: what an early refresh goes by. */

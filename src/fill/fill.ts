@@ -37,14 +37,13 @@ export class Fill {
   finish(tags: readonly string[]): ResponseEntry | Reason {
     const body = this.#capture.finish();
     if (body === undefined) return this.#capture.failure!;
-    const { headers, status } = this.#head;
-    const tagged = this.#makesEtag ? withEtag(headers, status, body) : headers;
-    return { kind: 'response', ...this.#head, headers: tagged, tags, body };
+    const entry: ResponseEntry = { kind: 'response', ...this.#head, tags, body };
+    if (!this.#makesEtag || entry.status !== 200 || isTagged(entry.headers)) return entry;
+    // A streamed body could not be given its tag before it left; the hits have one.
+    return { ...entry, headers: [...entry.headers, ['ETag', makeEtag(body)]], etagMade: true };
   }
 }
 
-/** A streamed body could not be given its tag before it left; the hits have one. */
-function withEtag(headers: readonly HeaderLine[], status: number, body: Buffer): readonly HeaderLine[] {
-  if (status !== 200 || headers.some(([name]) => name.toLowerCase() === 'etag')) return headers;
-  return [...headers, ['ETag', makeEtag(body)]];
+function isTagged(headers: readonly HeaderLine[]): boolean {
+  return headers.some(([name]) => name.toLowerCase() === 'etag');
 }

@@ -63,14 +63,16 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const asGet = { ...context, ranged: false, method: 'GET' };
   const { said } = assess(asGet, status, newer);
   const kept = updatedFields(stale, keptFields(bag, stamp.outside, said, context.route.policy), newer);
-  const merged: Fields = { ...fieldsOf(kept), age: newer.age };
+  const etagMade = stale.etagMade && newer.etag === undefined;
+  // A tag that was made here is no validator.
+  const merged: Fields = { ...fieldsOf(kept), age: newer.age, ...(etagMade ? { etag: undefined } : {}) };
   const assessment = assess(asGet, status, merged);
   const varies = variesBy(merged, stale.keyed);
   const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);
   const terms = termsOf(asGet, assessment, merged, stamp.now);
   const name = stamp.name ?? stale.name;
   return {
-    entry: { ...stale, ...kept, ...terms, tags: [...tags], name, cost: stamp.cost },
+    entry: { ...stale, ...kept, ...terms, etagMade, tags: [...tags], name, cost: stamp.cost },
     reason: assessment.reason,
     varies: varies === '*' ? [] : varies,
   };

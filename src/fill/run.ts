@@ -118,8 +118,8 @@ export class Run {
     const { policy, vary: keyed, maxBodyBytes } = route;
     const body = whole?.();
     if (body !== undefined && body.byteLength > maxBodyBytes) return 'too-large';
-    if (policy.makesEtag && body !== undefined && status === 200 && fields.etag === undefined)
-      bag.setHeader('ETag', makeEtag(body));
+    const etagMade = policy.makesEtag && body !== undefined && status === 200 && fields.etag === undefined;
+    if (etagMade) bag.setHeader('ETag', makeEtag(body));
     if (this.#asOf === undefined) return 'unavailable';
     const varies = variesBy(fields, keyed) as readonly string[];
     // What the handler saw under such a field is not what the next client will send.
@@ -134,6 +134,7 @@ export class Run {
       ...termsOf(context, assessment, fields, this.#now()),
       keyed,
       name: plan.name,
+      etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),
     };

@@ -144,9 +144,9 @@ function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
   return line === undefined ? undefined : String(line[1]);
 }
 
-/** The validators of a stored response, for its handler to compare. */
+/** The validators that its handler gave a stored response, for it to compare. */
 export function validatorsOf(entry: ResponseEntry): { etag: string | undefined; lastModified: string | undefined } {
-  return { etag: lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified') };
+  return { etag: entry.etagMade ? undefined : lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified') };
 }
 
 /** A line behind those that layers outside have begun on this response, or at the end of theirs. */

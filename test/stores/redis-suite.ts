@@ -114,7 +114,8 @@ export function redisSuite(name: string, connect: () => RedisClient): void {
       ['nothing', () => Buffer.alloc(0)],
       ['half a frame', () => encode(at('k'), responseEntry()).subarray(0, 60)],
       ['the frame of another key', () => encode(at('other'), valueEntry())],
-      ['a frame of a later version', () => Buffer.from(encode(at('k'), valueEntry())).fill(2, 2, 3)],
+      ['a frame of an earlier version', () => Buffer.from(encode(at('k'), valueEntry())).fill(1, 2, 3)],
+      ['a frame of a later version', () => Buffer.from(encode(at('k'), valueEntry())).fill(3, 2, 3)],
     ])('%s is a miss, and reported', async (_, bytes) => {
       await put('well', valueEntry());
       await client.set(at('k'), bytes());
