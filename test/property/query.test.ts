@@ -32,7 +32,8 @@ const permuted = fc
 describe('normalizeQuery', () => {
   it('is the same for any order of differently named parameters', () => {
     fc.assert(
-      fc.property(permuted, rule, ([a, b], by) => {
+      fc.property(permuted, rule, ([a, b], rule) => {
+        const by = { ...rule, sort: true };
         expect(normalizeQuery(join(a), by)).toBe(normalizeQuery(join(b), by));
       }),
     );
