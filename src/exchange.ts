@@ -45,6 +45,7 @@ export class Exchange {
   #key: string | undefined;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #counted = true;
+  #left: NodeJS.Timeout | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
   constructor(services: Services, request: RequestView, route: Route, outside: Fields) {
@@ -242,12 +243,23 @@ export class Exchange {
   end(): void {
     if (this.#state === 'done') return;
     this.#state = 'done';
+    clearTimeout(this.#left);
     this.conditions.giveBack();
     const run = this.#run;
     if (run?.going.forward === 'method') void after(this.#purged, (own) => run.finishAfter(own, this.#seat()));
     else run?.finish(this.#seat());
     // Whoever still waits has nothing to wait for.
     run?.letGo(200);
+  }
+
+  /**
+   * The client has gone. A handler that has not said anything yet may still: what it has changed is to be invalidated, and
+   * what it makes others may wait for. It is waited for as long as they would.
+   */
+  leave(): void {
+    if (this.#state === 'open')
+      this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
+    else this.abandon();
   }
 
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */

@@ -15,7 +15,8 @@ export interface Sink {
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
   trailers(): void;
   end(): void;
-  abandon(): void;
+  /** The connection is gone, and the handler has not ended its response. */
+  leave(): void;
 }
 
 type Callback = (error?: Error | null) => void;
@@ -65,7 +66,7 @@ class Tap {
     };
     res.destroy = (error) => this.#destroy(error);
     res.once('close', () => {
-      if (!this.#ended) this.#sink.abandon();
+      if (!this.#ended) this.#sink.leave();
     });
   }
 

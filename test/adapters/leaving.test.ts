@@ -1,0 +1,104 @@
+// A client that goes while its handler is at work: what the handler has changed is invalidated all the same, and what it
+// makes is for those who wait for it.
+
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { describe, expect, it, vi } from 'vitest';
+import { type ClockedHost, COMBINATIONS, useBench } from './bench.js';
+
+const bench = useBench();
+
+/** A handler that begins, and ends when it is told to. */
+class Work {
+  runs = 0;
+  #begun: (() => void)[] = [];
+  #ends: (() => void)[] = [];
+
+  /** When the next run begins. */
+  begun(): Promise<void> {
+    return new Promise((resolve) => this.#begun.push(resolve));
+  }
+
+  run = async (): Promise<{ body: string }> => {
+    const text = `run ${++this.runs}`;
+    for (const begun of this.#begun.splice(0)) begun();
+    await new Promise<void>((resolve) => this.#ends.push(resolve));
+    return { body: text };
+  };
+
+  end(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
+}
+
+/** Asks, and hangs up once the handler is at work and the server has noticed. */
+async function askAndLeave(host: ClockedHost, work: Work, path: string, method = 'GET'): Promise<void> {
+  const server = await host.server();
+  const gone = new Promise<void>((resolve) => {
+    server.once('request', (_req, res) => res.once('close', resolve));
+  });
+  const { port } = server.address() as { port: number };
+  const begun = work.begun();
+  const asking = request({ host: '127.0.0.1', port, path, method, agent: false });
+  asking.on('error', () => {});
+  asking.end();
+  await begun;
+  asking.destroy();
+  await gone;
+}
+
+describe.each(COMBINATIONS)('a client that goes: $label', (combination) => {
+  it('leaves what its handler makes to the store', async () => {
+    const host = await bench.start(combination);
+    const work = new Work();
+    host.get('/x', {}, work.run);
+    await askAndLeave(host, work, '/x');
+    work.end();
+    await vi.waitFor(async () => {
+      expect(host.cache.getStats().sets).toBe(1);
+    });
+    expect((await host.ask('/x')).text).toBe('run 1');
+    expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, totalRequests: 2 });
+  });
+
+  it('leaves it to those who wait for it', async () => {
+    const host = await bench.start(combination);
+    const work = new Work();
+    host.get('/x', {}, work.run);
+    await askAndLeave(host, work, '/x');
+    const waiting = host.ask('/x');
+    await once(await host.server(), 'request');
+    work.end();
+    const answer = await waiting;
+    expect(answer.text).toBe('run 1');
+    expect(work.runs).toBe(1);
+  });
+
+  it('does not keep what its handler has changed from being invalidated', async () => {
+    const host = await bench.start(combination);
+    const work = new Work();
+    let version = 1;
+    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
+    host.post('/x/write', host.invalidating({ tags: ['x'] }), async () => {
+      version++;
+      return work.run();
+    });
+    expect((await host.ask('/x')).text).toBe('version 1');
+    await askAndLeave(host, work, '/x/write', 'POST');
+    work.end();
+    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
+    expect((await host.ask('/x')).text).toBe('version 2');
+  });
+
+  it('is waited for no longer than anybody would wait, if its handler gives up with it', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 200 });
+    const work = new Work();
+    host.get('/x', {}, work.run);
+    await askAndLeave(host, work, '/x');
+    const begun = work.begun();
+    const other = host.ask('/x');
+    await begun;
+    work.end();
+    expect((await other).text).toMatch(/^run [12]$/);
+  });
+});
