@@ -47,6 +47,8 @@ describe.each(COMBINATIONS)('stats: $label', (combination) => {
       averageHitTime: expect.any(Number),
       averageSetTime: expect.any(Number),
       collapsed: 0,
+      stale: 0,
+      revalidated: 0,
       bypassed: 0,
       reasons: {},
     });
