@@ -6,7 +6,7 @@ import { variesBy } from '../http/vary.js';
 import { validatorsOf } from '../lookup/reply.js';
 import type { Fields, HeaderBag } from '../types.js';
 import { assess, type Context, tagsOf, termsOf } from './assess.js';
-import { type KeptFields, keptFields } from './kept-fields.js';
+import { type KeptFields, keptFields, unkept } from './kept-fields.js';
 
 /**
  * Whether a 304 speaks of a stored response (RFC 9111 §4.3.4): a strong tag selects only what has the same; a weak one,
@@ -62,7 +62,8 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const newer = bag.getHeaders();
   const asGet = { ...context, ranged: false, method: 'GET' };
   const { said } = assess(asGet, status, newer);
-  const kept = updatedFields(stale, keptFields(bag, stamp.outside, said, context.route.policy), newer);
+  const news = keptFields(bag, stamp.outside, said, context.route.policy);
+  const kept = updatedFields(stale, news, newer, unkept(said));
   const etagMade = stale.etagMade && newer.etag === undefined;
   // A tag that was made here is no validator.
   const merged: Fields = { ...fieldsOf(kept), age: newer.age, ...(etagMade ? { etag: undefined } : {}) };
@@ -82,9 +83,10 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
 const OF_THE_BYTES: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'content-range']);
 
 /** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
-function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields): KeptFields {
+function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, unkept: readonly string[]): KeptFields {
   const news = newer.headers.filter(([name]) => !OF_THE_BYTES.has(name.toLowerCase()));
-  const replaced = new Set(news.map(([name]) => name.toLowerCase()));
+  // What is not to be kept from now on goes, too.
+  const replaced = new Set([...news.map(([name]) => name.toLowerCase()), ...unkept]);
   // A head without a date is dated by its arrival, not by the one before it.
   if (all.date === undefined) replaced.add('date');
   const kept: HeaderLine[] = entry.headers.filter(([name]) => !replaced.has(name.toLowerCase()));

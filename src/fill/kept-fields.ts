@@ -14,9 +14,7 @@ export type KeptFields = Pick<ResponseEntry, 'headers' | 'appended' | 'removed'>
  */
 export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: Policy): KeptFields {
   const fields = bag.getHeaders();
-  const { directives } = said;
-  const more = [...(fieldList(directives, 'private') ?? []), ...(fieldList(directives, 'no-cache') ?? [])];
-  const keep = fieldFilter(fields, { personal: policy.dropsPersonal, more });
+  const keep = fieldFilter(fields, { personal: policy.dropsPersonal, more: unkept(said) });
   const headers: HeaderLine[] = [];
   const appended: string[] = [];
   for (const rawName of bag.getRawHeaderNames()) {
@@ -28,6 +26,11 @@ export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: 
     headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);
   }
   return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
+}
+
+/** The fields (lower case) that a response says are not to be kept with it. */
+export function unkept({ directives }: Said): readonly string[] {
+  return [...(fieldList(directives, 'private') ?? []), ...(fieldList(directives, 'no-cache') ?? [])];
 }
 
 /** What was added behind a value that stood there before: to its line, or as lines; `undefined` if it was changed. */
