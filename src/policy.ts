@@ -1,5 +1,3 @@
-import { type QueryRule, SORTED } from './request/query.js';
-
 /** How a cache reads HTTP: as the part of an application that it is, or as a shared cache in front of an origin. */
 export type Mode = 'application' | 'rfc9111';
 
@@ -58,7 +56,7 @@ export const MODES: Readonly<
       readonly heuristic: number;
       readonly storePost: boolean;
       readonly retain: number | undefined;
-      readonly query: QueryRule;
+      readonly sort: boolean;
     }
   >
 > = Object.freeze({
@@ -68,7 +66,7 @@ export const MODES: Readonly<
     heuristic: 0,
     storePost: false,
     retain: undefined,
-    query: SORTED,
+    sort: true,
   },
   rfc9111: {
     policy: RFC9111,
@@ -76,6 +74,6 @@ export const MODES: Readonly<
     heuristic: 0.1,
     storePost: true,
     retain: 86_400,
-    query: { ...SORTED, sort: false },
+    sort: false,
   },
 });

@@ -11,9 +11,10 @@ import {
   wholeNumber,
 } from './check.js';
 import { ConfigError } from './errors.js';
+import { MAX_DELTA_SECONDS } from './http/cache-control.js';
 import { OWN_FIELD } from './lookup/downstream.js';
 import { MODES, type Mode, type Policy } from './policy.js';
-import type { QueryRule } from './request/query.js';
+import { type QueryRule, SORTED } from './request/query.js';
 import type { TenantRule } from './request/tenant.js';
 import type { MaybePromise } from './types.js';
 
@@ -191,7 +192,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   when: undefined,
   identity: undefined,
   maxBodyBytes: 1_048_576,
-  ...MODES.application,
+  ...modeDefaults('application', SORTED),
   staleWhileRevalidate: 0,
   staleIfError: 0,
   targetedFields: [OWN_FIELD],
@@ -218,16 +219,27 @@ export function looksUpElsewhere(inner: Route, outer: Route): boolean {
 
 /** Checks options and lays them over a base; `undefined` never overrides. @throws {ConfigError} */
 export function resolveRoute<S>(options: RouteOptions<S>, base: Route): Route {
-  const mode = options.mode === undefined ? {} : MODES[oneOf('option mode', options.mode, ['application', 'rfc9111'])];
-  const route: Record<string, unknown> = { ...base, ...mode };
+  const mode = options.mode === undefined ? undefined : oneOf('option mode', options.mode, ['application', 'rfc9111']);
+  const changes = mode === undefined || MODES[mode].policy === base.policy ? {} : modeDefaults(mode, base.query);
+  const route: Record<string, unknown> & { query: QueryRule } = { ...base, ...changes };
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof typeof CHECKS];
-    if (value !== undefined && check !== undefined) route[name] = check(value);
+    if (value !== undefined && check !== undefined) route[name] = check(value, route.query);
   }
   return Object.freeze(route) as unknown as Route;
 }
 
-const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown) => Route[K] } = {
+/** What a mode makes of options that are not said; of the query only whether it is sorted. */
+function modeDefaults(
+  mode: Mode,
+  query: QueryRule,
+): Pick<Route, 'policy' | 'query' | (keyof (typeof MODES)[Mode] & keyof Route)> {
+  const { sort, ...rest } = MODES[mode];
+  return { ...rest, query: { ...query, sort } };
+}
+
+/** `query`: the rule so far. */
+const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: QueryRule) => Route[K] } = {
   ttl: (value) => (typeof value === 'function' ? (value as never) : aboveZero('option ttl', value, 'seconds')),
   negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
   tags: (value) => (typeof value === 'function' ? (value as never) : texts('option tags', value)),
@@ -242,9 +254,9 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown) => Route
   query: checkQuery,
   maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
   requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
-  staleWhileRevalidate: (value) => notNegative('option staleWhileRevalidate', value, 'seconds'),
-  staleIfError: (value) => notNegative('option staleIfError', value, 'seconds'),
-  retain: (value) => notNegative('option retain', value, 'seconds'),
+  staleWhileRevalidate: (value) => window('staleWhileRevalidate', value),
+  staleIfError: (value) => window('staleIfError', value),
+  retain: (value) => window('retain', value),
   heuristic: (value) => {
     if (typeof value === 'number' && value >= 0 && value <= 1) return value;
     throw new ConfigError('option heuristic', value, 'a fraction from 0 to 1');
@@ -264,6 +276,11 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown) => Route
   collapse: (value) => flag('option collapse', value),
   earlyRefresh: (value) => notNegative('option earlyRefresh', value, 'measures'),
 };
+
+/** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */
+function window(name: string, value: unknown): number {
+  return Math.min(notNegative(`option ${name}`, value, 'seconds'), MAX_DELTA_SECONDS);
+}
 
 function checkTenant(value: unknown): TenantRule {
   if (value === false) return { header: undefined, resolve: undefined, required: false };
@@ -287,8 +304,8 @@ function checkTenant(value: unknown): TenantRule {
   };
 }
 
-function checkQuery(value: unknown): QueryRule {
-  const { only, ignore, sort = true, ...rest } = anObject('option query', value) as { [name: string]: unknown };
+function checkQuery(value: unknown, before: QueryRule): QueryRule {
+  const { only, ignore, sort = before.sort, ...rest } = anObject('option query', value) as { [name: string]: unknown };
   knownOnly('query.', rest, ['only', 'ignore', 'sort']);
   if (only !== undefined && ignore !== undefined)
     throw new ConfigError('option query', value, 'only or ignore, not both');

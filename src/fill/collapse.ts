@@ -115,8 +115,12 @@ export class Collapse<R> {
     return undefined;
   }
 
+  get #isFull(): boolean {
+    return this.#waiting >= (this.#options.mostWaiting ?? MOST_WAITING);
+  }
+
   async #wait(flight: Flight<R>): Promise<Turn<R>> {
-    if (this.#waiting >= (this.#options.mostWaiting ?? MOST_WAITING)) return RUN;
+    if (this.#isFull) return RUN;
     this.#waiting++;
     try {
       const outcome = await withDeadline<Outcome<R>>(flight.done, this.#options.patience, 'wait');
@@ -151,7 +155,10 @@ export class Collapse<R> {
         return this.#end(key, flight, { result });
       }
       if (state === 'taken') return this.#lead(key, flight, true);
+      if (this.#isFull) break;
+      this.#waiting++;
       await pause(ms);
+      this.#waiting--;
     }
     return this.#lead(key, flight, false);
   }

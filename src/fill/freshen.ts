@@ -2,7 +2,9 @@ import type { ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { sameStrongTag } from '../http/etag.js';
 import { fieldText, type HeaderLine } from '../http/headers.js';
+import { parseNoVarySearch, type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { variesBy } from '../http/vary.js';
+import { saidBy } from '../lookup/freshness.js';
 import { validatorsOf } from '../lookup/reply.js';
 import type { Fields, HeaderBag } from '../types.js';
 import { assess, type Context, tagsOf, termsOf } from './assess.js';
@@ -51,6 +53,8 @@ export interface Freshened {
   readonly entry: ResponseEntry;
   readonly reason: Reason | undefined;
   readonly varies: readonly string[];
+  /** Which part of the query it depends on. */
+  readonly rule: SearchRule | undefined;
 }
 
 /**
@@ -61,19 +65,22 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const { status } = stale;
   const newer = bag.getHeaders();
   const asGet = { ...context, ranged: false, method: 'GET' };
-  const { said } = assess(asGet, status, newer);
-  const news = keptFields(bag, stamp.outside, said, context.route.policy);
-  const kept = updatedFields(stale, news, newer, unkept(said));
+  const { policy, targetedFields } = context.route;
+  const news = keptFields(bag, stamp.outside, saidBy(newer, targetedFields), policy);
+  const kept = updatedFields(stale, news, newer, targetedFields);
   const etagMade = stale.etagMade && newer.etag === undefined;
   // A tag that was made here is no validator.
-  const merged: Fields = { ...fieldsOf(kept), age: newer.age, ...(etagMade ? { etag: undefined } : {}) };
+  const merged: Fields = { ...fieldsOf(kept.headers), age: newer.age, ...(etagMade ? { etag: undefined } : {}) };
   const assessment = assess(asGet, status, merged);
   const varies = variesBy(merged, stale.keyed);
   const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);
   const terms = termsOf(asGet, assessment, merged, stamp.now);
   const name = stamp.name ?? stale.name;
+  const rule = parseNoVarySearch(fieldText(merged, 'no-vary-search'));
+  const search = rule && searchRuleText(rule);
   return {
-    entry: { ...stale, ...kept, ...terms, etagMade, tags: [...tags], name, cost: stamp.cost },
+    rule,
+    entry: { ...stale, ...kept, ...terms, etagMade, search, tags: [...tags], name, cost: stamp.cost },
     reason: assessment.reason,
     varies: varies === '*' ? [] : varies,
   };
@@ -83,23 +90,25 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
 const OF_THE_BYTES: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'content-range']);
 
 /** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
-function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, unkept: readonly string[]): KeptFields {
+function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, targets: readonly string[]): KeptFields {
   const news = newer.headers.filter(([name]) => !OF_THE_BYTES.has(name.toLowerCase()));
-  // What is not to be kept from now on goes, too.
-  const replaced = new Set([...news.map(([name]) => name.toLowerCase()), ...unkept]);
+  const replaced = new Set(news.map(([name]) => name.toLowerCase()));
   // A head without a date is dated by its arrival, not by the one before it.
   if (all.date === undefined) replaced.add('date');
   const kept: HeaderLine[] = entry.headers.filter(([name]) => !replaced.has(name.toLowerCase()));
+  // What they say together is not to be kept goes, whoever of them has it.
+  const together = [...kept, ...news];
+  const out = new Set(unkept(saidBy(fieldsOf(together), targets)));
   const isKept = (name: string) => !replaced.has(name.replace(/,$/, ''));
   return {
-    headers: [...kept, ...news],
+    headers: together.filter(([name]) => !out.has(name.toLowerCase())),
     appended: [...entry.appended.filter(isKept), ...newer.appended.filter((name) => !isKept(name))],
     removed: entry.removed,
   };
 }
 
 /** Fields by their names in lower case. */
-function fieldsOf({ headers }: KeptFields): Fields {
+function fieldsOf(headers: readonly HeaderLine[]): Fields {
   return Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
 }
 

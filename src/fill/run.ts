@@ -239,7 +239,9 @@ export class Run {
   #freshened(stale: ResponseEntry, bag: HeaderBag, seat: Seat): Freshened {
     const { control, outside } = seat;
     const stamp = { now: this.#now(), name: this.plan.name, tags: control.tags, cost: this.#cost(), outside };
-    return freshened(this.#context(seat), stale, bag, stamp);
+    const fresh = freshened(this.#context(seat), stale, bag, stamp);
+    this.plan = { ...this.plan, address: this.plan.addressFor(fresh.rule) };
+    return fresh;
   }
 
   #context({ request, route, control, ranged }: Seat): Context {

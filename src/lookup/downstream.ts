@@ -1,3 +1,4 @@
+import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { HeaderLine } from '../http/headers.js';
 
 /** What caches further down, browsers and CDNs, are told of a response that this cache shares. */
@@ -48,7 +49,7 @@ export function isOverruled(lowerName: string, { browserTtl, cdnTtl, surrogateTa
 }
 
 function freshFor(ttl: number, age: number): string {
-  return ttl === 0 ? 'no-cache' : `max-age=${Math.floor(ttl + age)}`;
+  return ttl === 0 ? 'no-cache' : `max-age=${Math.floor(Math.min(ttl + age, MAX_DELTA_SECONDS))}`;
 }
 
 /** A tag as one word of a field: whatever could end it or the line is escaped. */

@@ -40,6 +40,7 @@ export class HeldConditions {
 
   /** Keeps the client's conditions from the handler; with validators, and its range, in favour of these. */
   take(validators?: Validators): void {
+    this.giveBack();
     this.#held = this.current;
     if (this.#held === undefined && validators === undefined) return;
     const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...RANGES];

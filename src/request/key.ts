@@ -59,7 +59,7 @@ export function responseAddress(
   const normalized = rule === undefined || all === '' ? all : applySearchRule(all, rule);
   const origin = originOf(request);
   const parts = [origin, path, normalized, ...scope].map(escapePart).join('~');
-  const named = query.sort ? normalized : normalizeQuery(normalized, SORTED);
+  const named = query.sort && rule === undefined ? normalized : normalizeQuery(normalized, SORTED);
   const names = named === '' ? [path] : [path, `${path}?${named}`];
   return {
     tenant,
