@@ -65,6 +65,13 @@ interface Filling {
   readonly varies: readonly string[];
 }
 
+/** The request fields by which a stored response varies. */
+function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
+  const lines = headers.filter(([name]) => name.toLowerCase() === 'vary').flatMap(([, value]) => value);
+  const varies = variesBy({ vary: lines }, keyed);
+  return varies === '*' ? [] : varies;
+}
+
 /** One run of a handler whose response may be stored: what it began with, and what becomes of its response. */
 export class Run {
   plan: Plan;
@@ -197,11 +204,11 @@ export class Run {
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
   hearHead(stale: ResponseEntry, bag: HeaderBag, seat: Seat): void {
-    const { entry, reason, varies } = this.#freshened(stale, bag, seat);
     if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
+      const { entry, reason, varies } = this.#freshened(stale, bag, seat);
       if (reason === undefined) this.#put(entry, varies, seat);
     } else if (stale.freshUntil > this.#now()) {
-      this.#put({ ...stale, freshUntil: this.#now() }, varies, seat);
+      this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale), seat);
     }
   }
 

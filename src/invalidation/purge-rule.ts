@@ -8,7 +8,7 @@ import { sameOrigin } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
-import { EVERYTHING, globalTag, keyTag, ownTag, pathTag, uriTag } from './tags.js';
+import { EVERYTHING, globalTag, keyTags, ownTag, pathTag, uriTag } from './tags.js';
 
 /** One name or several, or a function of the request that returns them. */
 export type Names<S> = string | readonly string[] | ((source: S) => string | readonly string[]);
@@ -45,7 +45,7 @@ export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>):
     const list = (names: Names<S> | undefined) => namesOf(names, request.source as S);
     return {
       tags: [
-        ...list(keys).map((key) => keyTag(tenant, normalizeKeyName(key))),
+        ...list(keys).flatMap((key) => keyTags(tenant, normalizeKeyName(key))),
         ...list(tags).map((tag) => (allTenants ? globalTag(tag) : ownTag(tenant, tag))),
       ],
       patterns: list(patterns).map((glob) => ({ tenant, glob })),

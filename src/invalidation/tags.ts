@@ -6,6 +6,7 @@
  *   k:<tenant>:<name>    a key: of the programmatic API, or a route's name, or a path, or a path with its query
  *   u:<tenant>:<uri>     one URL of one origin, for unsafe methods (RFC 9111 §4.4)
  *   p:<tenant>:<uri>     whatever answers several queries of one path (`No-Vary-Search`), for the same
+ *   q:<tenant>:<name>    the same by its name, for keys with a query
  *   g:<tenant>:<tag>     a tag of one tenant
  *   G:<tag>              a tag of whichever tenant
  *
@@ -13,11 +14,19 @@
  */
 export const EVERYTHING: string = '*';
 export const tenantTag = (tenant: string): string => `t:${tenant}`;
-export const keyTag = (tenant: string, name: string): string => `k:${tenant}:${name}`;
 export const uriTag = (tenant: string, uri: string): string => `u:${tenant}:${uri}`;
 export const pathTag = (tenant: string, uri: string): string => `p:${tenant}:${uri}`;
 export const ownTag = (tenant: string, tag: string): string => `g:${tenant}:${tag}`;
 export const globalTag = (tag: string): string => `G:${tag}`;
+
+export const keyTag = (tenant: string, name: string): string => `k:${tenant}:${name}`;
+export const queryTag = (tenant: string, name: string): string => `q:${tenant}:${name}`;
+
+/** What the purge of a key reaches: one with a query may be answered by a response for several queries of its path. */
+export function keyTags(tenant: string, name: string): string[] {
+  const mark = name.indexOf('?');
+  return mark < 0 ? [keyTag(tenant, name)] : [keyTag(tenant, name), queryTag(tenant, name.slice(0, mark))];
+}
 
 /** What the ledger needs to know of an entry to judge it. */
 export interface Subject {
@@ -39,7 +48,10 @@ export function purgeTags(subject: Subject): string[] {
   const all = [EVERYTHING, tenantTag(tenant)];
   for (const name of subject.names) all.push(keyTag(tenant, name));
   if (subject.uri !== undefined) all.push(uriTag(tenant, subject.uri));
-  if (subject.pathUri !== undefined) all.push(pathTag(tenant, subject.pathUri));
+  if (subject.pathUri !== undefined) {
+    all.push(pathTag(tenant, subject.pathUri));
+    for (const name of subject.names) all.push(queryTag(tenant, name));
+  }
   for (const tag of subject.tags) all.push(ownTag(tenant, tag), globalTag(tag));
   return all;
 }

@@ -18,6 +18,8 @@ export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefine
   if (asked !== undefined && !isContent(asked, fresh, ageOf(entry, now))) return 'validate';
   if (fresh > 0) return 'fresh';
   if (entry.mustRevalidate) return 'validate';
+  // Who limits the age and says nothing of stale answers does not want one (RFC 9111 §5.2.1.1).
+  if (asked?.maxAge !== undefined && asked.maxStale === undefined) return 'validate';
   if (asked?.maxStale !== undefined && -fresh <= asked.maxStale) return 'stale';
   return -fresh < entry.staleWhileRevalidate ? 'refresh' : 'validate';
 }

@@ -6,7 +6,7 @@ import { RespcacheError, UnavailableError } from '../errors.js';
 import { Collapse, type Turn } from '../fill/collapse.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import type { Purge } from '../invalidation/purge-table.js';
-import { EVERYTHING, globalTag, keyTag, ownTag, type Subject, tenantTag } from '../invalidation/tags.js';
+import { EVERYTHING, globalTag, keyTags, ownTag, type Subject, tenantTag } from '../invalidation/tags.js';
 import { normalizeKeyName, valueKey } from '../request/key.js';
 import { escapeTenant } from '../request/tenant.js';
 import type { SweepProgress } from '../stores/store.js';
@@ -154,7 +154,7 @@ export class CacheService {
 
   async invalidateKey(key: string, clientId: string): Promise<Receipt> {
     const { tenant, names } = this.#place(key, clientId);
-    return this.#purge({ tags: names.map((name) => keyTag(tenant, name)), patterns: [] }, tenant);
+    return this.#purge({ tags: names.flatMap((name) => keyTags(tenant, name)), patterns: [] }, tenant);
   }
 
   async invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {

@@ -207,7 +207,7 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
       write: (chunk) => seen.push(String(chunk)),
       trailers: () => seen.push('trailers'),
       end: () => seen.push('end'),
-      abandon: () => seen.push('abandon'),
+      leave: () => seen.push('leave'),
     };
     const host = await start(framework, ({ app }) =>
       app.use((asked, next) => {
@@ -225,7 +225,7 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
     expect(seen).toEqual(['head 200', 'one', 'two', 'end']);
     expect((await held.rerun({ timeout: 5 })).whole).toBe(false);
     held.release();
-    expect(seen.at(-1)).toBe('abandon');
+    expect(seen.at(-1)).toBe('leave');
   });
 
   it('is given up when its time is over', async () => {

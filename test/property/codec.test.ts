@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, encode, FrameError } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
+import { type SearchRule, searchRuleText } from '../../src/http/no-vary-search.js';
 import { anyText } from './texts.js';
 
 const body = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
@@ -13,7 +14,20 @@ const common = {
   expiresAt: time,
   tags: texts,
 };
-const entry: fc.Arbitrary<Entry> = fc.oneof(
+/** When a response stops being fresh, and when a store may forget it: whole ms, or never. */
+const terms = fc.oneof(
+  fc
+    .tuple(fc.maxSafeNat(), fc.nat())
+    .map(([expiresAt, kept]) => ({ expiresAt, freshUntil: Math.max(0, expiresAt - kept) })),
+  fc.constant({ expiresAt: Number.POSITIVE_INFINITY, freshUntil: Number.POSITIVE_INFINITY }),
+);
+const seconds = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 });
+const rule: fc.Arbitrary<SearchRule> = fc.record({
+  keyOrder: fc.boolean(),
+  ignore: fc.oneof(texts, fc.constant('all' as const)),
+  except: texts,
+});
+const response = fc.tuple(
   fc.record({
     kind: fc.constant('response' as const),
     ...common,
@@ -22,13 +36,22 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
     headers: fc.array(fc.tuple(anyText, fc.oneof(anyText, texts)), { maxLength: 5 }),
     removed: texts,
     appended: texts,
+    mustRevalidate: fc.boolean(),
+    staleWhileRevalidate: seconds,
+    staleIfError: seconds,
     initialAge: fc.nat(),
     name: fc.option(anyText, { nil: undefined }),
     keyed: texts,
-    cost: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+    etagMade: fc.boolean(),
+    search: fc.oneof(fc.constant(undefined), anyText, rule.map(searchRuleText)),
+    cost: seconds,
     sharedWith: fc.record({ authorization: fc.boolean(), cookie: fc.boolean() }),
     body,
   }),
+  terms,
+);
+const entry: fc.Arbitrary<Entry> = fc.oneof(
+  response.map(([head, times]) => ({ ...head, ...times })),
   fc.record({ kind: fc.constant('index' as const), ...common, varies: fc.array(texts, { maxLength: 4 }) }),
   fc.record({ kind: fc.constant('value' as const), ...common, body }),
   fc.record({
@@ -107,7 +130,7 @@ describe('the codec', () => {
     fc.assert(
       fc.property(
         entry,
-        fc.dictionary(fc.constantFrom(...'etsmhrankcpv'), fc.jsonValue({ maxDepth: 2 })),
+        fc.dictionary(fc.constantFrom(...'etsmhrbagwixqyncpkv'), fc.jsonValue({ maxDepth: 2 })),
         (each, changes) => {
           const frame = encode('k', each);
           const start = Buffer.from(frame.subarray(0, 44));

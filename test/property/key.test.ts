@@ -1,20 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { applySearchRule, type SearchRule, searchRuleText } from '../../src/http/no-vary-search.js';
 import {
   normalizeKeyName,
   responseAddress,
   responseSubject,
   subjectOfKey,
+  targetUris,
   valueKey,
   variantAddress,
 } from '../../src/request/key.js';
 import { normalizeQuery, type QueryRule } from '../../src/request/query.js';
+import type { RequestView } from '../../src/request/request.js';
 import { escapeTenant } from '../../src/request/tenant.js';
 import type { Fields } from '../../src/types.js';
 import { responseEntry, valueEntry } from '../stores/entries.js';
 import { anyText, longText } from './texts.js';
 
-const ALL: QueryRule = { only: undefined, ignore: [] };
+const ALL: QueryRule = { only: undefined, ignore: [], sort: true };
+const UNSORTED: QueryRule = { ...ALL, sort: false };
 
 interface Question {
   readonly tenant: string;
@@ -40,16 +44,22 @@ const question: fc.Arbitrary<Question> = fc.record({
   scope: fc.array(anyText, { maxLength: 2 }),
 });
 
-const addressOf = ({ tenant, path, query, headers, secure, scope }: Question) => {
-  const request = { method: 'GET', target: `${path}?${query}`, headers, secure, source: undefined };
-  return responseAddress('', escapeTenant(tenant), request, ALL, scope);
-};
+const requestOf = ({ path, query, headers, secure }: Omit<Question, 'tenant' | 'scope'>): RequestView => ({
+  method: 'GET',
+  target: `${path}?${query}`,
+  headers,
+  rawHeaders: [],
+  secure,
+  source: undefined,
+});
+const addressOf = (asked: Question, query = ALL, rule?: SearchRule) =>
+  responseAddress('', escapeTenant(asked.tenant), requestOf(asked), query, asked.scope, rule);
 
 /** What has to be the same for two responses to be the same. */
-const identity = ({ query, headers, ...rest }: Question) =>
+const identity = ({ query, headers, ...rest }: Question, by = ALL, rule?: SearchRule) =>
   JSON.stringify({
     ...rest,
-    query: normalizeQuery(query, ALL),
+    query: rule === undefined ? normalizeQuery(query, by) : applySearchRule(normalizeQuery(query, by), rule),
     headers: { ...headers, host: (headers.host as string | undefined)?.toLowerCase() ?? '' },
   });
 
@@ -61,6 +71,36 @@ const pair = fc
     { ...a, ...Object.fromEntries(taken.map((name) => [name, b[name]])) },
   ]);
 
+/** Names that queries and rules have in common, so that rules meet what they speak of; some are sorted in other ways. */
+const parameterName = fc.constantFrom('a', 'b', 'a.c', 'a-b', 'a[1]', 'a[0]', '%61', 'é', '+', '%zz');
+const plainQuery = fc
+  .array(fc.tuple(parameterName, fc.option(fc.constantFrom('', '1', '2', '%20', '~', '#'), { nil: undefined })), {
+    maxLength: 5,
+  })
+  .map((all) => all.map(([name, value]) => (value === undefined ? name : `${name}=${value}`)).join('&'));
+const plain = fc.tuple(question, plainQuery).map(([asked, query]): Question => ({ ...asked, query }));
+/** Two questions that differ, if at all, in their queries, or in one other thing. */
+const plainPair = fc
+  .tuple(plain, plain, fc.subarray(['tenant', 'path', 'headers', 'secure', 'scope'] as const, { maxLength: 1 }))
+  .map(([a, b, taken]): [Question, Question] => [
+    a,
+    { ...a, query: b.query, ...Object.fromEntries(taken.map((name) => [name, b[name]])) },
+  ]);
+const decodedName = fc.constantFrom('a', 'b', 'a.c', 'a-b', 'a[1]', 'a[0]', 'é', ' ', '%zz');
+const rule: fc.Arbitrary<SearchRule> = fc.oneof(
+  fc.record({
+    keyOrder: fc.boolean(),
+    ignore: fc.array(decodedName, { maxLength: 4 }),
+    except: fc.constant([]),
+  }),
+  fc.record({
+    keyOrder: fc.boolean(),
+    ignore: fc.constant('all' as const),
+    except: fc.array(decodedName, { maxLength: 4 }),
+  }),
+);
+const order = fc.constantFrom(ALL, UNSORTED);
+
 describe('the key of a response', () => {
   it('is the same for the same question, and another for any other', () => {
     fc.assert(
@@ -68,6 +108,37 @@ describe('the key of a response', () => {
         expect(addressOf(a).key === addressOf(b).key).toBe(identity(a) === identity(b));
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('is the same for the same question, where the order of parameters counts', () => {
+    fc.assert(
+      fc.property(plainPair, ([a, b]) => {
+        expect(addressOf(a, UNSORTED).key === addressOf(b, UNSORTED).key).toBe(
+          identity(a, UNSORTED) === identity(b, UNSORTED),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is the same for what a search rule takes for the same question, and another for any other', () => {
+    fc.assert(
+      fc.property(plainPair, order, rule, ([a, b], by, said) => {
+        expect(addressOf(a, by, said).key === addressOf(b, by, said).key).toBe(
+          identity(a, by, said) === identity(b, by, said),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is, by a search rule, that of the shortest query which the rule takes for the same', () => {
+    fc.assert(
+      fc.property(plain, rule, (asked, said) => {
+        const query = applySearchRule(asked.query, said);
+        expect(addressOf(asked, UNSORTED, said)).toEqual(addressOf({ ...asked, query }, UNSORTED));
+      }),
     );
   });
 
@@ -106,6 +177,37 @@ describe('the key of a response', () => {
     fc.assert(
       fc.property(question, question, anyText, (a, b, variant) => {
         expect(variantAddress(addressOf(a).key, variant)).not.toBe(addressOf(b).key);
+      }),
+    );
+  });
+});
+
+describe('what a response can be invalidated by', () => {
+  it('is the name of its path and query, in whichever order either has them', () => {
+    fc.assert(
+      fc.property(plain, order, fc.option(rule, { nil: undefined }), (asked, by, said) => {
+        const { names } = addressOf(asked, by, said);
+        expect(names.map(normalizeKeyName)).toEqual(names);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is the URI of any request that asks for its path, if a search rule has made its query shorter', () => {
+    fc.assert(
+      fc.property(plainPair, order, rule, ([a, b], by, said) => {
+        fc.pre(a.path === b.path && identity({ ...a, query: '' }) === identity({ ...b, query: '' }));
+        const { pathUri } = responseSubject(addressOf(a, by, said), [], undefined, searchRuleText(said));
+        expect(targetUris(requestOf(b), `${b.path}?${b.query}`, by).pathUri).toBe(pathUri);
+      }),
+    );
+  });
+
+  it('is the very URI of its request, without a search rule', () => {
+    fc.assert(
+      fc.property(plain, order, (asked, by) => {
+        const { uri, pathUri } = addressOf(asked, by);
+        expect(targetUris(requestOf(asked), `${asked.path}?${asked.query}`, by)).toEqual({ uri, pathUri });
       }),
     );
   });
@@ -153,7 +255,7 @@ describe('the key of a programmatic value', () => {
 });
 
 describe('what a storage key tells of its entry', () => {
-  const entry = (name: string | undefined) => responseEntry({ tags: ['t'], name });
+  const entry = (name: string | undefined, search?: string) => responseEntry({ tags: ['t'], name, search });
 
   it('is all that the entry can be invalidated by, or the names it lacks are those of a key that is a hash', () => {
     fc.assert(
@@ -170,6 +272,19 @@ describe('what a storage key tells of its entry', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('is that also where a search rule made its query shorter, or its order counts', () => {
+    fc.assert(
+      fc.property(plain, order, rule, (asked, by, said) => {
+        const address = addressOf(asked, by, said);
+        fc.pre(!address.key.includes(':~sha256:'));
+        const search = searchRuleText(said);
+        const told = subjectOfKey('', address.key, entry(undefined, search));
+        expect(told).toEqual(responseSubject(address, ['t'], undefined, search));
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -14,7 +14,9 @@ const fn = () => 'x';
 
 describe('resolveRoute', () => {
   it('knows each option', () => {
-    expect(Object.keys(DEFAULT_ROUTE).sort()).toEqual([...ROUTE_OPTIONS].sort());
+    // A mode stands in a route as the policy that it means.
+    const named = Object.keys(DEFAULT_ROUTE).map((name) => (name === 'policy' ? 'mode' : name));
+    expect(named.sort()).toEqual([...ROUTE_OPTIONS].sort());
   });
 
   it('is the base where nothing is said, and undefined says nothing', () => {
@@ -46,12 +48,26 @@ describe('resolveRoute', () => {
     [{ tenant: { required: true } }, { tenant: { header: 'x-client-id', resolve: undefined, required: true } }],
     [{ tenant: { header: 'A', required: true } }, { tenant: { header: 'a', resolve: undefined, required: true } }],
     [{ vary: ['Accept-Language', 'X_Y'] }, { vary: ['accept-language', 'x_y'] }],
-    [{ query: {} }, { query: { only: undefined, ignore: [] } }],
-    [{ query: { only: ['a'] } }, { query: { only: ['a'], ignore: [] } }],
-    [{ query: { only: [] } }, { query: { only: [], ignore: [] } }],
-    [{ query: { ignore: ['utm_*'] } }, { query: { only: undefined, ignore: ['utm_*'] } }],
+    [{ query: {} }, { query: { only: undefined, ignore: [], sort: true } }],
+    [{ query: { only: ['a'] } }, { query: { only: ['a'], ignore: [], sort: true } }],
+    [{ query: { only: [] } }, { query: { only: [], ignore: [], sort: true } }],
+    [{ query: { ignore: ['utm_*'] } }, { query: { only: undefined, ignore: ['utm_*'], sort: true } }],
+    [{ query: { sort: false } }, { query: { only: undefined, ignore: [], sort: false } }],
     [{ maxBodyBytes: 1 }, { maxBodyBytes: 1 }],
     [{ requestDirectives: 'honor' }, { requestDirectives: 'honor' }],
+    [{ staleWhileRevalidate: 0 }, { staleWhileRevalidate: 0 }],
+    [{ staleWhileRevalidate: 1.5 }, { staleWhileRevalidate: 1.5 }],
+    [{ staleIfError: 86_400 }, { staleIfError: 86_400 }],
+    [{ retain: 0 }, { retain: 0 }],
+    [{ heuristic: 0 }, { heuristic: 0 }],
+    [{ heuristic: 1 }, { heuristic: 1 }],
+    [{ targetedFields: [] }, { targetedFields: [] }],
+    [{ targetedFields: ['CDN-Cache-Control', 'X'] }, { targetedFields: ['cdn-cache-control', 'x'] }],
+    [{ storePost: true }, { storePost: true }],
+    [{ browserTtl: 0 }, { browserTtl: 0 }],
+    [{ cdnTtl: 60 }, { cdnTtl: 60 }],
+    // It goes out as it was written.
+    [{ surrogateTags: 'Cache-Tag' }, { surrogateTags: 'Cache-Tag' }],
     [{ exposeKey: true }, { exposeKey: true }],
     [{ collapse: false }, { collapse: false }],
     [{ earlyRefresh: 1.5 }, { earlyRefresh: 1.5 }],
@@ -91,11 +107,35 @@ describe('resolveRoute', () => {
     [{ query: ['a'] }, 'option query is ["a"]', 'an object'],
     [{ query: { ignore: 'a' } }, 'option query.ignore is "a"', 'a list of texts'],
     [{ query: { only: [1] } }, 'option query.only is [1]', 'a list of texts'],
-    [{ query: { igonre: [] } }, 'option query.igonre is []', 'there is no such option (only, ignore)'],
+    [{ query: { igonre: [] } }, 'option query.igonre is []', 'there is no such option (only, ignore, sort)'],
     [{ query: { only: ['a'], ignore: ['b'] } }, 'option query is', 'only or ignore, not both'],
     [{ maxBodyBytes: 0 }, 'option maxBodyBytes is 0', 'a whole number, 1 or more'],
     [{ maxBodyBytes: '1mb' }, 'option maxBodyBytes is "1mb"', 'a whole number, 1 or more'],
     [{ requestDirectives: 'honour' }, 'option requestDirectives is "honour"', "'ignore' or 'honor'"],
+    [{ mode: 'rfc7234' }, 'option mode is "rfc7234"', "'application' or 'rfc9111'"],
+    [{ mode: null }, 'option mode is null', "'application' or 'rfc9111'"],
+    [{ staleWhileRevalidate: -1 }, 'option staleWhileRevalidate is -1', 'a number of seconds, 0 or more'],
+    [{ staleWhileRevalidate: '60' }, 'option staleWhileRevalidate is "60"', 'a number of seconds, 0 or more'],
+    [{ staleIfError: -1 }, 'option staleIfError is -1', 'a number of seconds, 0 or more'],
+    [{ staleIfError: true }, 'option staleIfError is true', 'a number of seconds, 0 or more'],
+    [{ retain: Number.NaN }, 'option retain is NaN', 'a number of seconds, 0 or more'],
+    [{ retain: false }, 'option retain is false', 'a number of seconds, 0 or more'],
+    [{ heuristic: 1.1 }, 'option heuristic is 1.1', 'a fraction from 0 to 1'],
+    [{ heuristic: -0.1 }, 'option heuristic is -0.1', 'a fraction from 0 to 1'],
+    [{ heuristic: true }, 'option heuristic is true', 'a fraction from 0 to 1'],
+    [{ heuristic: Number.NaN }, 'option heuristic is NaN', 'a fraction from 0 to 1'],
+    [{ targetedFields: 'cdn-cache-control' }, 'option targetedFields is "cdn-', 'a list of texts that are not empty'],
+    [{ targetedFields: [''] }, 'option targetedFields is [""]', 'a list of texts that are not empty'],
+    [{ targetedFields: ['a b'] }, 'option targetedFields is "a b"', 'the name of a header field'],
+    [{ storePost: 1 }, 'option storePost is 1', 'true or false'],
+    [{ browserTtl: -1 }, 'option browserTtl is -1', 'a number of seconds, 0 or more'],
+    [{ browserTtl: '0' }, 'option browserTtl is "0"', 'a number of seconds, 0 or more'],
+    [{ cdnTtl: -1 }, 'option cdnTtl is -1', 'a number of seconds, 0 or more'],
+    [{ cdnTtl: false }, 'option cdnTtl is false', 'a number of seconds, 0 or more'],
+    [{ surrogateTags: true }, 'option surrogateTags is true', 'the name of a header field'],
+    [{ surrogateTags: 'a:' }, 'option surrogateTags is "a:"', 'the name of a header field'],
+    [{ surrogateTags: '' }, 'option surrogateTags is ""', 'the name of a header field'],
+    [{ query: { sort: 'no' } }, 'option query.sort is "no"', 'true or false'],
     [{ exposeKey: 'yes' }, 'option exposeKey is "yes"', 'true or false'],
     [{ collapse: 0 }, 'option collapse is 0', 'true or false'],
     [{ earlyRefresh: -1 }, 'option earlyRefresh is -1', 'a number of'],
@@ -130,6 +170,8 @@ describe('looksUpElsewhere', () => {
     [{ identity: () => 'x' }],
     [{ query: { only: [] } }],
     [{ requestDirectives: 'honor' }],
+    [{ mode: 'rfc9111' }],
+    [{ query: { sort: false } }],
     [{ key: () => 'x' }],
   ])('is so with %j', (options) => {
     expect(inner(options)).toBe(true);
@@ -138,6 +180,9 @@ describe('looksUpElsewhere', () => {
   it.each<[options: RouteOptions]>([
     [{}],
     [{ key: 'inner' }],
+    [{ mode: 'application' }],
+    [{ staleWhileRevalidate: 1, staleIfError: 1, retain: 1, heuristic: 1, targetedFields: ['x'], storePost: true }],
+    [{ browserTtl: 1, cdnTtl: 1, surrogateTags: 'x', collapse: false, earlyRefresh: 1 }],
     [{ ttl: 1, negativeTtl: 1, tags: ['a'], vary: ['a'], maxBodyBytes: 1, exposeKey: true }],
   ])('is not so with %j', (options) => {
     expect(inner(options)).toBe(false);

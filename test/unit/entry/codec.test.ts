@@ -15,6 +15,12 @@ const value: ValueEntry = {
 const response: ResponseEntry = {
   ...value,
   kind: 'response',
+  freshUntil: 2000,
+  mustRevalidate: false,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  etagMade: false,
+  search: undefined,
   status: 200,
   message: undefined,
   headers: [['Content-Type', 'text/plain']],
@@ -41,37 +47,55 @@ interface Fixture {
   name: string;
   key: string;
   frame: string;
-  entry: Record<string, unknown> & { kind: string; expiresAt: number | 'Infinity'; body?: string };
+  entry: Record<string, unknown> & {
+    kind: string;
+    expiresAt: number | 'Infinity';
+    freshUntil?: number | 'Infinity';
+    body?: string;
+  };
 }
 
 /** Frames as this package has written them; every later version must read them as it did, or take them for misses. */
-const fixtures = JSON.parse(
-  readFileSync(new URL('../../fixtures/frames-v1.json', import.meta.url), 'utf8'),
-) as Fixture[];
-
-function revive({ body, expiresAt, ...rest }: Fixture['entry']): Entry {
-  const nothing = rest.kind === 'response' ? { message: undefined, name: undefined, cost: 0 } : {};
-  const bytes = body === undefined ? {} : { body: Buffer.from(body, 'hex') };
-  return { ...nothing, ...rest, ...bytes, expiresAt: Number(expiresAt) } as unknown as Entry;
+function framesOf(version: number): Fixture[] {
+  const file = new URL(`../../fixtures/frames-v${version}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as Fixture[];
 }
 
-describe('frames of version 1', () => {
-  it.each(fixtures)('$name is read as it always was', ({ key, frame, entry }) => {
+function revive({ body, expiresAt, freshUntil, ...rest }: Fixture['entry']): Entry {
+  const nothing = rest.kind === 'response' ? { message: undefined, name: undefined, search: undefined } : {};
+  const fresh = freshUntil === undefined ? {} : { freshUntil: Number(freshUntil) };
+  const bytes = body === undefined ? {} : { body: Buffer.from(body, 'hex') };
+  return { ...nothing, ...rest, ...fresh, ...bytes, expiresAt: Number(expiresAt) } as unknown as Entry;
+}
+
+describe('frames of version 2', () => {
+  it.each(framesOf(2))('$name is read as it always was', ({ key, frame, entry }) => {
     expect(decode(key, Buffer.from(frame, 'hex'))).toEqual(revive(entry));
   });
 
-  it.each(fixtures)('$name is written as it always was', ({ key, frame, entry }) => {
+  it.each(framesOf(2))('$name is written as it always was', ({ key, frame, entry }) => {
     expect(encode(key, revive(entry)).toString('hex')).toBe(frame);
+  });
+});
+
+describe('frames of version 1', () => {
+  it.each(framesOf(1))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
+    expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError('unknown frame version 1'));
   });
 });
 
 describe('encode', () => {
   it('lays the fixed part out as the format says', () => {
     const frame = encode(KEY, value);
-    expect(frame.subarray(0, 4).toString('latin1')).toBe('RC\u0001\u0003');
+    expect(frame.subarray(0, 4).toString('latin1')).toBe('RC\u0002\u0003');
     expect([12, 20, 28].map((at) => frame.readDoubleBE(at))).toEqual([7, 1000, 2000]);
     expect(frame.length).toBe(PREAMBLE + frame.readUInt32BE(36) + frame.readUInt32BE(40));
     expect(frame.subarray(-4).toString()).toBe('body');
+  });
+
+  it('leaves out of the metadata what is as usual', () => {
+    const frame = encode(KEY, { ...response, tags: [], headers: [] });
+    expect(frame.toString('utf8', PREAMBLE, PREAMBLE + frame.readUInt32BE(36))).toBe('{"e":"e","h":[]}');
   });
 
   it('does not touch the entry', () => {
@@ -94,7 +118,8 @@ describe('decode', () => {
     ['less than a preamble', frame.subarray(0, PREAMBLE - 1)],
     ['other bytes', Buffer.alloc(100, 1)],
     ['a text of somebody else', Buffer.from('hello, I am a session or a job of another application')],
-    ['another version', changed(2, 2)],
+    ['the version before', changed(2, 1)],
+    ['the version after', changed(2, 3)],
     ['version 0', changed(2, 0)],
     ['kind 0', changed(3, 0)],
     ['an unknown kind', changed(3, 9)],
@@ -121,12 +146,43 @@ describe('decode', () => {
     ['removed fields that are no list', withMeta('{"e":"x","r":"x"}')],
     ['keyed fields that are no list', withMeta('{"e":"x","k":{}}')],
     ['an age that is no number', withMeta('{"e":"x","a":"1"}')],
+    ['an age below 0', withMeta('{"e":"x","a":-1}')],
+    ['a time to expiry that is no number', withMeta('{"e":"x","g":"1"}')],
+    ['a time to expiry below 0', withMeta('{"e":"x","g":-1}')],
+    ['a window to refresh that is no number', withMeta('{"e":"x","w":null}')],
+    ['a window for errors that is a list', withMeta('{"e":"x","i":[1]}')],
+    ['a need to ask that is a number of its own', withMeta('{"e":"x","x":2}')],
+    ['a need to ask that is a word', withMeta('{"e":"x","x":true}')],
+    ['a made tag that is a word', withMeta('{"e":"x","y":"1"}')],
+    ['a search rule that is no text', withMeta('{"e":"x","q":[true,"params"]}')],
+    ['a name that is no text', withMeta('{"e":"x","n":5}')],
+    ['a reason phrase that is no text', withMeta('{"e":"x","m":{}}')],
+    ['appended fields that are no texts', withMeta('{"e":"x","b":[1]}')],
     ['a cost that is no number', withMeta('{"e":"x","c":"1"}')],
     ['credentials that are no number', withMeta('{"e":"x","p":{"valueOf":1,"toString":1}}')],
     ['an index without lists', withMeta('{"e":"x","v":"ab"}', { ...value, kind: 'index', varies: [] })],
     ['an index of other things', withMeta('{"e":"x","v":[[1]]}', { ...value, kind: 'index', varies: [] })],
   ])('refuses %s', (_, bytes) => {
     expect(() => decode(KEY, bytes)).toThrow(FrameError);
+  });
+
+  it.each<[what: string, changes: Partial<ResponseEntry>]>([
+    ['a response that is kept when it is stale', { freshUntil: 1500, staleWhileRevalidate: 30, staleIfError: 60.5 }],
+    ['a response that was stale as it came', { freshUntil: 999.5, mustRevalidate: true }],
+    [
+      'a response that is fresh for ever',
+      { freshUntil: Number.POSITIVE_INFINITY, expiresAt: Number.POSITIVE_INFINITY },
+    ],
+    ['a response whose tag was made here', { etagMade: true }],
+    ['a response for several queries', { search: '[true,"params"]' }],
+    ['a response whose search rule is empty', { search: '' }],
+  ])('gives back %s', (_, changes) => {
+    const entry = { ...response, ...changes };
+    expect(decode(KEY, encode(KEY, entry))).toEqual(entry);
+  });
+
+  it('passes over parts that a later version may add', () => {
+    expect(decode(KEY, withMeta('{"e":"e","t":["t"],"h":["Content-Type","text/plain"],"zz":{}}'))).toEqual(response);
   });
 
   it('refuses the frame of another key', () => {

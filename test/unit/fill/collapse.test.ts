@@ -21,8 +21,8 @@ beforeEach(() => {
   now = 1000;
 });
 
-function made(leases?: LeaseTable, patience = 5000): Collapse<string> {
-  return new Collapse<string>({ clock: { now: () => now }, leases, patience });
+function made(leases?: LeaseTable, patience = 5000, mostWaiting = 100): Collapse<string> {
+  return new Collapse<string>({ clock: { now: () => now }, leases, patience, mostWaiting });
 }
 
 /** Takes part as one who has to lead. */
@@ -88,6 +88,45 @@ describe('Collapse in one process', () => {
     await lead(collapse);
     expect(await collapse.enter(part())).toEqual(RUN);
     expect(collapse.size).toBe(1);
+  });
+
+  it('lets one run who comes when as many wait as may, whatever they wait for', async () => {
+    const collapse = made(undefined, 5000, 2);
+    const leaders = [await lead(collapse, { key: 'a' }), await lead(collapse, { key: 'b' })];
+    const waiting = [collapse.enter(part({ key: 'a' })), collapse.enter(part({ key: 'b' }))];
+    expect(await collapse.enter(part({ key: 'a' }))).toEqual(RUN);
+    for (const leader of leaders) leader.filled('x', undefined);
+    expect(await Promise.all(waiting)).toEqual([1, 2].map(() => ({ kind: 'result', result: 'x' })));
+  });
+
+  it('has room again for who waits, when others have been let go', async () => {
+    const collapse = made(undefined, 5000, 1);
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.unfilled(0);
+    await waiting;
+    const next = await lead(collapse);
+    const joined = collapse.enter(part());
+    next.filled('x', undefined);
+    expect(await joined).toEqual({ kind: 'result', result: 'x' });
+  });
+
+  it('has room again for who waits, when others have lost patience', async () => {
+    const collapse = made(undefined, 1, 1);
+    const leader = await lead(collapse);
+    expect(await collapse.enter(part())).toEqual(RUN);
+    const joined = collapse.enter(part());
+    leader.filled('x', undefined);
+    expect(await joined).toEqual({ kind: 'result', result: 'x' });
+  });
+
+  it('lets one lead, however many wait', async () => {
+    const collapse = made(undefined, 5000, 1);
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    await lead(collapse, { key: 'other' });
+    leader.unfilled(0);
+    await waiting;
   });
 
   it('lets nobody queue for a while where it turned out useless', async () => {
@@ -256,5 +295,47 @@ describe('Collapse over processes', () => {
     const collapse = made(leasesThat(state));
     expect((await collapse.tryLead(part())) !== undefined).toBe(leads);
     expect(collapse.size).toBe(leads ? 1 : 0);
+  });
+
+  it('gives back the lease of a refresh that Redis may grant too late', async () => {
+    const leases = leasesThat(new Error('Redis is down'));
+    await made(leases).tryLead(part());
+    expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]);
+  });
+
+  it.each<[state: LeaseState]>([[HELD], ['pass']])(
+    'gives back no lease of a refresh that another process has: %j',
+    async (state) => {
+      const leases = leasesThat(state);
+      await made(leases).tryLead(part());
+      await new Promise(setImmediate);
+      expect(leases.release).not.toHaveBeenCalled();
+    },
+  );
+
+  it('lets who waits for a refresh run, where it turns out that this process does not lead', async () => {
+    const collapse = made(leasesThat(HELD));
+    const refresh = collapse.tryLead(part());
+    const waiting = collapse.enter(part());
+    expect(await refresh).toBeUndefined();
+    expect(await waiting).toEqual(RUN);
+  });
+
+  it('gives the lease of a refresh back when it is over', async () => {
+    const leases = leasesThat('taken');
+    (await made(leases).tryLead(part()))?.unfilled(0);
+    await vi.waitFor(() => expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]));
+  });
+
+  it('does not let one wait for another process, when as many wait as may', async () => {
+    const collapse = made(leasesThat(HELD), 300, 1);
+    let first: Turn<string> | undefined;
+    const waiting = (async () => {
+      first = await collapse.enter(part({ key: 'a' }));
+    })();
+    await new Promise(setImmediate);
+    await collapse.enter(part({ key: 'b' }));
+    expect(first).toBeUndefined();
+    await waiting;
   });
 });

@@ -5,6 +5,7 @@ import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/errors.js';
 import { changedUrls, everything, type InvalidateSpec, ruleOf } from '../../../src/invalidation/purge-rule.js';
+import { SORTED } from '../../../src/request/query.js';
 import type { RequestView } from '../../../src/request/request.js';
 import type { Fields } from '../../../src/types.js';
 
@@ -12,6 +13,7 @@ const request = (target = '/users?b=2&a=1', secure = false): RequestView => ({
   method: 'POST',
   target,
   headers: { host: 'example.com' },
+  rawHeaders: [],
   secure,
   source: { id: '7' },
 });
@@ -19,7 +21,7 @@ const context = (fields: Fields = {}, view = request()) => ({
   tenant: 'acme',
   request: view,
   fields,
-  query: { only: undefined, ignore: [] },
+  query: SORTED,
 });
 const purgeOf = (spec: Parameters<typeof ruleOf>[0]) => ruleOf(spec)(context());
 
@@ -31,7 +33,7 @@ describe('ruleOf', () => {
       ['k:acme:a', 'k:acme:b'],
     ],
     [{ keys: 'a' }, ['k:acme:a']],
-    [{ keys: '/users?b=2&a=1' }, ['k:acme:/users?a=1&b=2']],
+    [{ keys: '/users?b=2&a=1' }, ['k:acme:/users?a=1&b=2', 'q:acme:/users']],
     [{ tags: 'users' }, ['g:acme:users']],
     [{ tags: ['a', 'b'], keys: ['c'] }, ['k:acme:c', 'g:acme:a', 'g:acme:b']],
     [{ tags: ['a'], allTenants: true }, ['G:a']],
@@ -79,7 +81,11 @@ describe('everything', () => {
 });
 
 describe('changedUrls (RFC 9111 §4.4)', () => {
-  const OWN = 'u:acme:http://example.com/users?a=1&b=2';
+  /** The tags of a URL: its own, and that of its path, for whatever answers several queries of it. */
+  const reached = (target: string, origin = 'http://example.com') => [
+    `u:acme:${origin}${target}`,
+    `p:acme:${origin}${target.replace(/\?.*/, '')}`,
+  ];
 
   it.each<[fields: Fields, more: string[]]>([
     [{}, []],
@@ -102,25 +108,48 @@ describe('changedUrls (RFC 9111 §4.4)', () => {
     [{ location: 'http://' }, []],
     [{ location: '' }, ['/users?a=1&b=2']],
   ])('the URL itself, and with %j also %j', (fields, more) => {
-    const tags = [OWN, ...more.map((target) => `u:acme:http://example.com${target}`)];
+    const tags = ['/users?a=1&b=2', ...more].flatMap((target) => reached(target));
     expect(changedUrls(context(fields))).toEqual({ tags, patterns: [] });
   });
 
   it('over an encrypted connection too', () => {
-    expect(changedUrls(context({ location: 'https://example.com/x' }, request('/y', true))).tags).toEqual([
-      'u:acme:https://example.com/y',
-      'u:acme:https://example.com/x',
-    ]);
+    expect(changedUrls(context({ location: 'https://example.com/x' }, request('/y', true))).tags).toEqual(
+      ['/y', '/x'].flatMap((target) => reached(target, 'https://example.com')),
+    );
   });
 
   it('is the URL alone where there is no usable host', () => {
     const view = { ...request('/x'), headers: {} };
-    expect(changedUrls(context({ location: '/y' }, view)).tags).toEqual(['u:acme:http:///x']);
+    expect(changedUrls(context({ location: '/y' }, view)).tags).toEqual(reached('/x', 'http://'));
+  });
+
+  it('keeps the order of the query where the mount does', () => {
+    const rule = { ...context({ location: '/users/5?d&c' }), query: { ...SORTED, sort: false } };
+    expect(changedUrls(rule).tags).toEqual(['/users?b=2&a=1', '/users/5?d&c'].flatMap((target) => reached(target)));
+  });
+
+  it.each<[field: string | string[], groups: string[]]>([
+    ['"users"', ['users']],
+    ['"users", "lists";p=1, "a b"', ['users', 'lists', 'a b']],
+    [
+      ['"a"', '"b"'],
+      ['a', 'b'],
+    ],
+    ['"a", "a"', ['a']],
+    ['users', []],
+    ['"a', []],
+    ['', []],
+  ])('the groups of the tenant that Cache-Group-Invalidation names: %j (RFC 9875 §3)', (field, groups) => {
+    const { tags, patterns } = changedUrls(context({ 'cache-group-invalidation': field }));
+    expect(tags).toEqual([...reached('/users?a=1&b=2'), ...groups.map((group) => `g:acme:${group}`)]);
+    expect(patterns).toEqual([]);
   });
 
   it.each([
     ['ignored', { ignore: ['utm_*'] }, '/users?utm_source=mail&page=2'],
     ['not named', { only: ['page'] }, '/users?page=2&x=1'],
+    ['sorted', {}, '/users?b=1&a=2'],
+    ['not sorted', { sort: false }, '/users?b=1&a=2'],
   ])('is the URL of the stored response, where parameters are %s', async (_, query, url) => {
     const cache = createCache({ redis: false });
     const app = express();
@@ -133,5 +162,19 @@ describe('changedUrls (RFC 9111 §4.4)', () => {
     expect((await get()).headers['cache-status']).toContain('hit');
     await supertest(app).post(url).set('Host', 'example.com');
     expect((await get()).text).toBe('2');
+  });
+
+  it('is that of a stored response which answers other queries, too', async () => {
+    const cache = createCache({ redis: false });
+    const app = express();
+    let users = 1;
+    app.use(cacheMiddleware({ cache }));
+    app.get('/users', (_req, res) => void res.set('No-Vary-Search', 'params=("utm_x")').send(String(users)));
+    app.post('/users', (_req, res) => void res.send(String(++users)));
+    const get = (url: string) => supertest(app).get(url).set('Host', 'example.com');
+    await get('/users?page=1&utm_x=1');
+    expect((await get('/users?page=1&utm_x=2')).headers['cache-status']).toContain('hit');
+    await supertest(app).post('/users?utm_x=3&page=1').set('Host', 'example.com');
+    expect((await get('/users?page=1&utm_x=2')).text).toBe('2');
   });
 });

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { EVERYTHING, globalTag, keyTag, ownTag, purgeTags, tenantTag, uriTag } from '../../../src/invalidation/tags.js';
+import {
+  EVERYTHING,
+  globalTag,
+  keyTag,
+  keyTags,
+  ownTag,
+  pathTag,
+  purgeTags,
+  queryTag,
+  tenantTag,
+  uriTag,
+} from '../../../src/invalidation/tags.js';
 
 describe('purgeTags', () => {
   it('are all that reaches a response', () => {
@@ -19,6 +30,17 @@ describe('purgeTags', () => {
     );
   });
 
+  it('are more for a response that answers several queries: its path, by its URL and by its name', () => {
+    const subject = { tenant: 'acme', names: ['/a'], uri: 'http://h/a?b', pathUri: 'http://h/a', tags: [] };
+    const more = ['p:acme:http://h/a', 'q:acme:/a'];
+    expect(purgeTags(subject)).toEqual(['*', 't:acme', 'k:acme:/a', 'u:acme:http://h/a?b', ...more]);
+  });
+
+  it('of a key are its own, and with a query that of all queries of its path', () => {
+    expect(keyTags('acme', 'users:list')).toEqual(['k:acme:users:list']);
+    expect(keyTags('acme', '/a?b=1')).toEqual(['k:acme:/a?b=1', 'q:acme:/a']);
+  });
+
   it('are few for a value without tags', () => {
     expect(purgeTags({ tenant: '', names: ['k'], tags: [] })).toEqual(['*', 't:', 'k::k']);
   });
@@ -31,7 +53,7 @@ describe('purgeTags', () => {
       ...tenants.map(tenantTag),
       ...texts.map(globalTag),
       ...tenants.flatMap((tenant) =>
-        texts.flatMap((text) => [keyTag, uriTag, ownTag].map((make) => make(tenant, text))),
+        texts.flatMap((text) => [keyTag, queryTag, uriTag, pathTag, ownTag].map((make) => make(tenant, text))),
       ),
     ];
     expect(new Set(all).size).toBe(all.length);

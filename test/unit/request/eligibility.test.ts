@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../../src/events.js';
-import { asksForHandler, ineligible, isUnsafe, openCredentials } from '../../../src/request/eligibility.js';
+import { ineligible, isUnsafe, openCredentials } from '../../../src/request/eligibility.js';
 import type { RequestView } from '../../../src/request/request.js';
 import type { Fields } from '../../../src/types.js';
 
@@ -8,6 +8,7 @@ const request = (headers: Fields = {}, method = 'GET', target = '/'): RequestVie
   method,
   target,
   headers,
+  rawHeaders: [],
   secure: false,
   source: undefined,
 });
@@ -36,34 +37,13 @@ describe('ineligible', () => {
     [request({}, 'GET', '*'), 'target'],
     [request({}, 'GET', ''), 'target'],
     [request({ upgrade: 'websocket' }), 'upgrade'],
-    [request({ range: 'bytes=0-1' }), 'range'],
-    [request({ range: '' }), 'range'],
+    // A part is taken from the whole that is stored (RFC 9110 §14.2).
+    [request({ range: 'bytes=0-1' }), undefined],
+    [request({ range: '', 'if-range': '"a"' }), undefined],
     [request({ 'if-match': '"a"' }), 'precondition'],
     [request({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }), 'precondition'],
   ])('%j: %s', (view, reason) => {
     expect(ineligible(view)).toBe(reason);
-  });
-});
-
-describe('asksForHandler', () => {
-  it.each<[headers: Fields, asks: boolean]>([
-    [{}, false],
-    [{ 'cache-control': 'no-cache' }, true],
-    [{ 'cache-control': 'No-Cache' }, true],
-    [{ 'cache-control': 'no-store' }, true],
-    [{ 'cache-control': 'max-age=0' }, true],
-    [{ 'cache-control': ['min-fresh=1', 'no-cache'] }, true],
-    // An argument that cannot be read asks for nothing older than 0 seconds.
-    [{ 'cache-control': 'max-age=soon' }, true],
-    [{ 'cache-control': 'max-age=60' }, false],
-    [{ 'cache-control': 'max-stale' }, false],
-    [{ pragma: 'no-cache' }, true],
-    [{ pragma: 'NO-CACHE' }, true],
-    [{ pragma: 'x' }, false],
-    // RFC 9111 §5.4: Pragma counts only where there is no Cache-Control.
-    [{ pragma: 'no-cache', 'cache-control': 'max-age=60' }, false],
-  ])('%j: %s', (headers, asks) => {
-    expect(asksForHandler(headers)).toBe(asks);
   });
 });
 
@@ -77,10 +57,20 @@ describe('openCredentials', () => {
       { authorization: true, cookie: true },
     ],
   ])('%j', (headers, found) => {
-    expect(openCredentials(headers, false)).toEqual(found);
+    expect(openCredentials(headers, false, true)).toEqual(found);
   });
 
-  it('are no longer open where the key is personal', () => {
-    expect(openCredentials({ authorization: 'x', cookie: 'y' }, true)).toBeUndefined();
+  it.each([true, false])('are no longer open where the key is personal (cookies guarded: %s)', (guardsCookies) => {
+    expect(openCredentials({ authorization: 'x', cookie: 'y' }, true, guardsCookies)).toBeUndefined();
+  });
+
+  it.each<[headers: Fields, found: ReturnType<typeof openCredentials>]>([
+    [{ cookie: 'a=b' }, undefined],
+    [
+      { authorization: 'x', cookie: 'a=b' },
+      { authorization: true, cookie: false },
+    ],
+  ])('are no cookies where these are left to Cache-Control (RFC 9111 §7.3): %j', (headers, found) => {
+    expect(openCredentials(headers, false, false)).toEqual(found);
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { SearchRule } from '../../../src/http/no-vary-search.js';
 import {
   keySpace,
   normalizeKeyName,
   responseAddress,
   responseSubject,
+  targetUris,
   valueKey,
   variantAddress,
 } from '../../../src/request/key.js';
@@ -12,12 +14,13 @@ import type { RequestView } from '../../../src/request/request.js';
 import { escapeTenant } from '../../../src/request/tenant.js';
 import type { Fields } from '../../../src/types.js';
 
-const ALL: QueryRule = { only: undefined, ignore: [] };
+const ALL: QueryRule = { only: undefined, ignore: [], sort: true };
 
 const request = (target: string, headers: Fields = { host: 'example.com' }, secure = false): RequestView => ({
   method: 'GET',
   target,
   headers,
+  rawHeaders: [],
   secure,
   source: undefined,
 });
@@ -64,6 +67,7 @@ describe('responseAddress', () => {
       key: 'client:acme:~http://example.com~/users~a=1&b=2',
       names: ['/users', '/users?a=1&b=2'],
       uri: 'http://example.com/users?a=1&b=2',
+      pathUri: 'http://example.com/users',
     });
   });
 
@@ -144,9 +148,79 @@ describe('responseAddress', () => {
   });
 
   it('follows the rule for the query', () => {
-    const found = responseAddress('', 'acme', request('/a?utm_x=1&b=2'), { only: undefined, ignore: ['utm_*'] }, []);
+    const found = responseAddress('', 'acme', request('/a?utm_x=1&b=2'), { ...ALL, ignore: ['utm_*'] }, []);
     expect(found.names).toEqual(['/a', '/a?b=2']);
     expect(found.key).toBe(address('/a?b=2').key);
+  });
+});
+
+describe('responseAddress, where the order of parameters counts', () => {
+  const unsorted = (target: string) => responseAddress('', 'acme', request(target), { ...ALL, sort: false }, []);
+
+  it('keeps the query as it came in the key and the URI', () => {
+    expect(unsorted('/users?b=2&a=1')).toMatchObject({
+      key: 'client:acme:~http://example.com~/users~b=2&a=1',
+      uri: 'http://example.com/users?b=2&a=1',
+    });
+  });
+
+  it('has the names that an invalidation asks for: with the query in order', () => {
+    expect(unsorted('/users?b=2&a=1').names).toEqual(['/users', normalizeKeyName('/users?b=2&a=1')]);
+  });
+});
+
+describe('responseAddress, by what a response says of its query (No-Vary-Search)', () => {
+  const rule = (changes: Partial<SearchRule>): SearchRule => ({ keyOrder: false, ignore: [], except: [], ...changes });
+  const under = (target: string, by: SearchRule, query = ALL) =>
+    responseAddress('', 'acme', request(target), query, [], by);
+
+  it('is that of the query without what makes no difference', () => {
+    expect(under('/a?page=2&utm_x=1', rule({ ignore: ['utm_x'] }))).toEqual(address('/a?page=2'));
+  });
+
+  it('is that of the path, where the whole query makes none', () => {
+    expect(under('/a?page=2&b', rule({ ignore: 'all' }))).toEqual(address('/a'));
+  });
+
+  it('is that of the named parameters, where these alone make one', () => {
+    expect(under('/a?page=2&b', rule({ ignore: 'all', except: ['page'] }))).toEqual(address('/a?page=2'));
+  });
+
+  it('has one key for all orders, where order makes none', () => {
+    const unsorted = { ...ALL, sort: false };
+    const keys = ['/a?b=2&a=1', '/a?a=1&b=2'].map((target) => under(target, rule({ keyOrder: true }), unsorted).key);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('is the usual one where there is no query', () => {
+    expect(under('/a', rule({ ignore: ['b'] }))).toEqual(address('/a'));
+  });
+
+  it('tells apart what does make a difference', () => {
+    const by = rule({ ignore: ['utm_x'] });
+    expect(under('/a?page=2&utm_x=1', by).key).not.toBe(under('/a?page=3&utm_x=1', by).key);
+  });
+
+  it('has the names that an invalidation asks for, in whichever order the rule has put the parameters', () => {
+    const { names } = under('/a?a.c=2&a-b=1', rule({ keyOrder: true }));
+    expect(names).toEqual(['/a', normalizeKeyName('/a?a-b=1&a.c=2')]);
+  });
+});
+
+describe('targetUris', () => {
+  const uris = (target: string, query = ALL) => targetUris(request('/from?x=1'), target, query);
+
+  it('are those of the responses of the target', () => {
+    const { uri, pathUri } = address('/users?b=2&a=1');
+    expect(uris('/users?b=2&a=1')).toEqual({ uri, pathUri });
+  });
+
+  it('go by the rule for the query', () => {
+    expect(uris('/users?utm_x=1&b=2', { ...ALL, ignore: ['utm_*'] }).uri).toBe('http://example.com/users?b=2');
+  });
+
+  it('are one where there is no query', () => {
+    expect(uris('/users')).toEqual({ uri: 'http://example.com/users', pathUri: 'http://example.com/users' });
   });
 });
 
@@ -168,6 +242,11 @@ describe('responseSubject', () => {
       uri: 'http://example.com/users?a=1&b=2',
       tags: ['t'],
     });
+  });
+
+  it('can be reached by its path, too, where it answers other queries', () => {
+    const subject = responseSubject(address('/users?a=1'), [], undefined, '[false,"params","b"]');
+    expect(subject.pathUri).toBe('http://example.com/users');
   });
 
   it('has the path alone without name and query', () => {

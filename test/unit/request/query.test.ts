@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { normalizeQuery, type QueryRule } from '../../../src/request/query.js';
 
-const ALL: QueryRule = { only: undefined, ignore: [] };
-const ignoring = (...ignore: string[]): QueryRule => ({ only: undefined, ignore });
-const only = (...names: string[]): QueryRule => ({ only: names, ignore: [] });
+const ALL: QueryRule = { only: undefined, ignore: [], sort: true };
+const ignoring = (...ignore: string[]): QueryRule => ({ only: undefined, ignore, sort: true });
+const only = (...names: string[]): QueryRule => ({ only: names, ignore: [], sort: true });
 
 describe('normalizeQuery', () => {
   it.each([
@@ -48,5 +48,14 @@ describe('normalizeQuery', () => {
     [only('a'), 'b=1', ''],
   ])('keeps by %j of %j', (rule, query, normalized) => {
     expect(normalizeQuery(query, rule)).toBe(normalized);
+  });
+
+  it.each([
+    [ALL, 'b=2&a=1&b=1', 'b=2&a=1&b=1'],
+    [ALL, '&&b&&a&', 'b&a'],
+    [ignoring('utm_*'), 'b=2&utm_x=1&a=1', 'b=2&a=1'],
+    [only('a', 'b'), 'b=2&x=1&a=1', 'b=2&a=1'],
+  ])('leaves the order as it came, where the rule is not to sort: by %j of %j', (rule, query, normalized) => {
+    expect(normalizeQuery(query, { ...rule, sort: false })).toBe(normalized);
   });
 });

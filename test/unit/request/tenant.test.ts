@@ -7,6 +7,7 @@ const request = (headers: Fields = {}): RequestView => ({
   method: 'GET',
   target: '/',
   headers,
+  rawHeaders: [],
   secure: false,
   source: 'the source',
 });

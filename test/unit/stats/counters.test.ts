@@ -17,6 +17,7 @@ describe('Counters', () => {
   it('are all zero at first', () => {
     const zeros = {
       ...{ hits: 0, misses: 0, sets: 0, deletes: 0, errors: 0, totalRequests: 0, bypassed: 0, collapsed: 0 },
+      ...{ stale: 0, revalidated: 0 },
       ...{ hitRate: 0, averageHitTime: 0, averageSetTime: 0, reasons: {} },
     };
     expect(counters.read()).toEqual(zeros);
@@ -57,6 +58,18 @@ describe('Counters', () => {
     hit('a');
     events.emit('hit', { source: 'http', tenant: 'a', key: 'k', ms: 1, collapsed: true });
     expect(counters.read('a')).toMatchObject({ hits: 2, collapsed: 1, totalRequests: 2 });
+  });
+
+  it('count hits that were no longer fresh', () => {
+    hit('a');
+    events.emit('hit', { source: 'http', tenant: 'a', key: 'k', ms: 1, stale: true });
+    expect(counters.read('a')).toMatchObject({ hits: 2, stale: 1, totalRequests: 2 });
+  });
+
+  it('count misses whose handler said that what is stored is still the same', () => {
+    miss('a');
+    events.emit('miss', { source: 'http', tenant: 'a', key: 'k', ms: 1, revalidated: true });
+    expect(counters.read('a')).toMatchObject({ misses: 2, revalidated: 1, totalRequests: 2 });
   });
 
   it('count sets, purges and errors', () => {

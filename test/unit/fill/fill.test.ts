@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { Fill } from '../../../src/fill/fill.js';
+import type { HeaderLine } from '../../../src/http/headers.js';
+import { stored } from '../made.js';
+
+const { kind: _kind, tags: _tags, body: _body, ...HEAD } = stored();
+const filled = (headers: readonly HeaderLine[], makesEtag = true, status = 200) =>
+  new Fill({ ...HEAD, status, headers }, undefined, 100, makesEtag);
+const etags = (fill: Fill) => {
+  const entry = fill.finish([]);
+  return typeof entry === 'string' ? entry : entry.headers.filter(([name]) => name.toLowerCase() === 'etag');
+};
+
+describe('Fill', () => {
+  it('is the entry of what was captured', () => {
+    const fill = new Fill(HEAD, undefined, 100, false);
+    fill.add('he');
+    fill.add('llo');
+    expect(fill.finish(['t'])).toEqual(stored({ tags: ['t'] }));
+  });
+
+  it('is why there is none', () => {
+    const fill = new Fill(HEAD, 6, 100, false);
+    fill.add('hello');
+    expect(fill.finish([])).toBe('length-mismatch');
+  });
+
+  it('knows when there is nothing to be had of it any more', () => {
+    const fill = new Fill(HEAD, undefined, 4, false);
+    expect(fill.failed).toBe(false);
+    fill.add('hello');
+    expect(fill.failed).toBe(true);
+    expect(fill.finish([])).toBe('too-large');
+  });
+
+  it('is given a tag where it has none', () => {
+    expect(etags(filled([]))).toEqual([['ETag', expect.stringMatching(/^W\/"/)]]);
+  });
+
+  it('says that its tag was made here', () => {
+    expect(filled([]).finish([])).toMatchObject({ etagMade: true });
+    expect(filled([['ETag', '"a"']]).finish([])).toMatchObject({ etagMade: false });
+    expect(filled([], false).finish([])).toMatchObject({ etagMade: false });
+  });
+
+  it('keeps the tag that it has', () => {
+    expect(etags(filled([['etag', '"a"']]))).toEqual([['etag', '"a"']]);
+  });
+
+  it.each([204, 301, 404])('is given none as a %i', (status) => {
+    expect(etags(filled([], true, status))).toEqual([]);
+  });
+
+  it('is given none where that is not wanted', () => {
+    expect(etags(filled([], false))).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import type { Services } from '../../../src/backend.js';
+import type { Entry, IndexEntry, ResponseEntry } from '../../../src/entry/entry.js';
+import type { CacheEvents } from '../../../src/events.js';
+import { put, type Variant } from '../../../src/fill/put.js';
+import { variantKey } from '../../../src/http/vary.js';
+import { responseAddress, variantAddress } from '../../../src/request/key.js';
+import { SORTED } from '../../../src/request/query.js';
+import { BORN, servicesOf, stored, view } from '../made.js';
+
+const ADDRESS = responseAddress('', 'acme', view({ target: '/users?a=1' }), SORTED, []);
+const ACCEPT = { accept: 'text/html' };
+const alone: Variant = { varies: [], request: {}, languageOrder: true, index: undefined };
+
+/** The place of a variant. */
+const placeOf = (varies: string[], request: Variant['request'], languageOrder = true) =>
+  variantAddress(ADDRESS.key, variantKey(varies, request, { languageOrder }));
+/** What the store has under keys, in memory: at once. */
+const kept = (services: Services, ...keys: string[]) => services.backend.read(keys) as (Entry | undefined)[];
+
+/** An entry whose making begins now. */
+const begun = (services: Services, changes: Partial<ResponseEntry> = {}) =>
+  stored({ asOf: services.backend.ledger.position()!, ...changes });
+
+describe('put', () => {
+  it('stores a response under its URL, and gives it to who waits', () => {
+    const services = servicesOf();
+    const entry = begun(services);
+    expect(put(services, ADDRESS, entry, alone)).toMatchObject({ shared: { entry, varies: [], request: {} } });
+    expect(kept(services, ADDRESS.key)).toEqual([entry]);
+  });
+
+  it('tells that it is stored', () => {
+    const services = servicesOf();
+    const sets: CacheEvents['set'][] = [];
+    services.events.on('set', (event) => sets.push(event));
+    put(services, ADDRESS, begun(services), alone);
+    expect(sets).toEqual([{ tenant: 'acme', key: ADDRESS.key, ms: expect.any(Number), bytes: 5 }]);
+  });
+
+  it.each(['t:acme', 'k:acme:/users', 'u:acme:http://example.com/users?a=1', 'g:acme:tag', 'k:acme:name'])(
+    'does not store what %s has reached since its making began',
+    async (tag) => {
+      const services = servicesOf();
+      const entry = begun(services, { tags: ['tag'], name: 'name' });
+      await services.backend.purge({ tags: [tag], patterns: [] });
+      expect(put(services, ADDRESS, entry, alone)).toBe('invalidated');
+      expect(kept(services, ADDRESS.key)).toEqual([undefined]);
+    },
+  );
+
+  it('does not store what answers several queries of a path that was changed', async () => {
+    const services = servicesOf();
+    const entry = begun(services);
+    await services.backend.purge({ tags: ['p:acme:http://example.com/users'], patterns: [] });
+    expect(put(services, ADDRESS, { ...entry, search: '[false,"params","b"]' }, alone)).toBe('invalidated');
+    expect(put(services, ADDRESS, entry, alone)).not.toBe('invalidated');
+  });
+
+  it('stores a variant beside an index that leads to it', () => {
+    const services = servicesOf();
+    const entry = begun(services);
+    put(services, ADDRESS, entry, { ...alone, varies: ['accept'], request: ACCEPT });
+    const { asOf, storedAt, expiresAt } = entry;
+    expect(kept(services, ADDRESS.key, placeOf(['accept'], ACCEPT))).toEqual([
+      { kind: 'index', asOf, storedAt, expiresAt, tags: [], varies: [['accept']] },
+      entry,
+    ]);
+  });
+
+  it('stores what does not vary beside the index, where others of its URL do', () => {
+    const services = servicesOf();
+    const entry = begun(services);
+    put(services, ADDRESS, entry, { ...alone, index: indexOf([['accept']]) });
+    expect(kept(services, ADDRESS.key, placeOf([], {}))).toMatchObject([{ varies: [[], ['accept']] }, entry]);
+  });
+
+  it('has the newest set of fields first, each once, and no more than four', () => {
+    const services = servicesOf();
+    const index = indexOf([['a'], ['accept'], ['b', 'c'], ['d']]);
+    const varies = () => (kept(services, ADDRESS.key)[0] as IndexEntry).varies;
+    put(services, ADDRESS, begun(services), { ...alone, varies: ['accept'], request: ACCEPT, index });
+    expect(varies()).toEqual([['accept'], ['a'], ['b', 'c'], ['d']]);
+    put(services, ADDRESS, begun(services), { ...alone, varies: ['e'], index });
+    expect(varies()).toEqual([['e'], ['a'], ['accept'], ['b', 'c']]);
+  });
+
+  it('keeps the index as long as anything that it leads to', () => {
+    const services = servicesOf();
+    const index = indexOf([['a']], BORN + 900_000);
+    put(services, ADDRESS, begun(services), { ...alone, varies: ['accept'], index });
+    expect(kept(services, ADDRESS.key)).toMatchObject([{ expiresAt: BORN + 900_000 }]);
+  });
+
+  it('tells variants apart by the order of languages, where that counts', () => {
+    for (const languageOrder of [true, false]) {
+      const services = servicesOf();
+      const request = { 'accept-language': 'de, en' };
+      put(services, ADDRESS, begun(services), { ...alone, varies: ['accept-language'], request, languageOrder });
+      const other = placeOf(['accept-language'], { 'accept-language': 'en, de' }, languageOrder);
+      expect(kept(services, other)[0] === undefined).toBe(languageOrder);
+    }
+  });
+});
+
+function indexOf(varies: string[][], expiresAt = BORN + 1000): IndexEntry {
+  return { kind: 'index', asOf: { epoch: 'e', sequence: 1 }, storedAt: BORN, expiresAt, tags: [], varies };
+}

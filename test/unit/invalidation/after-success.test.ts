@@ -1,0 +1,151 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Services } from '../../../src/backend.js';
+import type { CacheEvents } from '../../../src/events.js';
+import { AfterSuccess } from '../../../src/invalidation/after-success.js';
+import { changedUrls, type PurgeRule, type RuleContext, ruleOf } from '../../../src/invalidation/purge-rule.js';
+import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../../src/route-options.js';
+import type { Fields } from '../../../src/types.js';
+import { BORN, servicesOf, view } from '../made.js';
+
+const request = view({ method: 'POST', target: '/users', headers: { host: 'h', 'x-client-id': 'acme' } });
+
+/** An exchange's invalidations, and what is told of them. */
+function made(services: Services, ...rules: PurgeRule[]) {
+  const afterSuccess = new AfterSuccess(services);
+  for (const rule of rules) afterSuccess.add(rule);
+  const purges: CacheEvents['purge'][] = [];
+  const errors: CacheEvents['error'][] = [];
+  services.events.on('purge', (event) => purges.push(event));
+  services.events.on('error', (event) => errors.push(event));
+  const invalidate = (options: RouteOptions = {}, fields: Fields = {}) =>
+    afterSuccess.invalidate(request, resolveRoute(options, DEFAULT_ROUTE), fields);
+  return { afterSuccess, purges, errors, invalidate };
+}
+
+const fails: PurgeRule = () => {
+  throw new Error('no');
+};
+
+describe('AfterSuccess', () => {
+  it('is empty until something is to be invalidated', () => {
+    const { afterSuccess } = made(servicesOf());
+    expect(afterSuccess.empty).toBe(true);
+    afterSuccess.add(ruleOf('a'));
+    expect(afterSuccess.empty).toBe(false);
+  });
+
+  it('does nothing at all, and at once, where it is empty', () => {
+    const { invalidate, purges } = made(servicesOf());
+    expect(invalidate()).toBeUndefined();
+    expect(purges).toEqual([]);
+  });
+
+  it('invalidates what all rules say as one purge, and gives it with its place in the ledger', async () => {
+    const services = servicesOf();
+    const { invalidate } = made(services, ruleOf('a'), ruleOf({ tags: ['b'], patterns: ['c*'] }));
+    const entered = await invalidate();
+    expect(entered).toEqual({
+      purge: { tags: ['k:acme:a', 'g:acme:b'], patterns: [{ tenant: 'acme', glob: 'c*' }] },
+      sequence: services.backend.ledger.position()!.sequence,
+    });
+    expect(entered!.sequence).toBeGreaterThan(BORN * 1000);
+  });
+
+  it('has the ledger know of it before it resolves', async () => {
+    const services = servicesOf();
+    const { ledger } = services.backend;
+    const before = ledger.position()!;
+    await made(services, ruleOf('a')).invalidate();
+    expect(ledger.stands({ tenant: 'acme', names: ['a'], tags: [] }, before)).toBe(false);
+    expect(ledger.stands({ tenant: 'other', names: ['a'], tags: [] }, before)).toBe(true);
+  });
+
+  it('tells of it once', async () => {
+    const { invalidate, purges } = made(servicesOf(), ruleOf(['a', 'b']), ruleOf({ patterns: 'c*' }));
+    await invalidate();
+    expect(purges).toEqual([{ tags: 2, patterns: 1, tenant: 'acme', durable: true }]);
+  });
+
+  it('asks each rule with the tenant, the request, the answer, and the rule for queries', async () => {
+    const asked: RuleContext[] = [];
+    const { invalidate } = made(servicesOf(), (context) => {
+      asked.push(context);
+      return { tags: [], patterns: [] };
+    });
+    await invalidate({ query: { ignore: ['x'] } }, { location: '/y' });
+    expect(asked).toEqual([
+      { tenant: 'acme', request, fields: { location: '/y' }, query: { only: undefined, ignore: ['x'], sort: true } },
+    ]);
+  });
+
+  it('gives nothing, and tells of nothing, where the rules have found nothing', async () => {
+    const { invalidate, purges } = made(servicesOf(), ruleOf({ tags: () => [] }));
+    expect(await invalidate()).toBeUndefined();
+    expect(purges).toEqual([]);
+  });
+
+  it('does what the other rules say where one throws', async () => {
+    const { invalidate, errors } = made(servicesOf(), ruleOf('a'), fails, ruleOf('b'));
+    expect((await invalidate())?.purge.tags).toEqual(['k:acme:a', 'k:acme:b']);
+    expect(errors).toEqual([{ operation: 'invalidate', error: new Error('no') }]);
+  });
+
+  it('goes on where every rule throws', async () => {
+    const { invalidate, purges } = made(servicesOf(), fails);
+    expect(await invalidate()).toBeUndefined();
+    expect(purges).toEqual([]);
+  });
+
+  it('waits for the tenant', async () => {
+    const { invalidate } = made(servicesOf(), ruleOf('a'));
+    expect((await invalidate({ tenant: async () => 'other' }))?.purge.tags).toEqual(['k:other:a']);
+  });
+
+  it.each<[what: string, tenant: RouteOptions['tenant'], told: number]>([
+    ['is unknown', () => undefined, 0],
+    ['is required and missing', { header: 'x-other', required: true }, 0],
+    [
+      'cannot be found',
+      () => {
+        throw new Error('no');
+      },
+      1,
+    ],
+    ['cannot be found in time', () => Promise.reject(new Error('no')), 1],
+  ])('invalidates nothing of anybody where the tenant %s', async (_, tenant, told) => {
+    const { invalidate, purges, errors } = made(servicesOf(), ruleOf('a'));
+    expect(await invalidate({ tenant: tenant! })).toBeUndefined();
+    expect(purges).toEqual([]);
+    expect(errors.map(({ operation }) => operation)).toEqual(Array(told).fill('tenant'));
+  });
+
+  it('gives no purge that is not in the ledger yet, and says so', async () => {
+    const services = servicesOf();
+    const { ledger } = services.backend;
+    ledger.purge = async () => ({ sequence: 5, durable: false });
+    const { invalidate, purges } = made(services, ruleOf('a'));
+    expect(await invalidate()).toBeUndefined();
+    expect(purges).toMatchObject([{ durable: false }]);
+  });
+
+  it('waits for the ledger no longer than for anything else', async () => {
+    const services = servicesOf({ timeout: 1 });
+    const { ledger } = services.backend;
+    ledger.purge = () => new Promise(() => {});
+    const purge = vi.spyOn(services.backend, 'purge');
+    const { invalidate, purges } = made(services, ruleOf('a'));
+    expect(await invalidate()).toBeUndefined();
+    expect(purges).toMatchObject([{ durable: false }]);
+    expect(purge).toHaveBeenCalledWith(expect.anything(), 1);
+  });
+
+  it('reaches the URL that was changed', async () => {
+    const { invalidate } = made(servicesOf(), changedUrls);
+    expect((await invalidate({}, { location: '/users/5' }))?.purge.tags).toEqual([
+      'u:acme:http://h/users',
+      'p:acme:http://h/users',
+      'u:acme:http://h/users/5',
+      'p:acme:http://h/users/5',
+    ]);
+  });
+});
