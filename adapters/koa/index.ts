@@ -12,6 +12,7 @@ import { operate } from '../../src/stats/operations.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { jsonBody } from '../node/body.js';
 import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 
 declare module 'koa' {
@@ -155,6 +156,7 @@ function begin(cache: Cache, ctx: Context, route: MountedRoute['own']): Exchange
 
 /** Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. */
 async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void> {
+  if (exchange.conditions.asksHandler) tap(ctx.res, pastKoa(exchange));
   const hungUp = exchange.outlivesHangUp ? holdHangUp(ctx.res) : undefined;
   try {
     await next();
@@ -178,6 +180,23 @@ async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void
     exchange.abandon();
     throw error;
   }
+}
+
+/**
+ * A handler that writes past Koa may answer what this cache has asked it: a client that has not asked must not be given
+ * that 304.
+ */
+function pastKoa(exchange: Exchange): Sink {
+  const nothing = () => {};
+  return {
+    head: (head) => (head.status === 304 && exchange.conditions.asksHandler ? exchange.head(head) : undefined),
+    isFilling: false,
+    hungUp: () => undefined,
+    write: nothing,
+    trailers: nothing,
+    end: nothing,
+    leave: nothing,
+  };
 }
 
 /** Who writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */
