@@ -60,15 +60,14 @@ export class Engine {
    */
   handle(exchange: Exchange): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
-    const { events } = this.#services;
     const started = performance.now();
     const barred = ineligible(request);
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
     const asked = route.requestDirectives === 'honor' ? askedBy(request.headers) : undefined;
-    if (asked?.noStore) return exchange.bypass('request');
-    if (!ask(events, 'when', false, () => route.when?.(request.source) ?? true)) return exchange.bypass('when');
+    if (asked?.noStore && !asked.onlyIfCached) return exchange.bypass('request');
+    if (!this.#isWanted(exchange)) return exchange.bypass('when');
     return after(this.#tenantOf(exchange), (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.#plan(exchange, name);
@@ -96,11 +95,17 @@ export class Engine {
 
   /** Nothing is looked up for a POST; but its answer may be one for GETs. */
   #post(exchange: Exchange): MaybePromise<undefined> {
-    if (!exchange.request.target.startsWith('/')) return exchange.bypass('method');
+    const { request, route } = exchange;
+    const unwanted = route.requestDirectives === 'honor' && askedBy(request.headers)?.noStore;
+    if (unwanted || !request.target.startsWith('/') || !this.#isWanted(exchange)) return exchange.bypass('method');
     return after(this.#tenantOf(exchange), (name) => {
       const plan = name === undefined ? undefined : this.#plan(exchange, name);
       return plan === undefined ? exchange.bypass('method') : exchange.post(plan);
     });
+  }
+
+  #isWanted({ route, request }: Exchange): boolean {
+    return ask(this.#services.events, 'when', false, () => route.when?.(request.source) ?? true);
   }
 
   #tenantOf({ route, request }: Exchange): MaybePromise<string | undefined> {
@@ -211,10 +216,8 @@ export class Engine {
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
     const { rerun } = request;
     if (rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
-    if (plan.credentials === undefined) {
-      const lead = () => this.#collapse.tryLead(this.#part(plan));
-      this.#refreshes.begin(rerun, plan.address.key, lead, going);
-    }
+    const lead = () => this.#collapse.tryLead(this.#part(plan));
+    this.#refreshes.begin(rerun, plan.address.key, lead, going);
     return this.#serve(turn, found.entry, use);
   }
 

@@ -18,6 +18,9 @@ import type { Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
 import { after } from './types.js';
 
+/** Reasons not to store a response that hold against what was stored before it, too. */
+const SUPERSEDING: ReadonlySet<Reason> = new Set(['no-store', 'private', 'no-cache', 'handler']);
+
 /**
  * One request and its response at one cache. The engine settles what is looked up and served; if the handler has to
  * run, its adapter tells the exchange of the response: `head` once, `write` for each piece, then `end` or `abandon`.
@@ -289,17 +292,21 @@ export class Exchange {
     if (reason !== undefined) run?.letGo(status);
     this.#count(posted ? 'method' : reason);
     const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
-    announce(bag, this.#varyNames(), this.#told(head, reason), shared);
-    return reduceToNotModified(bag, status, this.conditions.held);
+    if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
+      run.outdate(run.going.stale, this.#seat());
+    const reduced = reduceToNotModified(bag, status, this.conditions.held);
+    announce(bag, this.#varyNames(), this.#told(head, reason, reduced !== undefined), shared);
+    return reduced;
   }
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */
-  #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined): CacheStatus {
+  #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
     const personal = reason === 'authorization' || reason === 'cookie';
     const going = personal ? undefined : this.#run?.going;
     return this.#withKey({
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
-      ...(going?.stale === undefined ? {} : { forwardStatus: status }),
+      // Where it is left out, it is taken for that of the answer.
+      ...(going?.stale === undefined && !reduced ? {} : { forwardStatus: status }),
       stored: this.isFilling && (whole !== undefined || bag.getHeader('content-length') !== undefined),
       ...(reason === undefined ? {} : { detail: reason }),
     });

@@ -107,7 +107,10 @@ export class Run {
   /** What stands in for a response of this status, if it is a failure and something may. */
   standIn(status: number): ResponseEntry | undefined {
     const { stale } = this.going;
-    return stale !== undefined && FAILURES.has(status) && mayStandIn(stale, this.#now()) ? stale : undefined;
+    if (stale === undefined || !FAILURES.has(status) || !mayStandIn(stale, this.#now())) return undefined;
+    // What was invalidated while the handler ran is not served in its place.
+    const subject = responseSubject(this.plan.address, stale.tags, stale.name, stale.search);
+    return this.#services.backend.ledger.stands(subject, stale.asOf) ? stale : undefined;
   }
 
   /** Whether the response may be stored; then its capture begins. */
@@ -199,7 +202,15 @@ export class Run {
   validate(stale: ResponseEntry, bag: HeaderBag, seat: Seat): (Freshened & { readonly stored: boolean }) | undefined {
     if (!speaksOf(bag.getHeaders(), stale)) return undefined;
     const fresh = this.#freshened(stale, bag, seat);
+    if (fresh.reason !== undefined) this.outdate(stale, seat);
     return { ...fresh, stored: fresh.reason === undefined && this.#put(fresh.entry, fresh.varies, seat) };
+  }
+
+  /** The handler has said what rules out what is stored: it is not to be served any more without asking. */
+  outdate(stale: ResponseEntry, seat: Seat): void {
+    const freshUntil = Math.min(stale.freshUntil, this.#now());
+    const ended = { ...stale, freshUntil, mustRevalidate: true, staleWhileRevalidate: 0, staleIfError: 0 };
+    this.#put(ended, variesOf(stale), seat);
   }
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
@@ -207,6 +218,7 @@ export class Run {
     if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
       const { entry, reason, varies } = this.#freshened(stale, bag, seat);
       if (reason === undefined) this.#put(entry, varies, seat);
+      else this.outdate(stale, seat);
     } else if (stale.freshUntil > this.#now()) {
       this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale), seat);
     }

@@ -1,10 +1,10 @@
-import { type Purge, reaches } from './purge-table.js';
-import { EVERYTHING, purgeTags, type Subject } from './tags.js';
+import { GEOMETRY, type PatternPurge, type Purge, reaches } from './purge-table.js';
+import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
 
 /** Purges that go to the ledger in one record. */
 export interface Batch {
   readonly tags: Set<string>;
-  readonly patterns: Purge['patterns'][number][];
+  readonly patterns: PatternPurge[];
   /** Resolves with the sequence once the ledger has it, however long that takes. */
   readonly done: Promise<number>;
   resolve(sequence: number): void;
@@ -34,7 +34,7 @@ export class PendingPurges {
     this.#waiting ??= newBatch();
     const { tags, patterns } = this.#waiting;
     for (const tag of purge.tags) tags.add(tag);
-    for (const pattern of purge.patterns) patterns.push(pattern);
+    for (const pattern of purge.patterns) addPattern(this.#waiting, pattern);
     if (tags.size + patterns.length > MOST) {
       tags.clear();
       patterns.length = 0;
@@ -71,6 +71,13 @@ export class PendingPurges {
         (tags.some((tag) => batch.tags.has(tag)) || reaches({ tags: [], patterns: batch.patterns }, subject)),
     );
   }
+}
+
+/** Beyond what the table keeps, the oldest falls into a purge of its tenant: of one batch, the table would do the same. */
+function addPattern({ tags, patterns }: Batch, pattern: PatternPurge): void {
+  if (patterns.some(({ tenant, glob }) => tenant === pattern.tenant && glob === pattern.glob)) return;
+  patterns.push(pattern);
+  if (patterns.length > GEOMETRY.patterns) tags.add(tenantTag(patterns.shift()!.tenant));
 }
 
 function newBatch(): Batch {

@@ -61,7 +61,9 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
  * `Content-Location` if they are of the same origin (RFC 9111 §4.4); and the groups that it names (RFC 9875 §3).
  */
 export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
-  const targets = [request.target];
+  // The target may come in absolute form (RFC 9112 §3.2.2).
+  const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
+  const targets = own === undefined ? [] : [own];
   for (const name of ['location', 'content-location']) {
     const target = sameOrigin(request, fieldText(fields, name));
     if (target !== undefined) targets.push(target);

@@ -103,6 +103,20 @@ export class PurgeTable {
     return purge.tags.every((tag) => this.lastPurge(tag) >= sequence) && purge.patterns.every(isKept);
   }
 
+  /** Whether all that another table of this epoch kills is dead by this one too, once `again` has been entered. */
+  covers(other: PurgeTable, again: readonly Purge[]): boolean {
+    const raised = new Set(again.flatMap(({ tags }) => tags.flatMap((tag) => bucketsOf(tag, this.geometry))));
+    for (let i = 0; i < other.buckets.length; i++) {
+      if (this.buckets[i]! < other.buckets[i]! && !raised.has(i)) return false;
+    }
+    const kept = again.flatMap(({ patterns }) => patterns);
+    return other.patterns.every(
+      (pattern) =>
+        this.holds({ tags: [], patterns: [pattern] }, pattern.sequence) ||
+        kept.some(({ tenant, glob }) => tenant === pattern.tenant && glob === pattern.glob),
+    );
+  }
+
   /** An upper bound of the sequence at which a tag was last purged; 0 for never. */
   lastPurge(tag: string): number {
     let smallest = Number.POSITIVE_INFINITY;

@@ -145,9 +145,7 @@ export class RedisLedger implements Ledger {
     if (this.#flushing || this.#closed) return;
     clearTimeout(this.#retry);
     this.#flushing = true;
-    void this.#sendAll().finally(() => {
-      this.#flushing = false;
-    });
+    void this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
@@ -159,10 +157,13 @@ export class RedisLedger implements Ledger {
       } catch (error) {
         this.#options.onError('purge', error);
         this.#pending.failed();
+        this.#flushing = false;
         this.#retryLater();
         return;
       }
     }
+    // In one step with the last look: whoever adds a purge later sends it.
+    this.#flushing = false;
   }
 
   #retryLater(): void {
@@ -184,9 +185,9 @@ export class RedisLedger implements Ledger {
         const sequence = Number(first);
         if (this.#table === table && table.sequence === Number(before)) this.#apply(purge, sequence);
         else await this.#reach(`${table.epoch}:${sequence}`, false);
-        return sequence;
-      }
-      if (verdict === 'LOST') await this.#begin(first ?? '');
+        // Who has taken it may be gone, and with it the purge: then it is entered where we are now.
+        if (this.#table?.holds(purge, sequence)) return sequence;
+      } else if (verdict === 'LOST') await this.#begin(first ?? '');
       else await this.#reach(first ?? '', false);
     }
     throw new UnavailableError('the ledger changes faster than it can be read');
@@ -212,7 +213,6 @@ export class RedisLedger implements Ledger {
     const head = parseHead(text);
     if (head === undefined) return this.#begin(text);
     if (this.#table?.epoch !== head.epoch) return this.#load();
-    if (lost && this.#recent.from > head.sequence) return this.#begin(text);
     if (lost || !(await this.#readLog(this.#table))) await this.#load(lost);
   }
 
@@ -274,7 +274,10 @@ export class RedisLedger implements Ledger {
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && this.#table!.sequence >= loaded.sequence) return;
     const missing = same || past ? this.#recent.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
-    for (const { purge } of missing) this.#pending.add(purge);
+    const purges = missing.map(({ purge }) => purge);
+    // What came with a snapshot, or was too long ago, is known by the table alone: it cannot be entered again.
+    if (same && !loaded.covers(known, purges)) return this.#begin(text ?? '');
+    for (const purge of purges) this.#pending.add(purge);
     // What came with the snapshot is known by the table alone.
     if (known === undefined || loaded.sequence > known.sequence) this.#recent.skipTo(loaded.sequence);
     this.#stand(loaded);

@@ -42,9 +42,7 @@ export class Sweeper {
   sweep(): Promise<void> {
     // One that is under way may have passed what was invalidated since: another follows it.
     this.#wanted = true;
-    this.#sweeping ??= this.#sweepWhileWanted().finally(() => {
-      this.#sweeping = undefined;
-    });
+    this.#sweeping ??= this.#sweepWhileWanted();
     return this.#sweeping;
   }
 
@@ -69,6 +67,8 @@ export class Sweeper {
         if (!this.#closed) this.#options.onError(error);
       }
     }
+    // In one step with the last look: whoever wants one later begins it.
+    this.#sweeping = undefined;
   }
 
   async #sweep(): Promise<void> {

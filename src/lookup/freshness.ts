@@ -70,10 +70,10 @@ export function lifetime(fields: Fields, said: Said, at: Circumstances): Lifetim
     staleWhileRevalidate: window('stale-while-revalidate', at.staleWhileRevalidate),
     staleIfError: window('stale-if-error', at.staleIfError),
   };
-  if (at.told !== undefined) return { seconds: at.told, source: 'told', ...rest };
+  if (at.told !== undefined) return { seconds: noCache ? 0 : at.told, source: 'told', ...rest };
   const declared = declaredSeconds(fields, said, at.now);
   if (declared !== undefined) return { seconds: noCache ? 0 : declared - age, source: 'declared', ...rest };
-  if (noCache) return { seconds: 0, source: 'declared', ...rest };
+  if (noCache) return { seconds: 0, source: 'none', ...rest };
   const guessed = at.heuristic > 0 ? guessedSeconds(fields, directives, at) : undefined;
   if (guessed !== undefined) return { seconds: guessed - age, source: 'heuristic', ...rest };
   if (at.fallback !== undefined) return { seconds: at.fallback, source: 'configured', ...rest };

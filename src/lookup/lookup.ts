@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.js';
 import type { Entry, IndexEntry, ResponseEntry } from '../entry/entry.js';
 import type { Forward } from '../http/cache-status.js';
+import { parseHttpDate } from '../http/date.js';
 import { variantKey } from '../http/vary.js';
 import type { Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
@@ -128,6 +129,12 @@ export class Lookup {
   }
 }
 
+/** When a response was made, by its own word (RFC 9111 §4): ms since 1970. */
+function madeAt({ headers, storedAt }: ResponseEntry): number {
+  const line = headers.find(([name]) => name.toLowerCase() === 'date');
+  return (line && parseHttpDate(String(line[1]), storedAt)) ?? storedAt;
+}
+
 function isBetter(
   entry: ResponseEntry,
   varies: readonly string[],
@@ -135,7 +142,7 @@ function isBetter(
   fields: readonly string[],
 ): boolean {
   if (varies.length > 0 !== fields.length > 0) return varies.length > 0;
-  return entry.storedAt > best.storedAt;
+  return madeAt(entry) > madeAt(best);
 }
 
 /** The keys of the variants that a request would have, by each of several sets of fields. */

@@ -54,7 +54,7 @@ export class RedisLink {
     this.client = isClient(target) ? target : connect(target);
     if (this.client.status === 'wait') this.client.connect().catch(() => {});
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.
-    this.client.setMaxListeners(this.client.getMaxListeners() + LISTENERS);
+    this.#allow(LISTENERS);
     this.#listen('error', onError as () => void);
     this.#firstConnect = this.#settle();
   }
@@ -121,6 +121,9 @@ export class RedisLink {
       maxRetriesPerRequest: 0,
       retryStrategy: retry,
       disconnectTimeout: 100,
+      // The caller's are for commands that are answered at once.
+      commandTimeout: undefined,
+      socketTimeout: undefined,
     };
     const { client } = this;
     if (!('nodes' in client)) return client.duplicate(options);
@@ -132,7 +135,7 @@ export class RedisLink {
   async close(): Promise<void> {
     this.#settled = true;
     for (const [event, listener] of this.#listeners) this.client.off(event, listener);
-    this.client.setMaxListeners(this.client.getMaxListeners() - LISTENERS);
+    this.#allow(-LISTENERS);
     if (!this.#owned) return;
     this.client.on('error', () => {});
     try {
@@ -164,6 +167,12 @@ export class RedisLink {
     });
     settled.catch(() => {});
     return settled;
+  }
+
+  /** So many listeners more than before; 0 is no bound. */
+  #allow(more: number): void {
+    const most = this.client.getMaxListeners();
+    if (most > 0) this.client.setMaxListeners(most + more);
   }
 
   #listen(event: string, listener: () => void): void {

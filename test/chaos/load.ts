@@ -18,8 +18,15 @@ export interface Answer {
   readonly took: number;
 }
 
-/** Asks once. Rejects if the connection fails, or no answer comes before the cap. */
-export function ask(port: number, method: string, path: string, client: string, agent?: Agent): Promise<Answer> {
+/** Asks once. Rejects if the connection fails, or no answer comes before the cap (ms). */
+export function ask(
+  port: number,
+  method: string,
+  path: string,
+  client: string,
+  agent?: Agent,
+  cap: number = HARD_CAP,
+): Promise<Answer> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const headers = { 'x-client-id': client };
@@ -33,7 +40,7 @@ export function ask(port: number, method: string, path: string, client: string, 
         resolve({ status: res.statusCode ?? 0, body, cache, took: performance.now() - started });
       });
     });
-    sent.setTimeout(HARD_CAP, () => sent.destroy(new Error(`no answer within ${HARD_CAP} ms`)));
+    sent.setTimeout(cap, () => sent.destroy(new Error(`no answer within ${cap} ms`)));
     sent.on('error', reject);
     sent.end();
   });

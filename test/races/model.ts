@@ -4,7 +4,7 @@ import { vi } from 'vitest';
 import type { Receipt } from '../../src/invalidation/ledger.js';
 import type { CacheOptions } from '../../src/options.js';
 import type { TcpProxy } from '../support/tcp-proxy.js';
-import { type OpenRequest, Process } from './harness.js';
+import { type OnRun, type OpenRequest, Process } from './harness.js';
 
 /*
  * The model: a database of versions, several processes with a cache each, and an oracle that is P2 as written. A write
@@ -81,55 +81,98 @@ interface Pending {
   done: boolean;
 }
 
+let sites = 0;
 let runs = 0;
+
+/** The processes of a world. They live through many runs: for each to load a ledger takes longer than a run. */
+export class Site {
+  readonly world: World;
+  readonly prefix: string = `site${sites++}:`;
+  readonly processes: Process[];
+  /** By how much time has passed faster than it does, ms. */
+  passed = 0;
+  /** Told of handlers that run beside a request. */
+  onRun: OnRun = (_path, _tenant, open) => open.abort();
+
+  constructor(world: World) {
+    this.world = world;
+    const links = world.redis === undefined ? [undefined] : world.proxies;
+    this.processes = links.map((link) => this.#open(link));
+  }
+
+  #open(link: TcpProxy | undefined): Process {
+    const options = {
+      ...this.world.options,
+      prefix: this.prefix,
+      redis: link ? { port: link.port, host: '127.0.0.1', retryStrategy: () => 2 } : (false as const),
+      collapse: false,
+      maxDisconnected: 150,
+      timeout: 1000,
+      sweepInterval: false as const,
+      ttl: 10,
+      staleWhileRevalidate: 20,
+      retain: 100_000,
+      clock: { now: () => Date.now() + this.passed },
+    };
+    return new Process(options, (...run) => this.onRun(...run));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.processes.map(({ cache }) => cache.close()));
+    await this.world.redis?.flushall();
+  }
+}
 
 /** One run of the model: carries out the operations one after the other, fills staying open across them. */
 export class Model {
   readonly #world: World;
-  readonly #prefix: string;
-  readonly #processes: Process[];
+  readonly #site: Site;
+  readonly #processes: readonly Process[];
+  /** Behind the names of the tenants: keeps the run apart from those before it. */
+  readonly #suffix = `.${runs++}`;
   readonly #versions = new Map<string, number>();
   /** The oldest version that may be served: by all, and by a single process. */
   readonly #floors = new Map<string, number>();
   readonly #pending: Pending[] = [];
   readonly #values: Promise<void>[] = [];
   readonly #latches: (() => void)[] = [];
+  /** Resolves when the next factory begins, whoever's it is. */
+  #begun!: Promise<void>;
+  #begins!: () => void;
   #ending = false;
-  #passed = 0;
+  #rollBacks = 0;
   #saved: Map<string, Buffer> | undefined;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.#prefix = `run${runs++}:`;
-    const links = world.redis === undefined ? [undefined] : world.proxies;
-    const shared = {
-      ...world.options,
-      prefix: this.#prefix,
-      collapse: false,
-      maxDisconnected: 150,
-      timeout: 1000,
-      sweepInterval: false,
-      ttl: 10,
-      staleWhileRevalidate: 20,
-      retain: 100_000,
-      clock: { now: () => Date.now() + this.#passed },
-    } as const;
-    this.#processes = links.map(
-      (link) =>
-        new Process(
-          { ...shared, redis: link ? { port: link.port, host: '127.0.0.1', retryStrategy: () => 2 } : false },
-          (path, tenant, open) => this.#began(open, `${tenant}${path}`, 0),
-        ),
-    );
+  constructor(site: Site) {
+    this.#site = site;
+    this.#world = site.world;
+    this.#processes = site.processes;
+    this.#awaitBeginning();
+  }
+
+  #awaitBeginning(): void {
+    this.#begun = new Promise((resolve) => {
+      this.#begins = () => {
+        resolve();
+        this.#awaitBeginning();
+      };
+    });
   }
 
   async run(list: readonly Operation[]): Promise<void> {
+    this.#site.onRun = (path, tenant, open) => {
+      const [name, ofRun] = tenant.split('.');
+      if (`.${ofRun}` === this.#suffix) this.#began(open, `${name}${path}`, 0);
+      else open.abort();
+    };
     try {
+      // The run before may have ended anywhere.
+      for (const [i] of this.#world.proxies.entries()) await this.#restore(i);
       await Promise.all(this.#processes.map(({ cache }) => cache.has('x', 'x')));
       for (const operation of list) await this.#do(operation);
       for (const [i] of this.#world.proxies.entries()) await this.#restore(i);
       for (const { open, version, done } of this.#pending) if (!done) open.finish(String(version));
-      this.#passed += 15_000;
+      this.#site.passed += 15_000;
       this.#ending = true;
       for (const open of this.#latches) open();
       await Promise.all(this.#values);
@@ -140,7 +183,6 @@ export class Model {
       this.#ending = true;
       for (const open of this.#latches) open();
       await Promise.allSettled(this.#values);
-      await Promise.all(this.#processes.map(({ cache }) => cache.close()));
     }
   }
 
@@ -155,7 +197,7 @@ export class Model {
       case 'confirm':
         return this.#end(operation.kind, operation.which);
       case 'age':
-        this.#passed += operation.seconds * 1000;
+        this.#site.passed += operation.seconds * 1000;
         return;
       case 'write':
         return this.#write(operation.process, operation.cell, operation.how);
@@ -178,7 +220,7 @@ export class Model {
     const process = i % this.#processes.length;
     const floor = this.#floor(process, at);
     const before = this.#versions.get(at) ?? 0;
-    const open = await this.#processes[process]!.open(`/${key}`, tenant, [`tag-${key}`]);
+    const open = await this.#processes[process]!.open(`/${key}`, tenant + this.#suffix, [`tag-${key}`]);
     if (open.hit !== undefined) this.#check(`process ${process} served ${at}`, Number(open.hit), floor);
     else this.#began(open, at, floor, before);
     // A refresh beside it has its turn to begin.
@@ -195,25 +237,24 @@ export class Model {
     const at = `${tenant}/${key}`;
     const process = i % this.#processes.length;
     const floor = this.#floor(process, at);
+    const own = this.#floors.get(`${process} ${at}`) ?? 0;
+    const before = this.#rollBacks;
     const { cache } = this.#processes[process]!;
-    let began!: () => void;
-    const begun = new Promise<void>((resolve) => {
-      began = resolve;
-    });
     const factory = async () => {
       const version = this.#versions.get(at) ?? 0;
       const latch = new Promise<void>((resolve) => this.#latches.push(resolve));
-      began();
+      this.#begins();
       if (!this.#ending) await latch;
       return version;
     };
     const answered = cache
-      .getOrSet(`/${key}`, factory, tenant, { tags: [`tag-${key}`] })
-      .then((version) => this.#check(`process ${process} gave ${at}`, version, floor));
+      .getOrSet(`/${key}`, factory, tenant + this.#suffix, { tags: [`tag-${key}`] })
+      // Who asks while the ledger goes back may be given what is lost with it, and what its process has not read.
+      .then((version) => this.#check(`process ${process} gave ${at}`, version, this.#rollBacks > before ? own : floor));
     this.#values.push(answered);
     answered.catch(() => {});
-    // It answers, or its factory runs, or it waits for another's: then there is a latch to open already.
-    if (this.#latches.length === 0) await Promise.race([begun, answered]);
+    // It answers, or its factory runs, or it waits for another's: then there is a latch to open, or there will be.
+    if (this.#latches.length === 0) await Promise.race([this.#begun, answered]);
   }
 
   async #end(kind: 'finish' | 'abort' | 'confirm', which: number): Promise<void> {
@@ -245,7 +286,7 @@ export class Model {
       this.#versions.set(`${t}/${k}`, version);
       versions.set(`${t}/${k}`, version);
     }
-    const receipt = await invalidate(cache, how, tenant, key);
+    const receipt = await invalidate(cache, how, tenant + this.#suffix, key);
     for (const [at, version] of versions) {
       this.#floors.set(`${process} ${at}`, version);
       if (receipt.durable) this.#floors.set(at, version);
@@ -281,7 +322,7 @@ export class Model {
   }
 
   #name(part: string): string {
-    return `${this.#prefix}{respcache}:${part}`;
+    return `${this.#site.prefix}{respcache}:${part}`;
   }
 
   async #lose(what: 'head' | 'table' | 'log' | 'patterns' | 'everything'): Promise<void> {
@@ -304,6 +345,7 @@ export class Model {
   async #rollBack(): Promise<void> {
     const { redis } = this.#world;
     if (redis === undefined || this.#saved === undefined) return;
+    this.#rollBacks++;
     for (const part of ['head', 'table', 'log', 'patterns']) {
       const dump = this.#saved.get(part);
       if (dump === undefined) await redis.del(this.#name(part));

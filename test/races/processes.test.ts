@@ -61,6 +61,8 @@ async function finish(worker: ChildProcess): Promise<Counts> {
 }
 
 function isExact(counts: Counts): void {
+  // A soak says how much it has tried.
+  if (process.env.PROCESSES_SECONDS !== undefined) console.info(counts);
   expect(counts.violations).toEqual([]);
   expect(counts.failures).toBe(0);
   expect(counts.durable).toBeGreaterThan(10);

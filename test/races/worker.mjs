@@ -24,6 +24,8 @@ app.get('/:key', async (req, res) => {
   res.json({ version: Number(version ?? 0) });
 });
 const server = app.listen(0, '127.0.0.1');
+// A connection that is closed as idle just when it is used again would look like a failure.
+server.keepAliveTimeout = 0;
 await once(server, 'listening');
 const agent = new http.Agent({ keepAlive: true });
 

@@ -256,6 +256,15 @@ describe('startProxy', () => {
     expect(await roundTrip(await open(proxy.port), 'again')).toBe('again');
   });
 
+  it('leads new connections to another server when it is told to', async () => {
+    const other = await startRedis();
+    atEnd(() => other.stop());
+    const before = await open(proxy.port);
+    proxy.target = other.port;
+    expect(await roundTrip(before, 'still the echo')).toBe('still the echo');
+    expect(await client(proxy.port).config('GET', 'port')).toContain(String(other.port));
+  });
+
   it('swallows everything as a black hole and delivers it when restored', async () => {
     const socket = await open(proxy.port);
     await roundTrip(socket, 'hello');

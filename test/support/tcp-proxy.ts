@@ -7,6 +7,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Milliseconds each way, for bytes that arrive from now on. Bytes never overtake earlier ones. */
   latency: number;
+  /** The port that new connections are led to; those that are open stay where they are. */
+  target: number;
   /** The clients' connections that are open. */
   readonly connections: number;
   /** Destroys all connections, what was held or delayed on them is lost; new ones are destroyed at accept. */
@@ -37,14 +39,14 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
 
 class ForwardingProxy implements TcpProxy {
   latency = 0;
-  readonly #targetPort: number;
+  target: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #mode: Mode = 'forward';
   #port = 0;
 
   constructor(targetPort: number) {
-    this.#targetPort = targetPort;
+    this.target = targetPort;
     // Half-open: that one side has finished must not end the other side before it has been told, after the latency.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
   }
@@ -70,7 +72,7 @@ class ForwardingProxy implements TcpProxy {
       client.destroy();
       return;
     }
-    const upstream = connect({ port: this.#targetPort, host: HOST, allowHalfOpen: true, noDelay: true });
+    const upstream = connect({ port: this.target, host: HOST, allowHalfOpen: true, noDelay: true });
     const rules: Rules = { latency: () => this.latency, holds: () => this.#mode === 'blackhole' };
     const link = new Link(client, upstream, rules);
     this.#links.add(link);

@@ -74,7 +74,6 @@ describe('PendingPurges', () => {
 
   it.each([
     ['tags', (i: number) => ({ tags: [`g:acme:${i}`], patterns: [] })],
-    ['patterns', (i: number) => pattern(`p${i}`)],
     ['tenants', (i: number) => ({ tags: [tenantTag(`t${i}`)], patterns: [] })],
   ])('becomes a purge of everything beyond a number of %s, and stays small', (_, purge) => {
     const pending = new PendingPurges();
@@ -83,6 +82,16 @@ describe('PendingPurges', () => {
     expect(batch.tags.has(EVERYTHING)).toBe(true);
     expect(batch.tags.size + batch.patterns.length).toBeLessThanOrEqual(10_000);
     expect(pending.reaches({ tenant: 'anybody', names: [], tags: [] })).toBe(true);
+  });
+
+  it('becomes a purge of their tenant beyond a number of patterns, and stays small', () => {
+    const pending = new PendingPurges();
+    for (let i = 0; i < 2000; i++) pending.add(pattern(`p${i}`));
+    const batch = pending.take()!;
+    expect(batch.tags).toEqual(new Set([tenantTag('acme')]));
+    expect(batch.patterns).toHaveLength(256);
+    expect(pending.reaches({ tenant: 'acme', names: ['anything'], tags: [] })).toBe(true);
+    expect(pending.reaches({ tenant: 'other', names: ['p1'], tags: [] })).toBe(false);
   });
 
   it('takes one purge of very many patterns', () => {

@@ -1,0 +1,56 @@
+// What a caller's client may have been told.
+
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { createCache, type RedisClient } from 'respcache';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type RedisServer, startRedis } from '../support/redis.js';
+
+describe.each<[string, (url: string, options: object) => RedisClient]>([
+  ['ioredis 6', (url, options) => new Redis(url, options)],
+  ['ioredis 5', (url, options) => new Redis5(url, options) as unknown as RedisClient],
+])("a caller's client of %s", (_name, make) => {
+  let server: RedisServer;
+
+  beforeEach(async () => {
+    server = await startRedis();
+  });
+
+  afterEach(() => server.stop());
+
+  it.each([{ commandTimeout: 250 }, { socketTimeout: 250 }])('may be impatient: %o', async (options) => {
+    const client = make(server.url, options);
+    client.on('error', () => {});
+    const making = vi.spyOn(client, 'duplicate');
+    const cache = createCache({ redis: client, timeout: 2000 });
+    // The log is read for a third of `maxDisconnected` at a time, mostly without news.
+    const reading = vi.spyOn(making.mock.results[0]?.value as RedisClient, 'xread');
+    const errors: string[] = [];
+    cache.on('error', ({ operation, error }) => errors.push(`${operation}: ${error}`));
+    await vi.waitFor(() => expect(reading.mock.calls.length).toBeGreaterThan(3), { timeout: 5000 });
+    expect(errors).toEqual([]);
+    expect(cache.engine.knowledge().current).toBe(true);
+    await cache.close();
+    client.disconnect();
+  });
+
+  it('may have any number of listeners', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const client = make(server.url, {});
+    client.setMaxListeners(0);
+    for (let i = 0; i < 20; i++) client.on('error', () => {});
+    const cache = createCache({ redis: client, timeout: 2000 });
+    await cache.has('k', 'c');
+    await nextTurn();
+    expect(client.getMaxListeners()).toBe(0);
+    await cache.close();
+    process.off('warning', warned);
+    client.disconnect();
+    await once(client, 'end');
+    expect(warnings).toEqual([]);
+  });
+});

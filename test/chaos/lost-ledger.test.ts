@@ -1,0 +1,126 @@
+// What a process knows of the ledger without having read each purge by itself, when a failover takes that back.
+
+import { Redis } from 'ioredis';
+import { type Cache, createCache, type RedisClient } from 'respcache';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type RedisPair, startPair } from '../support/failover.js';
+import { purgesIn } from './places.js';
+
+describe('what was invalidated does not come back with a replica that lacks it', () => {
+  let pair: RedisPair;
+  const caches: Cache[] = [];
+
+  beforeEach(async () => {
+    pair = await startPair();
+  });
+
+  afterEach(async () => {
+    await Promise.all(caches.splice(0).map((cache) => cache.close()));
+    await pair.stop();
+  });
+
+  function open(redis: string | RedisClient): Cache {
+    const cache = createCache({ redis, l1: false, timeout: 2000 });
+    caches.push(cache);
+    return cache;
+  }
+
+  async function reachable(cache: Cache): Promise<void> {
+    await vi.waitFor(async () => expect(await cache.health()).toMatchObject({ reachable: true }), {
+      timeout: 5000,
+      interval: 5,
+    });
+  }
+
+  /** A value that the replica has, and its invalidation, which it lacks. */
+  async function invalidated(by: Cache): Promise<void> {
+    await by.set('k', 'old', 'c', { tags: ['t'] });
+    await pair.inStep();
+    pair.part();
+    expect(await by.invalidateByTags(['t'])).toMatchObject({ durable: true });
+  }
+
+  /** The replica takes over; somebody who knows nothing goes on from what it has before the others are back. */
+  async function goOn(): Promise<void> {
+    await pair.fail();
+    await pair.promote();
+    expect(await open(pair.replica.url).invalidateTenant('somebody')).toMatchObject({ durable: true });
+    pair.lead();
+  }
+
+  it('where it is known from the loaded table alone, and somebody has gone on', async () => {
+    const writer = open(pair.url);
+    await invalidated(writer);
+    const late = open(pair.url);
+    expect(await late.get('k', 'c')).toBeUndefined();
+    await writer.close();
+    await goOn();
+    await reachable(late);
+    expect(await late.get('k', 'c')).toBeUndefined();
+    expect(await late.get('k', 'c')).toBeUndefined();
+  });
+
+  it('where more was lost than is remembered, and somebody has gone on', async () => {
+    const writer = open(pair.url);
+    await invalidated(writer);
+    for (let i = 0; i < 2100; i++) await writer.invalidateKey(`none:${i}`, 'c');
+    await goOn();
+    await reachable(writer);
+    expect(await writer.get('k', 'c')).toBeUndefined();
+  });
+
+  it('where it came with the table of a new epoch', async () => {
+    const [writer, reader] = [open(pair.url), open(pair.url)];
+    await reader.get('k', 'c');
+    await pair.master.command('FLUSHALL');
+    await invalidated(writer);
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    await writer.close();
+    await pair.fail();
+    await pair.promote();
+    pair.lead();
+    await reachable(reader);
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    expect(await reader.get('k', 'c')).toBeUndefined();
+  });
+
+  it('where it was known only by the new epoch that came after it', async () => {
+    const [writer, reader] = [open(pair.url), open(pair.url)];
+    await writer.set('k', 'old', 'c', { tags: ['t'] });
+    expect(await reader.get('k', 'c')).toBe('old');
+    await invalidated(writer);
+    await pair.master.command('DEL', '{respcache}:head');
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    await writer.close();
+    await pair.fail();
+    await pair.promote();
+    pair.lead();
+    await reachable(reader);
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    expect(await reader.get('k', 'c')).toBeUndefined();
+  });
+
+  it("where the caller's client asks the new master for what the old one had not answered", async () => {
+    const client = new Redis(pair.url);
+    client.on('error', () => {});
+    const [cache, other] = [open(client), open(pair.master.url)];
+    await cache.set('k', 'old', 'c', { tags: ['t'] });
+    await pair.inStep();
+    pair.part();
+    // This process is behind now, so that it has to read the log after its own purge.
+    expect(await other.invalidateTenant('somebody')).toMatchObject({ durable: true });
+    const reading = vi.spyOn(client, 'xrange');
+    pair.latency = 100;
+    const purging = cache.invalidateByTags(['t']);
+    await vi.waitFor(() => expect(reading).toHaveBeenCalled(), { timeout: 5000, interval: 1 });
+    await pair.fail();
+    pair.latency = 0;
+    await pair.promote();
+    pair.lead();
+    await purging;
+    await reachable(cache);
+    expect(await cache.get('k', 'c')).toBeUndefined();
+    await vi.waitFor(async () => expect(await purgesIn(pair.replica)).toContain('G:t'));
+    client.disconnect();
+  });
+});
