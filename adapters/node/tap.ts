@@ -88,7 +88,7 @@ class Tap {
   #write([chunk, encoding, callback]: WriteArguments): boolean {
     const { write } = this.#original;
     const forward = () => write.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
-    if (this.#ended || !isChunk(chunk)) return forward();
+    if (this.#ended || !isChunk(chunk)) return this.#inLine(forward, true);
     if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
     this.#sink.write(chunk, encodingOf(encoding));
     if (this.#state === 'held') {
@@ -108,7 +108,7 @@ class Tap {
     const forward = () => end.apply(this.#res, args as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
     if (this.#ended || !(body || chunk === undefined || chunk === null || typeof chunk === 'function'))
-      return forward();
+      return this.#inLine(forward, this.#res);
     if (this.#state === 'open') {
       this.#whole = () => (body ? bytesOf(chunk, encodingOf(encoding)) : Buffer.alloc(0));
       this.#res.writeHead(this.#res.statusCode);
@@ -122,6 +122,13 @@ class Tap {
       return this.#res;
     }
     return this.#state === 'muted' ? this.#endMuted(args) : forward();
+  }
+
+  /** What Node is to say something of (a second end, a chunk of the wrong kind) comes behind what is held back. */
+  #inLine<T>(call: () => T, meanwhile: T): T {
+    if (this.#state !== 'held') return call();
+    this.#held.push(call);
+    return meanwhile;
   }
 
   #endMuted(args: WriteArguments): ServerResponse {
