@@ -153,6 +153,7 @@ function wayOf<J extends Job>({ run, random }: Job, ways: readonly Way<J>[]): Wa
   run.breaks = way.breaks ?? false;
   run.sloppy = way.sloppy ?? false;
   run.fails = way.fails ?? false;
+  run.confirms = way.confirms ?? false;
   if (way.ownBody) run.body = undefined;
   return way;
 }

@@ -56,8 +56,9 @@ function wrongRuns(app: App, world: World, { question, sentAt }: Asked, runs: Re
 
 /** Whatever has no token is the server's, the framework's or the cache's own. */
 function wrongWithoutToken(world: World, { question, answer, aborted, cutOff }: Asked): string | undefined {
-  const { status } = answer;
+  const { status, lines } = answer;
   const runs = world.runsFor(question.no);
+  const isStored = lines.some(([name]) => name.toLowerCase() === 'age');
   // Node itself has refused what it could not read.
   if ((cutOff || !world.seen.has(question.no)) && status >= 400 && status < 500) return undefined;
   if (aborted || question.odd || runs.some((run) => run.fails || run.breaks)) return undefined;
@@ -67,7 +68,7 @@ function wrongWithoutToken(world: World, { question, answer, aborted, cutOff }: 
   // A handler that knows conditions says nothing else in its 304.
   if (status === 304 && runs.some((run) => run.way === 'confirming')) return undefined;
   // What the framework made of an error is stored, too, if it is a negative answer of Express'.
-  if (status === 404 || status === 410) return undefined;
+  if (status === 404 || status === 410 || (status === 418 && isStored)) return undefined;
   if (answer.body.length === 0 && question.method === 'HEAD') return undefined;
   return 'it has no token, though its handler did well';
 }
@@ -92,6 +93,8 @@ function wrongBodyOf(asked: Asked, runs: ReadonlySet<Run>, own: boolean, world: 
   const run = [...runs].find(({ id }) => id === token) ?? [...runs].find((each) => each.body !== undefined);
   // What fails is answered by the framework.
   if (run?.body === undefined || run.fails) return undefined;
+  // A 304 that its framework made of it may have put its fields around the body of another.
+  if (run.confirms && run.id !== token) return undefined;
   const fieldOf = (name: string) => lines.find(([each]) => each.toLowerCase() === name)?.[1];
   const etag = wrongEtag(fieldOf('etag'), run, world);
   if (etag !== undefined || question.method === 'HEAD' || status === 304 || status === 416) return etag;

@@ -121,7 +121,7 @@ export function requestOf(no: number, alone: boolean, palette: Palette, random: 
   add(0.02, 'X-Forwarded-Host', () => random.pick(['evil.example', 'a|b']));
   add(0.01, 'Forwarded', () => 'host=evil.example');
   add(0.03, 'Connection', () => random.pick(['close', 'X-User', 'Upgrade']));
-  add(0.01, 'Upgrade', () => 'websocket');
+  if (alone) add(0.01, 'Upgrade', () => 'websocket');
   add(0.02, 'TE', () => 'trailers');
   add(0.02, '__proto__', () => 'x');
   const body = bodyOf(method, alone, random);

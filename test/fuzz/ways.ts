@@ -22,6 +22,7 @@ export interface Way<J extends Job = Job> {
   readonly breaks?: true;
   readonly sloppy?: true;
   readonly fails?: true;
+  readonly confirms?: true;
   /** The body that it sends is not the plan's. */
   readonly ownBody?: true;
   readonly go: (job: J) => unknown;

@@ -45,6 +45,8 @@ export interface Run {
   sloppy: boolean;
   /** It leaves the answer to the framework's error handler. */
   fails: boolean;
+  /** Its framework makes a 304 of it, if the request is conditional. */
+  confirms: boolean;
   /** It writes past Koa, which is the cache's business only in part. */
   past: boolean;
   /** When the handler was done with it. */
@@ -99,6 +101,7 @@ export class World {
       breaks: false,
       sloppy: false,
       fails: false,
+      confirms: false,
       past: false,
       endedAt: undefined,
     };
