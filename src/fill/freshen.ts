@@ -70,7 +70,10 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const kept = updatedFields(stale, news, newer, targetedFields);
   const etagMade = stale.etagMade && newer.etag === undefined;
   // A tag that was made here is no validator.
-  const merged: Fields = { ...fieldsOf(kept.headers), age: newer.age, ...(etagMade ? { etag: undefined } : {}) };
+  // What a layer outside says of sharing it is not kept, and counts all the same.
+  const control = newer['cache-control'] === undefined ? {} : { 'cache-control': newer['cache-control'] };
+  const made = etagMade ? { etag: undefined } : {};
+  const merged: Fields = { ...fieldsOf(kept.headers), ...control, age: newer.age, ...made };
   const assessment = assess(asGet, status, merged);
   const varies = variesBy(merged, stale.keyed);
   const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);

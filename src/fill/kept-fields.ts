@@ -20,7 +20,9 @@ export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: 
   for (const rawName of bag.getRawHeaderNames()) {
     const name = rawName.toLowerCase();
     const value = fields[name];
-    if (value === undefined || !keep(name) || String(value) === String(outside[name])) continue;
+    if (value === undefined || !keep(name)) continue;
+    // What it varies by is part of what it is, whoever said so: without that, a 304 would forget it.
+    if (name !== 'vary' && String(value) === String(outside[name])) continue;
     const added = name === 'vary' ? undefined : addedTo(outside[name], value);
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
     headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);

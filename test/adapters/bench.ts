@@ -20,6 +20,11 @@ export const COMBINATIONS: readonly Combination[] = FRAMEWORKS.flatMap((framewor
   (['memory', 'redis'] as const).map((store) => ({ framework, store, label: `${framework} on ${store}` })),
 );
 
+/** Each framework once, and both stores: for what takes long, and where the store is not what it is about. */
+export const LEAN = COMBINATIONS.filter(({ label }) =>
+  ['express 4 on redis', 'express 5 on memory', 'koa 2 on memory', 'koa 3 on redis'].includes(label),
+);
+
 /** The combinations of one store or family only, for what there is nowhere else. */
 export const ON_REDIS = COMBINATIONS.filter(({ store }) => store === 'redis');
 export const OF_EXPRESS = COMBINATIONS.filter(({ framework }) => framework.startsWith('express'));

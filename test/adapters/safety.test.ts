@@ -7,11 +7,7 @@ const bench = useBench();
 
 const FORBIDDING: (string | string[])[] = [
   ...['private', 'no-store', 'no-cache', 'max-age=0', 'Private', 'NO-STORE', 'No-Cache', 'MAX-AGE=0'],
-  ...[
-    'private, max-age=60',
-    'max-age=60,private',
-    'max-age=60\t, private',
-  ],
+  ...['private, max-age=60', 'max-age=60,private', 'max-age=60\t, private'],
   ...['public, no-store', ' , no-store', 'max-age=60 ,no-store="x"', 'foo="a,b", private', 'foo="\\"", private'],
   ...[
     'max-age="0"',

@@ -79,10 +79,16 @@ describe('keptFields', () => {
 
 describe('keptFields, where layers outside have set some', () => {
   it('are not those that are as they were', () => {
-    const outside = { 'x-powered-by': 'us', vary: 'Origin', 'set-cookie': ['a=b'], 'x-n': 5 };
-    expect(
-      kept({ 'X-Powered-By': 'us', Vary: 'Origin', 'Set-Cookie': ['a=b'], 'X-N': '5', 'X-A': '1' }, outside),
-    ).toEqual({ headers: [['X-A', '1']], appended: [], removed: [] });
+    const outside = { 'x-powered-by': 'us', 'set-cookie': ['a=b'], 'x-n': 5 };
+    expect(kept({ 'X-Powered-By': 'us', 'Set-Cookie': ['a=b'], 'X-N': '5', 'X-A': '1' }, outside)).toEqual({
+      headers: [['X-A', '1']],
+      appended: [],
+      removed: [],
+    });
+  });
+
+  it('are what the response varies by, whoever said so', () => {
+    expect(kept({ Vary: 'Origin' }, { vary: 'Origin' }).headers).toEqual([['Vary', 'Origin']]);
   });
 
   it('are those that were changed', () => {
