@@ -2,7 +2,7 @@ import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
 import { Exchange } from './exchange.js';
-import { Collapse, type Part } from './fill/collapse.js';
+import { Collapse, type Lead, type Part } from './fill/collapse.js';
 import type { Plan, Shared } from './fill/put.js';
 import { Refreshes } from './fill/refreshes.js';
 import type { Going } from './fill/run.js';
@@ -216,7 +216,7 @@ export class Engine {
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
     const { rerun } = request;
     if (rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
-    const lead = () => this.#collapse.tryLead(this.#part(plan));
+    const lead = () => this.#leadRefresh(turn, found.entry);
     this.#refreshes.begin(rerun, plan.address.key, lead, going);
     return this.#serve(turn, found.entry, use);
   }
@@ -225,9 +225,19 @@ export class Engine {
   async #refreshHere(turn: Turn, going: Going, entry: ResponseEntry, use: Use): Promise<Reply | undefined> {
     const { exchange, plan } = turn;
     const free = plan.credentials === undefined && exchange.request.method === 'GET';
-    const lead = free ? await this.#collapse.tryLead(this.#part(plan)) : undefined;
+    const lead = free ? await this.#leadRefresh(turn, entry) : undefined;
     if (lead === undefined) return this.#serve(turn, entry, use);
     return exchange.forward(plan, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
+  }
+
+  /** Leads a run that makes an entry anew, unless one has ended between the lookup that found it and this. */
+  async #leadRefresh(turn: Turn, { freshUntil }: ResponseEntry): Promise<Lead<Shared> | undefined> {
+    const lead = await this.#collapse.tryLead(this.#part(turn.plan));
+    if (lead === undefined) return undefined;
+    const { entry } = await this.#find(turn);
+    if (entry === undefined || entry.freshUntil <= freshUntil) return lead;
+    lead.unfilled(0);
+    return undefined;
   }
 
   /** The run beside a request has come to this mount: it is the handler's, and its response this cache's, if it is meant. */

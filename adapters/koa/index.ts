@@ -161,7 +161,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void
   try {
     await next();
   } catch (error) {
-    const instead = hungUp?.() ? exchange.hungUp(bagOf(ctx)) : exchange.failed(bagOf(ctx), statusOf(error));
+    const instead = inPlaceOfFailure(ctx, exchange, error, hungUp?.() ?? false);
     if (instead === undefined) {
       exchange.abandon();
       throw error;
@@ -195,6 +195,7 @@ function pastKoa(exchange: Exchange): Sink {
     write: nothing,
     trailers: nothing,
     end: nothing,
+    abandon: nothing,
     leave: nothing,
   };
 }
@@ -244,6 +245,12 @@ function bagOf(ctx: Context): HeaderBag {
   return ctx.res as unknown as HeaderBag;
 }
 
+/** What leaves in place of what a handler threw, or of its hanging up; nothing, where its own answer has begun. */
+function inPlaceOfFailure(ctx: Context, exchange: Exchange, error: unknown, hungUp: boolean): Reply | undefined {
+  if (ctx.res.headersSent) return undefined;
+  return hungUp ? exchange.hungUp(bagOf(ctx)) : exchange.failed(bagOf(ctx), statusOf(error));
+}
+
 /** The status that Koa would answer with for what a handler threw. */
 function statusOf(error: unknown): number {
   const { status, statusCode, code } = (error ?? {}) as { status?: unknown; statusCode?: unknown; code?: unknown };
@@ -256,7 +263,10 @@ function statusOf(error: unknown): number {
 function holdHangUp(res: ServerResponse): () => boolean {
   let happened = false;
   const own = Object.getOwnPropertyDescriptor(res, 'destroy');
-  res.destroy = () => {
+  const { destroy } = res;
+  res.destroy = (error) => {
+    // What has begun cannot be taken back.
+    if (res.headersSent) return destroy.call(res, error);
     happened = true;
     return res;
   };

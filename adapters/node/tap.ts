@@ -15,6 +15,8 @@ export interface Sink {
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
   trailers(): void;
   end(): void;
+  /** The handler has given up. */
+  abandon(): void;
   /** The connection is gone, and the handler has not ended its response. */
   leave(): void;
 }
@@ -154,7 +156,11 @@ class Tap {
     if (this.#replaced && !res.writableFinished) return res;
     const reply =
       this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res as unknown as HeaderBag) : undefined;
-    if (reply === undefined) return this.#original.destroy.call(res, error);
+    if (reply === undefined) {
+      // Nothing more will come: nobody is to wait for it.
+      if (!this.#ended) this.#sink.abandon();
+      return this.#original.destroy.call(res, error);
+    }
     this.#ended = true;
     this.#sink.end();
     this.#release(reply);

@@ -572,6 +572,19 @@ describe.each(LEAN)('stale-while-revalidate: $label', (combination) => {
 });
 
 describe.each(ON_REDIS)('stale-while-revalidate between processes: $label', (combination) => {
+  it('is one run for each time that it is stale, whenever who asks has looked', async () => {
+    const host = await bench.start(combination);
+    const handler = numbered();
+    host.get('/x', SWR_60, handler);
+    await storing(host, '/x');
+    for (let run = 2; run < 12; run++) {
+      host.clock.forward(10);
+      await soon(async () => expect((await host.ask('/x')).text).not.toBe(`run ${run - 1}`));
+      expect(await host.texts('/x', 2)).toEqual([`run ${run}`, `run ${run}`]);
+    }
+    expect(handler.runs).toBe(11);
+  });
+
   it('is one run for all of them', async () => {
     const one = await bench.start(combination);
     const two = await bench.beside(combination, one);

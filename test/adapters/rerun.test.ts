@@ -207,6 +207,7 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
       write: (chunk) => seen.push(String(chunk)),
       trailers: () => seen.push('trailers'),
       end: () => seen.push('end'),
+      abandon: () => seen.push('abandon'),
       leave: () => seen.push('leave'),
     };
     const host = await start(framework, ({ app }) =>
