@@ -67,8 +67,15 @@ class Tap {
       this.#original.addTrailers.call(res, trailers);
     };
     res.destroy = (error) => this.#destroy(error);
-    res.once('close', () => {
-      if (!this.#ended) this.#sink.leave();
+    res.once('close', () => this.#leave());
+  }
+
+  #leave(): void {
+    if (this.#ended) return;
+    this.#sink.leave();
+    // A stream that was piped into it is let go of now, and stands still: nothing more will come.
+    this.#res.once('unpipe', () => {
+      if (!this.#ended) this.#sink.abandon();
     });
   }
 

@@ -24,10 +24,11 @@ export function speaksOf(fields: Fields, entry: ResponseEntry): boolean {
 }
 
 /**
- * Whether the response to a HEAD is that of a stored GET (RFC 9111 §4.3.5): every validator that it has is the same,
- * and its Content-Length is. `needsProof`: one of these has to be there.
+ * Whether the 200 to a HEAD is that of a stored GET (RFC 9111 §4.3.5): every validator that it has is the same, and its
+ * Content-Length is. `needsProof`: one of these has to be there.
  */
 export function headSpeaksOf(fields: Fields, entry: ResponseEntry, needsProof: boolean): boolean {
+  if (entry.status !== 200) return false;
   const stored = validatorsOf(entry);
   const pairs = [
     [fieldText(fields, 'etag'), stored.etag],

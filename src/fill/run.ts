@@ -72,6 +72,16 @@ function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
   return varies === '*' ? [] : varies;
 }
 
+/**
+ * Whether a newer head varies by fields that a stored response does not. Without a validator it may be that of another
+ * variant, even of one with as long a body.
+ */
+function variesMore(newer: Fields, stored: ResponseEntry): boolean {
+  const varies = variesBy(newer);
+  const known = variesOf(stored);
+  return varies === '*' || varies.some((name) => !known.includes(name));
+}
+
 /** One run of a handler whose response may be stored: what it began with, and what becomes of its response. */
 export class Run {
   plan: Plan;
@@ -215,7 +225,9 @@ export class Run {
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
   hearHead(stale: ResponseEntry, bag: HeaderBag, seat: Seat): void {
-    if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
+    const said = bag.getHeaders();
+    const known = said.etag !== undefined || said['last-modified'] !== undefined || !variesMore(said, stale);
+    if (known && headSpeaksOf(said, stale, seat.route.policy.headNeedsProof)) {
       const { entry, reason, varies } = this.#freshened(stale, bag, seat);
       if (reason === undefined) this.#put(entry, varies, seat);
       else this.outdate(stale, seat);

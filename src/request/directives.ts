@@ -1,4 +1,4 @@
-import { type Directives, deltaSeconds, MAX_DELTA_SECONDS, parseCacheControl } from '../http/cache-control.js';
+import { type Directives, deltaSeconds, parseCacheControl } from '../http/cache-control.js';
 import { fieldText } from '../http/headers.js';
 import type { Fields } from '../types.js';
 
@@ -32,7 +32,7 @@ export function askedBy(headers: Fields): Asked | undefined {
     onlyIfCached: directives.has('only-if-cached'),
     maxAge: secondsOf(directives, 'max-age'),
     minFresh: secondsOf(directives, 'min-fresh'),
-    maxStale: directives.get('max-stale') === true ? MAX_DELTA_SECONDS : secondsOf(directives, 'max-stale'),
+    maxStale: directives.get('max-stale') === true ? Number.POSITIVE_INFINITY : secondsOf(directives, 'max-stale'),
   };
 }
 

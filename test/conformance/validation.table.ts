@@ -507,6 +507,10 @@ export const VALIDATION: Row[] = [
     ),
     must('with another length', afterHead([], [...FRESH, ['Content-Length', '9']], forwarded())),
     optimal('with the same length', afterHead([], [...FRESH, ['Content-Length', '8']], hit({ of: 1 }))),
+    must(
+      'that varies by more than what is stored, and has no validator',
+      afterHead([], [...FRESH, ['Vary', 'Template-A'], ['Content-Length', '8']], forwarded()),
+    ),
     must('with another Last-Modified', afterHead(LAST, [...FRESH, ['Last-Modified', fixed(-10)]], forwarded())),
     optimal('with another tag: what is fresh is stale from then on', [
       miss(tagged(TAG)),

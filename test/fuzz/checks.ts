@@ -23,8 +23,10 @@ export function wrongAnswer(app: App, world: World, asked: Asked): string | unde
   if (runs.includes(undefined)) return 'it has a token that nobody gave out';
   const found = new Set(runs as Run[]);
   if (found.size === 0) return wrongWithoutToken(world, asked);
-  const own = [...found].every((run) => run.no === question.no);
-  const sloppy = [...found].some((run) => run.sloppy && run.no === question.no);
+  // An odd request may have lost its number.
+  const isOwn = (run: Run) => run.no === question.no || (question.odd && run.no === -1);
+  const own = [...found].every(isOwn);
+  const sloppy = [...found].some((run) => run.sloppy && isOwn(run));
   if (sloppy) return undefined;
   if (!answer.complete && !aborted && ![...found].some((run) => own && run.breaks)) return 'it is incomplete';
   return wrongRuns(app, world, asked, found) ?? wrongBody(asked) ?? wrongBodyOf(asked, found, own, world);

@@ -32,10 +32,16 @@ function otherResource(asked: Seen, { seen: made, located }: Run, settings: Sett
   const methods = [...GETTING, ...(settings.mode === 'rfc9111' && located ? ['POST'] : [])];
   if (!GETTING.includes(asked.method) || !methods.includes(made.method)) return `the method ${made.method}`;
   for (const name of ['host', 'x-forwarded-host', 'forwarded']) {
-    const [a, b] = [asked.headers[name], made.headers[name]].map((value) => String(value ?? '').toLowerCase());
+    const [a, b] = [originPart(asked, name), originPart(made, name)];
     if (a !== b) return `${name} ${b}`;
   }
   return undefined;
+}
+
+/** What a field says of the origin: of `Forwarded` only two parameters do. */
+function originPart({ headers }: Seen, name: string): string {
+  const value = String(headers[name] ?? '').toLowerCase();
+  return name === 'forwarded' ? (value.match(/(?:host|proto)=[^;,\s]*/g) ?? []).join() : value;
 }
 
 function split(target: string): [path: string, query: string] {

@@ -37,7 +37,11 @@ function judge(question: Case): Verdict {
       !each.invalid && lifetimeOf(each, choose) > currentAge(each, now) && !unqualified(directives, 'no-cache', choose)
     );
   };
-  const candidates = store.filter((stored) => chooses(stored, request, choose));
+  const isKept = (each: Stored) =>
+    isFresh(each) ||
+    useOf(each, choose) !== 'own sake' ||
+    choose('application: what is stale and of no more use is forgotten') === 1;
+  const candidates = store.filter((stored) => chooses(stored, request, choose) && isKept(stored));
   const byDate = choose('application: the most recent is so by its arrival') === 1;
   const stored = select(byDate ? byRecency(candidates) : byArrival(candidates), isFresh, choose);
   if (stored === undefined) return FORWARD;
@@ -96,7 +100,8 @@ function mayStore(exchange: Exchange, choose: Choose): boolean {
 /** What a response that is never fresh could be kept for. */
 function useOf(exchange: Exchange, choose: Choose): string {
   const { directives } = governing(exchange.response, choose);
-  const windows = ['stale-while-revalidate', 'stale-if-error'].filter((name) => present(directives, name));
+  const isOpen = (name: string) => (secondsOf(directives, name, choose) ?? 0) > 0 && !forbidsStale(exchange, choose);
+  const windows = ['stale-while-revalidate', 'stale-if-error'].filter(isOpen);
   const validator = hasValidator(exchange, choose) ? ['validator'] : [];
   return [...validator, ...windows].join(' and ') || 'own sake';
 }

@@ -73,8 +73,9 @@ function askedAbout(verdict: Verdict, { response }: Run): Asked {
 
 /** Whether a run came to an error that the client was not told of. */
 function isHidden(verdict: Verdict, { response }: Run, choose: Choose): boolean {
-  if (verdict.kind !== 'forward' || verdict.standIn === undefined || !FAILED.includes(response.status)) return false;
-  return choose('RFC 5861 §4: an error that a stale response stands in for is not stored') === 0;
+  if (!FAILED.includes(response.status)) return false;
+  const hidden = verdict.kind === 'serve' || (verdict.kind === 'forward' && verdict.standIn !== undefined);
+  return hidden && choose('RFC 5861 §4: an error that a stale response stands in for is not stored') === 0;
 }
 
 /** The exchange that a run was, with the client's fields: the cache's own conditions are no news to it. */
@@ -84,7 +85,7 @@ function exchangeOf({ request }: Step, run: Run): Exchange {
 
 function disagreement(policy: Policy, verdict: Verdict, step: Step, choose: Choose): string | undefined {
   if (verdict.kind === 'refuse') return disagreementOfRefusal(step);
-  if (verdict.kind === 'serve') return disagreementOfServed(policy, verdict, step, choose);
+  if (verdict.kind === 'serve') return disagreementOfServed(verdict, step, choose);
   return disagreementOfForwarded(policy, verdict, step, choose);
 }
 
@@ -95,12 +96,7 @@ function disagreementOfRefusal({ runs, answer }: Step): string | undefined {
 
 type Served = Extract<Verdict, { kind: 'serve' }>;
 
-function disagreementOfServed(
-  policy: Policy,
-  { stored, refresh }: Served,
-  step: Step,
-  choose: Choose,
-): string | undefined {
+function disagreementOfServed({ stored, refresh }: Served, step: Step, choose: Choose): string | undefined {
   const { runs, request, answer, time, endTime } = step;
   if (runs.length !== (refresh ? 1 : 0)) return `the handler ran ${runs.length} times; refresh: ${refresh}`;
   const [run] = runs;
@@ -108,12 +104,12 @@ function disagreementOfServed(
     const wrong = wrongValidation(run.request, stored, { method: 'GET', fields: [] });
     if (wrong !== undefined) return `in the background ${wrong}`;
   }
-  return wrongAnswer(answer, request, fromStore(policy, stored, time, endTime), choose);
+  return wrongAnswer(answer, request, fromStore(stored, time, endTime), choose);
 }
 
-function fromStore({ name }: Policy, stored: Stored, time: number, endTime: number): Expected {
+function fromStore(stored: Stored, time: number, endTime: number): Expected {
   const age = [currentAge(stored, time), currentAge(stored, endTime)] as const;
-  return { base: stored, age, validated: false, byDate: name === 'rfc9111' };
+  return { base: stored, age, validated: false, byDate: true };
 }
 
 type Forwarded = Extract<Verdict, { kind: 'forward' }>;
@@ -133,7 +129,7 @@ function disagreementOfForwarded(
   if (wrong !== undefined) return wrong;
   const { status } = run.response;
   if (standIn !== undefined && FAILED.includes(status)) {
-    return wrongAnswer(answer, request, fromStore(policy, standIn, time, endTime), choose);
+    return wrongAnswer(answer, request, fromStore(standIn, time, endTime), choose);
   }
   const expected =
     validate !== undefined && status === 304 && !isClients(run, validate, request)

@@ -52,8 +52,9 @@ function isModified(ifModifiedSince: string, stored: Stored, byDate: boolean, ch
   }
   // §4.3.2: "a cache SHOULD use the stored response's Date field value (or, if no Date field is present, the time that
   // the stored response was received) to evaluate the conditional".
-  if (!byDate && choose('§4.3.2: the Date counts only for what was stored before, and in mode rfc9111') === 0)
-    return true;
+  if (!byDate && choose('§4.3.2: the Date counts only for what was stored before') === 0) return true;
+  const isDated = !has(stored.response, 'Date') || parseDate(textOf(stored.response, 'Date')!, since) !== undefined;
+  if (!isDated && choose('§4.3.2: a Date that is no date is there, and tells nothing') === 0) return true;
   return dateOf(stored) > since;
 }
 

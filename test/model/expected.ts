@@ -32,8 +32,8 @@ export function wrongAnswer(
   expected: Expected,
   choose: Choose,
 ): string | undefined {
-  const { base, byDate } = expected;
-  const notModified = isNotModified(request, base, byDate, choose);
+  const { base, byDate, validated } = expected;
+  const notModified = isNotModified(request, base, byDate || (validated && datesCount(choose)), choose);
   const status = notModified ? 304 : base.response.status;
   if (answer.status !== status) return `answered ${answer.status}, not ${status}`;
   const bodiless = request.method === 'HEAD' || status === 304 || status === 204;
@@ -41,6 +41,11 @@ export function wrongAnswer(
   if (answer.body !== body) return `the body is ${JSON.stringify(answer.body)}, not ${JSON.stringify(body)}`;
   const names = status === 304 ? TOLD_BY_304 : [...TOLD, ...(expected.validated ? [] : REMOVABLE)];
   return wrongField(names, answer, expected) ?? wrongVary(answer, base.response) ?? wrongAge(answer, expected);
+}
+
+/** It was stored before, and yet it is the origin's word. */
+function datesCount(choose: Choose): boolean {
+  return choose('§4.3.2: the Date of what was just validated counts, too') === 0;
 }
 
 function wrongField(names: readonly string[], answer: Response, { base, or }: Expected): string | undefined {

@@ -5,7 +5,7 @@ import { validatorsOf } from './conditions.js';
 import { present } from './directives.js';
 import { requestDirectives } from './governing.js';
 import { type Exchange, has, type Request } from './messages.js';
-import { byRecency, sameVariant } from './selecting.js';
+import { byRecency, nominated, sameVariant } from './selecting.js';
 import { isUnsafe, type Stored } from './stored.js';
 import { confirms, identifies, updated } from './updating.js';
 import type { Policy, Verdict } from './verdict.js';
@@ -46,10 +46,11 @@ export function learn(
   if (policy.mayStore(exchange, choose)) {
     const kept = policy.keep(exchange, choose);
     const others = store.filter((each) => !sameVariant(each, kept));
-    // A cache may forget whatever it likes: here, what said nothing of Vary, for the first that does.
-    const forgets = has(response, 'Vary') && others.some((each) => !has(each.response, 'Vary'));
-    if (!forgets || choose('§4.1: what has no Vary gives way to the first that has') === 0) return [...others, kept];
-    return [...others.filter((each) => has(each.response, 'Vary')), kept];
+    // A cache may forget whatever it likes: here, what did not vary, for the first that does.
+    const varies = (each: Stored) => nominated(each).length > 0;
+    const forgets = varies(kept) && others.some((each) => !varies(each));
+    if (!forgets || choose('§4.1: what does not vary stays beside what does') === 0) return [...others, kept];
+    return [...others.filter(varies), kept];
   }
   return afterUnstored(policy, store, exchange, choose);
 }
@@ -58,14 +59,12 @@ export function learn(
 function afterUnstored(
   policy: Policy,
   store: readonly Stored[],
-  { request, response }: Exchange,
+  { request, response, responseTime }: Exchange,
   choose: Choose,
 ): readonly Stored[] {
   if (response.status >= 500 || !store.some((each) => policy.chooses(each, request, choose))) return store;
-  const answer = choose(
-    '§4: a newer response that is not stored leaves the older one, drops it, or has it validated',
-    3,
-  );
+  // It can depend on why it is not stored, and so need not be the same each time.
+  const answer = choose(`§4: what is not stored at ${responseTime} leaves the older, drops it, or has it validated`, 3);
   if (answer === 0) return store;
   if (answer === 1) return store.filter((each) => !policy.chooses(each, request, choose));
   return store.map((each) => (policy.chooses(each, request, choose) ? { ...each, invalid: true } : each));
@@ -121,7 +120,11 @@ function replaced(
   return store.flatMap((stored) => {
     if (!which.includes(stored)) return [stored];
     const fresh = updated(stored, by);
-    if (policy.mayStore(asked(fresh, by, choose), choose)) return [policy.keep(fresh, choose)];
+    const kept = policy.keep(fresh, choose);
+    if (policy.mayStore(asked(fresh, by, choose), choose)) return [kept];
+    if (has(by.response, 'Set-Cookie') && choose('§3.2: a cookie in a 304 is left out, and the rest stored') === 0) {
+      if (policy.mayStore(asked(kept, by, choose), choose)) return [kept];
+    }
     // What must be updated to something that may not be reused is gone, or never served without being validated.
     const gone = choose('§4.3.4: what is updated to what may not be stored is dropped') === 0;
     return gone ? [] : [{ ...stored, invalid: true }];
@@ -160,7 +163,9 @@ function afterHead(
       return replaced(policy, [own], [own], head, choose);
     }
     if (confirmed === 'bare') {
-      const answer = choose('§4.3.5: a HEAD without validators updates, tells nothing, or makes stale', 3);
+      const widens = nominated(updated(stored, head)).some((name) => !nominated(stored).includes(name));
+      const how = widens ? ', but what it adds to Vary,' : '';
+      const answer = choose(`§4.3.5: a HEAD without validators${how} updates, tells nothing, or makes stale`, 3);
       if (answer === 0) return replaced(policy, [stored], [stored], head, choose);
       if (answer === 1) return [stored];
     }

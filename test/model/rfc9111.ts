@@ -54,7 +54,10 @@ function chooses(stored: Stored, request: Request, choose: Choose): boolean {
 
 /** §5.2.1.5: "if a request containing this directive is satisfied from a cache". */
 function passesBy(asked: readonly Directive[], choose: Choose): boolean {
-  return present(asked, 'no-store') && choose('§5.2.1.5: a request with no-store is looked up') === 1;
+  if (!present(asked, 'no-store')) return false;
+  // §5.2.1.7 asks for what is stored, or nothing.
+  const both = present(asked, 'only-if-cached') ? ' and only-if-cached' : '';
+  return choose(`§5.2.1.5: a request with no-store${both} is looked up`) === 1;
 }
 
 type Reuse = 'as it is' | 'refresh' | 'validate';

@@ -6,6 +6,7 @@ import { governing, requestDirectives, secondsOf } from './governing.js';
 import { type Exchange, has, type Line, listOf, type Response, textOf, without } from './messages.js';
 import {
   explicitLifetime,
+  forbidsStale,
   HEURISTIC_STATUSES,
   hasValidator,
   heuristicLifetime,
@@ -67,7 +68,8 @@ function isCacheable(response: Response, exchange: Exchange, choose: Choose): bo
 function isOfUse(exchange: Exchange, choose: Choose): boolean {
   if (hasValidator(exchange, choose) || lives(exchange, choose)) return true;
   const { directives } = governing(exchange.response, choose);
-  const windows = ['stale-while-revalidate', 'stale-if-error'].filter((name) => present(directives, name));
+  const isOpen = (name: string) => (secondsOf(directives, name, choose) ?? 0) > 0 && !forbidsStale(exchange, choose);
+  const windows = ['stale-while-revalidate', 'stale-if-error'].filter(isOpen);
   return (
     choose(
       `§3: what is stale at once and has no validator is not stored for its ${windows.join(' and ') || 'own sake'}`,
@@ -91,7 +93,15 @@ export function asStored(exchange: Exchange, choose: Choose): Stored {
 
 /** The names of the fields that the directives keep out of the store. */
 export function listed(directives: readonly Directive[], choose: Choose): string[] {
-  const qualified = directives.filter(({ name }) => name === 'private' || name === 'no-cache');
+  // Nothing is reused without being validated then, and what is validated may have them (§5.2.2.4).
+  const plain = unqualified(directives, 'no-cache', choose);
+  const names =
+    directives.some((each) => each.name === 'no-cache' && isQualified(each, choose)) &&
+    plain &&
+    choose('§5.2.2.4: a list beside a plain no-cache keeps its fields out of the store') === 1
+      ? ['private']
+      : ['private', 'no-cache'];
+  const qualified = directives.filter(({ name }) => names.includes(name));
   return qualified.flatMap((each) => (isQualified(each, choose) ? listOf(each.argument) : []));
 }
 

@@ -34,6 +34,8 @@ export function identifies(notModified: Exchange, stored: Stored): boolean | 'ba
  * Last-Modified) and, if the HEAD response has a Content-Length header field, the value of Content-Length matches".
  */
 export function confirms(head: Exchange, stored: Stored): boolean | 'bare' {
+  // "A response to the HEAD method is identical to what an equivalent request made with a GET would have been".
+  if (stored.response.status !== head.response.status) return false;
   const length = textOf(head.response, 'Content-Length');
   if (length !== undefined && Number(length) !== Buffer.byteLength(stored.response.body)) return false;
   const received = ['ETag', 'Last-Modified'].filter((name) => textOf(head.response, name) !== undefined);

@@ -121,6 +121,10 @@ describe('headSpeaksOf (RFC 9111 §4.3.5)', () => {
     expect(headSpeaksOf({ etag: '"a"' }, stored(), false)).toBe(false);
   });
 
+  it('is not so for what is stored with another status: it cannot be what a GET would get now', () => {
+    expect(headSpeaksOf({ etag: '"a"' }, stored({ ...entry, status: 404 }), false)).toBe(false);
+  });
+
   it('is so where it says nothing, unless something has to be there', () => {
     expect(headSpeaksOf({ 'x-a': '1' }, entry, false)).toBe(true);
     expect(headSpeaksOf({ 'x-a': '1' }, entry, true)).toBe(false);
