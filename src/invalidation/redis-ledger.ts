@@ -8,7 +8,7 @@ import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
 import { type Entered, RecentPurges } from './recent-purges.js';
 import { APPEND, BEGIN } from './redis-scripts.js';
-import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot, tableBytes } from './redis-table.js';
+import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot } from './redis-table.js';
 import type { Subject } from './tags.js';
 
 /** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
@@ -288,7 +288,7 @@ export class RedisLedger implements Ledger {
   async #begin(found: string): Promise<void> {
     const geometry = this.#options.geometry ?? GEOMETRY;
     const known = this.#table?.sequence ?? 0;
-    await this.#link.run(BEGIN, this.#keyList(), [found, newEpoch(geometry), known, tableBytes(geometry)]);
+    await this.#link.run(BEGIN, this.#keyList(), [found, newEpoch(geometry), known]);
     await this.#load();
   }
 

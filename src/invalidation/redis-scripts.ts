@@ -4,7 +4,8 @@ import { type Script, script } from '../stores/redis-link.js';
  * The ledger in Redis: four keys in one slot.
  *
  *   head      "<epoch>:<sequence>"            read with every lookup
- *   table     the purge table: 16 bytes of header (sequence, number of patterns: big-endian doubles), then the buckets
+ *   table     the purge table: 16 bytes of header (sequence, number of patterns: big-endian doubles), then the buckets,
+ *             as far as one of them has been written: those behind are zero
  *   patterns  a list of "<sequence> <bucket>,<bucket>,… <JSON of the pattern>", oldest first
  *   log       a stream of purges, bounded; an entry's id is its sequence, `p` the sequence before it
  *
@@ -30,7 +31,7 @@ local function double(number) return struct.pack('>d', number) end
 `;
 
 /**
- * KEYS head table log patterns; ARGV epoch, known sequence, record (JSON), log length, most patterns, table bytes,
+ * KEYS head table log patterns; ARGV epoch, known sequence, record (JSON), log length, most patterns, most table bytes,
  * number of bucket offsets, the offsets, then for each pattern its tenant's offsets (joined by commas) and its JSON.
  * Returns OK, sequence, sequence before; or EPOCH or LOST with the head.
  */
@@ -41,7 +42,8 @@ if not head then return {'LOST', ''} end
 if not (is(KEYS[2], 'string') and is(KEYS[3], 'stream') and is(KEYS[4], 'list')) then return {'LOST', head} end
 local epoch, last = string.match(head, '^(.+):(%d+)$')
 if epoch ~= ARGV[1] then return {'EPOCH', head} end
-if redis.call('STRLEN', KEYS[2]) ~= tonumber(ARGV[6]) then return {'LOST', head} end
+local size = redis.call('STRLEN', KEYS[2])
+if size < 16 or size > tonumber(ARGV[6]) then return {'LOST', head} end
 local sequence, count = struct.unpack('>dd', redis.call('GETRANGE', KEYS[2], 0, 15))
 if sequence ~= tonumber(last) or redis.call('LLEN', KEYS[4]) ~= count then return {'LOST', head} end
 sequence = nextSequence(sequence, tonumber(ARGV[2]))
@@ -61,7 +63,8 @@ while count > tonumber(ARGV[5]) do
   local old, offsets = string.match(redis.call('LPOP', KEYS[4]), '^(%d+) (%S+) ')
   count = count - 1
   for offset in string.gmatch(offsets, '%d+') do
-    local bucket = struct.unpack('>d', redis.call('GETRANGE', KEYS[2], offset, offset + 7))
+    local bytes = redis.call('GETRANGE', KEYS[2], offset, offset + 7)
+    local bucket = #bytes == 8 and struct.unpack('>d', bytes) or 0
     if bucket < tonumber(old) then redis.call('SETRANGE', KEYS[2], offset, double(tonumber(old))) end
   end
 end
@@ -74,7 +77,7 @@ return {'OK', text(sequence), last}
 /**
  * The new log begins with a record that follows on none, which wakes those who wait for news and sends them to the table.
  *
- * KEYS as above; ARGV the head that was found wanting ('' for none), the new epoch, known sequence, table bytes.
+ * KEYS as above; ARGV the head that was found wanting ('' for none), the new epoch, known sequence.
  * Returns OK and the new head, or EPOCH and the head, if another process was faster.
  */
 export const BEGIN: Script = script(`${CLOCK}
@@ -82,8 +85,7 @@ local head = is(KEYS[1], 'string') and redis.call('GET', KEYS[1]) or ''
 if head ~= ARGV[1] then return {'EPOCH', head} end
 local sequence = nextSequence(0, tonumber(ARGV[3]))
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
-redis.call('SETRANGE', KEYS[2], tonumber(ARGV[4]) - 1, string.char(0))
-redis.call('SETRANGE', KEYS[2], 0, double(sequence) .. double(0))
+redis.call('SET', KEYS[2], double(sequence) .. double(0))
 redis.call('XADD', KEYS[3], text(sequence) .. '-0', 'p', '', 'd', '')
 head = ARGV[2] .. '.' .. text(sequence) .. ':' .. text(sequence)
 redis.call('SET', KEYS[1], head)

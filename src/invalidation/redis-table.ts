@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { endianness } from 'node:os';
 import { bucketsOf, type Geometry, type Purge, PurgeTable } from './purge-table.js';
 import { TABLE_HEADER } from './redis-scripts.js';
 import { tenantTag } from './tags.js';
@@ -25,7 +26,7 @@ export function newEpoch({ rows, bits, patterns }: Geometry): string {
   return `${rows}.${bits}.${patterns}.${randomBytes(6).toString('hex')}`;
 }
 
-/** How many bytes the snapshot of a table takes in Redis. */
+/** How many bytes the snapshot of a table takes in Redis at the most: once its last bucket is written. */
 export function tableBytes({ rows, bits }: Geometry): number {
   return TABLE_HEADER + (rows << bits) * 8;
 }
@@ -44,10 +45,13 @@ export function appendArguments(table: PurgeTable, purge: Purge, logLength: numb
 /** A table from its snapshot in Redis; `undefined` if the parts do not belong together. */
 export function readSnapshot(head: Head, snapshot: Buffer, list: readonly string[]): PurgeTable | undefined {
   const [rows, bits, patterns] = head.epoch.split('.').map(Number);
-  if (!rows || !bits || !patterns || snapshot.length !== tableBytes({ rows, bits, patterns })) return undefined;
+  if (!rows || !bits || !patterns || snapshot.length < TABLE_HEADER || snapshot.length % 8 !== 0) return undefined;
+  if (snapshot.length > tableBytes({ rows, bits, patterns })) return undefined;
   if (snapshot.readDoubleBE(0) !== head.sequence || snapshot.readDoubleBE(8) !== list.length) return undefined;
   const buckets = new Float64Array(rows << bits);
-  for (let i = 0; i < buckets.length; i++) buckets[i] = snapshot.readDoubleBE(TABLE_HEADER + i * 8);
+  const written = Buffer.from(buckets.buffer, 0, snapshot.length - TABLE_HEADER);
+  snapshot.copy(written, 0, TABLE_HEADER);
+  if (endianness() === 'LE') written.swap64();
   const kept = list.map(readPattern);
   return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns }, buckets, kept);
 }

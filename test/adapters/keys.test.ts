@@ -2,7 +2,7 @@
 
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { COMBINATIONS, numbered, useBench } from './bench.js';
+import { LEAN, numbered, useBench } from './bench.js';
 import { createHost, type Host, type Source } from './hosts.js';
 
 const bench = useBench();
@@ -10,7 +10,7 @@ const bench = useBench();
 const user = ({ headers }: Source) => headers['x-user'] as string | undefined;
 const as = (name: string, more = {}) => ({ headers: { 'X-User': name, ...more } });
 
-describe.each(COMBINATIONS)('keys: $label', (combination) => {
+describe.each(LEAN)('keys: $label', (combination) => {
   /** Asks for each target, and says which handler run each was given. */
   async function runsOf(host: Host, targets: readonly string[]): Promise<number[]> {
     const found: number[] = [];

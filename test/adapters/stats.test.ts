@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { Health, Stats } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { COMBINATIONS, Gate, numbered, OF_KOA, useBench } from './bench.js';
+import { Gate, LEAN, numbered, OF_KOA, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Host, Layer, load } from './hosts.js';
 
@@ -20,7 +20,7 @@ const post = (body?: unknown, headers: Record<string, string> = {}): Ask => ({
 const ADMIN = { 'X-Admin': 'yes' };
 const authorize = ({ headers }: { headers: NodeJS.Dict<string | string[]> }) => headers['x-admin'] === 'yes';
 
-describe.each(COMBINATIONS)('stats: $label', (combination) => {
+describe.each(LEAN)('stats: $label', (combination) => {
   async function started(options?: Parameters<Host['stats']>[0], below = '/cache'): Promise<Host> {
     const host = await bench.start(combination);
     host.use({});
