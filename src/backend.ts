@@ -9,6 +9,7 @@ import { RedisLedger } from './invalidation/redis-ledger.js';
 import { ownTurn, Sweeper, type SweepTurn, sharedTurn } from './invalidation/sweeper.js';
 import type { Settings } from './options.js';
 import { keySpace } from './request/key.js';
+import type { QueryRules } from './request/query.js';
 import { Guard, withDeadline } from './stores/guard.js';
 import { MemoryStore } from './stores/memory.js';
 import { RedisStore } from './stores/redis.js';
@@ -32,6 +33,8 @@ export interface Services {
   readonly settings: Settings;
   readonly backend: Backend;
   readonly events: Events;
+  /** How the mounts of this cache shorten queries. */
+  readonly queries: QueryRules;
 }
 
 /** A store, the ledger beside it, and the guard around both: what engine and service work with. */

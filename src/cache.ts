@@ -4,6 +4,7 @@ import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
+import { QueryRules } from './request/query.js';
 import { escapeTenant } from './request/tenant.js';
 import { CacheService, type EraseOptions, type SetOptions } from './service/cache-service.js';
 import { Counters, type Stats } from './stats/counters.js';
@@ -32,7 +33,12 @@ export class Cache {
     this.#counters = new Counters(this.#events);
     this.#errors = new ErrorWindow(this.settings.clock, this.#events);
     this.#backend = new Backend(this.settings, this.#events);
-    const services = { settings: this.settings, backend: this.#backend, events: this.#events };
+    const services = {
+      settings: this.settings,
+      backend: this.#backend,
+      events: this.#events,
+      queries: new QueryRules(),
+    };
     this.engine = new Engine(services);
     this.#service = new CacheService(services);
   }

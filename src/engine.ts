@@ -49,6 +49,11 @@ export class Engine {
     return { position: ledger.position(), current: ledger.isCurrent() };
   }
 
+  /** Hears of a mount before its first request: what is stored by its rule for queries may be changed elsewhere. */
+  mount({ query }: Route): void {
+    this.#services.queries.add(query);
+  }
+
   /** Begins the exchange of one request, at the outermost mount of this cache. `outside`: the fields set so far. */
   open(request: RequestView, route: Route, outside: Fields): Exchange {
     return new Exchange(this.#services, request, route, outside);

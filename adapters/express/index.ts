@@ -51,7 +51,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
   const cache = chosenCache(given);
   const { engine } = cache;
   const params: Params = new WeakMap();
-  const route = new MountedRoute(asLayer(own, params), cache.settings.route);
+  const route = new MountedRoute(engine, asLayer(own, params), cache.settings.route);
   return function respcache(req: Request, res: Response, next: NextFunction): void {
     params.set(req, req.params);
     const outer = exchangeOf(engine, res);

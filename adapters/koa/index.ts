@@ -51,7 +51,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   knownOnly('', own, ROUTE_OPTIONS);
   const cache = chosenCache(given);
   const { engine } = cache;
-  const route = new MountedRoute(own, cache.settings.route);
+  const route = new MountedRoute(engine, own, cache.settings.route);
   return async function respcache(ctx: Context, next: Next): Promise<void> {
     const outer = exchangeOf(engine, ctx.res);
     // An exchange that only waits to invalidate has no middleware yet that looks after its response.

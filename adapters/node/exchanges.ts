@@ -52,12 +52,15 @@ export function excludeFromStatistics(res: ServerResponse): void {
  */
 export class MountedRoute {
   readonly own: Route;
+  readonly #engine: Engine;
   readonly #options: RouteOptions<never>;
   readonly #merged = new WeakMap<Route, Route>();
 
-  constructor(options: RouteOptions<never>, base: Route) {
+  constructor(engine: Engine, options: RouteOptions<never>, base: Route) {
+    this.#engine = engine;
     this.#options = options;
     this.own = resolveRoute(options, base);
+    engine.mount(this.own);
   }
 
   inside(outer: Route): Route {
@@ -65,6 +68,7 @@ export class MountedRoute {
     if (merged === undefined) {
       merged = resolveRoute(this.#options, outer);
       this.#merged.set(outer, merged);
+      this.#engine.mount(merged);
     }
     return merged;
   }

@@ -1,8 +1,10 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
+import { parseHttpDate } from '../http/date.js';
 import { sameStrongTag } from '../http/etag.js';
 import { fieldText, type HeaderLine } from '../http/headers.js';
 import { parseNoVarySearch, type SearchRule, searchRuleText } from '../http/no-vary-search.js';
+import { isStrongDate } from '../http/range.js';
 import { variesBy } from '../http/vary.js';
 import { saidBy } from '../lookup/freshness.js';
 import { validatorsOf } from '../lookup/reply.js';
@@ -12,15 +14,26 @@ import { type KeptFields, keptFields, unkept } from './kept-fields.js';
 
 /**
  * Whether a 304 speaks of a stored response (RFC 9111 §4.3.4): a strong tag selects only what has the same; a weak one,
- * or else a date, what matches it; one without validators, what the handler was asked about.
+ * or else a date, what matches it; one without validators, what the handler was asked about. Of what has no tag the date
+ * says it alone, beside a strong tag only if it is as strong.
  */
 export function speaksOf(fields: Fields, entry: ResponseEntry): boolean {
   const { etag, lastModified } = validatorsOf(entry);
   const said = fieldText(fields, 'etag');
-  if (said !== undefined)
-    return said.startsWith('W/') ? opaque(said) === opaque(etag) : sameStrongTag(said, etag) || said === etag;
   const modified = fieldText(fields, 'last-modified');
+  if (said !== undefined && (etag !== undefined || modified === undefined || lastModified === undefined))
+    return said.startsWith('W/') ? opaque(said) === opaque(etag) : sameStrongTag(said, etag) || said === etag;
+  if (said !== undefined && !said.startsWith('W/') && !isStrong(lastModified!, entry)) return false;
   return modified === undefined || lastModified === undefined || modified === lastModified;
+}
+
+function isStrong(lastModified: string, { headers, storedAt }: ResponseEntry): boolean {
+  const modified = parseHttpDate(lastModified);
+  const date = headers.find(([name]) => name.toLowerCase() === 'date')?.[1];
+  return (
+    modified !== undefined &&
+    isStrongDate(modified, date === undefined ? new Date(storedAt).toUTCString() : String(date))
+  );
 }
 
 /**

@@ -17,7 +17,8 @@ const ONE_RANGE: RegExp = /^bytes=(?:(?:[ \t]*,)+[ \t]*)?(\d{0,15})-(\d{0,15})(?
  * The part of a body of `length` bytes that a `Range` field asks for (RFC 9110 §14.2), cut off where the body ends:
  * `bytes=0-1`, `bytes=5-`, and `bytes=-5`, the last five. `'unsatisfiable'` is a 416: the range begins behind the end,
  * or has no bytes. `undefined`: answer with the whole body, as a server always may, because there is no field, or it
- * is malformed, counts in another unit, or asks for several parts.
+ * is malformed, counts in another unit, asks for several parts, or for the last bytes of a body that has none: that can
+ * be satisfied (§14.1.2), though not be written as a part.
  */
 export function resolveRange(field: string | undefined, length: number): ByteRange | 'unsatisfiable' | undefined {
   const match = field === undefined ? null : ONE_RANGE.exec(field.trim());
@@ -31,8 +32,9 @@ export function resolveRange(field: string | undefined, length: number): ByteRan
   return first < length ? { first, last: Math.min(last, length - 1) } : 'unsatisfiable';
 }
 
-function lastBytes(count: number, length: number): ByteRange | 'unsatisfiable' {
-  return count === 0 || length === 0 ? 'unsatisfiable' : { first: Math.max(0, length - count), last: length - 1 };
+function lastBytes(count: number, length: number): ByteRange | 'unsatisfiable' | undefined {
+  if (count === 0) return 'unsatisfiable';
+  return length === 0 ? undefined : { first: Math.max(0, length - count), last: length - 1 };
 }
 
 /** What is known of the response that a part is to be taken from: its fields, as they are written. */
@@ -58,7 +60,7 @@ export function ifRangeHolds(field: string | undefined, { etag, lastModified, da
  * A date of modification is a strong validator only where the response was made at least a second later: within the
  * same second there may have been another version (RFC 9110 §8.8.2.2).
  */
-function isStrongDate(modified: number, date: string | undefined): boolean {
+export function isStrongDate(modified: number, date: string | undefined): boolean {
   const made = parseHttpDate(date);
   return made !== undefined && made - modified >= 1000;
 }

@@ -28,14 +28,14 @@ export class AfterSuccess {
    * Invalidates what the rules say, and waits for it no longer than for any other operation. Gives the purge, if it is in
    * the ledger by then.
    */
-  invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<Entered | undefined> {
+  invalidate(request: RequestView, { tenant: rule }: Route, fields: Fields): MaybePromise<Entered | undefined> {
     if (this.empty) return undefined;
-    const { events, backend, settings } = this.#services;
+    const { events, backend, settings, queries } = this.#services;
     return after<string | undefined, Entered | undefined>(
       ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
       (tenant) => {
         if (tenant === undefined) return undefined;
-        const context = { tenant, request, fields, query };
+        const context = { tenant, request, fields, queries };
         const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));
         const tags = purges.flatMap((purge) => purge?.tags ?? []);
         const patterns = purges.flatMap((purge) => purge?.patterns ?? []);

@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
 import { normalizeKeyName, targetUris } from '../request/key.js';
-import type { QueryRule } from '../request/query.js';
+import type { QueryRules } from '../request/query.js';
 import { sameOrigin } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
@@ -28,8 +28,8 @@ export interface InvalidateSpec<S = unknown> {
 export interface RuleContext {
   readonly tenant: string;
   readonly request: RequestView;
-  /** Which parameters are part of the keys at the mount that the rule belongs to. */
-  readonly query: QueryRule;
+  /** Which parameters are part of the keys, at whichever mount of the cache. */
+  readonly queries: QueryRules;
   readonly fields: Fields;
 }
 
@@ -60,7 +60,7 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
  * An unsafe method that succeeded has changed what its URL answers, and the URLs of its `Location` and
  * `Content-Location` if they are of the same origin (RFC 9111 §4.4); and the groups that it names (RFC 9875 §3).
  */
-export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
+export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => {
   // The target may come in absolute form (RFC 9112 §3.2.2).
   const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
   const targets = own === undefined ? [] : [own];
@@ -69,8 +69,8 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, query }) => {
     if (target !== undefined) targets.push(target);
   }
   const tags = targets.flatMap((target) => {
-    const { uri, pathUri } = targetUris(request, target, query);
-    return [uriTag(tenant, uri), pathTag(tenant, pathUri)];
+    const { uris, pathUri } = targetUris(request, target, queries);
+    return [...uris.map((uri) => uriTag(tenant, uri)), pathTag(tenant, pathUri)];
   });
   for (const group of parseGroups(fieldText(fields, 'cache-group-invalidation'))) tags.push(ownTag(tenant, group));
   return { tags, patterns: [] };

@@ -3,7 +3,7 @@ import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import { applySearchRule, type SearchRule } from '../http/no-vary-search.js';
 import type { Subject } from '../invalidation/tags.js';
-import { normalizeQuery, type QueryRule, SORTED } from './query.js';
+import { normalizeQuery, type QueryRule, type QueryRules, SORTED } from './query.js';
 import type { RequestView } from './request.js';
 
 /*
@@ -25,6 +25,7 @@ export interface Address {
   readonly key: string;
   /** The path, and the path with its query: what `keys` and `patterns` of an invalidation are matched with. */
   readonly names: readonly string[];
+  /** What unsafe methods invalidate: written one way, however requests write it. */
   readonly uri: string;
   /** The same without its query. */
   readonly pathUri: string;
@@ -65,16 +66,24 @@ export function responseAddress(
     tenant,
     key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
     names,
-    uri: uriOf(origin, path, normalized),
-    pathUri: origin + path,
+    uri: uriOf(origin, path, named),
+    pathUri: uriOf(origin, path, ''),
   };
 }
 
-/** The URI of a target of the same origin as a request, and that without its query, as purge tags and entries hold it. */
-export function targetUris(request: RequestView, target: string, query: QueryRule): { uri: string; pathUri: string } {
+/**
+ * The URIs under which a target of the same origin as a request may be kept, and the one without its query, as purge tags
+ * and entries hold them.
+ */
+export function targetUris(
+  request: RequestView,
+  target: string,
+  queries: QueryRules,
+): { readonly uris: readonly string[]; readonly pathUri: string } {
   const [path, search] = split(target);
   const origin = originOf(request);
-  return { uri: uriOf(origin, path, normalizeQuery(search, query)), pathUri: origin + path };
+  const uris = queries.formsOf(search).map((query) => uriOf(origin, path, query));
+  return { uris, pathUri: uriOf(origin, path, '') };
 }
 
 /** A key's name as entries hold it: where it has a query, sorted as theirs are. */
@@ -118,7 +127,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
   const named = normalizeQuery(query, SORTED);
   const names = named === '' ? [path] : [path, `${path}?${named}`];
-  const address = { tenant, key, names, uri: uriOf(origin, path, query), pathUri: origin + path };
+  const address = { tenant, key, names, uri: uriOf(origin, path, named), pathUri: uriOf(origin, path, '') };
   return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }
 
@@ -131,8 +140,27 @@ function split(target: string): [path: string, search: string] {
   return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
+/**
+ * A URI in one form for all that RFC 9110 §4.2.3 takes for the same: without the scheme's own port, and with no octet
+ * escaped that need not be. Two resources that a handler tells apart by such a difference are invalidated together, but
+ * have keys of their own.
+ */
 function uriOf(origin: string, path: string, query: string): string {
-  return query === '' ? origin + path : `${origin + path}?${query}`;
+  const target = query === '' ? path : `${path}?${query}`;
+  return withoutPort(origin) + (target.includes('%') ? target.replace(/%[\da-f]{2}/gi, unescaped) : target);
+}
+
+function withoutPort(origin: string): string {
+  const port = origin.startsWith('https') ? ':443' : ':80';
+  const bar = origin.indexOf('|');
+  const end = bar < 0 ? origin.length : bar;
+  return origin.endsWith(port, end) ? origin.slice(0, end - port.length) + origin.slice(end) : origin;
+}
+
+/** One escaped octet: itself, if it is unreserved (RFC 3986 §2.3). */
+function unescaped(code: string): string {
+  const char = String.fromCharCode(Number.parseInt(code.slice(1), 16));
+  return /[\w.~-]/.test(char) ? char : code.toUpperCase();
 }
 
 /** Fields by which proxies tell the application of another origin than the connection's: handlers use them. */

@@ -10,8 +10,9 @@ export interface QueryRule {
 export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
 
 /**
- * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came), those of one name (or one array, `a[]`, `a[0]`,
- * `a.b`) in the order they came, because that order can matter to a handler. Values stay as they were sent.
+ * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came),
+ * those of one name (or one array, `a[]`, `a[0]`, `a.b`) in the order they came, because that order can matter to a
+ * handler. Values stay as they were sent.
  */
 export function normalizeQuery(query: string, rule: QueryRule): string {
   if (query === '') return '';
@@ -25,6 +26,28 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   }
   if (rule.sort) kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return kept.map(({ text }) => text).join('&');
+}
+
+/** How many rules one cache knows: mounts that are made for each request must not pile up. */
+const MOST_RULES = 100;
+
+/**
+ * The rules of all mounts of a cache. What a request changes is told by its URL, and the responses of that URL may be
+ * kept under shorter queries, by the rule of a mount that the request itself does not pass.
+ */
+export class QueryRules {
+  readonly #rules = new Map<string, QueryRule>();
+
+  add({ only, ignore }: QueryRule): void {
+    if (this.#rules.size < MOST_RULES) this.#rules.set(JSON.stringify([only, ignore]), { only, ignore, sort: true });
+  }
+
+  /** The forms that a query takes by these rules, in order whatever they say of it; each once. */
+  formsOf(query: string): readonly string[] {
+    const forms = new Set([normalizeQuery(query, SORTED)]);
+    for (const rule of query === '' ? [] : this.#rules.values()) forms.add(normalizeQuery(query, rule));
+    return [...forms];
+  }
 }
 
 function isKept(name: string, { only, ignore }: QueryRule): boolean {

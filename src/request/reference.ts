@@ -7,8 +7,10 @@ export function sameOrigin(
   reference: string | undefined,
 ): string | undefined {
   const base = `${secure ? 'https' : 'http'}://${fieldText(headers, 'host') ?? ''}`;
-  if (reference === undefined || !URL.canParse(base) || !URL.canParse(reference, base + target)) return undefined;
-  const url = new URL(reference, base + target);
+  // A target may come in absolute form (RFC 9112 §3.2.2).
+  const own = target.startsWith('/') ? base + target : target;
+  if (reference === undefined || !URL.canParse(base) || !URL.canParse(reference, own)) return undefined;
+  const url = new URL(reference, own);
   return url.origin === new URL(base).origin ? url.pathname + url.search : undefined;
 }
 

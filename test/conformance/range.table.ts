@@ -95,6 +95,10 @@ export const RANGE: Row[] = [
       miss([], { origin: { fields: FRESH, body: '' } }),
       hit({ fields: range('bytes=0-'), status: 416, has: [['Content-Range', 'bytes */0']] }),
     ]),
+    must('the last bytes of nothing: the whole of it', [
+      miss([], { origin: { fields: FRESH, body: '' } }),
+      hit({ fields: range('bytes=-5'), status: 200, lacks: ['Content-Range'] }),
+    ]),
     check('several', [stored(), whole('bytes=0-1,3-4')]),
     must('the end before the beginning', [stored(), whole('bytes=5-2')]),
     must('no numbers', [

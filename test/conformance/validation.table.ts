@@ -441,11 +441,26 @@ export const VALIDATION: Row[] = [
       validated([...FRESH, ['Last-Modified', fixed(-4000)]], { status: 200, body: 'answer 1' }),
       forwarded(),
     ]),
+    check('a tag that is new, and the same Last-Modified', [
+      miss([...SHORT, ...LAST], { wait: 3 }),
+      validated([...FRESH, ...LAST, ['ETag', TAG]]),
+      hit({ of: 1, has: [['ETag', TAG]] }),
+    ]),
+    must('a tag that is new, and a Last-Modified of the same second as the answer: it may be another', [
+      miss([...SHORT, ['Last-Modified', fixed(0)], ['Date', fixed(0)]], { wait: 3 }),
+      validated([...FRESH, ['Last-Modified', fixed(0)], ['ETag', TAG]], { status: 200, body: 'answer 1' }),
+      forwarded(),
+    ]),
     check('no validator at all updates', [miss(SHORT_TAGGED, { wait: 3 }), validated(FRESH), hit({ of: 1 })]),
     must('a 304 can make it no-cache', [
       miss(SHORT_TAGGED, { wait: 3 }),
       validated([...cacheControl('max-age=3600, no-cache'), ['ETag', TAG]]),
       validated([['ETag', TAG]]),
+    ]),
+    must('a 304 that forbids storing: what is stored is asked about each time', [
+      miss(SHORT_TAGGED, { wait: 3 }),
+      validated([...cacheControl('no-store, max-age=3600'), ['ETag', TAG]]),
+      validated([['ETag', TAG]], { of: 1 }),
     ]),
     must('the variant that was asked for is updated', [
       miss([], { fields: [['Foo', '1']], origin: { fields: [...SHORT, ['ETag', '"1"'], ['Vary', 'Foo']] } }),

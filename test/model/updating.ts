@@ -3,7 +3,7 @@
 
 import { sameWeakly, validatorsOf } from './conditions.js';
 import { type Exchange, textOf } from './messages.js';
-import { etagOf, type Stored } from './stored.js';
+import { dateOf, etagOf, lastModifiedOf, type Stored } from './stored.js';
 import { updatedFields } from './storing.js';
 
 /** A stored response with the fields of a newer one (§3.2). */
@@ -20,13 +20,18 @@ export function updated(stored: Stored, by: Exchange): Stored {
 export function identifies(notModified: Exchange, stored: Stored): boolean | 'bare' {
   const given = validatorsOf(notModified.response);
   const kept = validatorsOf(stored.response);
-  if (given.strong !== undefined) return given.strong === kept.strong;
-  if (given.weak !== undefined) {
-    const etag = etagOf(stored.response);
-    return etag !== undefined && sameWeakly(given.weak, etag);
-  }
+  const etag = etagOf(stored.response);
+  const sameDate = etag === undefined && given.lastModified !== undefined && given.lastModified === kept.lastModified;
+  if (given.strong !== undefined) return given.strong === kept.strong || (sameDate && hasStrongDate(stored));
+  if (given.weak !== undefined) return sameDate || (etag !== undefined && sameWeakly(given.weak, etag));
   if (given.lastModified !== undefined) return given.lastModified === kept.lastModified;
   return kept.strong === undefined && kept.weak === undefined && kept.lastModified === undefined ? true : 'bare';
+}
+
+/** RFC 9110 §8.8.2.2: a modification date is strong if the response was made "at least one second after" it. */
+function hasStrongDate(stored: Stored): boolean {
+  const modified = lastModifiedOf(stored);
+  return modified !== undefined && dateOf(stored) - modified >= 1;
 }
 
 /**

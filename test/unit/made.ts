@@ -6,6 +6,7 @@ import type { ResponseEntry } from '../../src/entry/entry.js';
 import { Events } from '../../src/events.js';
 import type { Context } from '../../src/fill/assess.js';
 import { type CacheOptions, resolveSettings } from '../../src/options.js';
+import { QueryRules } from '../../src/request/query.js';
 import type { RequestView } from '../../src/request/request.js';
 import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../src/route-options.js';
 import type { Fields, HeaderBag } from '../../src/types.js';
@@ -68,7 +69,7 @@ export function bagOf(fields: Fields): HeaderBag {
 export function servicesOf(options: CacheOptions = {}, now: () => number = () => BORN): Services {
   const settings = resolveSettings({ redis: false, clock: { now }, ...options });
   const events = new Events();
-  return { settings, events, backend: new Backend(settings, events) };
+  return { settings, events, backend: new Backend(settings, events), queries: new QueryRules() };
 }
 
 /** The exchange that a response belongs to: a GET whose handler answers at once, at a mount with these options. */

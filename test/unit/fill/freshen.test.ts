@@ -53,6 +53,16 @@ describe('speaksOf (RFC 9111 §4.3.4)', () => {
       ],
     ],
     ['a date, of what has none', { 'last-modified': EARLY }, [['ETag', '"a"']]],
+    [
+      'a date and a tag, of what has that date alone',
+      { etag: '"a"', 'last-modified': EARLY },
+      [['Last-Modified', EARLY]],
+    ],
+    [
+      'a weak tag and a date, of that date',
+      { etag: 'W/"a"', 'last-modified': dateAt(0) },
+      [['Last-Modified', dateAt(0)]],
+    ],
     ['nothing, of what has a tag', {}, [['ETag', '"a"']]],
     ['nothing, of what has nothing', {}, []],
     ['a tag that is none, if it is the same', { etag: 'a' }, [['ETag', 'a']]],
@@ -74,6 +84,12 @@ describe('speaksOf (RFC 9111 §4.3.4)', () => {
     ['a strong tag of what has none', { etag: '"a"' }, []],
     ['another weak tag', { etag: 'W/"b"' }, [['ETag', 'W/"a"']]],
     ['a weak tag of what has none', { etag: 'W/"a"' }, []],
+    ['a tag, of what has a date alone', { etag: '"a"' }, [['Last-Modified', EARLY]]],
+    [
+      'a strong tag and a date that is not as strong',
+      { etag: '"a"', 'last-modified': dateAt(0) },
+      [['Last-Modified', dateAt(0)]],
+    ],
     ['another date', { 'last-modified': dateAt(-30) }, [['Last-Modified', EARLY]]],
   ])('is not so for %s', (_, said, headers) => {
     expect(speaks(said, ...headers)).toBe(false);

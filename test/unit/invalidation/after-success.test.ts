@@ -66,16 +66,16 @@ describe('AfterSuccess', () => {
     expect(purges).toEqual([{ tags: 2, patterns: 1, tenant: 'acme', durable: true }]);
   });
 
-  it('asks each rule with the tenant, the request, the answer, and the rule for queries', async () => {
+  it('asks each rule with the tenant, the request, the answer, and the rules for queries', async () => {
     const asked: RuleContext[] = [];
-    const { invalidate } = made(servicesOf(), (context) => {
+    const services = servicesOf();
+    const { invalidate } = made(services, (context) => {
       asked.push(context);
       return { tags: [], patterns: [] };
     });
-    await invalidate({ query: { ignore: ['x'] } }, { location: '/y' });
-    expect(asked).toEqual([
-      { tenant: 'acme', request, fields: { location: '/y' }, query: { only: undefined, ignore: ['x'], sort: true } },
-    ]);
+    await invalidate({}, { location: '/y' });
+    const { queries } = services;
+    expect(asked).toEqual([{ tenant: 'acme', request, fields: { location: '/y' }, queries }]);
   });
 
   it('gives nothing, and tells of nothing, where the rules have found nothing', async () => {

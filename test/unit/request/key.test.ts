@@ -9,7 +9,7 @@ import {
   valueKey,
   variantAddress,
 } from '../../../src/request/key.js';
-import type { QueryRule } from '../../../src/request/query.js';
+import { type QueryRule, QueryRules } from '../../../src/request/query.js';
 import type { RequestView } from '../../../src/request/request.js';
 import { escapeTenant } from '../../../src/request/tenant.js';
 import type { Fields } from '../../../src/types.js';
@@ -157,10 +157,10 @@ describe('responseAddress', () => {
 describe('responseAddress, where the order of parameters counts', () => {
   const unsorted = (target: string) => responseAddress('', 'acme', request(target), { ...ALL, sort: false }, []);
 
-  it('keeps the query as it came in the key and the URI', () => {
+  it('keeps the query as it came in the key; the URI, which invalidates, has it in order', () => {
     expect(unsorted('/users?b=2&a=1')).toMatchObject({
       key: 'client:acme:~http://example.com~/users~b=2&a=1',
-      uri: 'http://example.com/users?b=2&a=1',
+      uri: 'http://example.com/users?a=1&b=2',
     });
   });
 
@@ -208,19 +208,74 @@ describe('responseAddress, by what a response says of its query (No-Vary-Search)
 });
 
 describe('targetUris', () => {
-  const uris = (target: string, query = ALL) => targetUris(request('/from?x=1'), target, query);
+  const uris = (target: string, ...rules: QueryRule[]) => {
+    const queries = new QueryRules();
+    for (const rule of rules) queries.add(rule);
+    return targetUris(request('/from?x=1'), target, queries);
+  };
 
   it('are those of the responses of the target', () => {
     const { uri, pathUri } = address('/users?b=2&a=1');
-    expect(uris('/users?b=2&a=1')).toEqual({ uri, pathUri });
+    expect(uris('/users?b=2&a=1')).toEqual({ uris: [uri], pathUri });
   });
 
-  it('go by the rule for the query', () => {
-    expect(uris('/users?utm_x=1&b=2', { ...ALL, ignore: ['utm_*'] }).uri).toBe('http://example.com/users?b=2');
+  it('are those that any mount may keep it under, each once', () => {
+    const rules: QueryRule[] = [
+      { ...ALL, ignore: ['utm_*'] },
+      { ...ALL, only: ['b'] },
+      { ...ALL, sort: false },
+    ];
+    expect(uris('/users?utm_x=1&b=2', ...rules).uris).toEqual([
+      'http://example.com/users?b=2&utm_x=1',
+      'http://example.com/users?b=2',
+    ]);
   });
 
   it('are one where there is no query', () => {
-    expect(uris('/users')).toEqual({ uri: 'http://example.com/users', pathUri: 'http://example.com/users' });
+    const { uris: found, pathUri } = uris('/users', { ...ALL, ignore: ['x'] });
+    expect([...found, pathUri]).toEqual(['http://example.com/users', 'http://example.com/users']);
+  });
+});
+
+describe('the URI that unsafe methods invalidate', () => {
+  const uriOf = (target: string, host = 'example.com', secure = false) => address(target, { host }, [], secure).uri;
+
+  it.each([
+    ['/~a', '/%7Ea'],
+    ['/~a', '/%7ea'],
+    ['/a-b._0', '/%61%2D%62%2e%5F%30'],
+    ['/%2Fa', '/%2fa'],
+    ['/a?x=~', '/a?x=%7E'],
+    ['/a?b=1&a=2', '/a?a=2&b=1'],
+  ])('is the same for %s and %s', (a, b) => {
+    expect(uriOf(b)).toBe(uriOf(a));
+  });
+
+  it.each([
+    ['/a/b', '/a%2Fb'],
+    ['/a?b', '/a%3Fb'],
+    ['/%', '/%25'],
+    ['/%zz', '/%ZZ'],
+  ])('is not the same for %s and %s', (a, b) => {
+    expect(uriOf(b)).not.toBe(uriOf(a));
+  });
+
+  it.each([
+    ['example.com:80', false, 'http://example.com/a'],
+    ['EXAMPLE.com', false, 'http://example.com/a'],
+    ['example.com:443', true, 'https://example.com/a'],
+    ['example.com:443', false, 'http://example.com:443/a'],
+    ['example.com:80', true, 'https://example.com:80/a'],
+    ['example.com:8080', false, 'http://example.com:8080/a'],
+    ['[::80]', false, 'http://[::80]/a'],
+    ['[::80]:80', false, 'http://[::80]/a'],
+  ])('of the host %s, encrypted: %s, is %s', (host, secure, uri) => {
+    expect(uriOf('/a', host, secure)).toBe(uri);
+  });
+
+  it('leaves keys apart: a handler may tell what is the same to others', () => {
+    const keys = ['/~a', '/%7Ea'].map((target) => address(target).key);
+    expect(new Set(keys).size).toBe(2);
   });
 });
 
