@@ -1,9 +1,6 @@
 // docs/http.md: that each test which its tables name exists, and that its examples do what it says of them.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -22,6 +19,7 @@ import { STORING } from '../conformance/storing.table.js';
 import type { Row } from '../conformance/table.js';
 import { VALIDATION } from '../conformance/validation.table.js';
 import { VARY } from '../conformance/vary.table.js';
+import { Snippets } from './snippets.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(join(root, 'docs/http.md'), 'utf8');
@@ -170,18 +168,10 @@ describe('the modes', () => {
   });
 });
 
-// As in readme.test.ts: inside the project, where Node finds the package under its own name.
-const folder = mkdtempSync(join(root, 'test/readme/.http-'));
-const snippets = new Map(
-  [...page.matchAll(/<!-- snippet: (\w+) -->\n```js\n(.*?)```/gs)].map((match) => [match[1]!, match[2]!]),
-);
-const running: ChildProcess[] = [];
+const snippets = new Snippets(page);
 const ran = new Set<string>();
 
-afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => snippets.close());
 
 type Answer = Awaited<ReturnType<typeof ask>> & { readonly cache: string };
 
@@ -198,25 +188,8 @@ interface Served {
 /** Starts an example as a process of its own, and waits until it answers. */
 async function serve(name: string): Promise<Served> {
   ran.add(name);
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  const file = join(folder, `${name}.mjs`);
-  writeFileSync(file, snippets.get(name)!);
-  const { REDIS_URL: _url, REDIS_HOST: _host, ...env } = process.env;
-  const child = spawn(process.execPath, [file], {
-    env: { ...env, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.push(child);
-  let [printed, failure] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    printed += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    failure += chunk;
-  });
+  const started = await snippets.serve(name);
+  const port = Number(new URL(started.address).port);
   const asked: string[] = [];
   const served: Served = {
     async ask(path, headers = {}, method = 'GET') {
@@ -233,16 +206,9 @@ async function serve(name: string): Promise<Served> {
         },
         { timeout: 8000, interval: 20 },
       ),
-    printed: () => printed,
+    printed: () => started.stdout,
     asked: (path) => asked.filter((each) => each === path).length,
   };
-  await vi.waitFor(
-    async () => {
-      expect(child.exitCode, failure).toBeNull();
-      await served.ask('/nowhere');
-    },
-    { timeout: 15_000, interval: 50 },
-  );
   return served;
 }
 
@@ -401,7 +367,7 @@ describe('the examples', { timeout: 30_000 }, () => {
   });
 
   it('are all that there is of code on the page, and all were run', () => {
-    expect(page.match(/^```\w+$/gm)).toHaveLength(snippets.size);
-    expect([...snippets.keys()].filter((name) => !ran.has(name))).toEqual([]);
+    expect(page.match(/^```\w+$/gm)).toHaveLength(snippets.code.size);
+    expect([...snippets.code.keys()].filter((name) => !ran.has(name))).toEqual([]);
   });
 });

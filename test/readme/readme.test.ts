@@ -1,70 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { startRedis } from '../support/redis.js';
+import { Snippets } from './snippets.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-// Inside the project, where Node finds the package under its own name, and not where Vitest maps names to sources.
-const folder = mkdtempSync(join(root, 'test/readme/.snippets-'));
-const snippets = new Map(
-  [...readme.matchAll(/<!-- snippet: (\w+) -->\n```js\n(.*?)```/gs)].map((match) => [match[1]!, match[2]!]),
-);
-const running: ChildProcess[] = [];
+const snippets = new Snippets(readme);
 
-afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function start(name: string, env: Record<string, string>): ChildProcess {
-  const file = join(folder, `${name}.mjs`);
-  writeFileSync(file, snippets.get(name)!);
-  const { REDIS_URL: _url, REDIS_HOST: _host, ...clean } = process.env;
-  const child = spawn(process.execPath, [file], { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.push(child);
-  return child;
-}
+afterAll(() => snippets.close());
 
 /** Runs a snippet to its end and returns what it printed. */
 async function run(name: string, env: Record<string, string> = {}): Promise<string> {
-  const child = start(name, env);
-  let output = '';
-  child.stdout!.on('data', (chunk) => {
-    output += chunk;
-  });
-  child.stderr!.on('data', (chunk) => {
-    output += chunk;
-  });
-  const [code] = (await once(child, 'close')) as [number];
-  expect(code, output).toBe(0);
-  return output;
+  const started = snippets.start(name, env);
+  const [code] = (await once(started.child, 'close')) as [number];
+  expect(code, started.stdout + started.stderr).toBe(0);
+  return started.stdout + started.stderr;
 }
 
 /** Starts a snippet that serves, and returns its address once it answers. */
 async function serve(name: string, env: Record<string, string> = {}): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  const child = start(name, { PORT: String(port), ...env });
-  let failure = '';
-  child.stderr!.on('data', (chunk) => {
-    failure += chunk;
-  });
-  const address = `http://127.0.0.1:${port}`;
-  await vi.waitFor(
-    async () => {
-      expect(child.exitCode, failure).toBeNull();
-      await fetch(`${address}/nowhere`);
-    },
-    { timeout: 15_000, interval: 50 },
-  );
-  return address;
+  return (await snippets.serve(name, env)).address;
 }
 
 async function ask(url: string, init: RequestInit = {}) {
@@ -74,8 +32,8 @@ async function ask(url: string, init: RequestInit = {}) {
 
 describe('the README', () => {
   it('has no code that is not run here', () => {
-    expect(readme.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.size);
-    expect([...snippets.keys()]).toEqual(['express', 'koa', 'redis', 'service', 'invalidation', 'http', 'stats']);
+    expect(readme.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
+    expect([...snippets.code.keys()]).toEqual(['express', 'koa', 'redis', 'service', 'invalidation', 'http', 'stats']);
   });
 
   it('names npm scripts that exist', () => {
