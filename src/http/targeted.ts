@@ -11,7 +11,7 @@ import { dictionaryOf } from './structured.js';
  *
  * A number comes as its text, a String or Token as what it says, true as `true`; a false directive is absent; whatever
  * no directive has, a decimal or an inner list, is `null`: malformed. So is a String of digits, which is no Integer
- * (§2.1: "MUST NOT consume"), though it reads like one.
+ * (§2.1: "SHOULD NOT consume"), though it reads like one.
  */
 export function targetedDirectives(fields: Fields, targets: readonly string[]): Directives | undefined {
   for (const name of targets) {

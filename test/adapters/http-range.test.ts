@@ -165,11 +165,11 @@ describe.each(LEAN)('range: $label', (combination) => {
     });
 
     it('is not to be had of nothing', async () => {
-      for (const range of ['bytes=0-', 'bytes=-1']) {
-        const answer = await host.ask('/empty', { headers: { Range: range } });
-        expect(answer).toMatchObject({ status: 416, text: '' });
-        expect(answer.header('content-range')).toBe('bytes */0');
-      }
+      const answer = await host.ask('/empty', { headers: { Range: 'bytes=0-' } });
+      expect(answer).toMatchObject({ status: 416, text: '' });
+      expect(answer.header('content-range')).toBe('bytes */0');
+      // The last bytes of nothing are all of it (RFC 9110 §14.1.2).
+      expect(await host.ask('/empty', { headers: { Range: 'bytes=-1' } })).toMatchObject({ status: 200, text: '' });
     });
   });
 
