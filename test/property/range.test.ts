@@ -46,7 +46,7 @@ describe('resolveRange', () => {
       fc.property(around, position, fc.nat(40), (form, count, size) => {
         const found = resolveRange(written(form, `-${digits(count, form.zeros)}`), size);
         const wanted = Array.from({ length: size }, (_, i) => i).slice(-count || size);
-        if (wanted.length === 0) expect(found).toBe('unsatisfiable');
+        if (wanted.length === 0) expect(found).toBe(count === 0 ? 'unsatisfiable' : undefined);
         else expect(found).toEqual({ first: wanted[0], last: wanted.at(-1) });
       }),
     );

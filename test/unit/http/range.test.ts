@@ -43,6 +43,10 @@ describe('resolveRange', () => {
     expect(resolveRange(field, length)).toBe('unsatisfiable');
   });
 
+  it('of a body that has none the last bytes are the whole', () => {
+    expect(resolveRange('bytes=-1', 0)).toBeUndefined();
+  });
+
   it.each([
     [undefined],
     [''],
