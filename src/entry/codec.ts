@@ -3,7 +3,7 @@ import { hash64 } from '../invalidation/hash.js';
 import type { Entry, Position } from './entry.js';
 
 /*
- * The frame of an entry, version 2. Numbers are big-endian.
+ * The frame of an entry, version 3. Numbers are big-endian.
  *
  *    0  2  magic 'RC'
  *    2  1  version
@@ -17,7 +17,7 @@ import type { Entry, Position } from './entry.js';
  *   44  …  metadata: JSON, UTF-8 (`Meta` below)
  *    …  …  the body, raw
  */
-const VERSION = 2;
+const VERSION = 3;
 const KINDS = ['response', 'index', 'value', 'counter'] as const;
 /** How long the fixed part of a frame is, in bytes. */
 export const PREAMBLE: number = 44;
@@ -28,7 +28,7 @@ interface Meta {
   t?: string[]; // tags
   s?: number; // status, 200 if absent
   m?: string; // reason phrase
-  h?: (string | string[])[]; // names and values by turns
+  h?: (string | number | string[])[]; // names and values by turns; a number is the place of one in TEXTS
   r?: string[]; // removed fields
   b?: string[]; // appended fields
   a?: number; // initial age
@@ -44,6 +44,23 @@ interface Meta {
   p?: number; // shared with: 1 authorization, 2 cookie
   v?: string[][]; // an index's sets of fields
 }
+
+/** What most responses say: stored as its place here, which must never change. */
+const TEXTS: readonly string[] = [
+  'Content-Type',
+  'ETag',
+  'application/json; charset=utf-8',
+  'Cache-Control',
+  'Vary',
+  'Last-Modified',
+  'Date',
+  'Content-Encoding',
+  'text/html; charset=utf-8',
+  'text/plain; charset=utf-8',
+  'content-type',
+  'etag',
+];
+const PLACES: ReadonlyMap<string, number> = new Map(TEXTS.map((text, place) => [text, place]));
 
 /** Makes the frame of an entry for its storage key. */
 export function encode(key: string, entry: Entry): Buffer {
@@ -96,7 +113,10 @@ function metaOf(entry: Entry): Meta {
   if (entry.kind !== 'response') return meta;
   if (entry.status !== 200) meta.s = entry.status;
   if (entry.message !== undefined) meta.m = entry.message;
-  meta.h = entry.headers.flatMap(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
+  meta.h = entry.headers.flatMap(([name, value]) => [
+    short(name),
+    typeof value === 'string' ? short(value) : [...value],
+  ]);
   if (entry.removed.length > 0) meta.r = [...entry.removed];
   if (entry.appended.length > 0) meta.b = [...entry.appended];
   if (entry.initialAge > 0) meta.a = entry.initialAge;
@@ -114,10 +134,19 @@ function metaOf(entry: Entry): Meta {
   return meta;
 }
 
+function short(text: string): string | number {
+  return PLACES.get(text) ?? text;
+}
+
+function long<T>(text: T | number): T | string {
+  return typeof text === 'number' ? TEXTS[text]! : text;
+}
+
 function responseOf(meta: Meta, expiresAt: number) {
   const headers: HeaderLine[] = [];
   const flat = meta.h ?? [];
-  for (let i = 0; i + 1 < flat.length; i += 2) headers.push([flat[i] as string, flat[i + 1]!]);
+  for (let i = 0; i + 1 < flat.length; i += 2)
+    headers.push([long(flat[i] as string | number), long<string | string[]>(flat[i + 1]!)]);
   const shared = meta.p ?? 0;
   return {
     status: meta.s ?? 200,
@@ -151,6 +180,7 @@ function parseMeta(text: string): Meta {
 
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const isPlace = (value: unknown): boolean => typeof value === 'number' && TEXTS[value] !== undefined;
 const isNumber = (value: unknown): boolean => typeof value === 'number' && value >= 0;
 
 /** What each part of the metadata has to be, where it is there. */
@@ -162,7 +192,7 @@ const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
   h: (value) =>
     Array.isArray(value) &&
     value.length % 2 === 0 &&
-    value.every((each, i) => isText(each) || (i % 2 === 1 && isTexts(each))),
+    value.every((each, i) => isText(each) || isPlace(each) || (i % 2 === 1 && isTexts(each))),
   r: isTexts,
   b: isTexts,
   a: isNumber,

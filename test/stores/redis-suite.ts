@@ -115,7 +115,7 @@ export function redisSuite(name: string, connect: () => RedisClient): void {
       ['half a frame', () => encode(at('k'), responseEntry()).subarray(0, 60)],
       ['the frame of another key', () => encode(at('other'), valueEntry())],
       ['a frame of an earlier version', () => Buffer.from(encode(at('k'), valueEntry())).fill(1, 2, 3)],
-      ['a frame of a later version', () => Buffer.from(encode(at('k'), valueEntry())).fill(3, 2, 3)],
+      ['a frame of a later version', () => Buffer.from(encode(at('k'), valueEntry())).fill(4, 2, 3)],
     ])('%s is a miss, and reported', async (_, bytes) => {
       await put('well', valueEntry());
       await client.set(at('k'), bytes());

@@ -68,26 +68,26 @@ function revive({ body, expiresAt, freshUntil, ...rest }: Fixture['entry']): Ent
   return { ...nothing, ...rest, ...fresh, ...bytes, expiresAt: Number(expiresAt) } as unknown as Entry;
 }
 
-describe('frames of version 2', () => {
-  it.each(framesOf(2))('$name is read as it always was', ({ key, frame, entry }) => {
+describe('frames of version 3', () => {
+  it.each(framesOf(3))('$name is read as it always was', ({ key, frame, entry }) => {
     expect(decode(key, Buffer.from(frame, 'hex'))).toEqual(revive(entry));
   });
 
-  it.each(framesOf(2))('$name is written as it always was', ({ key, frame, entry }) => {
+  it.each(framesOf(3))('$name is written as it always was', ({ key, frame, entry }) => {
     expect(encode(key, revive(entry)).toString('hex')).toBe(frame);
   });
 });
 
-describe('frames of version 1', () => {
-  it.each(framesOf(1))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
-    expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError('unknown frame version 1'));
+describe.each([1, 2])('frames of version %i', (version) => {
+  it.each(framesOf(version))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
+    expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError(`unknown frame version ${version}`));
   });
 });
 
 describe('encode', () => {
   it('lays the fixed part out as the format says', () => {
     const frame = encode(KEY, value);
-    expect(frame.subarray(0, 4).toString('latin1')).toBe('RC\u0002\u0003');
+    expect(frame.subarray(0, 4).toString('latin1')).toBe('RC\u0003\u0003');
     expect([12, 20, 28].map((at) => frame.readDoubleBE(at))).toEqual([7, 1000, 2000]);
     expect(frame.length).toBe(PREAMBLE + frame.readUInt32BE(36) + frame.readUInt32BE(40));
     expect(frame.subarray(-4).toString()).toBe('body');
@@ -118,8 +118,8 @@ describe('decode', () => {
     ['less than a preamble', frame.subarray(0, PREAMBLE - 1)],
     ['other bytes', Buffer.alloc(100, 1)],
     ['a text of somebody else', Buffer.from('hello, I am a session or a job of another application')],
-    ['the version before', changed(2, 1)],
-    ['the version after', changed(2, 3)],
+    ['the version before', changed(2, 2)],
+    ['the version after', changed(2, 4)],
     ['version 0', changed(2, 0)],
     ['kind 0', changed(3, 0)],
     ['an unknown kind', changed(3, 9)],
