@@ -47,6 +47,7 @@ export class Exchange {
   #barred: Reason | undefined;
   #key: string | undefined;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
+  #headed = false;
   #counted = true;
   #left: NodeJS.Timeout | undefined;
 
@@ -202,13 +203,21 @@ export class Exchange {
    * something is to be invalidated first.
    */
   head(head: ResponseHead): MaybePromise<Reply | undefined> {
-    if (this.#state !== 'open' || head.status < 200) return undefined;
+    if (head.status < 200 || this.#headed) return undefined;
+    this.#headed = true;
+    // Who has given up waiting for a handler has not undone what it changes.
+    if (this.#state === 'done') return this.#invalidated(head, undefined);
+    if (this.#state !== 'open') return undefined;
     this.#state = 'head';
     const reply = this.#handled
       ? ask<Reply | undefined>(this.#services.events, 'head', undefined, () => this.#complete(head))
       : undefined;
-    if (this.#afterSuccess.empty || head.status >= 400) return reply;
-    return after(this.invalidate(head.bag.getHeaders()), () => reply);
+    return this.#invalidated(head, reply);
+  }
+
+  #invalidated({ status, bag }: ResponseHead, reply: MaybePromise<Reply | undefined>): MaybePromise<Reply | undefined> {
+    if (this.#afterSuccess.empty || status >= 400) return reply;
+    return after(this.invalidate(bag.getHeaders()), () => reply);
   }
 
   /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */

@@ -28,9 +28,11 @@ export class AfterSuccess {
    * Invalidates what the rules say, and waits for it no longer than for any other operation. Gives the purge, if it is in
    * the ledger by then.
    */
-  invalidate(request: RequestView, { tenant: rule }: Route, fields: Fields): MaybePromise<Entered | undefined> {
+  invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<Entered | undefined> {
     if (this.empty) return undefined;
     const { events, backend, settings, queries } = this.#services;
+    // Its own mount's rule counts, however many there are.
+    queries.add(query);
     return after<string | undefined, Entered | undefined>(
       ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
       (tenant) => {

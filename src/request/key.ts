@@ -66,8 +66,7 @@ export function responseAddress(
     tenant,
     key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
     names,
-    uri: uriOf(origin, path, named),
-    pathUri: uriOf(origin, path, ''),
+    ...urisOf(origin, path, named),
   };
 }
 
@@ -82,8 +81,8 @@ export function targetUris(
 ): { readonly uris: readonly string[]; readonly pathUri: string } {
   const [path, search] = split(target);
   const origin = originOf(request);
-  const uris = queries.formsOf(search).map((query) => uriOf(origin, path, query));
-  return { uris, pathUri: uriOf(origin, path, '') };
+  const found = queries.formsOf(search).map((query) => urisOf(origin, path, query));
+  return { uris: found.map(({ uri }) => uri), pathUri: found[0]!.pathUri };
 }
 
 /** A key's name as entries hold it: where it has a query, sorted as theirs are. */
@@ -127,7 +126,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
   const named = normalizeQuery(query, SORTED);
   const names = named === '' ? [path] : [path, `${path}?${named}`];
-  const address = { tenant, key, names, uri: uriOf(origin, path, named), pathUri: uriOf(origin, path, '') };
+  const address = { tenant, key, names, ...urisOf(origin, path, named) };
   return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }
 
@@ -141,13 +140,17 @@ function split(target: string): [path: string, search: string] {
 }
 
 /**
- * A URI in one form for all that RFC 9110 §4.2.3 takes for the same: without the scheme's own port, and with no octet
+ * A URI, and the same without its query, in one form for all that RFC 9110 §4.2.3 takes for the same: without the scheme's own port, and with no octet
  * escaped that need not be. Two resources that a handler tells apart by such a difference are invalidated together, but
  * have keys of their own.
  */
-function uriOf(origin: string, path: string, query: string): string {
-  const target = query === '' ? path : `${path}?${query}`;
-  return withoutPort(origin) + (target.includes('%') ? target.replace(/%[\da-f]{2}/gi, unescaped) : target);
+function urisOf(origin: string, path: string, query: string): Pick<Address, 'uri' | 'pathUri'> {
+  const pathUri = withoutPort(origin) + plain(path);
+  return { uri: query === '' ? pathUri : `${pathUri}?${plain(query)}`, pathUri };
+}
+
+function plain(text: string): string {
+  return text.includes('%') ? text.replace(/%[\da-f]{2}/gi, unescaped) : text;
 }
 
 function withoutPort(origin: string): string {

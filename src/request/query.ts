@@ -28,7 +28,7 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   return kept.map(({ text }) => text).join('&');
 }
 
-/** How many rules one cache knows: mounts that are made for each request must not pile up. */
+/** How many rules one cache knows, the newest: mounts that are made for each request must not pile up. */
 const MOST_RULES = 100;
 
 /**
@@ -39,7 +39,10 @@ export class QueryRules {
   readonly #rules = new Map<string, QueryRule>();
 
   add({ only, ignore }: QueryRule): void {
-    if (this.#rules.size < MOST_RULES) this.#rules.set(JSON.stringify([only, ignore]), { only, ignore, sort: true });
+    const key = JSON.stringify([only, ignore]);
+    this.#rules.delete(key);
+    this.#rules.set(key, { only, ignore, sort: true });
+    if (this.#rules.size > MOST_RULES) this.#rules.delete(this.#rules.keys().next().value!);
   }
 
   /** The forms that a query takes by these rules, in order whatever they say of it; each once. */

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verdict } from '../../examples/demo/run.js';
 import { painter, table } from '../../examples/demo/table.js';
+import { freePort } from '../support/port.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { Example } from './child.js';
 
@@ -291,13 +292,3 @@ describe('the table', () => {
     ).toEqual(['figure   n', '──────  ──', 'hits    12', 'misses   5']);
   });
 });
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -73,8 +73,9 @@ describe('AfterSuccess', () => {
       asked.push(context);
       return { tags: [], patterns: [] };
     });
-    await invalidate({}, { location: '/y' });
+    await invalidate({ query: { ignore: ['x'] } }, { location: '/y' });
     const { queries } = services;
+    expect(queries.formsOf('a&x')).toEqual(['a&x', 'a']);
     expect(asked).toEqual([{ tenant: 'acme', request, fields: { location: '/y' }, queries }]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { normalizeQuery, type QueryRule } from '../../../src/request/query.js';
+import { normalizeQuery, type QueryRule, QueryRules } from '../../../src/request/query.js';
 
 const ALL: QueryRule = { only: undefined, ignore: [], sort: true };
 const ignoring = (...ignore: string[]): QueryRule => ({ only: undefined, ignore, sort: true });
@@ -57,5 +57,18 @@ describe('normalizeQuery', () => {
     [only('a', 'b'), 'b=2&x=1&a=1', 'b=2&a=1'],
   ])('leaves the order as it came, where the rule is not to sort: by %j of %j', (rule, query, normalized) => {
     expect(normalizeQuery(query, { ...rule, sort: false })).toBe(normalized);
+  });
+});
+
+describe('QueryRules', () => {
+  const rule = (i: number): QueryRule => ({ only: undefined, ignore: [`x${i}`], sort: false });
+
+  it('knows the newest hundred, each once', () => {
+    const rules = new QueryRules();
+    for (let i = 0; i < 101; i++) rules.add(rule(i));
+    rules.add(rule(1));
+    rules.add(rule(101));
+    const short = (i: number) => rules.formsOf(`a&x${i}`).includes('a');
+    expect([0, 1, 2, 3, 100, 101].map(short)).toEqual([false, true, false, true, true, true]);
   });
 });
