@@ -83,9 +83,9 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const news = keptFields(bag, stamp.outside, saidBy(newer, targetedFields), policy);
   const kept = updatedFields(stale, news, newer, targetedFields);
   const etagMade = stale.etagMade && newer.etag === undefined;
-  // A tag that was made here is no validator.
   // What a layer outside says of sharing it is not kept, and counts all the same.
   const control = newer['cache-control'] === undefined ? {} : { 'cache-control': newer['cache-control'] };
+  // A tag that was made here is no validator.
   const made = etagMade ? { etag: undefined } : {};
   const merged: Fields = { ...fieldsOf(kept.headers), ...control, age: newer.age, ...made };
   const assessment = assess(asGet, status, merged);

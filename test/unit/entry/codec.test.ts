@@ -98,6 +98,16 @@ describe('encode', () => {
     expect(frame.toString('utf8', PREAMBLE, PREAMBLE + frame.readUInt32BE(36))).toBe('{"e":"e","h":[]}');
   });
 
+  it('writes what most responses say as a number, which means the same for ever', () => {
+    const texts = ['Content-Type', 'ETag', 'application/json; charset=utf-8', 'Cache-Control', 'Vary', 'Last-Modified'];
+    texts.push('Date', 'Content-Encoding', 'text/html; charset=utf-8', 'text/plain; charset=utf-8');
+    texts.push('content-type', 'etag');
+    const frame = encode(KEY, { ...response, tags: [], headers: texts.map((text) => [text, text]) });
+    const { h } = JSON.parse(frame.toString('utf8', PREAMBLE, PREAMBLE + frame.readUInt32BE(36))) as { h: number[] };
+    expect(h).toEqual(texts.flatMap((_, place) => [place, place]));
+    expect(decode(KEY, frame)).toMatchObject({ headers: texts.map((text) => [text, text]) });
+  });
+
   it('does not touch the entry', () => {
     const before = structuredClone(response);
     encode(KEY, response);
@@ -121,6 +131,8 @@ describe('decode', () => {
     ['the version before', changed(2, 2)],
     ['the version after', changed(2, 4)],
     ['version 0', changed(2, 0)],
+    ['a text that it does not know', withMeta('{"e":"e","h":[12,"a"]}')],
+    ['half a place', withMeta('{"e":"e","h":[0.5,"a"]}')],
     ['kind 0', changed(3, 0)],
     ['an unknown kind', changed(3, 9)],
     ['a check that differs', changed(4, frame[4]! ^ 1)],
