@@ -1,6 +1,7 @@
 import { type Entry, ownCopy } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
+import type { Comparisons } from './fill/comparisons.js';
 import { Leases } from './fill/lease.js';
 import type { Ledger, Receipt } from './invalidation/ledger.js';
 import { MemoryLedger } from './invalidation/memory-ledger.js';
@@ -35,6 +36,8 @@ export interface Services {
   readonly events: Events;
   /** How the mounts of this cache shorten queries. */
   readonly queries: QueryRules;
+  /** How shadow mode's comparisons went. */
+  readonly comparisons: Comparisons;
 }
 
 /** A store, the ledger beside it, and the guard around both: what engine and service work with. */
@@ -120,6 +123,12 @@ export class Backend {
       this.#run('read', this.#settings.timeout, () => this.ledger.sync()),
       () => near.get(keys),
     );
+  }
+
+  /** How much is kept in this process. */
+  kept(): { readonly items: number; readonly bytes: number } {
+    const { items = 0, bytes = 0 } = this.store instanceof MemoryStore ? this.store : (this.#near ?? {});
+    return { items, bytes };
   }
 
   /** Keeps in this process what Redis has given. */

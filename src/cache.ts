@@ -2,13 +2,19 @@ import { Backend } from './backend.js';
 import { Engine } from './engine.js';
 import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
+import { Comparisons } from './fill/comparisons.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
 import { QueryRules } from './request/query.js';
 import { escapeTenant } from './request/tenant.js';
 import { CacheService, type EraseOptions, type SetOptions } from './service/cache-service.js';
-import { Counters, type Stats } from './stats/counters.js';
-import { ErrorWindow, type Health, judgeHealth } from './stats/health.js';
+import { Counters } from './stats/counters.js';
+import type { Stats } from './stats/figures.js';
+import { ErrorWindow, type Health } from './stats/health.js';
+import { logTo } from './stats/log.js';
+import { Statistics } from './stats/statistics.js';
+import type { WarmOptions } from './warm/options.js';
+import { type KeepWarmOptions, Warmer, type WarmReport } from './warm/warm.js';
 
 /**
  * A cache: the middleware's responses and your own values, per client (tenant). Made by {@link createCache}.
@@ -21,26 +27,35 @@ export class Cache {
   readonly engine: Engine;
   /** The options, checked and complete. @internal */
   readonly settings: Settings;
+  /** What the statistics' router shows. @internal */
+  readonly statistics: Statistics;
   readonly #backend: Backend;
   readonly #events = new Events();
-  readonly #counters: Counters;
-  readonly #errors: ErrorWindow;
   readonly #service: CacheService;
+  readonly #warmer: Warmer;
+  readonly #onClose: (() => void)[] = [];
   #closed: Promise<void> | undefined;
 
   constructor(options: CacheOptions = {}) {
     this.settings = resolveSettings(options);
-    this.#counters = new Counters(this.#events);
-    this.#errors = new ErrorWindow(this.settings.clock, this.#events);
+    const { clock, errorWindow } = this.settings;
+    // Before the backend is made, whose first words are heard.
+    const counters = new Counters(this.#events, clock);
+    const errors = new ErrorWindow(clock, this.#events, errorWindow);
+    const { logger } = this.settings;
+    if (logger !== undefined) logTo(logger, this.#events, clock);
     this.#backend = new Backend(this.settings, this.#events);
     const services = {
       settings: this.settings,
       backend: this.#backend,
       events: this.#events,
       queries: new QueryRules(),
+      comparisons: new Comparisons(),
     };
+    this.statistics = new Statistics(counters, errors, services);
     this.engine = new Engine(services);
     this.#service = new CacheService(services);
+    this.#warmer = new Warmer(services, this.statistics);
   }
 
   /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
@@ -142,34 +157,38 @@ export class Cache {
     return this.#service.clear();
   }
 
-  /** The figures since the start, of all or of one client. */
+  /** The figures since the start, of all or of one client, as this process has counted them. */
   getStats(clientId?: string): Stats {
-    return this.#counters.read(clientId === undefined ? undefined : escapeTenant(clientId));
-  }
-
-  /** The figures by client, bounded in number. @internal */
-  statsByTenant(): { tenants: Record<string, Stats>; others: Stats } {
-    return this.#counters.byTenant();
+    return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId));
   }
 
   /** How the cache is, the store asked just now. Never rejects. */
-  async health(): Promise<Health> {
-    let reachable = true;
-    try {
-      await this.#backend.ping();
-    } catch {
-      reachable = false;
-    }
-    const recentErrors = this.#errors.count();
-    const { broken, kind } = this.#backend;
-    return {
-      status: judgeHealth(recentErrors, this.settings.unhealthyErrors, reachable, broken),
-      store: kind,
-      reachable,
-      breaker: broken ? 'open' : 'closed',
-      recentErrors,
-      stats: this.getStats(),
-    };
+  health(): Promise<Health> {
+    return this.statistics.health();
+  }
+
+  /**
+   * Fills the cache by running the application's handlers in this process, without clients: for a list of URLs, a
+   * sitemap, or what was most requested in the last hour, for each of the tenants. What is fresh is left as it is, so that
+   * it can be done again at any time. What cannot be stored is in the report, with the reason.
+   *
+   * @throws {ConfigError} for an option that cannot be used; {RespcacheError} for a sitemap that cannot be read
+   * @example
+   * ```ts
+   * const report = await cache.warm({ app, urls: ['/users', '/prices?page=1'], tenants: ['client-123'] });
+   * console.log(report.warmed, report.problems);
+   * ```
+   */
+  warm(options: WarmOptions): Promise<WarmReport> {
+    return this.#warmer.warm(options);
+  }
+
+  /**
+   * Warms the cache now, and every so many seconds from then on; what would expire before the next round is made anew.
+   * Returns the function that ends it; `close()` ends it too.
+   */
+  keepWarm(options: KeepWarmOptions): () => void {
+    return this.#warmer.keepWarm(options);
   }
 
   /** Calls `listener` for each event of a kind; returns the function that ends it. */
@@ -177,10 +196,22 @@ export class Cache {
     return this.#events.on(event, listener);
   }
 
+  /** Calls back as the cache is closed. @internal */
+  onClose(listener: () => void): void {
+    this.#onClose.push(listener);
+  }
+
   /** Ends background work and the connection, if this cache made it. A client that you gave stays open. */
   close(): Promise<void> {
-    this.#closed ??= this.#backend.close();
+    this.#closed ??= this.#end();
     return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    for (const listener of this.#onClose) listener();
+    this.#warmer.close();
+    await this.statistics.close();
+    await this.#backend.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
+import type { Tier } from './events.js';
 import { Exchange } from './exchange.js';
 import { Collapse, type Lead, type Part } from './fill/collapse.js';
 import type { Plan, Shared } from './fill/put.js';
@@ -14,7 +15,7 @@ import { type Found, Lookup } from './lookup/lookup.js';
 import type { Reply } from './lookup/reply.js';
 import { SearchRules } from './lookup/search-rules.js';
 import { type Use, useOf } from './lookup/usable.js';
-import { type Asked, askedBy } from './request/directives.js';
+import { type Asked, askedBy, NO_WISH } from './request/directives.js';
 import { ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
 import { responseAddress, responseSubject } from './request/key.js';
 import type { RequestView } from './request/request.js';
@@ -70,7 +71,7 @@ export class Engine {
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
-    const asked = route.requestDirectives === 'honor' ? askedBy(request.headers) : undefined;
+    const asked = askedOf(exchange);
     if (asked?.noStore && !asked.onlyIfCached) return exchange.bypass('request');
     if (!this.#isWanted(exchange)) return exchange.bypass('when');
     return after(this.#tenantOf(exchange), (name) => {
@@ -152,7 +153,8 @@ export class Engine {
       if (found.entry === undefined) return this.#miss(turn, found);
       const use = this.#useOf(found.entry, turn);
       if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
-      if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found.entry, use);
+      if (isShadowed(turn.exchange)) return turn.exchange.shadow(turn.plan, found.entry);
+      if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found, use);
       return this.#refresh(turn, found, use);
     });
   }
@@ -178,14 +180,14 @@ export class Engine {
     return after(this.#collapse.enter({ ...this.#part(plan), look }), (chance) => {
       if (chance.kind === 'run') return exchange.forward(plan, { forward, index, stale });
       if (chance.kind === 'lead') return exchange.forward(plan, { forward, index, stale, lead: chance.lead });
-      if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result.entry, 'fresh', forward);
+      if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result, 'fresh', forward);
       // Made before a purge that this request comes after, or another variant: it takes part again.
       return after(this.#find(turn), (again) => {
         if (again.entry === undefined) return this.#miss(turn, again, tries - 1);
         const use = this.#useOf(again.entry, turn);
         return use === 'validate'
           ? this.#miss(turn, asMissing(again, this.#now()), tries - 1)
-          : this.#serve(turn, again.entry, use);
+          : this.#serve(turn, again, use);
       });
     });
   }
@@ -220,18 +222,18 @@ export class Engine {
     const { request } = exchange;
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
     const { rerun } = request;
-    if (rerun === undefined) return this.#refreshHere(turn, going, found.entry, use);
+    if (rerun === undefined) return this.#refreshHere(turn, going, found, use);
     const lead = () => this.#leadRefresh(turn, found.entry);
     this.#refreshes.begin(rerun, plan.address.key, lead, going);
-    return this.#serve(turn, found.entry, use);
+    return this.#serve(turn, found, use);
   }
 
   /** Where the application cannot be run beside a request, one request runs it in its own stead. */
-  async #refreshHere(turn: Turn, going: Going, entry: ResponseEntry, use: Use): Promise<Reply | undefined> {
+  async #refreshHere(turn: Turn, going: Going, found: Present, use: Use): Promise<Reply | undefined> {
     const { exchange, plan } = turn;
     const free = plan.credentials === undefined && exchange.request.method === 'GET';
-    const lead = free ? await this.#leadRefresh(turn, entry) : undefined;
-    if (lead === undefined) return this.#serve(turn, entry, use);
+    const lead = free ? await this.#leadRefresh(turn, found.entry) : undefined;
+    if (lead === undefined) return this.#serve(turn, found, use);
     return exchange.forward(plan, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
   }
 
@@ -259,12 +261,11 @@ export class Engine {
     return this.#services.settings.clock.now();
   }
 
-  #serve({ exchange, plan, started }: Turn, entry: ResponseEntry, use: Use, collapsed?: Forward): Reply {
+  #serve({ exchange, plan, started }: Turn, { entry, tier }: Answer, use: Use, collapsed?: Forward): Reply {
     const stale = use !== 'fresh';
-    const status: CacheStatus = collapsed === undefined ? { hit: true } : { forward: collapsed, collapsed: true };
-    const how = { ...(collapsed === undefined ? {} : { collapsed: true }), ...(stale ? { stale } : {}) };
-    exchange.served(plan, performance.now() - started, how);
-    return exchange.reply(entry, status);
+    if (collapsed === undefined) return exchange.serve(plan, entry, HIT, started, stale ? { tier, stale } : { tier });
+    const status = { forward: collapsed, collapsed: true };
+    return exchange.serve(plan, entry, status, started, stale ? { collapsed: true, stale } : { collapsed: true });
   }
 
   /** A lookup that fails is a miss: the guard has told of it already. */
@@ -287,6 +288,14 @@ interface Turn {
   readonly started: number;
 }
 
+/** What is served, and where it was found. */
+interface Answer {
+  readonly entry: ResponseEntry;
+  readonly tier?: Tier;
+}
+
+const HIT: CacheStatus = { hit: true };
+
 type Present = Extract<Found, { entry: ResponseEntry }>;
 type Missing = Extract<Found, { entry?: undefined }> & { readonly stale?: ResponseEntry };
 
@@ -304,4 +313,15 @@ const FAILED = Symbol('failed');
 
 function isTextOrNothing(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
+}
+
+/** What is asked of what is stored: by a client, where that is heard, or by whoever fills the cache. */
+function askedOf({ request: { warming, headers }, route }: Exchange): Asked | undefined {
+  if (warming !== undefined) return { ...NO_WISH, minFresh: warming.minFresh };
+  return route.requestDirectives === 'honor' ? askedBy(headers) : undefined;
+}
+
+/** Whether the handler is asked although there is an answer, to compare the two. */
+function isShadowed({ route, request, part }: Exchange): boolean {
+  return route.shadow > 0 && request.method === 'GET' && part === undefined && Math.random() < route.shadow;
 }

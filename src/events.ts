@@ -1,3 +1,6 @@
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { Fields } from './types.js';
+
 /**
  * Why a request was not looked up, or its response not stored. The same words stand in `Cache-Status` (`detail=…`),
  * in the statistics, and in the README's table.
@@ -11,6 +14,7 @@ export type Reason =
   | 'upgrade' // the connection is to be upgraded
   | 'precondition' // If-Match and If-Unmodified-Since are for the handler
   | 'key' // the option `key` or `identity` threw
+  | 'shadow' // shadow mode asked the handler instead, and compared
   | 'request' // the client's Cache-Control said no-store (requestDirectives: 'honor')
   | 'only-if-cached' // the client's Cache-Control wanted nothing of the handler, and nothing is stored
   // The request is personal, and nothing says that the answer is not.
@@ -38,18 +42,56 @@ export type Reason =
   | 'invalidated' // what it was made of was invalidated before it was done
   | 'unavailable'; // the ledger has no position to stamp: Redis has not been reached yet
 
+/** Where an entry was found: in this process' memory, or in Redis. */
+export type Tier = 'memory' | 'redis';
+
+/** A request as its events tell of it. */
+export interface RequestSeen {
+  /** Path and query, as the client sent them. */
+  readonly target: string;
+  /** Names in lower case; of the request itself, so not to be changed. */
+  readonly headers: Fields;
+  /** Whether its connection is encrypted. */
+  readonly secure: boolean;
+}
+
+/** What requests that came through a middleware tell of themselves, and `get`s do not. */
+interface OfRequest {
+  /** The name that the option `key` gave the response, or else the path. */
+  route?: string;
+  request?: RequestSeen;
+}
+
+/** How the handler's answer differs from the one that was stored for the same request. */
+export interface ShadowDifference {
+  /** `status`, `body`, or the name of a header field. */
+  readonly what: string;
+  /** What is stored, and what the handler says; of a body its length and a hash. */
+  readonly stored: string;
+  readonly fresh: string;
+}
+
 /** What the cache tells while it works. Statistics, logs and metrics are made of these alone. */
 export interface CacheEvents {
   /**
    * A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. `stale`: with
-   * what was no longer fresh, while it is made anew, or because the handler failed.
+   * what was no longer fresh, while it is made anew, or because the handler failed. `bytes`: the body that left.
    */
-  hit: { source: 'http' | 'service'; tenant: string; key: string; ms: number; collapsed?: boolean; stale?: boolean };
+  hit: OfRequest & {
+    source: 'http' | 'service';
+    tenant: string;
+    key: string;
+    ms: number;
+    bytes: number;
+    tier?: Tier | undefined;
+    collapsed?: boolean;
+    stale?: boolean;
+  };
   /**
    * A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so.
    * `revalidated`: the handler said that what is stored is still the same.
    */
-  miss: {
+  miss: OfRequest & {
     source: 'http' | 'service';
     tenant: string;
     key: string;
@@ -58,11 +100,26 @@ export interface CacheEvents {
     revalidated?: boolean;
   };
   /** A request was passed through without a lookup that could have served it. */
-  bypass: { tenant: string | undefined; reason: Reason };
+  bypass: OfRequest & { tenant: string | undefined; reason: Reason };
   /** An entry was stored. `ms`: how long storing took; `bytes`: its body. */
   set: { tenant: string; key: string; ms: number; bytes: number };
   /** A response was captured in vain. */
-  skip: { tenant: string; key: string; reason: Reason };
+  skip: { tenant: string; key: string; reason: Reason; route?: string };
+  /** The application began to run in the background, to make an entry anew. */
+  refresh: { tenant: string; key: string; route?: string };
+  /**
+   * Shadow mode has compared the handler's answer with what would have been served instead. Without `differences` they
+   * were the same. `age`: seconds that the stored one had. `suspect`: `stale`, if the data may have changed since it was stored;
+   * `varies`, if the handler has answered the same request both ways since: then it is somebody else's answer (a leak), or
+   * one that is different each time.
+   */
+  shadow: OfRequest & {
+    tenant: string;
+    key: string;
+    age: number;
+    differences: readonly ShadowDifference[];
+    suspect?: 'stale' | 'varies';
+  };
   /** Something was invalidated. `durable`: whether every process is bound by it already. */
   purge: { tags: number; patterns: number; tenant: string | undefined; durable: boolean };
   /** A store, the ledger, or a function among the options failed; the request went on without it. */
@@ -74,7 +131,29 @@ export interface CacheEvents {
 /** A listener for one kind of event. */
 export type Listener<K extends keyof CacheEvents> = (event: CacheEvents[K]) => void;
 
-/** Tells listeners what happened. A listener that throws never reaches the request: its error is dropped. */
+/** The kinds of events; each has a channel of `node:diagnostics_channel` of its name, `respcache:hit` and so on. */
+export const EVENT_KINDS = [
+  'hit',
+  'miss',
+  'bypass',
+  'set',
+  'skip',
+  'refresh',
+  'shadow',
+  'purge',
+  'error',
+  'breaker',
+] as const satisfies readonly (keyof CacheEvents)[];
+
+/** Of all caches in this process: who watches an application need not hold its caches. */
+const CHANNELS = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, channel(`respcache:${kind}`)])) as {
+  readonly [K in keyof CacheEvents]: Channel;
+};
+
+/**
+ * Tells listeners, and whoever has subscribed to the kind's diagnostics channel, what happened. A listener that throws
+ * never reaches the request: its error is dropped.
+ */
 export class Events {
   readonly #listeners: { [K in keyof CacheEvents]?: Listener<K>[] } = {};
 
@@ -89,6 +168,9 @@ export class Events {
   }
 
   emit<K extends keyof CacheEvents>(kind: K, event: CacheEvents[K]): void {
+    const told = CHANNELS[kind];
+    // What a subscriber throws there, Node makes an uncaught exception of, as it does for all channels.
+    if (told.hasSubscribers) told.publish(event);
     const list = this.#listeners[kind] as Listener<K>[] | undefined;
     if (list === undefined) return;
     for (const listener of list) {

@@ -1,3 +1,4 @@
+import { Account, type How } from './account.js';
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import { Control } from './control.js';
@@ -6,6 +7,7 @@ import type { Reason } from './events.js';
 import { announce, reduceToNotModified } from './fill/head.js';
 import type { Plan } from './fill/put.js';
 import { type Going, type ResponseHead, Run, type Seat } from './fill/run.js';
+import { Shadow } from './fill/shadow.js';
 import type { CacheStatus } from './http/cache-status.js';
 import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
@@ -38,22 +40,24 @@ export class Exchange {
   readonly outside: Fields;
   readonly #services: Services;
   readonly #afterSuccess: AfterSuccess;
-  readonly #started = performance.now();
+  readonly #account: Account;
   #handled = false;
   /** The handler's run, if its response may be stored. */
   #run: Run | undefined;
+  /** The handler's run, if its response is only compared. */
+  #shadow: Shadow | undefined;
   /** What this request has invalidated. */
   #purged: MaybePromise<Entered | undefined>;
   #barred: Reason | undefined;
   #key: string | undefined;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #headed = false;
-  #counted = true;
   #left: NodeJS.Timeout | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
   constructor(services: Services, request: RequestView, route: Route, outside: Fields) {
     this.#services = services;
+    this.#account = new Account(services.events, request);
     this.#afterSuccess = new AfterSuccess(services);
     this.request = request;
     this.conditions = new HeldConditions(request.headers, request.rawHeaders);
@@ -61,7 +65,6 @@ export class Exchange {
     this.part = range === undefined ? undefined : { range, ifRange: fieldText(request.headers, 'if-range') };
     this.route = route;
     this.outside = outside;
-    if (request.refreshing !== undefined) this.exclude();
   }
 
   /** Whether the request has been through the engine; until then there is an invalidation waiting, at the most. */
@@ -74,14 +77,14 @@ export class Exchange {
     return this.#state === 'served';
   }
 
-  /** Whether a body is being captured: known once the head is. */
+  /** Whether the body's pieces are wanted: known once the head is. */
   get isFilling(): boolean {
-    return this.#run?.isFilling ?? false;
+    return this.#shadow !== undefined || (this.#run?.isFilling ?? false);
   }
 
-  /** Whether more of the body is wanted for the store. */
+  /** Whether more of them is wanted. */
   get wantsMore(): boolean {
-    return this.#run?.wantsMore ?? false;
+    return this.#shadow !== undefined || (this.#run?.wantsMore ?? false);
   }
 
   /** Where the response would be stored, if it may be. */
@@ -89,9 +92,10 @@ export class Exchange {
     return this.#run?.plan;
   }
 
-  /** Whether the handler's response could be stored, as far as the request is concerned. */
+  /** Whether the handler's response could be stored, or is compared, as far as the request is concerned. */
   get mayFill(): boolean {
-    return this.#state === 'open' && this.#run !== undefined && this.request.method !== 'HEAD';
+    const wanted = this.#run !== undefined || this.#shadow !== undefined;
+    return this.#state === 'open' && wanted && this.request.method !== 'HEAD';
   }
 
   /** Whether there is an answer if the handler hangs up. */
@@ -124,6 +128,15 @@ export class Exchange {
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
   }
 
+  /** The handler runs though there is an answer: what it says is compared with that, and leaves. */
+  shadow(plan: Plan, stored: ResponseEntry): undefined {
+    this.bypass('shadow');
+    this.#key = plan.address.key;
+    this.#shadow = new Shadow(this.#services, this.request, plan, stored);
+    // It is compared as a whole.
+    this.conditions.take();
+  }
+
   /** The handler of a POST runs; what it says may turn out to be what a GET would be given (RFC 9110 §9.3.3). */
   post(plan: Plan): undefined {
     this.bypass('method');
@@ -139,17 +152,20 @@ export class Exchange {
   letGo(): void {
     this.#run?.letGo(200);
     this.#run = undefined;
+    this.#shadow = undefined;
     this.#key = undefined;
     this.conditions.giveBack();
   }
 
-  /** The answer has come from the cache. */
-  served({ address: { tenant, key } }: Plan, ms: number, how: { collapsed?: boolean; stale?: boolean }): void {
+  /** Answers from the cache. `started`: when its lookup began. */
+  serve(plan: Plan, entry: ResponseEntry, status: CacheStatus, started: number, how: How): Reply {
     this.#state = 'served';
-    this.#key = key;
+    this.#key = plan.address.key;
     this.control.status = 'hit';
     this.conditions.giveBack();
-    if (this.#counted) this.#services.events.emit('hit', { source: 'http', tenant, key, ms, ...how });
+    const reply = this.reply(entry, status);
+    this.#account.hit(plan, entry, reply, this.route, how, started);
+    return reply;
   }
 
   /** The cache itself has answered, without anything stored. */
@@ -160,7 +176,7 @@ export class Exchange {
 
   /** Leaves this request out of the statistics: it asks for them, or nobody has asked. */
   exclude(): void {
-    this.#counted = false;
+    this.#account.exclude();
   }
 
   /** Gives a reason, before the head is judged, not to store what the handler says. */
@@ -244,6 +260,7 @@ export class Exchange {
   /** A piece of the body. */
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
     this.#run?.add(chunk, encoding);
+    this.#shadow?.add(chunk, encoding);
   }
 
   /** Trailers follow: they cannot be kept. */
@@ -262,6 +279,7 @@ export class Exchange {
     else run?.finish(this.#seat());
     // Whoever still waits has nothing to wait for.
     run?.letGo(200);
+    this.#shadow?.finish();
   }
 
   /**
@@ -295,6 +313,7 @@ export class Exchange {
       if (stale !== undefined && status === 200 && this.request.method === 'HEAD')
         run.hearHead(stale, bag, this.#seat());
     }
+    this.#shadow?.head(status, bag, this.outside, this.route);
     const posted = run?.going.forward === 'method';
     const barred = posted ? undefined : this.#barred;
     const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
@@ -316,7 +335,7 @@ export class Exchange {
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
       // Where it is left out, it is taken for that of the answer.
       ...(going?.stale === undefined && !reduced ? {} : { forwardStatus: status }),
-      stored: this.isFilling && (whole !== undefined || bag.getHeader('content-length') !== undefined),
+      stored: this.#run?.isFilling === true && (whole !== undefined || bag.getHeader('content-length') !== undefined),
       ...(reason === undefined ? {} : { detail: reason }),
     });
   }
@@ -333,14 +352,13 @@ export class Exchange {
 
   /** A stale response in place of the handler's failure (RFC 5861 §4). */
   #standIn(run: Run, stale: ResponseEntry, failure: number | undefined, bag: HeaderBag): Reply {
-    const { tenant, key } = run.plan.address;
     run.letGo(500);
-    const ms = performance.now() - this.#started;
-    if (this.#counted) this.#services.events.emit('hit', { source: 'http', tenant, key, ms, stale: true });
     this.control.status = 'hit';
     const forwardStatus = failure === undefined ? {} : { forwardStatus: failure };
     const status = { forward: run.going.forward, ...forwardStatus, detail: 'stale-if-error' };
-    return inPlaceOf(this.reply(stale, status), bag.getHeaders(), this.outside);
+    const reply = this.reply(stale, status);
+    this.#account.hit(run.plan, stale, reply, this.route, { stale: true });
+    return inPlaceOf(reply, bag.getHeaders(), this.outside);
   }
 
   #seat(): Seat {
@@ -359,16 +377,6 @@ export class Exchange {
   }
 
   #count(reason: Reason | undefined, revalidated?: boolean): void {
-    if (!this.#counted) return;
-    const { events } = this.#services;
-    const address = this.#run?.plan.address;
-    if (address === undefined || reason === 'method' || reason === 'authorization' || reason === 'cookie') {
-      events.emit('bypass', { tenant: address?.tenant, reason: reason ?? 'unavailable' });
-      return;
-    }
-    const { tenant, key } = address;
-    const ms = performance.now() - this.#started;
-    const because = reason === undefined ? {} : { reason };
-    events.emit('miss', { source: 'http', tenant, key, ms, ...because, ...(revalidated ? { revalidated } : {}) });
+    this.#account.handled(this.#run?.plan ?? this.#shadow?.plan, reason, this.route, revalidated);
   }
 }

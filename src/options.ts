@@ -3,6 +3,8 @@ import { type Clock, systemClock } from './clock.js';
 import { checkPrefix, checkUrl, readEnvironment } from './environment.js';
 import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRoute } from './route-options.js';
+import type { Thresholds } from './stats/health.js';
+import type { Logger } from './stats/log.js';
 import type { RedisTarget } from './stores/redis-link.js';
 
 /** What `createCache` takes. Everything is optional; what is left out comes from the environment, then the default. */
@@ -45,8 +47,22 @@ export interface CacheOptions extends RouteOptions {
   timeout?: number;
   /** When to stop trying: after `failures` in a row (default 5), for `openFor` ms (default 1000). */
   breaker?: { failures?: number; openFor?: number };
-  /** From how many errors in the last minute on `health()` says `unhealthy`. Default 10. */
+  /** From how many errors within `errorWindow` on `health()` says `degraded`. Default 5. */
+  degradedErrors?: number;
+  /** From how many on it says `unhealthy`. Default 10. */
   unhealthyErrors?: number;
+  /** How long an error counts, seconds. Default 60. */
+  errorWindow?: number;
+  /**
+   * Seconds between two times that this process puts its figures into Redis, for whoever asks for those of all processes;
+   * `false`: never. Default 5.
+   */
+  publishInterval?: number | false;
+  /**
+   * Where it is told what the cache does, as pino takes it (`console` will do): hits, misses and what is stored at
+   * `debug`, failures at `error`, one in ten seconds for each operation. Default: nowhere.
+   */
+  logger?: Logger;
   /** Where the time comes from; for tests. */
   clock?: Clock;
 }
@@ -67,7 +83,12 @@ export interface Settings {
   readonly prefix: string;
   readonly timeout: number;
   readonly breaker: { readonly failures: number; readonly openFor: number };
-  readonly unhealthyErrors: number;
+  readonly health: Thresholds;
+  /** Seconds. */
+  readonly errorWindow: number;
+  /** Seconds; 0 for never. */
+  readonly publishInterval: number;
+  readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly route: Route;
 }
@@ -86,7 +107,11 @@ const OWN = [
   'prefix',
   'timeout',
   'breaker',
+  'degradedErrors',
   'unhealthyErrors',
+  'errorWindow',
+  'publishInterval',
+  'logger',
   'clock',
 ];
 
@@ -106,7 +131,7 @@ export function resolveSettings(options: CacheOptions): Settings {
     collapseTimeout: wholeNumber('option collapseTimeout', options.collapseTimeout ?? 10_000, 1, 86_400_000),
     refreshTimeout: wholeNumber('option refreshTimeout', options.refreshTimeout ?? 30_000, 1, 86_400_000),
     maxRefreshes: wholeNumber('option maxRefreshes', options.maxRefreshes ?? 20, 1),
-    sweepInterval: checkSweep(options.sweepInterval === undefined ? 60 : options.sweepInterval),
+    sweepInterval: checkInterval('sweepInterval', options.sweepInterval === undefined ? 60 : options.sweepInterval),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),
     prefix: options.prefix === undefined ? (environment.prefix ?? '') : checkPrefix('option prefix', options.prefix),
@@ -115,7 +140,16 @@ export function resolveSettings(options: CacheOptions): Settings {
       failures: wholeNumber('option breaker.failures', breaker.failures ?? 5, 1),
       openFor: aboveZero('option breaker.openFor', breaker.openFor ?? 1000, 'milliseconds'),
     },
-    unhealthyErrors: wholeNumber('option unhealthyErrors', options.unhealthyErrors ?? 10, 1),
+    health: {
+      degradedErrors: wholeNumber('option degradedErrors', options.degradedErrors ?? 5, 1),
+      unhealthyErrors: wholeNumber('option unhealthyErrors', options.unhealthyErrors ?? 10, 1),
+    },
+    errorWindow: aboveZero('option errorWindow', options.errorWindow ?? 60, 'seconds'),
+    publishInterval: checkInterval(
+      'publishInterval',
+      options.publishInterval === undefined ? 5 : options.publishInterval,
+    ),
+    logger: options.logger === undefined ? undefined : checkLogger(options.logger),
     clock: checkClock(options.clock ?? systemClock),
     route: resolveRoute(ttl === undefined ? options : { ...options, ttl }, DEFAULT_ROUTE),
   });
@@ -136,10 +170,17 @@ function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
   );
 }
 
-function checkSweep(interval: unknown): number {
+function checkInterval(name: string, interval: unknown): number {
   if (interval === false) return 0;
   if (typeof interval === 'number' && interval > 0 && interval <= 86_400) return interval;
-  throw new ConfigError('option sweepInterval', interval, 'a number of seconds above 0, at most a day, or false');
+  throw new ConfigError(`option ${name}`, interval, 'a number of seconds above 0, at most a day, or false');
+}
+
+function checkLogger(logger: Logger): Logger {
+  const known = logger as Partial<Logger> | null;
+  if ((['debug', 'info', 'warn', 'error'] as const).every((level) => typeof known?.[level] === 'function'))
+    return logger;
+  throw new ConfigError('option logger', logger, 'an object with debug, info, warn and error, such as pino');
 }
 
 function checkClock(clock: Clock): Clock {

@@ -123,6 +123,12 @@ export interface RouteOptions<S = unknown> {
    * the handler, so that a busy key never runs dry. 1 is the usual measure, more is earlier; 0 (default): never.
    */
   earlyRefresh?: number;
+  /**
+   * The share of hits, from 0 to 1, whose handler runs all the same: its answer leaves, and is compared with the stored
+   * one, which does not. What differs is told by the event `shadow`, and counted. 1: nothing is served from the cache, so
+   * that it can be tried before it is trusted. Default 0.
+   */
+  shadow?: number;
 }
 
 /** Route options, checked and complete. */
@@ -153,6 +159,7 @@ export interface Route {
   readonly exposeKey: boolean;
   readonly collapse: boolean;
   readonly earlyRefresh: number;
+  readonly shadow: number;
 }
 
 export const ROUTE_OPTIONS: readonly string[] = [
@@ -180,6 +187,7 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'exposeKey',
   'collapse',
   'earlyRefresh',
+  'shadow',
 ];
 
 export const DEFAULT_ROUTE: Route = Object.freeze({
@@ -202,6 +210,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   exposeKey: false,
   collapse: true,
   earlyRefresh: 0,
+  shadow: 0,
 });
 
 /**
@@ -257,10 +266,7 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: Q
   staleWhileRevalidate: (value) => window('staleWhileRevalidate', value),
   staleIfError: (value) => window('staleIfError', value),
   retain: (value) => window('retain', value),
-  heuristic: (value) => {
-    if (typeof value === 'number' && value >= 0 && value <= 1) return value;
-    throw new ConfigError('option heuristic', value, 'a fraction from 0 to 1');
-  },
+  heuristic: (value) => fraction('option heuristic', value),
   targetedFields: (value) =>
     (Array.isArray(value) && value.length === 0 ? [] : texts('option targetedFields', value)).map((name) =>
       fieldName('option targetedFields', name),
@@ -275,7 +281,13 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: Q
   exposeKey: (value) => flag('option exposeKey', value),
   collapse: (value) => flag('option collapse', value),
   earlyRefresh: (value) => notNegative('option earlyRefresh', value, 'measures'),
+  shadow: (value) => fraction('option shadow', value),
 };
+
+function fraction(setting: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw new ConfigError(setting, value, 'a fraction from 0 to 1');
+}
 
 /** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */
 function window(name: string, value: unknown): number {

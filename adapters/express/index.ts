@@ -1,16 +1,16 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
-import { aFunction, knownOnly } from '../../src/check.js';
+import { knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
-import { operate } from '../../src/stats/operations.js';
-import { after, type MaybePromise } from '../../src/types.js';
-import { jsonBody } from '../node/body.js';
-import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import { after } from '../../src/types.js';
+import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
 import { send } from '../node/send.js';
 import { tap } from '../node/tap.js';
+
+export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 
 declare global {
   namespace Express {
@@ -28,11 +28,6 @@ export interface CacheChoice {
 }
 
 export interface CacheMiddlewareOptions extends RouteOptions<Request>, CacheChoice {}
-
-export interface StatsRouterOptions extends CacheChoice {
-  /** Who may see tenants, and clear and invalidate. Without it nobody: those paths answer 404. */
-  authorize?: (req: Request) => MaybePromise<boolean>;
-}
 
 /**
  * Answers requests from the cache, and stores what handlers answer. Mounted on the application and again on a route
@@ -93,36 +88,6 @@ export function invalidate(
 export function clear(options: CacheChoice = {}): RequestHandler {
   knownOnly('', options, ['cache']);
   return purging(chosenCache(options.cache), everything);
-}
-
-/**
- * Statistics: `GET /` (JSON), `GET /health` (503 when unhealthy), and, for whom `authorize` lets, the figures by
- * tenant, `POST /clear` and `POST /invalidate`.
- *
- * @example
- * ```ts
- * app.use('/cache', statsRouter({ authorize: (req) => req.get('x-admin-token') === process.env.ADMIN_TOKEN }));
- * ```
- */
-export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
-  const { cache: given, authorize, ...rest } = options;
-  knownOnly('', rest, ['cache', 'authorize']);
-  if (authorize !== undefined) aFunction('option authorize', authorize);
-  const cache = chosenCache(given);
-  return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
-    excludeFromStatistics(res);
-    const request = {
-      method: req.method,
-      path: req.path,
-      contentType: req.headers['content-type'],
-      authorized: () => authorize?.(req) ?? false,
-      body: () => jsonBody(req),
-    };
-    operate(cache, request).then((reply) => {
-      if (reply === undefined) return next();
-      res.set('Cache-Control', 'no-store').status(reply.status).json(reply.body);
-    }, next);
-  };
 }
 
 function isPlain(spec: unknown): spec is string | readonly string[] {

@@ -2,18 +2,18 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
-import { aFunction, knownOnly } from '../../src/check.js';
+import { knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
-import { operate } from '../../src/stats/operations.js';
-import type { HeaderBag, MaybePromise } from '../../src/types.js';
-import { jsonBody } from '../node/body.js';
-import { exchangeOf, excludeFromStatistics, MountedRoute, openExchange } from '../node/exchanges.js';
+import type { HeaderBag } from '../../src/types.js';
+import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
+
+export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 
 declare module 'koa' {
   interface ExtendableContext {
@@ -29,11 +29,6 @@ export interface CacheChoice {
 }
 
 export interface CacheMiddlewareOptions extends RouteOptions<Context>, CacheChoice {}
-
-export interface StatsRouterOptions extends CacheChoice {
-  /** Who may see tenants, and clear and invalidate. Without it nobody: those paths answer 404. */
-  authorize?: (ctx: Context) => MaybePromise<boolean>;
-}
 
 /**
  * Answers requests from the cache, and stores what handlers answer. Mounted on the application and again on a route
@@ -91,47 +86,6 @@ export function invalidate(
 export function clear(options: CacheChoice = {}): Middleware {
   knownOnly('', options, ['cache']);
   return purging(chosenCache(options.cache), everything);
-}
-
-/**
- * Statistics: `GET /` (JSON), `GET /health` (503 when unhealthy), and, for whom `authorize` lets, the figures by
- * tenant, `POST /clear` and `POST /invalidate`. Under `koa-mount`, or as the handler of `@koa/router` routes.
- *
- * @example
- * ```ts
- * app.use(mount('/cache', statsRouter()));
- * router.all('/cache{/*path}', statsRouter());
- * ```
- */
-export function statsRouter(options: StatsRouterOptions = {}): Middleware {
-  const { cache: given, authorize, ...rest } = options;
-  knownOnly('', rest, ['cache', 'authorize']);
-  if (authorize !== undefined) aFunction('option authorize', authorize);
-  const cache = chosenCache(given);
-  return async function respcacheStats(ctx: Context, next: Next): Promise<void> {
-    excludeFromStatistics(ctx.res);
-    const reply = await operate(cache, {
-      method: ctx.method,
-      path: pathBelowMount(ctx),
-      contentType: ctx.get('content-type'),
-      authorized: () => authorize?.(ctx) ?? false,
-      body: () => jsonBody(ctx.req, (ctx.request as { body?: unknown }).body),
-    });
-    if (reply === undefined) return next();
-    ctx.set('Cache-Control', 'no-store');
-    ctx.status = reply.status;
-    ctx.body = reply.body;
-  };
-}
-
-/** `koa-mount` strips its path; a router does not: there the fixed beginning of the route's path is taken off. */
-function pathBelowMount(ctx: Context): string {
-  const routed = (ctx as { _matchedRoute?: unknown })._matchedRoute;
-  if (typeof routed !== 'string') return ctx.path;
-  const [fixed = ''] = routed.split(/[{(:*]/);
-  const mount = fixed.replace(/\/$/, '');
-  const below = ctx.path.startsWith(mount) ? ctx.path.slice(mount.length) : ctx.path.slice(ctx.path.lastIndexOf('/'));
-  return below === '' ? '/' : below;
 }
 
 function isPlain(spec: unknown): spec is string | readonly string[] {

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
-import type { RequestView } from '../../src/request/request.js';
+import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
+import { type MarkedForWarming, WARMING } from '../../src/warm/visits.js';
 import { copyOf } from './rerun.js';
 
 const EXCHANGES = Symbol('respcache.exchanges');
@@ -106,6 +107,10 @@ class View implements RequestView {
 
   get refreshing(): object | undefined {
     return (this.#req as Refreshing)[REFRESHING];
+  }
+
+  get warming(): Warming | undefined {
+    return (this.#req as MarkedForWarming)[WARMING];
   }
 
   get rerun(): RequestView['rerun'] {

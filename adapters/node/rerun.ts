@@ -1,7 +1,7 @@
-import { AsyncResource } from 'node:async_hooks';
-import { IncomingMessage, Server, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
-import { Server as NetServer, Socket } from 'node:net';
+import { IncomingMessage } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type Facts, type How, headText, inject } from '../../src/inject.js';
 
 /** What of a request is another in its copy. */
 export interface Changes {
@@ -12,14 +12,6 @@ export interface Changes {
   readonly target?: string;
   /** Request fields to change: a value sets, `undefined` removes. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
-}
-
-/** How a copy is run. */
-export interface How {
-  /** Prepares the new request before the application sees it: marks it, so that the cache knows it. */
-  prepare(req: IncomingMessage): void;
-  /** ms after which the run is given up: its response is destroyed, as if the client had hung up. */
-  readonly timeout: number;
 }
 
 export interface RerunOptions extends Changes, How {}
@@ -62,14 +54,6 @@ const VALUES = [
 ] as const;
 const METHODS = ['address', 'getCipher', 'getProtocol', 'getPeerX509Certificate', 'isSessionReused'] as const;
 
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** What Node does with a connection that a server has accepted: whichever stream it is given, says its documentation. */
-const [connect] = new Server().listeners('connection');
-
-/** Where no request's AsyncLocalStorage is: a run is an exchange of its own, not a part of that which asked for it. */
-const OUTSIDE = new AsyncResource('respcache.rerun');
-
 type Fields = (readonly [name: string, value: string])[];
 
 /**
@@ -104,59 +88,10 @@ export function copyOf(req: IncomingMessage, changes: Changes): ((how: How) => P
   try {
     const head = headOf(req, changes);
     const facts = factsOf(req.socket);
-    return (how) => OUTSIDE.runInAsyncScope(() => run(server, head, new Copy(facts), how)).catch(() => false);
+    return (how) => inject(server, head, facts, how).catch(() => false);
   } catch {
     // A target or a field that no request can have.
     return undefined;
-  }
-}
-
-/**
- * The server is given the request's head as on a new connection: so it is Node that makes the request and the response,
- * by the server's own settings, and that does for them what it does for any other.
- */
-function run(server: NetServer, head: Buffer, socket: Socket, options: How): Promise<boolean> {
-  return new Promise((resolve) => {
-    let begun = false;
-    let finished = false;
-    let timer: NodeJS.Timeout | undefined;
-    socket.once('close', () => {
-      clearTimeout(timer);
-      resolve(finished);
-    });
-    const begin = (req: IncomingMessage, res: ServerResponse) => {
-      begun = true;
-      res.once('finish', () => {
-        finished = true;
-      });
-      res.once('close', () => socket.destroy());
-      // A write after the end ends no process: nobody waits for this answer.
-      res.on('error', () => {});
-      options.prepare(req);
-    };
-    connect?.call(server, socket);
-    setImmediate(() => {
-      // By a server that closed all connections meanwhile.
-      if (socket.destroyed) return;
-      timer = setTimeout(() => socket.destroy(), Math.min(options.timeout, LONGEST_TIMER)).unref();
-      deliver(server, head, socket, begin);
-      // The server would not have it as a request: too large a head, say.
-      if (!begun) socket.destroy();
-    });
-  });
-}
-
-type Listener = (req: IncomingMessage, res: ServerResponse) => void;
-
-/** Node's parser, the event `request` and the application's listeners all run within this call. */
-function deliver(server: NetServer, head: Buffer, socket: Socket, begin: Listener): void {
-  server.prependOnceListener('request', begin);
-  try {
-    socket.emit('data', head);
-  } catch {
-    socket.destroy();
-  } finally {
-    server.off('request', begin);
   }
 }
 
@@ -186,7 +121,6 @@ function isRepeatable([name, value]: Fields[number]): boolean {
 
 function headOf(req: IncomingMessage, { target, headers = {} }: Changes): Buffer {
   const url = target ?? (req as IncomingMessage & { originalUrl?: string }).originalUrl ?? req.url ?? '';
-  if (!/^[\x21-\x7e\x80-\xff]+$/.test(url)) throw new TypeError('a target that no request can have');
   const changed = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
   const kept = fieldsOf(req).filter(([name]) => {
     const lower = name.toLowerCase();
@@ -195,15 +129,8 @@ function headOf(req: IncomingMessage, { target, headers = {} }: Changes): Buffer
   const added = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   );
-  const lines = [...kept, ...added].map(([name, value]) => {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return `${name}: ${value}\r\n`;
-  });
-  return Buffer.from(`GET ${url} HTTP/${req.httpVersion}\r\n${lines.join('')}\r\n`, 'latin1');
+  return headText('GET', url, req.httpVersion, [...kept, ...added]);
 }
-
-type Facts = ReadonlyMap<string, unknown>;
 
 function factsOf(socket: Socket): Facts {
   const known = socket as unknown as Record<string, unknown>;
@@ -221,32 +148,4 @@ function factsOf(socket: Socket): Facts {
     facts.set('getPeerCertificate', (detailed?: boolean) => (detailed ? whole : short));
   }
   return facts;
-}
-
-/** A connection like another one, for all that can be asked of it, and to nowhere: what is written to it is gone. */
-class Copy extends Socket {
-  constructor(facts: Facts) {
-    super();
-    for (const [name, value] of facts) {
-      Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
-    }
-    // Whoever ends the connection by hand has ended the exchange.
-    this.once('finish', () => this.destroy());
-  }
-
-  /** Later, so that a writer is told to wait, and not at the end of this turn, so that everything else has its turn. */
-  override _write(_chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
-    if (this.timeout) this.setTimeout(this.timeout);
-    setImmediate(done);
-  }
-
-  override _writev(_chunks: unknown, done: () => void): void {
-    this._write(undefined, 'latin1', done);
-  }
-
-  override _final(done: () => void): void {
-    done();
-  }
-
-  override _read(): void {}
 }

@@ -87,6 +87,7 @@ export class Run {
   plan: Plan;
   readonly going: Going;
   readonly #services: Services;
+  readonly #request: RequestView;
   /** This is the moment that the entry is stamped with. */
   readonly #asOf: Position | undefined;
   /** The request's fields as they were looked up: layers inside may change them. */
@@ -97,6 +98,7 @@ export class Run {
 
   constructor(services: Services, request: RequestView, plan: Plan, going: Going) {
     this.#services = services;
+    this.#request = request;
     this.plan = plan;
     this.going = going;
     this.#asOf = services.backend.ledger.position();
@@ -262,6 +264,7 @@ export class Run {
       this.#skip(filled);
       return false;
     }
+    this.#request.warming?.tell({ stored: filled.written });
     if (useOf(entry, this.#now(), undefined) !== 'validate') lead?.filled(filled.shared, filled.written);
     else lead?.unfilled(UNCACHEABLE_FOR);
     return true;
@@ -291,7 +294,9 @@ export class Run {
   }
 
   #skip(reason: Reason): void {
-    const { tenant, key } = this.plan.address;
-    this.#services.events.emit('skip', { tenant, key, reason });
+    const { address, name } = this.plan;
+    const { tenant, key, names } = address;
+    this.#request.warming?.tell({ refused: reason });
+    this.#services.events.emit('skip', { tenant, key, reason, route: name ?? names[0]! });
   }
 }

@@ -24,6 +24,8 @@ export interface Ledger {
   sync(): MaybePromise<void>;
   /** Whether this process may judge by what it knows, without asking: it has heard of the ledger lately enough. */
   isCurrent(): boolean;
+  /** How long ago this process was certain to know all, ms; `undefined`: never yet. */
+  lag(): number | undefined;
   /** What this process knows: the stamp for an entry whose making begins now. `undefined` before the first `sync`. */
   position(): Position | undefined;
   /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */

@@ -29,6 +29,10 @@ export class MemoryLedger implements Ledger {
     return true;
   }
 
+  lag(): number {
+    return 0;
+  }
+
   position(): Position {
     return this.#position;
   }

@@ -84,6 +84,11 @@ export class RedisLedger implements Ledger {
     return maxDisconnected !== undefined && performance.now() - this.#confirmed <= maxDisconnected;
   }
 
+  lag(): number | undefined {
+    const ms = performance.now() - this.#confirmed;
+    return Number.isFinite(ms) ? Math.round(ms) : undefined;
+  }
+
   position(): Position | undefined {
     return this.#position;
   }

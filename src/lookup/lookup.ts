@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.js';
 import type { Entry, IndexEntry, ResponseEntry } from '../entry/entry.js';
+import type { Tier } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { parseHttpDate } from '../http/date.js';
 import { variantKey } from '../http/vary.js';
@@ -10,7 +11,12 @@ import { after } from '../types.js';
 
 /** What a lookup came to: an entry that may be served, or why there is none. */
 export type Found =
-  | { readonly entry: ResponseEntry; readonly varies: readonly string[]; readonly index: IndexEntry | undefined }
+  | {
+      readonly entry: ResponseEntry;
+      readonly varies: readonly string[];
+      readonly index: IndexEntry | undefined;
+      readonly tier: Tier;
+    }
   | { readonly entry?: undefined; readonly forward: Forward; readonly index: IndexEntry | undefined };
 
 /** What is looked for, and for whom. */
@@ -49,7 +55,7 @@ export class Lookup {
     const keys = this.#keys(asked);
     const near = this.#backend.near(keys) ?? this.#backend.nearInStep(keys);
     return after(near, (entries) => {
-      const found = entries === undefined ? undefined : this.#among(entries, keys, asked);
+      const found = entries === undefined ? undefined : this.#among(entries, keys, asked, 'memory');
       if (found?.entry === undefined) return this.#findFar(keys, asked);
       if (found.entry.freshUntil > asked.now) return found;
       const far = this.#findFar(keys, asked);
@@ -62,11 +68,12 @@ export class Lookup {
     return after(this.#backend.read(keys), (entries) => {
       const [base] = entries;
       if (base?.kind === 'index') this.#remember(address.key, base.varies);
-      const found = this.#among(entries, keys, asked);
+      const { kind } = this.#backend;
+      const found = this.#among(entries, keys, asked, kind);
       if (found !== undefined) return this.#kept(found, base, asked);
       const wanted = this.#keys(asked);
       return after(this.#backend.read(wanted.slice(1)), (variants) =>
-        this.#kept(this.#among([base, ...variants], wanted, asked)!, base, asked),
+        this.#kept(this.#among([base, ...variants], wanted, asked, kind)!, base, asked),
       );
     });
   }
@@ -78,13 +85,18 @@ export class Lookup {
   }
 
   /** What is among the entries read; `undefined` if they are not the ones that the index leads to. */
-  #among(entries: readonly (Entry | undefined)[], keys: readonly string[], asked: Wanted): Found | undefined {
+  #among(
+    entries: readonly (Entry | undefined)[],
+    keys: readonly string[],
+    asked: Wanted,
+    tier: Tier,
+  ): Found | undefined {
     const [base, ...variants] = entries;
     if (base === undefined) return { forward: 'uri-miss', index: undefined };
-    if (base.kind !== 'index') return this.#choose([base], [[]], asked, undefined);
+    if (base.kind !== 'index') return this.#choose([base], [[]], asked, undefined, tier);
     const wanted = variantsOf(base.varies, asked);
     if (wanted.join() !== keys.slice(1).join()) return undefined;
-    return this.#choose(variants, base.varies, asked, base);
+    return this.#choose(variants, base.varies, asked, base, tier);
   }
 
   #kept(found: Found, base: Entry | undefined, asked: Wanted): Found {
@@ -104,6 +116,7 @@ export class Lookup {
     varies: readonly (readonly string[])[],
     { address, credentials, search }: Wanted,
     index: IndexEntry | undefined,
+    tier: Tier,
   ): Found {
     let best: ResponseEntry | undefined;
     let fields: readonly string[] = [];
@@ -118,7 +131,7 @@ export class Lookup {
       fields = varying;
     }
     return best
-      ? { entry: best, varies: fields, index }
+      ? { entry: best, varies: fields, index, tier }
       : { forward: index === undefined ? 'uri-miss' : 'vary-miss', index };
   }
 

@@ -22,7 +22,7 @@ export interface Asked {
 export function askedBy(headers: Fields): Asked | undefined {
   const text = fieldText(headers, 'cache-control');
   if (text === undefined) {
-    return /\bno-cache\b/i.test(fieldText(headers, 'pragma') ?? '') ? { ...NOTHING, noCache: true } : undefined;
+    return /\bno-cache\b/i.test(fieldText(headers, 'pragma') ?? '') ? { ...NO_WISH, noCache: true } : undefined;
   }
   const directives = parseCacheControl(text);
   if (directives.size === 0) return undefined;
@@ -36,7 +36,8 @@ export function askedBy(headers: Fields): Asked | undefined {
   };
 }
 
-const NOTHING: Asked = {
+/** A client that asks for nothing in particular. */
+export const NO_WISH: Asked = {
   noCache: false,
   noStore: false,
   onlyIfCached: false,

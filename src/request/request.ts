@@ -1,4 +1,13 @@
-import type { Fields } from '../types.js';
+import type { Reason } from '../events.js';
+import type { Fields, MaybePromise } from '../types.js';
+
+/** What is to come of a request that is made to fill the cache. */
+export interface Warming {
+  /** What is fresh for so many seconds more need not be made anew. */
+  readonly minFresh: number;
+  /** Hears that nothing had to be done, that an entry is on its way into the store, or why there is none. */
+  tell(result: 'fresh' | { readonly stored: MaybePromise<void> } | { readonly refused: Reason }): void;
+}
 
 /** A request as the engine sees it. */
 export interface RequestView {
@@ -20,4 +29,6 @@ export interface RequestView {
   readonly rerun?: ((mark: object, timeout: number) => Promise<boolean>) | undefined;
   /** The mark of a request that runs again: nobody waits for its response but the cache. */
   readonly refreshing?: object | undefined;
+  /** The request is made to fill the cache: whoever has made it is told what became of it. */
+  readonly warming?: Warming | undefined;
 }

@@ -32,6 +32,12 @@ function usable(name: unknown): string | undefined {
   return typeof name === 'string' && name !== '' ? escapeTenant(name) : undefined;
 }
 
+/** The name that was escaped; `undefined` where only a hash is left of it. */
+export function unescapeTenant(escaped: string): string | undefined {
+  if (escaped.startsWith('%sha256.')) return undefined;
+  return escaped.replace(/%([\dA-F]{4})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
 /** Longer names stand as their hash: keys are bounded. No escaped name looks like one. */
 const LONGEST_NAME = 200;
 

@@ -214,10 +214,16 @@ export class CacheService {
     return entries.map((entry, i) => {
       const { tenant, key } = places[i]!;
       const value = entry === undefined ? undefined : this.#decode(entry);
-      const kind = value === undefined ? 'miss' : 'hit';
-      if (counted) this.#services.events.emit(kind, { source: 'service', tenant, key, ms });
+      if (counted && value === undefined) this.#services.events.emit('miss', { source: 'service', tenant, key, ms });
+      else if (counted) this.#hit(tenant, key, ms, entry);
       return value;
     });
+  }
+
+  #hit(tenant: string, key: string, ms: number, entry: Entry | undefined): void {
+    const bytes = entry === undefined || entry.kind === 'index' ? 0 : entry.body.length;
+    const { kind: tier } = this.#services.backend;
+    this.#services.events.emit('hit', { source: 'service', tenant, key, ms, bytes, tier });
   }
 
   #decode(entry: Entry): { value: unknown } | undefined {

@@ -1,144 +1,154 @@
-import type { Events, Reason } from '../events.js';
+import type { Clock } from '../clock.js';
+import type { CacheEvents, Events } from '../events.js';
+import { routeLabel } from '../request/route-label.js';
+import { type Counts, type Latency, noCounts, type Stats, statsOf } from './figures.js';
+import { Histogram, type HistogramData } from './histogram.js';
+import { type Asked, Popular } from './popular.js';
+import { Tallies } from './tallies.js';
+import { type Slot, Timeline } from './timeline.js';
 
-/** The figures of a cache, or of one tenant. */
-export interface Stats {
-  /** Answers from the cache, of responses and of `get`s. */
-  hits: number;
-  /** Requests whose handler ran although they could have been answered from the cache, and `get`s without a value. */
-  misses: number;
-  /** Entries stored. */
-  sets: number;
-  /** Removals and invalidations. */
-  deletes: number;
-  /** Failures of the store, the ledger, or a function of the options; each request went on without it. */
-  errors: number;
-  /** Everything that was asked: hits, misses and bypassed, each request once. */
-  totalRequests: number;
-  /** Hits in percent of hits and misses, two decimals; 0 before the first. */
-  hitRate: number;
-  /** Mean ms from the beginning of a lookup to its answer. */
-  averageHitTime: number;
-  /** Mean ms that storing an entry took. */
-  averageSetTime: number;
-  /** Hits that were answered by the handler run of another request. */
-  collapsed: number;
-  /** Hits that were answered with what was no longer fresh: while it was made anew, or because the handler failed. */
-  stale: number;
-  /** Misses whose handler said that what is stored is still the same. */
-  revalidated: number;
-  /** Requests passed through without being looked up, or too personal to be answered from the cache. */
-  bypassed: number;
-  /** Why requests were bypassed, and responses not stored: how many for each reason. */
-  reasons: Partial<Record<Reason, number>>;
-}
-
-/** How many tenants have figures of their own; the rest are counted together. */
+/** How many tenants and routes have figures of their own; the rest are counted together. */
 const MOST_TENANTS = 1000;
+const MOST_ROUTES = 200;
 
-class Tally {
-  hits = 0;
-  misses = 0;
-  sets = 0;
-  deletes = 0;
-  errors = 0;
-  bypassed = 0;
-  collapsed = 0;
-  stale = 0;
-  revalidated = 0;
-  hitTime = 0;
-  setTime = 0;
-  readonly reasons: Partial<Record<Reason, number>> = {};
-
-  because(reason: Reason | undefined): void {
-    if (reason !== undefined) this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-  }
-
-  toStats(): Stats {
-    const { hits, misses, sets, deletes, errors, bypassed, collapsed, stale, revalidated } = this;
-    return {
-      hits,
-      misses,
-      sets,
-      deletes,
-      errors,
-      totalRequests: hits + misses + bypassed,
-      hitRate: hits + misses === 0 ? 0 : rounded((hits / (hits + misses)) * 100),
-      averageHitTime: hits === 0 ? 0 : rounded(this.hitTime / hits, 4),
-      averageSetTime: sets === 0 ? 0 : rounded(this.setTime / sets, 4),
-      collapsed,
-      stale,
-      revalidated,
-      bypassed,
-      reasons: { ...this.reasons },
-    };
-  }
+/** All that was counted, as numbers that can be added to those of other processes. */
+export interface Snapshot {
+  readonly all: Counts;
+  readonly tenants: Record<string, Counts>;
+  readonly routes: Record<string, Counts>;
+  /** What was counted for tenants and routes beyond those that are named. */
+  readonly other: { readonly tenants: Counts; readonly routes: Counts };
+  readonly latency: { readonly [K in keyof Latency]: HistogramData };
+  readonly slots: readonly Slot[];
+  readonly popular: readonly Asked[];
 }
 
-/** Counts what the events tell, for the cache as a whole and for each tenant. */
-export class Counters {
-  readonly #all = new Tally();
-  readonly #tenants = new Map<string, Tally>();
-  readonly #others = new Tally();
+/** How much of a snapshot is wanted. */
+export interface Bounds {
+  readonly tenants?: number;
+  readonly routes?: number;
+  readonly popular: number;
+}
 
-  constructor(events: Events) {
-    events.on('hit', ({ tenant, ms, collapsed, stale }) =>
-      this.#each(tenant, (tally) => {
-        tally.hits++;
-        if (collapsed) tally.collapsed++;
-        if (stale) tally.stale++;
-        tally.hitTime += ms;
+/** Counts what the events tell: for the cache as a whole, for each tenant, and for each route. */
+export class Counters {
+  readonly #all = noCounts();
+  readonly #tenants = new Tallies(MOST_TENANTS);
+  readonly #routes = new Tallies(MOST_ROUTES);
+  readonly #timeline: Timeline;
+  readonly #popular: Popular;
+  /** How long hits, misses and storing took. */
+  readonly latency: { readonly [K in keyof Latency]: Histogram } = {
+    hit: new Histogram(),
+    miss: new Histogram(),
+    set: new Histogram(),
+  };
+
+  constructor(events: Events, clock: Clock) {
+    this.#timeline = new Timeline(clock);
+    this.#popular = new Popular(clock);
+    events.on('hit', (hit) => this.#hit(hit));
+    events.on('miss', (miss) => this.#miss(miss));
+    events.on('bypass', ({ tenant, reason, route }) => {
+      this.#timeline.now().bypass++;
+      this.#each(tenant, route, (counts) => {
+        counts.bypass++;
+        because(counts, reason);
+      });
+    });
+    events.on('set', ({ tenant, ms, bytes }) => {
+      this.latency.set.add(ms);
+      this.#each(tenant, undefined, (counts) => {
+        counts.sets++;
+        counts.setTime += ms;
+        counts.stored += bytes;
+      });
+    });
+    events.on('skip', ({ tenant, route, reason }) => this.#each(tenant, route, (counts) => because(counts, reason)));
+    events.on('purge', ({ tenant }) => this.#each(tenant, undefined, (counts) => counts.deletes++));
+    events.on('refresh', ({ tenant, route }) => this.#each(tenant, route, (counts) => counts.refreshes++));
+    events.on('shadow', ({ tenant, route, differences }) =>
+      this.#each(tenant, route, (counts) => {
+        counts.compared++;
+        if (differences.length > 0) counts.different++;
       }),
     );
-    events.on('miss', ({ tenant, reason, revalidated }) =>
-      this.#each(tenant, (tally) => {
-        tally.misses++;
-        if (revalidated) tally.revalidated++;
-        tally.because(reason);
-      }),
-    );
-    events.on('bypass', ({ tenant, reason }) =>
-      this.#each(tenant, (tally) => {
-        tally.bypassed++;
-        tally.because(reason);
-      }),
-    );
-    events.on('set', ({ tenant, ms }) =>
-      this.#each(tenant, (tally) => {
-        tally.sets++;
-        tally.setTime += ms;
-      }),
-    );
-    events.on('skip', ({ tenant, reason }) => this.#each(tenant, (tally) => tally.because(reason)));
-    events.on('purge', ({ tenant }) => this.#each(tenant, (tally) => tally.deletes++));
     events.on('error', () => this.#all.errors++);
+  }
+
+  /** What was counted for all; not to be changed. */
+  get counts(): Readonly<Counts> {
+    return this.#all;
   }
 
   /** The figures of all, or of one tenant by its escaped name. */
   read(tenant?: string): Stats {
-    return (tenant === undefined ? this.#all : (this.#tenants.get(tenant) ?? new Tally())).toStats();
+    return statsOf(tenant === undefined ? this.#all : (this.#tenants.get(tenant) ?? noCounts()));
   }
 
-  /** The figures by tenant (escaped names; the empty one is for requests without); `others` are those past the bound. */
-  byTenant(): { tenants: Record<string, Stats>; others: Stats } {
-    const tenants = Object.fromEntries([...this.#tenants].map(([tenant, tally]) => [tenant, tally.toStats()]));
-    return { tenants, others: this.#others.toStats() };
+  /** The URLs that were most asked for in the last hour. */
+  popular(most: number): readonly Asked[] {
+    return this.#popular.top(most);
   }
 
-  #each(tenant: string | undefined, change: (tally: Tally) => void): void {
+  snapshot(bounds: Bounds): Snapshot {
+    const tenants = this.#tenants.top(bounds.tenants);
+    const routes = this.#routes.top(bounds.routes);
+    const { hit, miss, set } = this.latency;
+    return {
+      all: this.#all,
+      tenants: tenants.named,
+      routes: routes.named,
+      other: { tenants: tenants.other, routes: routes.other },
+      latency: { hit: hit.data(), miss: miss.data(), set: set.data() },
+      slots: this.#timeline.slots(),
+      popular: this.popular(bounds.popular),
+    };
+  }
+
+  #hit(hit: CacheEvents['hit']): void {
+    const { tenant, ms, stale, collapsed, tier, route } = hit;
+    const outcome = stale ? 'stale' : collapsed ? 'collapsed' : 'fresh';
+    this.latency.hit.add(ms);
+    const slot = this.#timeline.now();
+    slot[outcome]++;
+    slot.hitTime += ms;
+    this.#each(tenant, route, (counts) => {
+      counts[outcome]++;
+      if (tier !== undefined) counts[tier]++;
+      counts.served += hit.bytes;
+      counts.hitTime += ms;
+    });
+    this.#ask(hit);
+  }
+
+  #miss(miss: CacheEvents['miss']): void {
+    const { tenant, ms, reason, revalidated, route } = miss;
+    const outcome = revalidated ? 'revalidated' : 'miss';
+    this.latency.miss.add(ms);
+    const slot = this.#timeline.now();
+    slot[outcome]++;
+    slot.missTime += ms;
+    this.#each(tenant, route, (counts) => {
+      counts[outcome]++;
+      counts.missTime += ms;
+      if (reason !== undefined) because(counts, reason);
+    });
+    // What cannot be stored need not be warmed.
+    if (reason === undefined) this.#ask(miss);
+  }
+
+  #ask({ key, tenant, request }: CacheEvents['hit'] | CacheEvents['miss']): void {
+    if (request !== undefined) this.#popular.add(key, tenant, request);
+  }
+
+  #each(tenant: string | undefined, route: string | undefined, change: (counts: Counts) => void): void {
     change(this.#all);
-    if (tenant !== undefined) change(this.#tally(tenant));
-  }
-
-  #tally(tenant: string): Tally {
-    const known = this.#tenants.get(tenant);
-    if (known !== undefined) return known;
-    if (this.#tenants.size >= MOST_TENANTS) return this.#others;
-    const tally = new Tally();
-    this.#tenants.set(tenant, tally);
-    return tally;
+    if (tenant !== undefined) change(this.#tenants.of(tenant));
+    if (route !== undefined) change(this.#routes.of(routeLabel(route)));
   }
 }
 
-function rounded(value: number, decimals = 2): number {
-  return Number(value.toFixed(decimals));
+function because({ reasons }: Counts, reason: NonNullable<CacheEvents['miss']['reason']>): void {
+  reasons[reason] = (reasons[reason] ?? 0) + 1;
 }

@@ -1,62 +1,73 @@
 import type { Clock } from '../clock.js';
 import type { Events } from '../events.js';
-import type { Stats } from './counters.js';
+import type { Stats } from './figures.js';
 
 /** How a cache is. Requests are answered in every state: without the cache, if need be. */
 export interface Health {
-  /** `degraded`: the store cannot be reached at present. `unhealthy`: many errors in the last minute. */
+  /**
+   * `degraded`: the store cannot be reached at present, or there were some errors lately. `unhealthy`: there were many.
+   */
   status: 'healthy' | 'degraded' | 'unhealthy';
   store: 'memory' | 'redis';
   /** Whether the store answered just now. */
   reachable: boolean;
   /** Whether the breaker keeps requests from waiting for the store. */
   breaker: 'open' | 'closed';
-  /** Errors in the last minute. */
+  /** Errors in the last minute, or in whatever the option `errorWindow` says. */
   recentErrors: number;
   stats: Stats;
 }
 
 const SLOTS = 60;
 
-/** Counts errors of the last minute, second by second, in bounded memory. */
+/** Counts errors of the last minute (or another window) in sixty slots, in bounded memory. */
 export class ErrorWindow {
   readonly #clock: Clock;
+  readonly #step: number;
   readonly #counts = new Array<number>(SLOTS).fill(0);
-  readonly #seconds = new Array<number>(SLOTS).fill(0);
+  readonly #steps = new Array<number>(SLOTS).fill(0);
 
-  constructor(clock: Clock, events: Events) {
+  /** `seconds`: how long an error is remembered. */
+  constructor(clock: Clock, events: Events, seconds: number) {
     this.#clock = clock;
+    this.#step = (seconds * 1000) / SLOTS;
     events.on('error', () => this.#add());
   }
 
-  /** How many there were in the last 60 seconds. */
+  /** How many there were within the window. */
   count(): number {
-    const oldest = this.#second() - SLOTS;
-    return this.#counts.reduce((sum, count, slot) => (this.#seconds[slot]! > oldest ? sum + count : sum), 0);
+    const oldest = this.#now() - SLOTS;
+    return this.#counts.reduce((sum, count, slot) => (this.#steps[slot]! > oldest ? sum + count : sum), 0);
   }
 
   #add(): void {
-    const second = this.#second();
-    const slot = second % SLOTS;
-    if (this.#seconds[slot] !== second) {
-      this.#seconds[slot] = second;
+    const step = this.#now();
+    const slot = step % SLOTS;
+    if (this.#steps[slot] !== step) {
+      this.#steps[slot] = step;
       this.#counts[slot] = 0;
     }
     this.#counts[slot]!++;
   }
 
-  #second(): number {
-    return Math.floor(this.#clock.now() / 1000);
+  #now(): number {
+    return Math.floor(this.#clock.now() / this.#step);
   }
 }
 
-/** Judges the figures. */
+/** From how many errors within the window on a cache is said to be so. */
+export interface Thresholds {
+  readonly degradedErrors: number;
+  readonly unhealthyErrors: number;
+}
+
+/** Judges what is known. */
 export function judgeHealth(
   recentErrors: number,
-  threshold: number,
+  { degradedErrors, unhealthyErrors }: Thresholds,
   reachable: boolean,
   broken: boolean,
 ): Health['status'] {
-  if (recentErrors >= threshold) return 'unhealthy';
-  return reachable && !broken ? 'healthy' : 'degraded';
+  if (recentErrors >= unhealthyErrors) return 'unhealthy';
+  return reachable && !broken && recentErrors < degradedErrors ? 'healthy' : 'degraded';
 }

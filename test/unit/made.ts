@@ -5,6 +5,7 @@ import { Control } from '../../src/control.js';
 import type { ResponseEntry } from '../../src/entry/entry.js';
 import { Events } from '../../src/events.js';
 import type { Context } from '../../src/fill/assess.js';
+import { Comparisons } from '../../src/fill/comparisons.js';
 import { type CacheOptions, resolveSettings } from '../../src/options.js';
 import { QueryRules } from '../../src/request/query.js';
 import type { RequestView } from '../../src/request/request.js';
@@ -69,7 +70,13 @@ export function bagOf(fields: Fields): HeaderBag {
 export function servicesOf(options: CacheOptions = {}, now: () => number = () => BORN): Services {
   const settings = resolveSettings({ redis: false, clock: { now }, ...options });
   const events = new Events();
-  return { settings, events, backend: new Backend(settings, events), queries: new QueryRules() };
+  return {
+    settings,
+    events,
+    backend: new Backend(settings, events),
+    queries: new QueryRules(),
+    comparisons: new Comparisons(),
+  };
 }
 
 /** The exchange that a response belongs to: a GET whose handler answers at once, at a mount with these options. */

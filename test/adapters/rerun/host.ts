@@ -45,8 +45,8 @@ export class Held {
     });
     begun.catch(() => {});
     const written: Buffer[] = [];
-    const prepare = (copy: IncomingMessage) => {
-      options.prepare?.(copy);
+    const prepare = (copy: IncomingMessage, res: ServerResponse) => {
+      options.prepare?.(copy, res);
       record(copy.socket, written);
       // This is before the spy outside of the application has seen it.
       queueMicrotask(() => begin(this.#host.exchangeOf(copy)));

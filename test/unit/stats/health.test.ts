@@ -13,7 +13,7 @@ describe('ErrorWindow', () => {
   beforeEach(() => {
     now = 1_795_420_800_000;
     events = new Events();
-    window = new ErrorWindow({ now: () => now }, events);
+    window = new ErrorWindow({ now: () => now }, events, 60);
   });
 
   it('counts errors', () => {
@@ -47,6 +47,15 @@ describe('ErrorWindow', () => {
     expect(window.count()).toBe(0);
   });
 
+  it('counts those of another window, if it is to', () => {
+    const hour = new ErrorWindow({ now: () => now }, events, 3600);
+    fail(2);
+    now += 3_500_000;
+    expect(hour.count()).toBe(2);
+    now += 160_000;
+    expect(hour.count()).toBe(0);
+  });
+
   it('works from the first second of a clock on', () => {
     now = 0;
     fail(1);
@@ -62,12 +71,14 @@ describe('ErrorWindow', () => {
 describe('judgeHealth', () => {
   it.each<[errors: number, reachable: boolean, broken: boolean, status: Health['status']]>([
     [0, true, false, 'healthy'],
-    [9, true, false, 'healthy'],
+    [4, true, false, 'healthy'],
+    [5, true, false, 'degraded'],
+    [9, true, false, 'degraded'],
     [10, true, false, 'unhealthy'],
     [0, false, false, 'degraded'],
     [0, true, true, 'degraded'],
     [10, false, true, 'unhealthy'],
   ])('%i errors, reachable: %s, broken: %s: %s', (errors, reachable, broken, status) => {
-    expect(judgeHealth(errors, 10, reachable, broken)).toBe(status);
+    expect(judgeHealth(errors, { degradedErrors: 5, unhealthyErrors: 10 }, reachable, broken)).toBe(status);
   });
 });

@@ -1,0 +1,36 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { operate } from '../../src/operations/operations.js';
+import { jsonBody } from '../node/body.js';
+import { excludeFromStatistics } from '../node/exchanges.js';
+import { type OperationsOptions, operationsOf, requestFacts, sendOperations } from '../node/operations.js';
+
+export interface StatsRouterOptions extends OperationsOptions<Request> {}
+
+/**
+ * Statistics and operations: `GET /` (JSON; `?scope=fleet` of all processes), `/health` (503 when unhealthy), `/metrics`
+ * (Prometheus), `/events` (server-sent) and `/dashboard` (a page). For whom `authorize` lets also the figures by tenant
+ * and route, `GET /explain`, `POST /invalidate`, `/clear` and `/warm`.
+ *
+ * @throws {ConfigError} for an option that cannot be used
+ * @example
+ * ```ts
+ * app.use('/cache', statsRouter({ authorize: (req) => req.get('x-admin-token') === process.env.ADMIN_TOKEN }));
+ * ```
+ */
+export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
+  const { operations, mayChange } = operationsOf(options);
+  return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
+    excludeFromStatistics(res);
+    const request = {
+      ...requestFacts(req, req.originalUrl),
+      method: req.method,
+      path: req.path,
+      authorized: () => mayChange(req),
+      body: () => jsonBody(req),
+    };
+    operate(operations, request).then((reply) => {
+      if (reply === undefined) next();
+      else sendOperations(res, reply);
+    }, next);
+  };
+}

@@ -1,0 +1,72 @@
+import type { ResponseEntry } from './entry/entry.js';
+import type { CacheEvents, Events, Reason, Tier } from './events.js';
+import type { Plan } from './fill/put.js';
+import type { Reply } from './lookup/reply.js';
+import type { RequestView } from './request/request.js';
+import type { Route } from './route-options.js';
+
+/** How an answer came from the cache. */
+export interface How {
+  readonly collapsed?: boolean;
+  readonly stale?: boolean;
+  readonly tier?: Tier | undefined;
+}
+
+/** Reasons that say that the request itself could not have been answered from the cache. */
+const BYPASSING: ReadonlySet<Reason | undefined> = new Set(['method', 'authorization', 'cookie', 'shadow']);
+
+/** Tells what became of one request: to whoever counts, and to whoever has made it. */
+export class Account {
+  readonly #events: Events;
+  readonly #request: RequestView;
+  readonly #opened = performance.now();
+  #open: boolean;
+
+  constructor(events: Events, request: RequestView) {
+    this.#events = events;
+    this.#request = request;
+    this.#open = request.refreshing === undefined && request.warming === undefined;
+  }
+
+  /** Leaves the request out of the statistics. */
+  exclude(): void {
+    this.#open = false;
+  }
+
+  /** It was answered from the cache. `started`: when its lookup began; without it, when it came. */
+  hit({ address }: Plan, { name }: ResponseEntry, { body }: Reply, route: Route, how: How, started?: number): void {
+    this.#request.warming?.tell('fresh');
+    if (!this.#open) return;
+    const { tenant, key } = address;
+    const ms = performance.now() - (started ?? this.#opened);
+    const bytes = body === undefined || this.#request.method === 'HEAD' ? 0 : body.length;
+    this.#events.emit('hit', { source: 'http', tenant, key, ms, bytes, ...how, ...this.#about(name, route) });
+  }
+
+  /** Its handler ran. `reason`: why its answer is not stored, if so; `plan`: where it would have been. */
+  handled(plan: Plan | undefined, reason: Reason | undefined, route: Route, revalidated?: boolean): void {
+    if (reason !== undefined) this.#request.warming?.tell({ refused: reason });
+    if (!this.#open) return;
+    const about = this.#about(plan?.name, route);
+    if (plan === undefined || BYPASSING.has(reason)) {
+      this.#events.emit('bypass', { tenant: plan?.address.tenant, reason: reason ?? 'unavailable', ...about });
+      return;
+    }
+    const { tenant, key } = plan.address;
+    const ms = performance.now() - this.#opened;
+    const because = reason === undefined ? {} : { reason };
+    const miss = { source: 'http', tenant, key, ms, ...about, ...because } as const;
+    this.#events.emit('miss', revalidated ? { ...miss, revalidated } : miss);
+  }
+
+  /** Hits and misses of a route are of one name: that of what is stored, or would be. */
+  #about(name: string | undefined, { key }: Route): Pick<CacheEvents['hit'], 'route' | 'request'> {
+    const request = this.#request;
+    return { route: name ?? (typeof key === 'string' ? key : pathOf(request.target)), request };
+  }
+}
+
+function pathOf(target: string): string {
+  const mark = target.indexOf('?');
+  return mark < 0 ? target : target.slice(0, mark);
+}

@@ -1,0 +1,81 @@
+import type { Cache } from '../cache.js';
+import { ConfigError, RespcacheError } from '../errors.js';
+import { json, NOT_FOUND, type OperationsReply, type OperationsRequest } from './messages.js';
+
+const CHANGES: Readonly<
+  Record<string, (cache: Cache, body: unknown, request: OperationsRequest) => Promise<OperationsReply>>
+> = {
+  '/clear': async (cache) => json(200, await cache.clear()),
+  '/invalidate': invalidate,
+  '/warm': warm,
+};
+
+/** Answers a POST; `undefined` where the path is not ours. Whoever is not authorised finds nothing there. */
+export async function change(cache: Cache, request: OperationsRequest): Promise<OperationsReply | undefined> {
+  const make = Object.hasOwn(CHANGES, request.path) ? CHANGES[request.path] : undefined;
+  if (make === undefined) return undefined;
+  if (!(await request.authorized())) return NOT_FOUND;
+  if (isFromElsewhere(request)) return json(403, { error: 'a request of another site' });
+  // A form of another site cannot send this type: no cross-site request gets further, in whichever browser.
+  if (!/^application\/json\b/i.test(request.header('content-type') ?? ''))
+    return json(415, { error: 'send application/json' });
+  return make(cache, await request.body(), request);
+}
+
+/** Whether a page of another site has made a browser send it, with the cookies of whoever sits before it. */
+function isFromElsewhere({ header }: OperationsRequest): boolean {
+  const site = header('sec-fetch-site');
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  const origin = header('origin');
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== (header('x-forwarded-host') ?? header('host'));
+}
+
+/** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
+async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply> {
+  const { tenant, keys = [], tags = [], patterns = [] } = fieldsOf(body);
+  const lists = [keys, tags, patterns];
+  const complete = tenant !== undefined || [keys, patterns].every((list) => Array.isArray(list) && list.length === 0);
+  if (!lists.every(isList) || !complete || (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))) {
+    return json(400, {
+      error: 'send { tenant, keys, tags, patterns }: lists of texts; only tags go without tenant',
+    });
+  }
+  const client = tenant as string;
+  const receipts = await Promise.all([
+    ...((tags as string[]).length > 0 ? [cache.invalidateByTags(tags as string[], client)] : []),
+    ...(keys as string[]).map((key) => cache.invalidateKey(key, client)),
+    ...(patterns as string[]).map((pattern) => cache.invalidatePattern(pattern, client)),
+  ]);
+  if (receipts.length === 0) return json(400, { error: 'nothing to invalidate' });
+  const sequence = Math.max(...receipts.map((receipt) => receipt.sequence));
+  return json(200, { sequence, durable: receipts.every((receipt) => receipt.durable) });
+}
+
+/** Body: `{ "urls": […], "sitemap": "/sitemap.xml", "popular": 50, "tenants": […] }`, at least one of the first three. */
+async function warm(cache: Cache, body: unknown, { app, header }: OperationsRequest): Promise<OperationsReply> {
+  const { urls, sitemap, popular, tenants, ...rest } = fieldsOf(body);
+  const unknown = Object.keys(rest);
+  if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
+  if (app === undefined) return json(501, { error: 'the application cannot be run from here' });
+  // The page of the figures is where the application is, as its clients see it.
+  const host = header('x-forwarded-host') ?? header('host') ?? 'localhost';
+  const wanted = Object.fromEntries(
+    Object.entries({ urls, sitemap, popular, tenants }).filter(([, value]) => value !== undefined),
+  );
+  try {
+    return json(200, await cache.warm({ ...wanted, app, host }));
+  } catch (error) {
+    if (error instanceof ConfigError) return json(400, { error: error.message });
+    if (error instanceof RespcacheError) return json(502, { error: error.message });
+    throw error;
+  }
+}
+
+function fieldsOf(body: unknown): { readonly [name: string]: unknown } {
+  return typeof body === 'object' && body !== null ? (body as { [name: string]: unknown }) : {};
+}
+
+function isList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
+}

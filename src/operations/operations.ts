@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import type { Cache } from '../cache.js';
+import type { Scope } from '../stats/statistics.js';
+import { change } from './changes.js';
+import { dashboardPage, dashboardPolicy } from './dashboard/dashboard.js';
+import { eventsOf } from './event-stream.js';
+import { json, NOT_FOUND, type OperationsReply, type OperationsRequest, UNKEPT } from './messages.js';
+import type { Metrics } from './metrics.js';
+
+/** What the router is made with. */
+export interface Operations {
+  readonly cache: Cache;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Answers a request to the statistics; `undefined` where the path is not theirs. Without authorisation there is
+ * nothing to see of tenants, and nothing that changes anything: such paths do not exist then.
+ */
+export async function operate(
+  { cache, metrics }: Operations,
+  request: OperationsRequest,
+): Promise<OperationsReply | undefined> {
+  const { method, path, query } = request;
+  if (method === 'POST') return change(cache, request);
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  switch (path) {
+    case '/':
+      return json(200, await cache.statistics.report(scopeOf(query), await request.authorized()));
+    case '/health':
+      return health(cache);
+    case '/metrics':
+      return metrics.guarded && !(await request.authorized()) ? NOT_FOUND : exposition(metrics);
+    case '/events':
+      return eventsOf(cache, scopeOf(query), await request.authorized(), method);
+    case '/dashboard':
+      return dashboard();
+    case '/explain':
+      return (await request.authorized()) ? explain(cache, query) : NOT_FOUND;
+    default:
+      return undefined;
+  }
+}
+
+function scopeOf(query: URLSearchParams): Scope {
+  return query.get('scope') === 'fleet' ? 'fleet' : 'process';
+}
+
+/** The page itself tells nothing: it asks for what it shows, as whoever looks at it. */
+function dashboard(): OperationsReply {
+  const nonce = randomBytes(16).toString('base64');
+  const headers = {
+    ...UNKEPT,
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': dashboardPolicy(nonce),
+    'Referrer-Policy': 'no-referrer',
+    'X-Frame-Options': 'DENY',
+  };
+  return { status: 200, headers, body: dashboardPage(nonce) };
+}
+
+async function health(cache: Cache): Promise<OperationsReply> {
+  const found = await cache.health();
+  return json(found.status === 'unhealthy' ? 503 : 200, found);
+}
+
+async function exposition(metrics: Metrics): Promise<OperationsReply> {
+  const registry = await metrics.registry();
+  if (registry === undefined)
+    return json(501, { error: 'metrics need the package prom-client: npm install prom-client' });
+  return { status: 200, headers: { ...UNKEPT, 'Content-Type': registry.contentType }, body: await registry.metrics() };
+}
+
+/** `?url=/users&tenant=client-123`: what would happen to such a request, and why. */
+async function explain(cache: Cache, query: URLSearchParams): Promise<OperationsReply> {
+  const url = query.get('url');
+  if (url === null || !/^(?:\/|https?:\/\/)/i.test(url))
+    return json(400, { error: 'send ?url= with a path or an http URL, and &tenant= where there is one' });
+  const { header } = cache.settings.route.tenant;
+  const tenant = query.get('tenant');
+  const headers = header === undefined || tenant === null || tenant === '' ? {} : { [header]: tenant };
+  return json(200, await cache.explain({ url, headers: { host: query.get('host') ?? 'localhost', ...headers } }));
+}

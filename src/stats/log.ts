@@ -1,0 +1,95 @@
+import type { Clock } from '../clock.js';
+import type { CacheEvents, Events } from '../events.js';
+
+/** Whoever keeps the log: pino, and whatever else has these methods and takes an object and a text; `console` too. */
+export interface Logger {
+  debug(details: object, message: string): void;
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+  /** Whether it keeps what is of a level: then nothing is made that is not kept. */
+  isLevelEnabled?(level: string): boolean;
+}
+
+/** Of one operation's errors one is told, and then none for so long, ms; their number is told with the next. */
+const QUIET = 10_000;
+/** Of how many operations is remembered when they were last told of. */
+const MOST = 100;
+
+/**
+ * Tells a logger what the cache does: `HIT`, `MISS`, `SET` and the like at `debug`, what an operator should know of at
+ * `info` and `warn`, errors at `error`, of which one operation's are told once in ten seconds. A logger that throws is no
+ * concern of a request's.
+ */
+export function logTo(logger: Logger, events: Events, clock: Clock): void {
+  const wanted = (level: 'debug' | 'info') => logger.isLevelEnabled?.(level) ?? true;
+  const debug = <K extends 'hit' | 'miss' | 'bypass' | 'set' | 'skip' | 'refresh'>(kind: K, title: Title<K>) =>
+    events.on(kind, (event) => {
+      if (wanted('debug')) logger.debug(detailsOf(kind, event), `${title(event)}${spentOn(event)}`);
+    });
+  debug('hit', ({ key, stale, collapsed }) => `${stale ? 'STALE' : collapsed ? 'COLLAPSED' : 'HIT'} ${key}`);
+  debug('miss', ({ key, revalidated }) => `${revalidated ? 'REVALIDATED' : 'MISS'} ${key}`);
+  debug('bypass', ({ reason, route }) => `BYPASS ${route ?? ''} (${reason})`);
+  debug('set', ({ key, bytes }) => `SET ${key} (${bytes} bytes)`);
+  debug('skip', ({ key, reason }) => `SKIP ${key} (${reason})`);
+  debug('refresh', ({ key }) => `REFRESH ${key}`);
+  events.on('purge', (event) => {
+    const { tags, patterns, durable } = event;
+    const what = `INVALIDATE ${tags} tags, ${patterns} patterns${durable ? '' : ', not durable yet'}`;
+    if (durable) logger.debug(detailsOf('purge', event), what);
+    else logger.warn(detailsOf('purge', event), what);
+  });
+  events.on('shadow', (event) => {
+    if (event.differences.length === 0) return;
+    const what = event.differences.map((each) => each.what).join(', ');
+    logger.warn(detailsOf('shadow', event), `SHADOW ${event.key} differs (${event.suspect}): ${what}`);
+  });
+  events.on('breaker', (event) => {
+    if (event.state === 'open') logger.warn({ event: 'breaker', ...event }, 'respcache: goes on without its store');
+    else logger.info({ event: 'breaker', ...event }, 'respcache: its store is back');
+  });
+  const told = new Seldom(clock);
+  events.on('error', ({ operation, error }) => {
+    const untold = told.next(operation);
+    if (untold === undefined) return;
+    const more = untold === 0 ? '' : ` (and ${untold} more since the last time)`;
+    logger.error({ event: 'error', operation, err: error, untold }, `respcache: ${operation} failed${more}`);
+  });
+}
+
+type Title<K extends keyof CacheEvents> = (event: CacheEvents[K]) => string;
+
+/** Without the request, which holds what is not for a log: credentials. */
+function detailsOf(kind: keyof CacheEvents, event: object): object {
+  const { request: _request, ...details } = event as { request?: unknown };
+  return { event: kind, ...details };
+}
+
+function spentOn(event: object): string {
+  const { ms } = event as { ms?: number };
+  return ms === undefined ? '' : ` ${ms.toFixed(2)} ms`;
+}
+
+/** Says of repeated things whether it is time to speak of one again. */
+class Seldom {
+  readonly #clock: Clock;
+  readonly #told = new Map<string, { at: number; untold: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** How many have gone untold since the last; `undefined`: this one, too, is not told. */
+  next(name: string): number | undefined {
+    const now = this.#clock.now();
+    const last = this.#told.get(name);
+    if (last !== undefined && now - last.at < QUIET) {
+      last.untold++;
+      return undefined;
+    }
+    this.#told.delete(name);
+    this.#told.set(name, { at: now, untold: 0 });
+    if (this.#told.size > MOST) this.#told.delete(this.#told.keys().next().value!);
+    return last?.untold ?? 0;
+  }
+}

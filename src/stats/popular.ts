@@ -1,0 +1,91 @@
+import type { Clock } from '../clock.js';
+import type { RequestSeen } from '../events.js';
+import { fieldText } from '../http/headers.js';
+import { FORWARDED } from '../request/key.js';
+
+/** How many URLs are counted at a time, and for how long one count goes on, ms: six make an hour. */
+const MOST = 500;
+const PERIOD = 600_000;
+const PERIODS = 6;
+/** Longer targets are not counted: memory is bounded. */
+const LONGEST = 1024;
+
+/** A URL that is asked for, and by how many requests of the last hour, at least. */
+export interface Asked {
+  /** Escaped; empty for requests without. */
+  readonly tenant: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly secure: boolean;
+  /** Of its request, those fields by which responses to one target usually differ. */
+  readonly headers: Readonly<Record<string, string>>;
+  count: number;
+}
+
+/** Where the application is taken to be, and in which form answers are wanted. */
+const TELLING = ['host', ...FORWARDED, 'forwarded', 'accept', 'accept-encoding', 'accept-language'];
+
+interface Period {
+  readonly begun: number;
+  readonly counts: Map<string, Asked>;
+}
+
+/**
+ * The URLs that were most asked for in the last hour, in bounded memory: frequent items after Misra and Gries (1982).
+ * Where there is no room for another one, all lose one; whatever is asked more often than one time in `MOST` stays.
+ */
+export class Popular {
+  readonly #clock: Clock;
+  #periods: Period[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(key: string, tenant: string, request: RequestSeen): void {
+    const { counts } = this.#current();
+    const known = counts.get(key);
+    if (known !== undefined) known.count++;
+    else if (counts.size < MOST) {
+      if (request.target.length <= LONGEST) counts.set(key, askedBy(tenant, request));
+    } else for (const [other, asked] of counts) if (--asked.count <= 0) counts.delete(other);
+  }
+
+  /** The most asked first. */
+  top(most: number): Asked[] {
+    this.#current();
+    return mergeAsked(
+      this.#periods.map(({ counts }) => [...counts.values()]),
+      most,
+    );
+  }
+
+  #current(): Period {
+    const now = this.#clock.now();
+    const [newest] = this.#periods;
+    if (newest !== undefined && now - newest.begun < PERIOD) return newest;
+    const fresh = { begun: now, counts: new Map() };
+    this.#periods = [fresh, ...this.#periods.filter(({ begun }) => now - begun < PERIOD * PERIODS)].slice(0, PERIODS);
+    return fresh;
+  }
+}
+
+/** Several counts of URLs in one, the most asked first. */
+export function mergeAsked(lists: readonly (readonly Asked[])[], most: number): Asked[] {
+  const sums = new Map<string, Asked>();
+  for (const asked of lists.flat()) {
+    const name = JSON.stringify([asked.tenant, asked.headers.host, asked.target]);
+    const sum = sums.get(name);
+    if (sum === undefined) sums.set(name, { ...asked });
+    else sum.count += asked.count;
+  }
+  return [...sums.values()].sort((a, b) => b.count - a.count).slice(0, most);
+}
+
+function askedBy(tenant: string, { target, headers, secure }: RequestSeen): Asked {
+  const told = TELLING.flatMap((name) => {
+    const value = fieldText(headers, name);
+    return value === undefined || value.length > LONGEST ? [] : [[name, value] as const];
+  });
+  return { tenant, target, secure, headers: Object.fromEntries(told), count: 1 };
+}

@@ -1,0 +1,118 @@
+import type { Snapshot } from './counters.js';
+import { addCounts, type Counts, type Latency, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
+import type { Health } from './health.js';
+import { Histogram } from './histogram.js';
+import { mergeSlots, STEP } from './timeline.js';
+
+/** How a process is, beside what it has counted. */
+export interface Facts {
+  /** When it began to count, ms since 1970. */
+  readonly since: number;
+  readonly status: Health['status'];
+  readonly recentErrors: number;
+  readonly store: {
+    readonly kind: 'memory' | 'redis';
+    readonly breaker: 'open' | 'closed';
+    /** What is kept in the process, and how much may be. */
+    readonly items: number;
+    readonly bytes: number;
+    readonly maxItems: number;
+    readonly maxBytes: number;
+  };
+  readonly ledger: {
+    readonly epoch: string | undefined;
+    /** The last purge that it knows. */
+    readonly sequence: number | undefined;
+    /** How long ago it was certain to know all, ms; `undefined`: never yet. */
+    readonly lag: number | undefined;
+    /** Whether it may judge by what it knows, without asking. */
+    readonly current: boolean;
+  };
+}
+
+/** What one process tells of itself. */
+export interface Part {
+  readonly facts: Facts;
+  readonly counted: Snapshot;
+}
+
+/** Requests of some seconds by what became of them, and how long hits and misses took on the average, ms. */
+export interface TimelineSlot {
+  /** When it began, ms since 1970. */
+  readonly at: number;
+  readonly outcomes: Outcomes;
+  readonly hitTime: number;
+  readonly missTime: number;
+}
+
+/** The figures of a cache as `statsRouter` shows them: of one process, or of all that share a Redis. */
+export interface Report extends Stats, Facts {
+  readonly scope: 'process' | 'fleet';
+  /** How many processes are in it. What is said of store, ledger and status is the answering one's. */
+  readonly processes: number;
+  readonly now: number;
+  readonly latency: Latency;
+  readonly timeline: { readonly step: number; readonly slots: readonly TimelineSlot[] };
+  /** Whether whoever asks may see tenants and routes, and change things. */
+  readonly authorized: boolean;
+  /** By escaped name; the empty one is requests without. Only for who is authorised, like the two that follow. */
+  readonly tenants?: Readonly<Record<string, Stats>>;
+  readonly routes?: Readonly<Record<string, Stats>>;
+  /** What was counted for tenants and routes beyond those that are named: their number is bounded. */
+  readonly other?: { readonly tenants: Stats; readonly routes: Stats };
+}
+
+/** Makes one report of what processes tell; the first is the one that answers. */
+export function reportOf(
+  parts: readonly [Part, ...Part[]],
+  about: { readonly scope: Report['scope']; readonly now: number; readonly authorized: boolean },
+): Report {
+  const { facts } = parts[0];
+  const sum = (of: (part: Snapshot) => Counts) => statsOf(sumOf(parts.map(({ counted }) => of(counted))));
+  const slots = mergeSlots(parts.map(({ counted }) => counted.slots)).map(
+    ({ step, hitTime, missTime, ...outcomes }) => ({
+      at: step * STEP * 1000,
+      outcomes,
+      hitTime: mean(hitTime, outcomes.fresh + outcomes.stale + outcomes.collapsed),
+      missTime: mean(missTime, outcomes.miss + outcomes.revalidated),
+    }),
+  );
+  const report: Report = {
+    ...sum(({ all }) => all),
+    ...facts,
+    ...about,
+    since: Math.min(...parts.map((part) => part.facts.since)),
+    processes: parts.length,
+    latency: { hit: spread(parts, 'hit'), miss: spread(parts, 'miss'), set: spread(parts, 'set') },
+    timeline: { step: STEP, slots },
+  };
+  if (!about.authorized) return report;
+  return {
+    ...report,
+    tenants: byName(parts.map(({ counted }) => counted.tenants)),
+    routes: byName(parts.map(({ counted }) => counted.routes)),
+    other: { tenants: sum(({ other }) => other.tenants), routes: sum(({ other }) => other.routes) },
+  };
+}
+
+function sumOf(all: readonly Counts[]): Counts {
+  return all.reduce(addCounts, noCounts());
+}
+
+function spread(parts: readonly Part[], kind: keyof Latency): Latency[typeof kind] {
+  const histogram = new Histogram();
+  for (const { counted } of parts) histogram.merge(counted.latency[kind]);
+  return histogram.percentiles();
+}
+
+function byName(all: readonly Readonly<Record<string, Counts>>[]): Record<string, Stats> {
+  const sums = new Map<string, Counts>();
+  for (const record of all)
+    for (const [name, counts] of Object.entries(record))
+      sums.set(name, addCounts(sums.get(name) ?? noCounts(), counts));
+  return Object.fromEntries([...sums].map(([name, counts]) => [name, statsOf(counts)]));
+}
+
+function mean(sum: number, count: number): number {
+  return count === 0 ? 0 : Number((sum / count).toFixed(4));
+}

@@ -1,0 +1,121 @@
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import { aboveZero, aFunction, anObject, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
+import { ConfigError } from '../errors.js';
+
+/** An application: Express', Koa's, a listener, or a server that has one. */
+export type App =
+  | ((req: IncomingMessage, res: ServerResponse) => unknown)
+  | { callback(): (req: IncomingMessage, res: ServerResponse) => unknown }
+  | NetServer;
+
+/** How far warming is. */
+export interface WarmProgress {
+  readonly total: number;
+  readonly done: number;
+}
+
+/** What to fill the cache with, and how. */
+export interface WarmOptions {
+  /** The application whose handlers are run, in this process. */
+  app: App;
+  /** Paths with their queries, or absolute URLs: their host is then the request's. */
+  urls?: readonly string[];
+  /** The path of a sitemap of the application's, or its XML; of an index, all its sitemaps. */
+  sitemap?: string;
+  /** How many of the URLs that were most requested in the last hour. */
+  popular?: number;
+  /** The clients (tenants) for which it is done. Default: requests without; of the popular ones, whoever asked. */
+  tenants?: readonly string[];
+  /** Fields of the requests: an object, or a function of the tenant; needed where a function finds the tenant. */
+  headers?:
+    | Readonly<Record<string, string>>
+    | ((tenant: string | undefined) => Readonly<Record<string, string>> | undefined);
+  /** The `Host` of requests to paths: it is a part of the key. Default `localhost`. */
+  host?: string;
+  /** How many requests are under way at the same time. Default 4. */
+  concurrency?: number;
+  /** How often a request that fails (5xx, no answer) is tried again. Default 2. */
+  retries?: number;
+  /** How long a request may take, ms. Default 30,000. */
+  timeout?: number;
+  /** What stays fresh for so many seconds is left as it is. Default 0: whatever is fresh. */
+  minFresh?: number;
+  onProgress?: (progress: WarmProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** Warm options, checked and complete. */
+export interface WarmPlan {
+  readonly server: NetServer;
+  readonly urls: readonly string[];
+  readonly sitemap: string | undefined;
+  readonly popular: number;
+  readonly tenants: readonly string[] | undefined;
+  readonly headers: (tenant: string | undefined) => Readonly<Record<string, string>>;
+  readonly host: string;
+  readonly concurrency: number;
+  readonly retries: number;
+  readonly timeout: number;
+  readonly minFresh: number;
+  readonly onProgress: (progress: WarmProgress) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+const NAMES = [
+  'app',
+  'urls',
+  'sitemap',
+  'popular',
+  'tenants',
+  'headers',
+  'host',
+  'concurrency',
+  'retries',
+  'timeout',
+  'minFresh',
+  'onProgress',
+  'signal',
+];
+
+/** A browser of today asks so; other forms of an answer can be asked for by `headers`. */
+const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
+
+/** Checks the options and fills them up. `header`: the one that names the tenant. @throws {ConfigError} */
+export function resolveWarm(options: WarmOptions, header: string | undefined): WarmPlan {
+  anObject('the options of warm', options);
+  knownOnly('of warm: ', options, NAMES);
+  const { urls = [], sitemap, popular = 0, tenants, headers = {}, onProgress = () => {} } = options;
+  if (urls.length === 0 && sitemap === undefined && popular === 0)
+    throw new ConfigError('what warm() is given', options, 'urls, a sitemap, or popular');
+  if (tenants !== undefined && header === undefined && typeof headers !== 'function')
+    throw new ConfigError('option headers of warm', headers, 'a function of the tenant, which no header names here');
+  const own = typeof headers === 'function' ? headers : () => anObject('option headers of warm', headers);
+  return {
+    server: serverOf(options.app),
+    urls: urls.length === 0 ? [] : texts('option urls', urls),
+    sitemap,
+    popular: wholeNumber('option popular', popular, 0, 10_000),
+    tenants: tenants === undefined ? undefined : texts('option tenants', tenants),
+    headers: (tenant) => ({
+      ...USUAL,
+      ...(header === undefined || tenant === undefined ? {} : { [header]: tenant }),
+      ...own(tenant),
+    }),
+    host: options.host ?? 'localhost',
+    concurrency: wholeNumber('option concurrency', options.concurrency ?? 4, 1, 1000),
+    retries: wholeNumber('option retries', options.retries ?? 2, 0, 100),
+    timeout: aboveZero('option timeout of warm', options.timeout ?? 30_000, 'milliseconds'),
+    minFresh: notNegative('option minFresh', options.minFresh ?? 0, 'seconds'),
+    onProgress: aFunction('option onProgress', onProgress),
+    signal: options.signal,
+  };
+}
+
+function serverOf(app: unknown): NetServer {
+  if (app instanceof NetServer && app.listenerCount('request') > 0) return app;
+  const { callback } = (app ?? {}) as { callback?: unknown };
+  if (typeof callback === 'function') return new Server(callback.call(app));
+  if (typeof app === 'function') return new Server(app as () => void);
+  throw new ConfigError('option app', app, "Express' or Koa's application, a listener (req, res), or an http.Server");
+}

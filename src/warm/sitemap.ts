@@ -1,0 +1,82 @@
+import { gunzipSync } from 'node:zlib';
+import { RespcacheError } from '../errors.js';
+import type { WarmPlan } from './options.js';
+import { send } from './visits.js';
+
+/** As sitemaps.org bounds them: so many URLs, so many bytes; and so many sitemaps of an index. */
+const MOST_URLS = 50_000;
+const MOST_BYTES = 52_428_800;
+const MOST_SITEMAPS = 1000;
+
+/** The URLs of a sitemap, and of those that it is an index of. @throws {RespcacheError} if one cannot be read */
+export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<string[]> {
+  const urls: string[] = [];
+  const open = [sitemap];
+  const seen = new Set<string>();
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    if (seen.has(next) || seen.size >= MOST_SITEMAPS) continue;
+    seen.add(next);
+    const xml = next.trimStart().startsWith('<') ? next : await fetched(plan, next);
+    const found = locations(xml);
+    if (/<sitemapindex[\s>]/i.test(xml)) open.push(...found);
+    else urls.push(...found.slice(0, MOST_URLS));
+  }
+  return urls;
+}
+
+/** What stands in the `loc` elements. Of XML nothing else is needed: they hold text, and no others. */
+function locations(xml: string): string[] {
+  const plain = xml.replace(/<!--[\s\S]*?-->/g, '');
+  const found = plain.matchAll(/<(?:\w+:)?loc\s*>([\s\S]*?)<\/(?:\w+:)?loc\s*>/gi);
+  return [...found].map(([, text]) => unescaped(text!.replace(/^\s*<!\[CDATA\[([\s\S]*?)\]\]>\s*$/, '$1').trim()));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function unescaped(text: string): string {
+  return text.replace(/&(?:#x([\da-f]+)|#(\d+)|(amp|lt|gt|quot|apos));/gi, (all, hex, decimal, name) => {
+    if (name !== undefined) return ENTITIES[String(name).toLowerCase()]!;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+  });
+}
+
+async function fetched(plan: WarmPlan, url: string): Promise<string> {
+  const { target, host, secure } = placeOf(url, plan.host);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let status = 0;
+  const headers = { host, ...plan.headers(undefined), 'accept-encoding': 'identity' };
+  const whole = await send(plan, { target, tenant: undefined, secure, headers }, (_req, res) => {
+    const take = (chunk: unknown, encoding: unknown) => {
+      if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
+      bytes += chunk.length;
+      const coded = typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8';
+      if (bytes <= MOST_BYTES) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, coded) : Buffer.from(chunk));
+    };
+    const { write, end } = res;
+    res.write = ((...args: Parameters<typeof write>) => {
+      take(args[0], args[1]);
+      return write.apply(res, args);
+    }) as typeof write;
+    res.end = ((...args: Parameters<typeof end>) => {
+      take(args[0], args[1]);
+      status = res.statusCode;
+      return end.apply(res, args);
+    }) as typeof end;
+  });
+  if (whole !== true || status !== 200 || bytes > MOST_BYTES)
+    throw new RespcacheError(
+      `the sitemap ${url} cannot be read: ${typeof whole === 'string' ? whole : `status ${status}, ${bytes} bytes`}`,
+    );
+  const body = Buffer.concat(chunks);
+  const zipped = body[0] === 0x1f && body[1] === 0x8b;
+  return (zipped ? gunzipSync(body, { maxOutputLength: MOST_BYTES }) : body).toString();
+}
+
+/** A path of this application's, or what an absolute URL says of host and scheme. */
+export function placeOf(url: string, host: string): { target: string; host: string; secure: boolean } {
+  if (!/^https?:\/\//i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure: false };
+  const { pathname, search, host: named, protocol } = new URL(url);
+  return { target: pathname + search, host: named, secure: protocol === 'https:' };
+}
