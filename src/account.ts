@@ -1,6 +1,6 @@
 import type { ResponseEntry } from './entry/entry.js';
 import type { CacheEvents, Events, Reason, Tier } from './events.js';
-import type { Plan } from './fill/put.js';
+import type { Plan } from './lookup/plan.js';
 import type { Reply } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
 import type { Route } from './route-options.js';

@@ -1,12 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import { Backend } from './backend.js';
 import { Engine } from './engine.js';
 import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
+import { Explainer } from './explain/explainer.js';
+import type { ExplainRequest, Explanation } from './explain/explanation.js';
 import { Comparisons } from './fill/comparisons.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
 import { QueryRules } from './request/query.js';
 import { escapeTenant } from './request/tenant.js';
+import type { RouteOptions } from './route-options.js';
 import { CacheService, type EraseOptions, type SetOptions } from './service/cache-service.js';
 import { Counters } from './stats/counters.js';
 import type { Stats } from './stats/figures.js';
@@ -34,6 +38,7 @@ export class Cache {
   readonly #service: CacheService;
   readonly #warmer: Warmer;
   readonly #onClose: (() => void)[] = [];
+  readonly #explainer: Explainer;
   #closed: Promise<void> | undefined;
 
   constructor(options: CacheOptions = {}) {
@@ -56,6 +61,7 @@ export class Cache {
     this.engine = new Engine(services);
     this.#service = new CacheService(services);
     this.#warmer = new Warmer(services, this.statistics);
+    this.#explainer = new Explainer(services, this.engine);
   }
 
   /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
@@ -189,6 +195,21 @@ export class Cache {
    */
   keepWarm(options: KeepWarmOptions): () => void {
     return this.#warmer.keepWarm(options);
+  }
+
+  /**
+   * Says what would happen to a request, and why, step by step. No handler runs, nothing is stored or counted. By the
+   * options, laid over the cache's; without them by those of the mount under which something is stored, else of the
+   * first. Functions among them are called with `source`. Never rejects because Redis fails.
+   *
+   * @throws {TypeError} if it is no request; {ConfigError} for an option that cannot be used
+   * @example
+   * ```ts
+   * const { outcome, steps } = await cache.explain({ url: 'https://example.com/users', headers: { 'x-client-id': 'a' } });
+   * ```
+   */
+  explain<S = unknown>(request: ExplainRequest | IncomingMessage, options?: RouteOptions<S>): Promise<Explanation> {
+    return this.#explainer.explain(request as ExplainRequest, options);
   }
 
   /** Calls `listener` for each event of a kind; returns the function that ends it. */

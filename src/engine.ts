@@ -1,40 +1,41 @@
-import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
 import type { Tier } from './events.js';
 import { Exchange } from './exchange.js';
 import { Collapse, type Lead, type Part } from './fill/collapse.js';
-import type { Plan, Shared } from './fill/put.js';
+import type { Shared } from './fill/put.js';
 import { Refreshes } from './fill/refreshes.js';
 import type { Going } from './fill/run.js';
 import type { CacheStatus, Forward } from './http/cache-status.js';
-import { type SearchRule, searchRuleText } from './http/no-vary-search.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { type Found, Lookup } from './lookup/lookup.js';
+import { heardFrom, isKeptOut, isWanted, type Plan, Planner, tenantOf, wantedBy } from './lookup/plan.js';
 import type { Reply } from './lookup/reply.js';
-import { SearchRules } from './lookup/search-rules.js';
-import { type Use, useOf } from './lookup/usable.js';
-import { type Asked, askedBy, NO_WISH } from './request/directives.js';
-import { ineligible, isUnsafe, openCredentials } from './request/eligibility.js';
-import { responseAddress, responseSubject } from './request/key.js';
+import { forwardFor, type Use, useOf } from './lookup/usable.js';
+import { Mounts } from './mounts.js';
+import type { Asked } from './request/directives.js';
+import { ineligible, isUnsafe } from './request/eligibility.js';
+import { responseSubject } from './request/key.js';
 import type { RequestView } from './request/request.js';
-import { resolveTenant } from './request/tenant.js';
 import { looksUpElsewhere, type Route } from './route-options.js';
 import { after, type Fields, type MaybePromise } from './types.js';
 
 /** The way of a request through the cache, from its first look to an answer or to the handler. */
 export class Engine {
   readonly #services: Services;
-  readonly #lookup: Lookup;
+  /** What else an explanation is made with: it is to find what a request would. */
+  readonly lookup: Lookup;
+  readonly planner: Planner;
+  readonly mounts: Mounts = new Mounts();
   readonly #collapse: Collapse<Shared>;
-  readonly #searchRules = new SearchRules();
   readonly #refreshes: Refreshes<Going, Shared>;
 
   constructor(services: Services) {
     this.#services = services;
-    this.#lookup = new Lookup(services.backend);
-    const { clock, collapseTimeout, refreshTimeout, maxRefreshes } = services.settings;
+    this.lookup = new Lookup(services.backend);
+    const { clock, prefix, collapseTimeout, refreshTimeout, maxRefreshes } = services.settings;
+    this.planner = new Planner(prefix);
     this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
     this.#refreshes = new Refreshes({ timeout: refreshTimeout, most: maxRefreshes });
   }
@@ -50,9 +51,13 @@ export class Engine {
     return { position: ledger.position(), current: ledger.isCurrent() };
   }
 
-  /** Hears of a mount before its first request: what is stored by its rule for queries may be changed elsewhere. */
-  mount({ query }: Route): void {
-    this.#services.queries.add(query);
+  /**
+   * Hears of a mount before its first request: what is stored by its rule for queries may be changed elsewhere. `outer`:
+   * the mount around it, where it is known.
+   */
+  mount(route: Route, outer?: Route): void {
+    this.#services.queries.add(route.query);
+    this.mounts.add(route, outer);
   }
 
   /** Begins the exchange of one request, at the outermost mount of this cache. `outside`: the fields set so far. */
@@ -71,12 +76,13 @@ export class Engine {
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
-    const asked = askedOf(exchange);
-    if (asked?.noStore && !asked.onlyIfCached) return exchange.bypass('request');
-    if (!this.#isWanted(exchange)) return exchange.bypass('when');
-    return after(this.#tenantOf(exchange), (name) => {
+    const asked = heardFrom(exchange);
+    if (isKeptOut(asked)) return exchange.bypass('request');
+    const { events } = this.#services;
+    if (!isWanted(exchange, events)) return exchange.bypass('when');
+    return after(tenantOf(exchange, events), (name) => {
       if (name === undefined) return exchange.bypass('tenant');
-      const plan = this.#plan(exchange, name);
+      const plan = this.planner.plan(exchange, name, events);
       if (plan === undefined) return exchange.bypass('key');
       if (request.refreshing !== undefined) return this.#refreshing(exchange, plan, request.refreshing);
       return this.#answer({ exchange, plan, asked, started });
@@ -101,51 +107,13 @@ export class Engine {
 
   /** Nothing is looked up for a POST; but its answer may be one for GETs. */
   #post(exchange: Exchange): MaybePromise<undefined> {
-    const { request, route } = exchange;
-    const unwanted = route.requestDirectives === 'honor' && askedBy(request.headers)?.noStore;
-    if (unwanted || !request.target.startsWith('/') || !this.#isWanted(exchange)) return exchange.bypass('method');
-    return after(this.#tenantOf(exchange), (name) => {
-      const plan = name === undefined ? undefined : this.#plan(exchange, name);
+    const { events } = this.#services;
+    const unwanted = heardFrom(exchange)?.noStore || !exchange.request.target.startsWith('/');
+    if (unwanted || !isWanted(exchange, events)) return exchange.bypass('method');
+    return after(tenantOf(exchange, events), (name) => {
+      const plan = name === undefined ? undefined : this.planner.plan(exchange, name, events);
       return plan === undefined ? exchange.bypass('method') : exchange.post(plan);
     });
-  }
-
-  #isWanted({ route, request }: Exchange): boolean {
-    return ask(this.#services.events, 'when', false, () => route.when?.(request.source) ?? true);
-  }
-
-  #tenantOf({ route, request }: Exchange): MaybePromise<string | undefined> {
-    return ask(this.#services.events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
-  }
-
-  /** Where the response is kept, who may share it, and what its route is called. */
-  #plan(exchange: Exchange, tenant: string): Plan | undefined {
-    const { route, request, nested } = exchange;
-    const { events, settings } = this.#services;
-    const named: unknown = ask<unknown>(events, 'key', FAILED, () =>
-      typeof route.key === 'function' ? route.key(request.source) : route.key,
-    );
-    const identity: unknown = ask<unknown>(events, 'identity', FAILED, () => route.identity?.(request.source));
-    if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
-    const scope: string[] = nested ? ['route'] : [];
-    if (typeof route.key === 'function') scope.push(`key=${named}`);
-    if (identity !== undefined) scope.push(`identity=${identity}`);
-    const exact = responseAddress(settings.prefix, tenant, request, route.query, scope);
-    const rule = this.#searchRules.of(request.target, exact);
-    const under = (rule: SearchRule | undefined) =>
-      rule === undefined ? exact : responseAddress(settings.prefix, tenant, request, route.query, scope, rule);
-    const personal = identity !== undefined || typeof route.key === 'function';
-    const address = under(rule);
-    return {
-      address,
-      search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
-      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies),
-      name: named,
-      addressFor: (said) => {
-        this.#searchRules.learn(exact, said);
-        return under(said);
-      },
-    };
   }
 
   #answer(turn: Turn): MaybePromise<Reply | undefined> {
@@ -270,11 +238,7 @@ export class Engine {
 
   /** A lookup that fails is a miss: the guard has told of it already. */
   #find({ exchange, plan }: Turn): MaybePromise<Found> {
-    const { address, search, credentials } = plan;
-    const { request, route } = exchange;
-    const { languageOrder } = route.policy;
-    const wanted = { address, search, request: request.headers, credentials, languageOrder, now: this.#now() };
-    const found = this.#lookup.find(wanted);
+    const found = this.lookup.find(wantedBy(plan, exchange, this.#now()));
     return found instanceof Promise ? found.catch(() => NOTHING) : found;
   }
 }
@@ -303,22 +267,7 @@ const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 
 /** What is stored, but will not do as it is. */
 function asMissing({ entry, index }: Present, now: number): Missing {
-  // What is fresh is not used only because the client does not want it.
-  const forward = entry.freshUntil > now ? 'request' : 'stale';
-  return { forward, index, stale: entry };
-}
-
-/** What a function of the options came to that threw: no text, and not nothing. */
-const FAILED = Symbol('failed');
-
-function isTextOrNothing(value: unknown): value is string | undefined {
-  return value === undefined || typeof value === 'string';
-}
-
-/** What is asked of what is stored: by a client, where that is heard, or by whoever fills the cache. */
-function askedOf({ request: { warming, headers }, route }: Exchange): Asked | undefined {
-  if (warming !== undefined) return { ...NO_WISH, minFresh: warming.minFresh };
-  return route.requestDirectives === 'honor' ? askedBy(headers) : undefined;
+  return { forward: forwardFor(entry, now), index, stale: entry };
 }
 
 /** Whether the handler is asked although there is an answer, to compare the two. */

@@ -5,16 +5,23 @@ import { Control } from './control.js';
 import type { ResponseEntry } from './entry/entry.js';
 import type { Reason } from './events.js';
 import { announce, reduceToNotModified } from './fill/head.js';
-import type { Plan } from './fill/put.js';
 import { type Going, type ResponseHead, Run, type Seat } from './fill/run.js';
 import { Shadow } from './fill/shadow.js';
 import type { CacheStatus } from './http/cache-status.js';
-import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
 import { HeldConditions } from './lookup/held-conditions.js';
-import { gatewayTimeout, inPlaceOf, type PartAsked, type Reply, replyFrom, validatorsOf } from './lookup/reply.js';
+import type { Plan } from './lookup/plan.js';
+import {
+  gatewayTimeout,
+  inPlaceOf,
+  type PartAsked,
+  partAskedBy,
+  type Reply,
+  replyFrom,
+  validationOf,
+} from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
 import type { Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
@@ -31,7 +38,7 @@ export class Exchange {
   readonly request: RequestView;
   readonly control: Control = new Control();
   readonly conditions: HeldConditions;
-  /** The part that is asked for; of GETs alone (RFC 9110 §14.2). */
+  /** The part that is asked for. */
   readonly part: PartAsked | undefined;
   route: Route;
   /** A mount inside another one has taken over. */
@@ -61,8 +68,7 @@ export class Exchange {
     this.#afterSuccess = new AfterSuccess(services);
     this.request = request;
     this.conditions = new HeldConditions(request.headers, request.rawHeaders);
-    const range = request.method === 'GET' ? fieldText(request.headers, 'range') : undefined;
-    this.part = range === undefined ? undefined : { range, ifRange: fieldText(request.headers, 'if-range') };
+    this.part = partAskedBy(request);
     this.route = route;
     this.outside = outside;
   }
@@ -122,8 +128,8 @@ export class Exchange {
     this.#run = new Run(this.#services, request, plan, going);
     this.control.status = 'miss';
     if (request.method !== 'GET') return;
-    const validators = going.stale === undefined ? undefined : validatorsOf(going.stale);
-    if (validators?.etag !== undefined || validators?.lastModified !== undefined) this.conditions.take(validators);
+    const validators = going.stale === undefined ? undefined : validationOf(request, going.stale);
+    if (validators !== undefined) this.conditions.take(validators);
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
   }

@@ -3,6 +3,7 @@ export type { Clock } from './clock.js';
 export type { CacheControl } from './control.js';
 export { ConfigError, RespcacheError, UnavailableError } from './errors.js';
 export type { CacheEvents, Listener, Reason, RequestSeen, ShadowDifference, Tier } from './events.js';
+export type { ExplainRequest, Explanation, ExplanationStep, KilledBy, StoredEntry } from './explain/explanation.js';
 export type { Receipt } from './invalidation/ledger.js';
 export type { InvalidateSpec, Names } from './invalidation/purge-rule.js';
 export type { CacheOptions } from './options.js';

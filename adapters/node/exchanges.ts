@@ -69,7 +69,7 @@ export class MountedRoute {
     if (merged === undefined) {
       merged = resolveRoute(this.#options, outer);
       this.#merged.set(outer, merged);
-      this.#engine.mount(merged);
+      this.#engine.mount(merged, outer);
     }
     return merged;
   }

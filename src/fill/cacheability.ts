@@ -2,7 +2,7 @@ import type { Reason } from '../events.js';
 import { deltaSeconds, fieldList } from '../http/cache-control.js';
 import { fieldText } from '../http/headers.js';
 import { variesBy } from '../http/vary.js';
-import { isHeuristicallyCacheable, type Lifetime, type Said } from '../lookup/freshness.js';
+import { isHeuristicallyCacheable, type Lifetime, type Said, saidBy } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
 import type { Credentials } from '../request/eligibility.js';
 import type { Fields } from '../types.js';
@@ -63,6 +63,16 @@ export function unstorable(candidate: Candidate): Reason | undefined {
   return undefined;
 }
 
+/**
+ * Why the response to such a request is not stored, as far as the request tells: with credentials, unless the response
+ * says that others may have it; `undefined` if it may be stored.
+ */
+export function unstorableUnlessSaid(
+  request: Pick<Candidate, 'method' | 'credentials' | 'keyed' | 'policy'>,
+): Reason | undefined {
+  return request.method === 'HEAD' ? 'head' : notShared({ ...request, said: saidBy({}, []) });
+}
+
 /** Whether a response that is stale as it leaves is good for something: by its own word, or for its validator. */
 function isGoodStale({ fields, said: { directives }, lifetime, policy }: Candidate): boolean {
   if (policy.storesStale && hasValidator(fields)) return true;
@@ -93,7 +103,12 @@ function isExplicit({ source }: Pick<Lifetime, 'source'>): boolean {
   return source === 'told' || source === 'declared';
 }
 
-function notShared({ credentials, keyed, said, policy }: Candidate): Reason | undefined {
+function notShared({
+  credentials,
+  keyed,
+  said,
+  policy,
+}: Pick<Candidate, 'credentials' | 'keyed' | 'said' | 'policy'>): 'authorization' | 'cookie' | undefined {
   if (credentials === undefined) return undefined;
   const shared = sharedWith(said, policy);
   if (credentials.authorization && !shared.authorization && !keyed.includes('authorization')) return 'authorization';

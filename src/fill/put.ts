@@ -1,25 +1,10 @@
 import type { Services } from '../backend.js';
 import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
-import type { SearchRule } from '../http/no-vary-search.js';
 import { variantKey } from '../http/vary.js';
-import type { Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { StoreItem } from '../stores/store.js';
 import type { Fields, MaybePromise } from '../types.js';
-
-/** What a lookup has settled for the fill that may follow it. */
-export interface Plan {
-  readonly address: Address;
-  /** The rule that made the address' query shorter than the request's (`searchRuleText`), if one did. */
-  readonly search: string | undefined;
-  /** Where a response is kept that depends on its query by this rule; `undefined`: on all of it. It is remembered. */
-  addressFor(rule: SearchRule | undefined): Address;
-  /** Credentials that no option makes safe to share. */
-  readonly credentials: Credentials | undefined;
-  /** What the route's `key` option calls it. */
-  readonly name: string | undefined;
-}
 
 /** Under which of several responses of one URL an entry is put. */
 export interface Variant {

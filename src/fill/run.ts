@@ -8,6 +8,7 @@ import { fieldText } from '../http/headers.js';
 import { parseNoVarySearch, searchRuleText } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
 import type { Entered } from '../invalidation/recent-purges.js';
+import type { Plan } from '../lookup/plan.js';
 import { mayStandIn, useOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
 import { isSelf } from '../request/reference.js';
@@ -19,7 +20,7 @@ import type { Lead } from './collapse.js';
 import { Fill } from './fill.js';
 import { type Freshened, freshened, headSpeaksOf, speaksOf } from './freshen.js';
 import { keptFields } from './kept-fields.js';
-import { type Plan, put, type Shared } from './put.js';
+import { put, type Shared } from './put.js';
 
 /** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
 const UNCACHEABLE_FOR = 10_000;

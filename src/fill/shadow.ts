@@ -4,13 +4,13 @@ import type { ResponseEntry } from '../entry/entry.js';
 import type { ShadowDifference } from '../events.js';
 import type { HeaderLine } from '../http/headers.js';
 import { saidBy } from '../lookup/freshness.js';
+import type { Plan } from '../lookup/plan.js';
 import { ageOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
 import type { Fields, HeaderBag } from '../types.js';
 import { keptFields } from './kept-fields.js';
-import type { Plan } from './put.js';
 
 /** Fields that are another each time without the answer being another. */
 const PASSING: ReadonlySet<string> = new Set(['date', 'age', 'expires', 'cache-status', 'content-length', 'vary']);

@@ -1,5 +1,6 @@
 import type { Position } from '../entry/entry.js';
 import type { MaybePromise } from '../types.js';
+import type { Cause } from './cause.js';
 import type { Purge } from './purge-table.js';
 import type { Entered } from './recent-purges.js';
 import type { Subject } from './tags.js';
@@ -30,6 +31,13 @@ export interface Ledger {
   position(): Position | undefined;
   /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */
   stands(subject: Subject, asOf: Position): boolean;
+  /**
+   * Which purge has killed an entry stamped with `asOf`, as far as this process can tell; `'epoch'`: the ledger that it
+   * was stamped by is gone; `undefined` where the entry stands, or nothing is known yet. For explanations.
+   */
+  whatKilled(subject: Subject, asOf: Position): Cause | 'epoch' | undefined;
+  /** The newest purge that reaches a subject, whatever is stored; `undefined` if there was none. For explanations. */
+  lastReaching(subject: Subject): Cause | undefined;
   /**
    * The stamp for what was begun at `asOf` by whoever has entered `own` meanwhile, and is newer than that: its place, if
    * nothing else that reaches the subject was entered since; `undefined` if something was, or it cannot be told.

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { Position } from '../entry/entry.js';
+import { type Cause, firstCause, lastCause } from './cause.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { type Purge, PurgeTable } from './purge-table.js';
 import { type Entered, RecentPurges } from './recent-purges.js';
@@ -39,6 +40,15 @@ export class MemoryLedger implements Ledger {
 
   stands(subject: Subject, asOf: Position): boolean {
     return asOf.epoch === this.#table.epoch && this.#table.stands(subject, asOf.sequence);
+  }
+
+  whatKilled(subject: Subject, asOf: Position): Cause | 'epoch' | undefined {
+    if (asOf.epoch !== this.#table.epoch) return 'epoch';
+    return firstCause(this.#table, this.#recent, subject, asOf.sequence);
+  }
+
+  lastReaching(subject: Subject): Cause | undefined {
+    return lastCause(this.#table, this.#recent, subject);
   }
 
   stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {

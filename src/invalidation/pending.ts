@@ -1,3 +1,4 @@
+import { type Cause, causeIn } from './cause.js';
 import { GEOMETRY, type PatternPurge, type Purge, reaches } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
 
@@ -70,6 +71,15 @@ export class PendingPurges {
         batch !== undefined &&
         (tags.some((tag) => batch.tags.has(tag)) || reaches({ tags: [], patterns: batch.patterns }, subject)),
     );
+  }
+
+  /** What of it reaches a subject, if anything does. `sequence`: the last place that is known, for want of its own. */
+  causeOf(subject: Subject, sequence: number): Cause | undefined {
+    for (const batch of [this.#sending, this.#waiting]) {
+      const cause = batch && causeIn({ tags: [...batch.tags], patterns: batch.patterns }, subject, sequence);
+      if (cause !== undefined) return { ...cause, pending: true };
+    }
+    return undefined;
   }
 }
 

@@ -34,6 +34,13 @@ export interface Geometry {
 
 export const GEOMETRY: Geometry = { rows: 4, bits: 16, patterns: 256 };
 
+/** A purge tag or a glob that reaches a subject, and when it was last purged. */
+export interface Reaching {
+  readonly kind: 'tag' | 'pattern';
+  readonly name: string;
+  readonly sequence: number;
+}
+
 interface KeptPattern extends PatternPurge {
   readonly sequence: number;
 }
@@ -93,6 +100,23 @@ export class PurgeTable {
       if (subject.names.some((name) => matchesPattern(pattern.glob, name))) return false;
     }
     return true;
+  }
+
+  /**
+   * All that reaches the subject and was purged after `sequence`, each at its last purge; of tags an upper bound. It
+   * is empty where the subject stands. For explanations: `stands` answers without making a list.
+   */
+  reaching(subject: Subject, sequence: number): Reaching[] {
+    const found: Reaching[] = [];
+    for (const tag of purgeTags(subject)) {
+      const last = this.lastPurge(tag);
+      if (last > sequence) found.push({ kind: 'tag', name: tag, sequence: last });
+    }
+    for (const { tenant, glob, sequence: last } of this.patterns) {
+      if (last > sequence && reaches({ tags: [], patterns: [{ tenant, glob }] }, subject))
+        found.push({ kind: 'pattern', name: glob, sequence: last });
+    }
+    return found;
   }
 
   /** Whether a purge that was entered at `sequence` is in here. */

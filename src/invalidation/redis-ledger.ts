@@ -2,6 +2,7 @@ import type { Position } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
+import { type Cause, firstCause, lastCause } from './cause.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { LedgerTail, type LogRecord } from './ledger-tail.js';
 import { PendingPurges } from './pending.js';
@@ -97,6 +98,22 @@ export class RedisLedger implements Ledger {
     const table = this.#table;
     if (table === undefined || asOf.epoch !== table.epoch) return false;
     return table.stands(subject, asOf.sequence) && !this.#pending.reaches(subject);
+  }
+
+  whatKilled(subject: Subject, asOf: Position): Cause | 'epoch' | undefined {
+    const table = this.#table;
+    if (table === undefined) return undefined;
+    if (asOf.epoch !== table.epoch) return 'epoch';
+    return firstCause(table, this.#recent, subject, asOf.sequence) ?? this.#waitingFor(subject);
+  }
+
+  lastReaching(subject: Subject): Cause | undefined {
+    const table = this.#table;
+    return this.#waitingFor(subject) ?? (table && lastCause(table, this.#recent, subject));
+  }
+
+  #waitingFor(subject: Subject): Cause | undefined {
+    return this.#pending.causeOf(subject, this.#position?.sequence ?? 0);
   }
 
   stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {

@@ -55,3 +55,21 @@ export function purgeTags(subject: Subject): string[] {
   for (const tag of subject.tags) all.push(ownTag(tenant, tag), globalTag(tag));
   return all;
 }
+
+/** What an invalidation is aimed at, as users say it. */
+export interface PurgeTarget {
+  readonly by: 'everything' | 'tenant' | 'key' | 'url' | 'tag' | 'tag of all tenants' | 'pattern';
+  /** The key, the URL, the tag or the pattern; of a tenant its escaped name. */
+  readonly name?: string;
+}
+
+/** What a purge tag stands for. */
+export function targetOf(tag: string): PurgeTarget {
+  if (tag === EVERYTHING) return { by: 'everything' };
+  const rest = tag.slice(2);
+  if (tag.startsWith('t:')) return { by: 'tenant', name: rest };
+  if (tag.startsWith('G:')) return { by: 'tag of all tenants', name: rest };
+  const name = rest.slice(rest.indexOf(':') + 1);
+  if (tag.startsWith('g:')) return { by: 'tag', name };
+  return { by: tag.startsWith('k:') || tag.startsWith('q:') ? 'key' : 'url', name };
+}

@@ -30,6 +30,22 @@ export interface Wanted {
   readonly languageOrder: boolean;
   /** ms since 1970. */
   readonly now: number;
+  /** Told of what is read, by whoever only wants to see it: then nothing is kept or remembered. The last word counts. */
+  readonly watch?: (sight: Sight) => void;
+}
+
+/** What a lookup has before it as it chooses. */
+export interface Sight {
+  readonly tier: 'memory' | 'redis';
+  readonly candidates: readonly Candidate[];
+}
+
+/** One of the responses that a lookup chooses from, and why it may not be chosen, if so. */
+export interface Candidate {
+  readonly entry: ResponseEntry;
+  readonly varies: readonly string[];
+  /** `credentials`: the request's may not be given it; `search`: it goes by another rule for queries. */
+  readonly barred: 'credentials' | 'search' | 'invalidated' | undefined;
 }
 
 /** How many URLs are remembered with the fields that their responses vary by. */
@@ -65,13 +81,13 @@ export class Lookup {
 
   #findFar(keys: readonly string[], asked: Wanted): MaybePromise<Found> {
     const { address } = asked;
+    const { kind } = this.#backend;
     return after(this.#backend.read(keys), (entries) => {
       const [base] = entries;
-      if (base?.kind === 'index') this.#remember(address.key, base.varies);
-      const { kind } = this.#backend;
+      if (base?.kind === 'index' && asked.watch === undefined) this.#remember(address.key, base.varies);
       const found = this.#among(entries, keys, asked, kind);
       if (found !== undefined) return this.#kept(found, base, asked);
-      const wanted = this.#keys(asked);
+      const wanted = base?.kind === 'index' ? [address.key, ...variantsOf(base.varies, asked)] : keys.slice(0, 1);
       return after(this.#backend.read(wanted.slice(1)), (variants) =>
         this.#kept(this.#among([base, ...variants], wanted, asked, kind)!, base, asked),
       );
@@ -89,18 +105,22 @@ export class Lookup {
     entries: readonly (Entry | undefined)[],
     keys: readonly string[],
     asked: Wanted,
-    tier: Tier,
+    tier: Sight['tier'],
   ): Found | undefined {
     const [base, ...variants] = entries;
     if (base === undefined) return { forward: 'uri-miss', index: undefined };
-    if (base.kind !== 'index') return this.#choose([base], [[]], asked, undefined, tier);
+    if (base.kind !== 'index') {
+      asked.watch?.({ tier, candidates: this.#judged([base], [[]], asked) });
+      return this.#choose([base], [[]], asked, undefined, tier);
+    }
     const wanted = variantsOf(base.varies, asked);
     if (wanted.join() !== keys.slice(1).join()) return undefined;
+    asked.watch?.({ tier, candidates: this.#judged(variants, base.varies, asked) });
     return this.#choose(variants, base.varies, asked, base, tier);
   }
 
   #kept(found: Found, base: Entry | undefined, asked: Wanted): Found {
-    if (found.entry === undefined || base === undefined) return found;
+    if (found.entry === undefined || base === undefined || asked.watch !== undefined) return found;
     const items = [{ key: asked.address.key, entry: base }];
     if (base.kind === 'index') items.push({ key: variantsOf([found.varies], asked)[0]!, entry: found.entry });
     this.#backend.keep(items);
@@ -114,25 +134,37 @@ export class Lookup {
   #choose(
     entries: readonly (Entry | undefined)[],
     varies: readonly (readonly string[])[],
-    { address, credentials, search }: Wanted,
+    asked: Wanted,
     index: IndexEntry | undefined,
     tier: Tier,
   ): Found {
     let best: ResponseEntry | undefined;
     let fields: readonly string[] = [];
     for (const [i, entry] of entries.entries()) {
-      if (entry?.kind !== 'response' || !isShared(entry, credentials)) continue;
-      if (search !== undefined && entry.search !== search) continue;
+      if (entry?.kind !== 'response' || barrier(entry, asked) !== undefined) continue;
       const varying = varies[i] ?? [];
       if (best !== undefined && !isBetter(entry, varying, best, fields)) continue;
-      const subject = responseSubject(address, entry.tags, entry.name, entry.search);
-      if (!this.#backend.ledger.stands(subject, entry.asOf)) continue;
+      if (!this.#stands(entry, asked)) continue;
       best = entry;
       fields = varying;
     }
     return best
       ? { entry: best, varies: fields, index, tier }
       : { forward: index === undefined ? 'uri-miss' : 'vary-miss', index };
+  }
+
+  /** Each of them by itself, for who watches. */
+  #judged(entries: readonly (Entry | undefined)[], varies: readonly (readonly string[])[], asked: Wanted): Candidate[] {
+    return entries.flatMap((entry, i) => {
+      if (entry?.kind !== 'response') return [];
+      const barred = barrier(entry, asked) ?? (this.#stands(entry, asked) ? undefined : 'invalidated');
+      return [{ entry, varies: varies[i] ?? [], barred }];
+    });
+  }
+
+  #stands(entry: ResponseEntry, { address }: Wanted): boolean {
+    const subject = responseSubject(address, entry.tags, entry.name, entry.search);
+    return this.#backend.ledger.stands(subject, entry.asOf);
   }
 
   #remember(key: string, varies: readonly (readonly string[])[]): void {
@@ -161,6 +193,12 @@ function isBetter(
 /** The keys of the variants that a request would have, by each of several sets of fields. */
 function variantsOf(varies: readonly (readonly string[])[], { address, request, languageOrder }: Wanted): string[] {
   return varies.map((fields) => variantAddress(address.key, variantKey(fields, request, { languageOrder })));
+}
+
+/** Why a request may not be given a response, whether or not it is still valid. */
+function barrier(entry: ResponseEntry, { credentials, search }: Wanted): 'credentials' | 'search' | undefined {
+  if (!isShared(entry, credentials)) return 'credentials';
+  return search !== undefined && entry.search !== search ? 'search' : undefined;
 }
 
 /** Whether a request with these credentials may be given a response that another request brought (RFC 9111 §3.5). */

@@ -3,9 +3,11 @@ import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText, type HeaderLine, linesOf, members } from '../http/headers.js';
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
+import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
 import { type Downstream, downstreamLines, isOverruled } from './downstream.js';
+import type { Validators } from './held-conditions.js';
 import { ageOf } from './usable.js';
 
 /** An answer from the cache, for an adapter to send. */
@@ -144,8 +146,21 @@ function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
   return line === undefined ? undefined : String(line[1]);
 }
 
+/** The part that a request asks for; of GETs alone (RFC 9110 §14.2). */
+export function partAskedBy({ method, headers }: RequestView): PartAsked | undefined {
+  const range = method === 'GET' ? fieldText(headers, 'range') : undefined;
+  return range === undefined ? undefined : { range, ifRange: fieldText(headers, 'if-range') };
+}
+
+/** What the handler is given to compare, where a request has it asked if a stored response is still the same. */
+export function validationOf({ method }: RequestView, entry: ResponseEntry): Validators | undefined {
+  if (method !== 'GET') return undefined;
+  const validators = validatorsOf(entry);
+  return validators.etag === undefined && validators.lastModified === undefined ? undefined : validators;
+}
+
 /** The validators that its handler gave a stored response, for it to compare. */
-export function validatorsOf(entry: ResponseEntry): { etag: string | undefined; lastModified: string | undefined } {
+export function validatorsOf(entry: ResponseEntry): Validators {
   return { etag: entry.etagMade ? undefined : lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified') };
 }
 

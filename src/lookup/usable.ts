@@ -1,4 +1,5 @@
 import type { ResponseEntry } from '../entry/entry.js';
+import type { Forward } from '../http/cache-status.js';
 import type { Asked } from '../request/directives.js';
 
 /** What may be made of a stored response, as it is now. */
@@ -22,6 +23,12 @@ export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefine
   if (asked?.maxAge !== undefined && asked.maxStale === undefined) return 'validate';
   if (asked?.maxStale !== undefined && -fresh <= asked.maxStale) return 'stale';
   return -fresh < entry.staleWhileRevalidate ? 'refresh' : 'validate';
+}
+
+/** Why a request goes to the handler though there is a stored response, which is not to be used as it is. */
+export function forwardFor({ freshUntil }: ResponseEntry, now: number): Forward {
+  // What is fresh is not used only because the client does not want it.
+  return freshUntil > now ? 'request' : 'stale';
 }
 
 /** A stored response's age, seconds (RFC 9111 §4.2.3). */

@@ -1,0 +1,108 @@
+import { ask } from '../ask.js';
+import type { Events } from '../events.js';
+import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
+import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
+import { type Credentials, openCredentials } from '../request/eligibility.js';
+import { type Address, responseAddress } from '../request/key.js';
+import type { RequestView } from '../request/request.js';
+import { resolveTenant } from '../request/tenant.js';
+import type { Route } from '../route-options.js';
+import type { MaybePromise } from '../types.js';
+import type { Wanted } from './lookup.js';
+import { SearchRules } from './search-rules.js';
+
+/** What a lookup has settled for the fill that may follow it. */
+export interface Plan {
+  readonly address: Address;
+  /** The rule that made the address' query shorter than the request's (`searchRuleText`), if one did. */
+  readonly search: string | undefined;
+  /** Where a response is kept that depends on its query by this rule; `undefined`: on all of it. It is remembered. */
+  addressFor(rule: SearchRule | undefined): Address;
+  /** Credentials that no option makes safe to share. */
+  readonly credentials: Credentials | undefined;
+  /** What the route's `key` option calls it. */
+  readonly name: string | undefined;
+}
+
+/** A request at a mount. */
+export interface Visit {
+  readonly request: RequestView;
+  readonly route: Route;
+  /** The mount looks up in a place of its own, where the one around it never looks. */
+  readonly nested: boolean;
+}
+
+/** What is asked of a cache: by the client, where the options have it heard, or by whoever fills the cache. */
+export function heardFrom({ route, request }: Visit): Asked | undefined {
+  if (request.warming !== undefined) return { ...NO_WISH, minFresh: request.warming.minFresh };
+  return route.requestDirectives === 'honor' ? askedBy(request.headers) : undefined;
+}
+
+/** Whether a client that is heard keeps its request out of the cache altogether (RFC 9111 §5.2.1.5). */
+export function isKeptOut(asked: Asked | undefined): boolean {
+  return asked?.noStore === true && !asked.onlyIfCached;
+}
+
+/** Whether the option `when` lets the request in; not if it throws. `events`: told of that. */
+export function isWanted({ route, request }: Visit, events: Events): boolean {
+  return ask(events, 'when', false, () => route.when?.(request.source) ?? true);
+}
+
+/** Whose request it is; `undefined` if that cannot be told. `events`: told of what the option `tenant` throws. */
+export function tenantOf({ route, request }: Visit, events: Events): MaybePromise<string | undefined> {
+  return ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
+}
+
+/** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */
+export class Planner {
+  readonly #prefix: string;
+  readonly #searchRules = new SearchRules();
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Where the response is kept, who may share it, and what its route is called; `undefined` if the options `key` or
+   * `identity` cannot say. `events`: told of what they throw.
+   */
+  plan({ route, request, nested }: Visit, tenant: string, events: Events): Plan | undefined {
+    const named: unknown = ask<unknown>(events, 'key', FAILED, () =>
+      typeof route.key === 'function' ? route.key(request.source) : route.key,
+    );
+    const identity: unknown = ask<unknown>(events, 'identity', FAILED, () => route.identity?.(request.source));
+    if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
+    const scope: string[] = nested ? ['route'] : [];
+    if (typeof route.key === 'function') scope.push(`key=${named}`);
+    if (identity !== undefined) scope.push(`identity=${identity}`);
+    const exact = responseAddress(this.#prefix, tenant, request, route.query, scope);
+    const rule = this.#searchRules.of(request.target, exact);
+    const under = (rule: SearchRule | undefined) =>
+      rule === undefined ? exact : responseAddress(this.#prefix, tenant, request, route.query, scope, rule);
+    const personal = identity !== undefined || typeof route.key === 'function';
+    const address = under(rule);
+    return {
+      address,
+      search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
+      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies),
+      name: named,
+      addressFor: (said) => {
+        this.#searchRules.learn(exact, said);
+        return under(said);
+      },
+    };
+  }
+}
+
+/** What is looked for by a plan. `now`: ms since 1970. */
+export function wantedBy({ address, search, credentials }: Plan, { request, route }: Visit, now: number): Wanted {
+  const { languageOrder } = route.policy;
+  return { address, search, request: request.headers, credentials, languageOrder, now };
+}
+
+/** What a function of the options came to that threw: no text, and not nothing. */
+const FAILED = Symbol('failed');
+
+function isTextOrNothing(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}
