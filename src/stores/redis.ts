@@ -34,12 +34,18 @@ if left >= 0 then redis.call('SET', KEYS[1], frame, 'PX', math.max(left, 1)) els
 return text
 `);
 
-/** Puts a frame in the place of another, if that is still there to the last byte. */
-const SWAP = script(`
+/**
+ * Puts a frame in the place of another, if that is still there to the last byte. It fails where memory is out, as any
+ * other write does: a restore brings many.
+ */
+const SWAP = script(
+  `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
-`);
+`,
+  true,
+);
 
 /** Removes an entry that is still the one that was judged, by the fixed part of its frame. */
 const REMOVE = script(`
