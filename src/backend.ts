@@ -1,4 +1,4 @@
-import { type Entry, ownCopy } from './entry/entry.js';
+import { detached, type Entry } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
 import type { Comparisons } from './fill/comparisons.js';
@@ -20,14 +20,10 @@ import { after, both, type MaybePromise } from './types.js';
 
 /** A write is not on the way of a request; but one that takes so long says that the server does not answer. */
 const WRITE_DEADLINE = 2000;
+/** What a step of maintenance, some hundred commands, may take, ms. */
+const MAINTENANCE_DEADLINE = 10_000;
 /** What a caller of the programmatic API waits for a purge to be durable, ms; a request waits no longer than `timeout`. */
 const PURGE_DEADLINE = 1000;
-
-/** An entry whose body is memory of its own: one that was read is a view into all that was read with it. */
-function detached(entry: Entry): Entry {
-  if (entry.kind === 'index' || entry.body.length === entry.body.buffer.byteLength) return entry;
-  return { ...entry, body: ownCopy(entry.body) };
-}
 
 /** What every part of one cache works with. */
 export interface Services {
@@ -162,6 +158,11 @@ export class Backend {
 
   swap(key: string, expected: Entry | undefined, next: Entry): MaybePromise<boolean> {
     return this.#run('increment', WRITE_DEADLINE, () => this.store.swap(key, expected, next));
+  }
+
+  /** One step of work on the store that no request waits for, this process being up to the ledger's head. */
+  maintain<T>(work: (store: Store) => Promise<T>): MaybePromise<T> {
+    return this.#run('maintenance', MAINTENANCE_DEADLINE, () => after(this.ledger.sync(), () => work(this.store)));
   }
 
   ping(): MaybePromise<void> {

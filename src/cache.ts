@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { Backend } from './backend.js';
+import type { Readable, Writable } from 'node:stream';
+import { Backend, type Services } from './backend.js';
+import { type BackupOptions, type BackupReport, backup } from './backup/backup.js';
+import { type RestoreOptions, type RestoreReport, restore } from './backup/restore.js';
 import { Engine } from './engine.js';
 import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
@@ -35,6 +38,7 @@ export class Cache {
   readonly statistics: Statistics;
   readonly #backend: Backend;
   readonly #events = new Events();
+  readonly #services: Services;
   readonly #service: CacheService;
   readonly #warmer: Warmer;
   readonly #onClose: (() => void)[] = [];
@@ -50,18 +54,18 @@ export class Cache {
     const { logger } = this.settings;
     if (logger !== undefined) logTo(logger, this.#events, clock);
     this.#backend = new Backend(this.settings, this.#events);
-    const services = {
+    this.#services = {
       settings: this.settings,
       backend: this.#backend,
       events: this.#events,
       queries: new QueryRules(),
       comparisons: new Comparisons(),
     };
-    this.statistics = new Statistics(counters, errors, services);
-    this.engine = new Engine(services);
-    this.#service = new CacheService(services);
-    this.#warmer = new Warmer(services, this.statistics);
-    this.#explainer = new Explainer(services, this.engine);
+    this.statistics = new Statistics(counters, errors, this.#services);
+    this.#warmer = new Warmer(this.#services, this.statistics);
+    this.engine = new Engine(this.#services);
+    this.#service = new CacheService(this.#services);
+    this.#explainer = new Explainer(this.#services, this.engine);
   }
 
   /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
@@ -164,6 +168,36 @@ export class Cache {
   }
 
   /** The figures since the start, of all or of one client, as this process has counted them. */
+  /**
+   * Writes all valid entries (responses, values, counters) into one compressed file, or into a `Writable`, which it ends.
+   * A file is written under another name first, readable by its owner alone, and is there only when it is whole. What is
+   * stored or invalidated meanwhile may be in it or not; a restore finds out what was invalidated.
+   *
+   * @throws {BackupError} if the ledger is lost meanwhile; {UnavailableError} if Redis does not answer; what the
+   * destination fails with; the reason of `signal`
+   * @example
+   * ```ts
+   * const { entries, bytes } = await cache.backup('/backups/cache.bak', { tenants: ['client-123'] });
+   * ```
+   */
+  backup(to: string | Writable, options?: BackupOptions): Promise<BackupReport> {
+    return backup(this.#services, to, options);
+  }
+
+  /**
+   * Restores what {@link backup} has written, from a file or a `Readable`, after all of it has been verified. What is
+   * newer in the store stays, what has expired stays away (times are absolute: a backup gives nothing a longer life), and
+   * so does what was invalidated since. A restore that was interrupted can be repeated. Keys have no prefix in a backup:
+   * it can be restored under another one, which is always `foreign`.
+   *
+   * @throws {BackupError} if the file is none, damaged, or of another ledger (see the options): then nothing was stored;
+   * with `problem: 'interrupted'` something failed later; the reason of `signal`
+   */
+  restore(from: string | Readable, options?: RestoreOptions): Promise<RestoreReport> {
+    return restore(this.#services, from, options);
+  }
+
+  /** The figures since the start, of all or of one client. */
   getStats(clientId?: string): Stats {
     return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId));
   }

@@ -35,6 +35,37 @@ export class UnavailableError extends RespcacheError {
   readonly code = 'ERR_RESPCACHE_UNAVAILABLE';
 }
 
+/** What is wrong with a backup, or why it could not be made or restored. */
+export type BackupProblem =
+  /** It does not begin as a backup does. */
+  | 'not-a-backup'
+  /** Its format, or that of its entries, is one that this version does not read. */
+  | 'unknown-version'
+  /** It ends before its end. */
+  | 'truncated'
+  /** Some of it is not as it was written. */
+  | 'damaged'
+  /** What was invalidated since it was made cannot be known. */
+  | 'foreign'
+  /** Something failed on the way, or the ledger was lost meanwhile. */
+  | 'interrupted';
+
+/** A backup that cannot be made, read or restored; the message says why, and where in the file. */
+export class BackupError extends RespcacheError {
+  override name = 'BackupError';
+  readonly code = 'ERR_RESPCACHE_BACKUP';
+
+  constructor(
+    readonly problem: BackupProblem,
+    message: string,
+    /** Where in the file: bytes from its beginning, and which block, the first being 0. */
+    readonly place: { readonly offset?: number; readonly block?: number } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
   if (typeof value === 'function') return 'a function';

@@ -1,7 +1,9 @@
+export type { BackupOptions, BackupProgress, BackupReport } from './backup/backup.js';
+export type { RestoreOptions, RestoreProgress, RestoreReport } from './backup/restore.js';
 export { Cache, createCache, defaultCache } from './cache.js';
 export type { Clock } from './clock.js';
 export type { CacheControl } from './control.js';
-export { ConfigError, RespcacheError, UnavailableError } from './errors.js';
+export { BackupError, type BackupProblem, ConfigError, RespcacheError, UnavailableError } from './errors.js';
 export type { CacheEvents, Listener, Reason, RequestSeen, ShadowDifference, Tier } from './events.js';
 export type { ExplainRequest, Explanation, ExplanationStep, KilledBy, StoredEntry } from './explain/explanation.js';
 export type { Receipt } from './invalidation/ledger.js';

@@ -17,7 +17,8 @@ import type { Entry, Position } from './entry.js';
  *   44  …  metadata: JSON, UTF-8 (`Meta` below)
  *    …  …  the body, raw
  */
-const VERSION = 3;
+/** The version of the frames that are written, the only one that is read. */
+export const VERSION: number = 3;
 const KINDS = ['response', 'index', 'value', 'counter'] as const;
 /** How long the fixed part of a frame is, in bytes. */
 export const PREAMBLE: number = 44;

@@ -84,6 +84,12 @@ export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
   return copy;
 }
 
+/** An entry whose body is memory of its own: one that was read is a view into all that was read with it. */
+export function detached(entry: Entry): Entry {
+  if (entry.kind === 'index' || entry.body.length === entry.body.buffer.byteLength) return entry;
+  return { ...entry, body: ownCopy(entry.body) };
+}
+
 /** What an entry weighs in memory, in bytes: its body, its texts, and a flat share for the objects around them. */
 export function entryBytes(key: string, entry: Entry): number {
   let bytes = 400 + key.length * 2;

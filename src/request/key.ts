@@ -111,14 +111,19 @@ export function responseSubject(
   return { tenant, names: all, uri, tags, ...(search === undefined ? {} : { pathUri }) };
 }
 
-/** The subject of an entry, as far as its storage key tells it: of one whose key is a hash, not the names. */
-export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject {
+/** The (escaped) tenant that a storage key belongs to, and whether its names can be read from it: a hash hides them. */
+export function ownerOfKey(prefix: string, key: string): { readonly tenant: string; readonly hashed: boolean } {
   const rest = key.slice(prefix.length + 'client:'.length);
   const colon = rest.indexOf(':');
-  const tenant = rest.slice(0, colon);
-  const own = rest.slice(colon + 1);
+  return { tenant: rest.slice(0, colon), hashed: rest.startsWith('~sha256:', colon + 1) };
+}
+
+/** The subject of an entry, as far as its storage key tells it: of one whose key is a hash, not the names. */
+export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject {
+  const { tenant, hashed } = ownerOfKey(prefix, key);
+  const own = key.slice(keySpace(prefix, tenant).length);
   const name = entry.kind === 'response' ? entry.name : undefined;
-  if (own.startsWith('~sha256:')) return { tenant, names: name === undefined ? [] : [name], tags: entry.tags };
+  if (hashed) return { tenant, names: name === undefined ? [] : [name], tags: entry.tags };
   if (!own.startsWith('~')) {
     const original = own.replace(/^%(7e|25)/, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
     return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };

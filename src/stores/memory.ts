@@ -1,7 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import { type Entry, entryBytes } from '../entry/entry.js';
-import type { Dead, Increment, Store, StoreItem, SweepProgress } from './store.js';
+import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
 
 /** The bounds of an in-memory store. */
 export interface MemoryStoreOptions {
@@ -9,6 +10,9 @@ export interface MemoryStoreOptions {
   readonly maxBytes: number;
   readonly clock: Clock;
 }
+
+/** How many entries a scan looks at before it lets others have their turn. */
+const SCAN_STEP = 250;
 
 /** Entries in this process, the least recently used leaving first. No timers: what is expired is seen at its read. */
 export class MemoryStore implements Store {
@@ -89,10 +93,28 @@ export class MemoryStore implements Store {
     return removed;
   }
 
+  async *scan(prefix: string, { heads = false, wanted }: ScanOptions = {}): AsyncGenerator<Scanned> {
+    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && (wanted?.(key) ?? true));
+    for (let at = 0; at < keys.length; at += SCAN_STEP) {
+      const found = keys.slice(at, at + SCAN_STEP).flatMap((key) => this.#found(key, heads));
+      const items = found.filter(({ entry }) => entry.expiresAt > this.#clock.now());
+      yield { items, expired: found.length - items.length, unreadable: 0 };
+      await nextTurn();
+    }
+  }
+
   ping(): void {}
 
   close(): void {
     this.#entries.clear();
+  }
+
+  /** What is under a key, without making it the most recently used. */
+  #found(key: string, heads: boolean): Found[] {
+    const entry = this.#entries.peek(key);
+    if (entry === undefined) return [];
+    if (entry.kind === 'index') return [{ key, entry, bytes: 0 }];
+    return [{ key, entry: heads ? { ...entry, body: Buffer.alloc(0) } : entry, bytes: entry.body.length }];
   }
 
   #read(key: string): Entry | undefined {

@@ -26,9 +26,12 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Prepares a script. Redis 7 runs it even when out of memory: a purge must not wait for memory to be freed. */
-export function script(lua: string): Script {
-  const whole = `#!lua flags=allow-oom\n${lua}`;
+/**
+ * Prepares a script. Redis 7 runs it even when out of memory, unless `thrifty`: a purge must not wait for memory to be
+ * freed.
+ */
+export function script(lua: string, thrifty = false): Script {
+  const whole = `#!lua${thrifty ? '' : ' flags=allow-oom'}\n${lua}`;
   return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
 }
 

@@ -1,13 +1,13 @@
-import { decode, encode, FrameError, PREAMBLE } from '../entry/codec.js';
+import { decode, encode, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
 import { type RedisLink, script } from './redis-link.js';
-import type { Dead, Increment, Store, StoreItem, SweepProgress } from './store.js';
+import { entryOf, framesOf, headOf, keysBelow } from './redis-scan.js';
+import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
 
 /** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-const SCAN_STEP = 250;
 /** From so many ms on (a century) an entry does not expire: Redis counts in 64 bits, and not from the same zero. */
 const LONGEST = 3.2e12;
 
@@ -34,12 +34,18 @@ if left >= 0 then redis.call('SET', KEYS[1], frame, 'PX', math.max(left, 1)) els
 return text
 `);
 
-/** Puts a frame in the place of another, if that is still there to the last byte. */
-const SWAP = script(`
+/**
+ * Puts a frame in the place of another, if that is still there to the last byte. It fails where memory is out, as any
+ * other write does: a restore brings many.
+ */
+const SWAP = script(
+  `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
-`);
+`,
+  true,
+);
 
 /** Removes an entry that is still the one that was judged, by the fixed part of its frame. */
 const REMOVE = script(`
@@ -112,22 +118,21 @@ export class RedisStore implements Store {
     await this.#link.ready();
     let scanned = 0;
     let removed = 0;
-    const { keyPrefix } = this.#link;
-    for (const master of this.#link.masters()) {
-      const pattern = `${escapeGlob(keyPrefix + prefix)}*`;
-      let cursor = '0';
-      do {
-        const [next, found] = await master.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP);
-        cursor = next;
-        removed += await this.#sweepKeys(
-          found.map((key) => key.slice(keyPrefix.length)),
-          dead,
-        );
-        scanned += found.length;
-        onProgress?.({ scanned, removed });
-      } while (cursor !== '0');
+    for await (const keys of keysBelow(this.#link, prefix)) {
+      removed += await this.#sweepKeys(keys, dead);
+      scanned += keys.length;
+      onProgress?.({ scanned, removed });
     }
     return removed;
+  }
+
+  async *scan(prefix: string, { heads = false, wanted }: ScanOptions = {}): AsyncGenerator<Scanned> {
+    await this.#link.ready();
+    for await (const all of keysBelow(this.#link, prefix)) {
+      const keys = wanted === undefined ? all : all.filter(wanted);
+      if (heads) yield this.#scanned(await this.#headsOf(keys));
+      else for await (const frames of framesOf(this.#link, keys)) yield this.#scanned(frames.map(inFrame));
+    }
   }
 
   ping(): Promise<void> {
@@ -178,10 +183,9 @@ export class RedisStore implements Store {
     return left > 0 ? left : undefined;
   }
 
-  /** Only the head of each entry is read, but for tags: they may be long, so the whole metadata comes with it. */
+  /** Only the head of each entry is read. */
   async #sweepKeys(keys: string[], dead: Dead): Promise<number> {
-    if (keys.length === 0) return 0;
-    const heads = await Promise.all(keys.map((key) => this.#headOf(key)));
+    const heads = await Promise.all(keys.map((key) => headOf(this.#link, key)));
     const doomed = keys.flatMap((key, i) =>
       dead(key, heads[i]?.entry) ? [{ key, preamble: heads[i]?.preamble }] : [],
     );
@@ -194,19 +198,20 @@ export class RedisStore implements Store {
     return removed.reduce<number>((sum, each) => sum + Number(each), 0);
   }
 
-  async #headOf(key: string): Promise<{ entry: Entry; preamble: Buffer } | undefined> {
-    try {
-      const start = await this.#link.client.getrangeBuffer(key, 0, 4095);
-      if (start.length < PREAMBLE) return undefined;
-      const end = PREAMBLE + start.readUInt32BE(36);
-      const head = end <= start.length ? start : await this.#link.client.getrangeBuffer(key, 0, end - 1);
-      const bodiless = Buffer.from(head.subarray(0, end));
-      bodiless.writeUInt32BE(0, 40);
-      return { entry: decode(key, bodiless), preamble: Buffer.from(start.subarray(0, PREAMBLE)) };
-    } catch {
-      // Not ours, whatever it is: a key of another type, or a frame of another version.
-      return undefined;
-    }
+  async #headsOf(keys: readonly string[]): Promise<(Found | undefined)[]> {
+    const heads = await Promise.all(keys.map((key) => headOf(this.#link, key)));
+    return keys.flatMap((key, i) => {
+      const head = heads[i];
+      if (head === null) return [];
+      return [head && { key, entry: head.entry, bytes: head.bytes }];
+    });
+  }
+
+  /** `undefined` stands for what cannot be read. */
+  #scanned(all: readonly (Found | undefined)[]): Scanned {
+    const found = all.filter((each) => each !== undefined);
+    const items = found.filter(({ entry }) => entry.expiresAt > this.#options.now());
+    return { items, expired: found.length - items.length, unreadable: all.length - found.length };
   }
 
   /** Does `work` in this very tick where there is a connection: what is stored first is there for the next read. */
@@ -219,7 +224,7 @@ export class RedisStore implements Store {
   }
 }
 
-/** Makes a text match only itself in a Redis pattern. */
-export function escapeGlob(text: string): string {
-  return text.replace(/[*?[\]\\]/g, '\\$&');
+function inFrame([key, frame]: readonly [key: string, frame: Buffer | undefined]): Found | undefined {
+  const entry = frame && entryOf(key, frame);
+  return entry && { key, entry, bytes: entry.kind === 'index' ? 0 : entry.body.length };
 }

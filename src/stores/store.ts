@@ -19,6 +19,27 @@ export interface SweepProgress {
   readonly removed: number;
 }
 
+/** An entry that a scan has found, and how long its body is, bytes. */
+export interface Found extends StoreItem {
+  readonly bytes: number;
+}
+
+/** One step of a scan. */
+export interface Scanned {
+  readonly items: readonly Found[];
+  /** How many have expired and are not among the items. */
+  readonly expired: number;
+  /** How many are no entries, or frames that cannot be read. */
+  readonly unreadable: number;
+}
+
+export interface ScanOptions {
+  /** Whether entries come without their bodies: those are empty then. Default `false`. */
+  readonly heads?: boolean;
+  /** Which keys are looked at; the others are neither read nor counted. Default: all. */
+  readonly wanted?: (key: string) => boolean;
+}
+
 /**
  * Where entries are kept. A store is dumb: it knows keys and absolute expiry times, and nothing of tenants, tags or
  * purges. It may forget anything at any time and fail in any way; the guard around it makes misses of its failures.
@@ -50,6 +71,12 @@ export interface Store {
    * how many were removed.
    */
   sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): MaybePromise<number>;
+  /**
+   * The entries whose keys begin with `prefix`, in small steps that block nobody, whatever the size of the entries. What
+   * is there from beginning to end is found, perhaps twice; what comes or goes meanwhile may be. For maintenance, never
+   * on a request's way. Rejects if the store cannot be reached.
+   */
+  scan(prefix: string, options?: ScanOptions): AsyncIterable<Scanned>;
   /** Rejects if the store cannot be reached. */
   ping(): MaybePromise<void>;
   /** Closes what the store opened itself. */

@@ -178,6 +178,23 @@ export function redisSuite(name: string, connect: () => RedisClient): void {
         expect([...asked].sort()).toEqual([...names.map((key) => [at(key), false]), [at('ours'), true]].sort());
       });
 
+      it('is counted by a scan, and nothing else', async () => {
+        await putOthers();
+        await put('ours', valueEntry());
+        for (const heads of [false, true]) {
+          const found: string[] = [];
+          let unreadable = 0;
+          for await (const step of store.scan(prefix, { heads })) {
+            found.push(...step.items.map(({ key }) => key));
+            unreadable += step.unreadable;
+          }
+          // An empty text is for a look at heads the same as none.
+          expect(unreadable).toBe(heads ? 3 : 4);
+          expect(found).toEqual([at('ours')]);
+        }
+        expect(damages).toEqual([]);
+      });
+
       it('stays, whatever its type, where it is not said to be dead', async () => {
         await putOthers();
         await put('ours', valueEntry());

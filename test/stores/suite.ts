@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Entry, ResponseEntry, ValueEntry } from '../../src/entry/entry.js';
-import type { Increment, Store, SweepProgress } from '../../src/stores/store.js';
+import type { Found, Increment, ScanOptions, Store, SweepProgress } from '../../src/stores/store.js';
 import { counterEntry, indexEntry, responseEntry, START, valueEntry } from './entries.js';
 
 /** A store to be tested, and what the tests need around it. */
@@ -408,6 +408,96 @@ export function storeSuite(name: string, make: MakeSpecimen): void {
 
       it('finds nothing where nothing is', async () => {
         expect(await store.sweep(prefix, all)).toBe(0);
+      });
+    });
+
+    describe('scan', () => {
+      const scan = async (start = prefix, options?: ScanOptions) => {
+        const found = new Map<string, Found>();
+        let [expired, unreadable] = [0, 0];
+        for await (const step of store.scan(start, options)) {
+          for (const item of step.items) found.set(item.key, item);
+          expired += step.expired;
+          unreadable += step.unreadable;
+        }
+        return { found, expired, unreadable };
+      };
+      const kinds: Record<string, Entry> = {
+        a: responseEntry(),
+        b: indexEntry(),
+        c: counterEntry(7),
+        d: valueEntry({ body: Buffer.alloc(9000, 'x') }),
+      };
+      const lengths = [4, 0, 1, 9000];
+
+      it('finds all entries as they are', async () => {
+        for (const [key, entry] of Object.entries(kinds)) await put(key, entry);
+        const { found, unreadable } = await scan();
+        expect([...found.keys()].sort()).toEqual(Object.keys(kinds).map(at));
+        for (const [i, key] of Object.keys(kinds).entries())
+          expect(found.get(at(key))).toEqual({ key: at(key), entry: kinds[key], bytes: lengths[i] });
+        expect(unreadable).toBe(0);
+      });
+
+      it('finds them without their bodies where only heads are asked for', async () => {
+        for (const [key, entry] of Object.entries(kinds)) await put(key, entry);
+        const { found } = await scan(prefix, { heads: true });
+        expect(found.size).toBe(4);
+        for (const [i, key] of Object.keys(kinds).entries()) {
+          const { entry, bytes } = found.get(at(key))!;
+          expect(bytes).toBe(lengths[i]);
+          if (entry.kind !== 'index') expect(entry.body).toHaveLength(0);
+          expect({ ...entry, body: undefined }).toEqual({ ...kinds[key], body: undefined });
+        }
+        expect(await getOne('d')).toEqual(kinds.d);
+      });
+
+      it('leaves out what has expired', async () => {
+        await put('old', valueEntry({ expiresAt: START + 1000 }));
+        await put('new', valueEntry());
+        now = START + 1000;
+        for (const heads of [false, true]) {
+          const { found, expired } = await scan(prefix, { heads });
+          expect([...found.keys()]).toEqual([at('new')]);
+          expect(expired).toBe(1);
+        }
+      });
+
+      it('looks only at the keys that are wanted', async () => {
+        for (const key of ['a1', 'b1', 'a2']) await put(key, valueEntry());
+        const { found } = await scan(prefix, { wanted: (key) => key.includes(':a') });
+        expect([...found.keys()].sort()).toEqual([at('a1'), at('a2')]);
+      });
+
+      it('takes a prefix for a text and not for a pattern', async () => {
+        for (const key of ['x*1', 'xy1']) await put(key, valueEntry());
+        expect([...(await scan(at('x*'))).found.keys()]).toEqual([at('x*1')]);
+      });
+
+      it('gets round many entries, large ones among them, in steps of a bounded size', async () => {
+        const body = Buffer.alloc(400_000);
+        const items = Array.from({ length: 600 }, (_, i) => ({
+          key: at(`k${i}`),
+          entry: valueEntry(i % 60 === 0 ? { body } : {}),
+        }));
+        await store.set(items);
+        const { found } = await scan();
+        expect(found.size).toBe(600);
+        let most = 0;
+        for await (const { items: step } of store.scan(prefix)) most = Math.max(most, step.length);
+        expect(most).toBeLessThan(600);
+      });
+
+      it('can be left in the middle', async () => {
+        await store.set(Array.from({ length: 600 }, (_, i) => ({ key: at(`k${i}`), entry: valueEntry() })));
+        let steps = 0;
+        for await (const _step of store.scan(prefix)) if (++steps === 1) break;
+        expect(steps).toBe(1);
+        expect(await getOne('k1')).toEqual(valueEntry());
+      });
+
+      it('finds nothing where nothing is', async () => {
+        expect((await scan()).found.size).toBe(0);
       });
     });
 
