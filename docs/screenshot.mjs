@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { dashboardPage, dashboardPolicy } from '../dist/src/operations/dashboard/dashboard.js';
-import { sampleReport, startFakeStatistics } from '../test/operations/fake-statistics.mjs';
+import { sampleExplanation, sampleReport, startFakeStatistics } from '../test/operations/fake-statistics.mjs';
 import { BROWSERS, findOnPath } from '../test/support/executables.mjs';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
@@ -17,9 +17,10 @@ const PICTURES = [
 
 const report = sampleReport({ now: Date.UTC(2026, 10, 24, 14, 32, 8) });
 const fake = await startFakeStatistics({ page: dashboardPage, policy: dashboardPolicy, report });
+fake.explanation = sampleExplanation(report.now);
 const browser = await chromium.launch({
   executablePath: findOnPath(BROWSERS),
-  args: ['--no-sandbox', '--disable-gpu'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-lcd-text'],
 });
 try {
   for (const { name, colorScheme, viewport } of PICTURES) {
@@ -32,7 +33,10 @@ try {
     await page.fill('#inspect-tenant', 'acme');
     await page.click('#inspect-form button');
     await page.locator('#explanation .verdict').waitFor();
-    await page.evaluate(() => document.activeElement?.blur());
+    await page.evaluate(() => {
+      document.activeElement?.blur();
+      scrollTo(0, 0);
+    });
     await page.screenshot({ path: `${folder}/${name}`, fullPage: true });
     await page.close();
   }

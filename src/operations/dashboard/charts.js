@@ -1,7 +1,7 @@
 // The two charts. uPlot draws on canvases: it needs no style but what it sets through the CSSOM, as the policy wants.
 
 import { byId, element, fillList, setText } from './dom.js';
-import { DASH, duration, isNumber, joined, rate, timeOfDay } from './format.js';
+import { count, DASH, duration, isNumber, joined, rate, timeOfDay } from './format.js';
 import { columnsOf, OUTCOMES, WINDOW } from './timeline.js';
 
 const uPlot = /** @type {any} */ (globalThis).uPlot;
@@ -27,9 +27,9 @@ export function createCharts() {
   const outcomes = new Chart('outcomes', {
     series: [...OUTCOMES].reverse().map((outcome) => ({ ...bars(), ...paint(`--${outcome}`, true) })),
     scale: { range: (/** @type {any} */ _u, /** @type {number} */ _min, /** @type {number} */ max) => [0, roof(max)] },
-    axis: { values: (/** @type {any} */ _u, /** @type {number[]} */ marks) => marks.map((mark) => rate(mark)) },
+    axis: { size: 44, values: (/** @type {any} */ _u, /** @type {number[]} */ marks) => marks.map(axisCount) },
     show: (value) => rate(value),
-    unit: 'per second',
+    unit: 'requests a second',
   });
   const latency = new Chart('latency', {
     series: ['fresh', 'miss'].map((outcome) => ({ width: 1.5, points: alone(), ...paint(`--${outcome}`, false) })),
@@ -41,7 +41,7 @@ export function createCharts() {
       filter: (/** @type {any} */ _u, /** @type {number[]} */ marks) => marks,
     },
     show: (value) => (value === null ? DASH : joined(duration(value))),
-    unit: 'mean',
+    unit: 'mean time',
   });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     outcomes.redraw();
@@ -131,7 +131,7 @@ class Chart {
     const at = isNumber(index) ? this.#times[index] : undefined;
     setText(
       byId(`${this.#id}-at`),
-      at === undefined ? `${this.#unit}, 15 min` : `${this.#unit}, ${timeOfDay(at * 1000)}`,
+      at === undefined ? `${this.#unit}, last 15 min` : `${this.#unit}, ${timeOfDay(at * 1000)}`,
     );
     const texts = this.#lines.map(({ values }) =>
       this.#show(at === undefined ? mean(values) : (values[/** @type {number} */ (index)] ?? null)),
@@ -147,13 +147,13 @@ class Chart {
         setText(figure, texts[this.#lines.indexOf(each)] ?? DASH);
       },
     );
-    if (at === undefined) {
-      const summary = this.#lines.map(({ name }, each) => `${name} ${texts[each]}`).join(', ');
-      byId(`${this.#id}-chart`).setAttribute(
-        'aria-label',
-        `Chart of the last 15 minutes. Means (${this.#unit}): ${summary}`,
-      );
-    }
+    // To assistive technology the chart is a slider over time: its text is what the legend says at that place.
+    const place = byId(`${this.#id}-chart`);
+    const said = this.#lines.map(({ name }, each) => `${name} ${texts[each]}`).join(', ');
+    const when = at === undefined ? `Means of 15 minutes, ${this.#unit}` : `${timeOfDay(at * 1000)}, ${this.#unit}`;
+    place.setAttribute('aria-valuemax', String(Math.max(0, this.#times.length - 1)));
+    place.setAttribute('aria-valuenow', String(index ?? Math.max(0, this.#times.length - 1)));
+    place.setAttribute('aria-valuetext', `${when}: ${said}`);
   }
 }
 
@@ -173,7 +173,7 @@ function stacked(/** @type {(number | null)[][]} */ rates) {
 }
 
 function bars() {
-  return { paths: uPlot.paths.bars({ size: [1, 64], gap: 1, align: 1 }), points: { show: false } };
+  return { paths: uPlot.paths.bars({ size: [1, 64], gap: 0, align: 1 }), points: { show: false } };
 }
 
 /** Points only where a value has no neighbours, and so no line. */
@@ -228,6 +228,11 @@ function decades(/** @type {any} */ _u, /** @type {number | null} */ min, /** @t
 function decadesBetween(/** @type {number} */ min, /** @type {number} */ max) {
   const from = Math.round(Math.log10(min));
   return Array.from({ length: Math.round(Math.log10(max)) - from + 1 }, (_, index) => 10 ** (from + index));
+}
+
+/** As short as can be. */
+function axisCount(/** @type {number} */ mark) {
+  return mark < 1e4 ? String(Number(mark.toPrecision(4))) : count(mark);
 }
 
 /** @returns {import('./format.js').Quantity} */

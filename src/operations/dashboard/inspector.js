@@ -13,19 +13,19 @@ const VERDICTS = /** @type {Record<string, string>} */ ({
   bypass: 'Bypass',
 });
 
-/** Makes the form work. */
-export function setUpInspector() {
+/** Makes the form work; `now` is the server's clock, in ms since 1970. */
+export function setUpInspector(/** @type {() => number} */ now) {
   onSubmit('inspect', async (form) => {
     const tenant = textOf(form, 'tenant').trim();
     byId('explanation').replaceChildren();
     const found = await get('explain', { url: textOf(form, 'url').trim(), ...(tenant === '' ? {} : { tenant }) });
     byId('inspect-hint').hidden = true;
-    byId('explanation').replaceChildren(...explain(found));
+    byId('explanation').replaceChildren(...explain(found, now()));
   });
 }
 
-/** @param {any} found @returns {HTMLElement[]} */
-function explain(found) {
+/** @param {any} found @param {number} now @returns {HTMLElement[]} */
+function explain(found, now) {
   const pill = element('span', 'pill', VERDICTS[found.outcome] ?? String(found.outcome));
   pill.dataset.status = found.outcome;
   const verdict = element(
@@ -36,7 +36,7 @@ function explain(found) {
     found.key !== undefined && element('code', '', String(found.key)),
   );
   const findings = element('div', 'findings', steps(found.steps ?? []), found.entry && entry(found.entry));
-  return [verdict, ...(found.killedBy ? [killed(found.killedBy)] : []), findings];
+  return [verdict, ...(found.killedBy ? [killed(found.killedBy, now)] : []), findings];
 }
 
 /** @param {{ step: string, ok: boolean, text: string }[]} list */
@@ -56,10 +56,10 @@ function steps(list) {
   return element('ol', 'steps', ...items);
 }
 
-/** @param {{ by: string, name?: string, sequence: number, at: number }} purge */
-function killed({ by, name, sequence, at }) {
+/** @param {{ by: string, name?: string, sequence: number, at: number }} purge @param {number} now */
+function killed({ by, name, sequence, at }, now) {
   const what = name === undefined ? by : `${by} ${name}`;
-  const ago = span((Date.now() - at) / 1000);
+  const ago = span((now - at) / 1000);
   return element('p', 'killed', `Invalidated by ${what} at ${timeOfDay(at)}, ${ago} ago (sequence ${sequence}).`);
 }
 
@@ -71,7 +71,7 @@ function entry(stored) {
     ['Response', [status, contentType].filter(Boolean).join(' ')],
     ['Size', joined(bytes(stored.bytes))],
     ['Found in', tier === 'redis' ? 'Redis' : 'memory'],
-    ['Stored', `${timeOfDay(storedAt)}, ${span((Date.now() - storedAt) / 1000)} ago`],
+    ['Stored at', timeOfDay(storedAt)],
     ['Age', span(age)],
     ['Freshness', isNumber(freshFor) && freshFor < 0 ? `over since ${span(-freshFor)}` : `${span(freshFor)} left`],
     ['Kept for', span(keptFor)],

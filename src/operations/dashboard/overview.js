@@ -71,7 +71,12 @@ export function showStore(report) {
   const open = store.breaker === 'open';
   fillPairs(byId('ledger'), [
     ['State', ledger.current ? 'Current' : 'Behind', ledger.current ? '' : 'flag-bad'],
-    ['Knows all up to', isNumber(ledger.lag) ? `${joined(duration(ledger.lag))} ago` : DASH],
+    [
+      'Knows all up to',
+      isNumber(ledger.lag)
+        ? `${ledger.lag < 1000 ? `${Math.round(ledger.lag)} ms` : span(ledger.lag / 1000)} ago`
+        : DASH,
+    ],
     ['Sequence', count(ledger.sequence) === DASH ? DASH : String(ledger.sequence)],
     ['Epoch', ledger.epoch === undefined ? undefined : String(ledger.epoch), 'mono'],
     [

@@ -95,5 +95,6 @@ byId('access').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) 
   byId('access').querySelector('summary').focus();
 });
 
-setUpInspector();
+// By the server's clock: this machine's may be another.
+setUpInspector(() => latest?.now ?? Date.now());
 setUpForms();

@@ -30,8 +30,8 @@ const REASONS = /** @type {Record<string, string>} */ ({
   key: 'the option key or identity threw',
   request: 'the client said no-store',
   'only-if-cached': 'nothing stored, and no handler wanted',
-  authorization: 'the request is personal',
-  cookie: 'the request is personal',
+  authorization: 'a personal request',
+  cookie: 'a personal request',
   range: 'only a part was made',
   head: 'a HEAD has no body',
   status: 'not a status to keep',
@@ -39,18 +39,18 @@ const REASONS = /** @type {Record<string, string>} */ ({
   'no-store': 'the response says so',
   private: 'the response says so',
   'no-cache': 'the response says so',
-  'set-cookie': 'the response sets a cookie',
+  'set-cookie': 'sets a cookie',
   'vary-star': 'the response varies by anything',
   'vary-changed': 'a varying field was changed inside',
   'not-fresh': 'its lifetime was over',
   'event-stream': 'a stream of events',
   'no-body': 'no answer was given',
   trailers: 'fields came after the body',
-  'too-large': 'the body is over the bound',
+  'too-large': 'over the bound',
   'length-mismatch': 'the body is not as long as said',
   aborted: 'the response did not end',
   tags: 'the option tags threw',
-  invalidated: 'purged while it was made',
+  invalidated: 'purged meanwhile',
   unavailable: 'Redis has not been reached yet',
 });
 
@@ -83,6 +83,7 @@ export function showReasons(report) {
     const [why, figure, bar] = child.children;
     setText(why.children[0], reason);
     setText(why.children[1], REASONS[reason] ?? '');
+    why.title = why.children[1].textContent;
     setText(figure, count(value));
     bar.firstChild.style.width = `${(value / most) * 100}%`;
   });
