@@ -1,28 +1,23 @@
-// Runs before the tests (`node test/setup.mjs`): they need a real Redis server and must never skip without one.
-// Says nothing when a runnable server is on PATH; installs one where it may; otherwise fails with one line.
+// Runs before the tests (`node test/setup.mjs`): they need a real Redis server and a real browser, and must never skip
+// without. Says nothing when both are on PATH and run; installs them where it may; otherwise fails with one line.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { BROWSERS, findOnPath, REDIS_SERVERS } from './support/executables.mjs';
 
-const SERVERS = ['redis-server', 'valkey-server'];
 const POLICY = '/usr/sbin/policy-rc.d';
-const NEEDED = 'the tests need redis-server or valkey-server on PATH: install the package redis-server (or valkey)';
-
-/** The first of the names that is an executable file on PATH, as a path. */
-function findOnPath(names) {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
+const NEEDS = [
+  {
+    names: REDIS_SERVERS,
+    package: 'redis-server',
+    needed: 'the tests need redis-server or valkey-server on PATH: install the package redis-server (or valkey)',
+  },
+  {
+    names: BROWSERS,
+    package: 'chromium',
+    needed: 'the tests need chromium, chromium-browser or google-chrome on PATH: install the package chromium',
+  },
+];
 
 function fail(reason) {
   // One line whatever the reason holds, so that it is not lost among a package manager's output.
@@ -31,14 +26,14 @@ function fail(reason) {
 }
 
 function aptGet(...args) {
-  // RUNLEVEL=1 is a second guard, next to policy-rc.d, against the package starting the system's service.
+  // RUNLEVEL=1 is a second guard, next to policy-rc.d, against a package starting the system's service.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   return spawnSync('apt-get', args, { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
 }
 
-/** Installs redis-server without its service being started; returns what went wrong, if anything. */
-function install() {
-  process.stdout.write('respcache: no Redis server on PATH, installing redis-server with apt-get\n');
+/** Installs packages without a service being started; returns what went wrong, if anything. */
+function install(packages) {
+  process.stdout.write(`respcache: not on PATH, installing with apt-get: ${packages.join(', ')}\n`);
   const ownPolicy = !existsSync(POLICY);
   // With a listener, Ctrl-C ends apt-get but not this process before it has removed its policy file.
   const ignore = () => {};
@@ -47,7 +42,7 @@ function install() {
     if (ownPolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
     // A failed update is not the end: the lists that are there may do.
     aptGet('update');
-    const result = aptGet('install', '-y', '--no-install-recommends', 'redis-server');
+    const result = aptGet('install', '-y', '--no-install-recommends', ...packages);
     if (result.status === 0) return undefined;
     const lastLine = result.stderr?.trim().split('\n').at(-1);
     return result.error?.message ?? (lastLine || `it ended with ${result.status ?? result.signal}`);
@@ -59,15 +54,18 @@ function install() {
   }
 }
 
-let server = findOnPath(SERVERS);
-if (server === undefined) {
+const missing = NEEDS.filter(({ names }) => findOnPath(names) === undefined);
+if (missing.length > 0) {
+  const needed = missing.map((need) => need.needed).join('; ');
   const mayInstall = process.getuid?.() === 0 && findOnPath(['apt-get']) !== undefined;
-  if (!mayInstall) fail(NEEDED);
-  const problem = install();
-  if (problem !== undefined) fail(`${NEEDED} (apt-get could not: ${problem})`);
-  server = findOnPath(SERVERS);
-  if (server === undefined) fail(`${NEEDED} (apt-get installed it, but not on PATH)`);
+  if (!mayInstall) fail(needed);
+  const problem = install(missing.map((need) => need.package));
+  if (problem !== undefined) fail(`${needed} (apt-get could not: ${problem})`);
 }
 
-const check = spawnSync(server, ['--version'], { encoding: 'utf8', timeout: 10_000 });
-if (check.status !== 0) fail(`${NEEDED} (${server} does not run: ${check.error?.message ?? check.stderr})`);
+for (const { names, needed } of NEEDS) {
+  const path = findOnPath(names);
+  if (path === undefined) fail(`${needed} (apt-get installed it, but not on PATH)`);
+  const check = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 });
+  if (check.status !== 0) fail(`${needed} (${path} does not run: ${check.error?.message ?? check.stderr})`);
+}
