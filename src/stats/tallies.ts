@@ -4,14 +4,14 @@ import { addCounts, type Counts, noCounts, requestsIn } from './figures.js';
 const COMPARED = 8;
 
 /**
- * Counts by name, for so many names at the most. Where one more comes, the least asked of some of the oldest makes room:
- * what it had counted goes to `other`, so that the sum stays the sum, and whoever invents names does not push out those
- * that are in use.
+ * Counts by name, for so many names at the most. Where one more comes, the least asked of some makes room for it, the
+ * less likely the more it was asked (randomised admission: Ben Basat et al., 2017): so whoever invents names does not push
+ * out those that are in use. What has no name of its own is counted in `other`, so that the sum stays the sum.
  */
 export class Tallies {
   readonly #most: number;
   readonly #known = new Map<string, Counts>();
-  /** What was counted for names that have made room. */
+  readonly #names: string[] = [];
   readonly other: Counts = noCounts();
 
   constructor(most: number) {
@@ -26,10 +26,9 @@ export class Tallies {
   of(name: string): Counts {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    if (this.#known.size >= this.#most) this.#makeRoom();
-    const counts = noCounts();
-    this.#known.set(name, counts);
-    return counts;
+    if (this.#names.length >= this.#most) return this.#replace(name);
+    this.#names.push(name);
+    return this.#begin(name);
   }
 
   /** All that are known, the most asked first, at most so many; the rest of them is in `other`. */
@@ -40,19 +39,22 @@ export class Tallies {
     return { named: Object.fromEntries(ranked.slice(0, most)), other };
   }
 
-  #makeRoom(): void {
-    const oldest = this.#known.entries();
-    const compared: [string, Counts][] = [];
-    for (let next = oldest.next(); !next.done && compared.length < COMPARED; next = oldest.next())
-      compared.push(next.value);
-    compared.sort(([, a], [, b]) => requestsIn(a) - requestsIn(b));
-    const [least, ...rest] = compared;
-    this.#known.delete(least![0]);
-    addCounts(this.other, least![1]);
-    // The others are not compared again before all the rest has been.
-    for (const [name, counts] of rest) {
-      this.#known.delete(name);
-      this.#known.set(name, counts);
-    }
+  /** Puts a name in the place of another one, if that has had its time; else it is one of the others. */
+  #replace(name: string): Counts {
+    const places = Array.from({ length: COMPARED }, () => Math.floor(Math.random() * this.#names.length));
+    const asked = (place: number) => requestsIn(this.#known.get(this.#names[place]!)!);
+    const least = places.reduce((a, b) => (asked(b) < asked(a) ? b : a));
+    if (Math.random() * asked(least) >= 1) return this.other;
+    const before = this.#names[least]!;
+    addCounts(this.other, this.#known.get(before)!);
+    this.#known.delete(before);
+    this.#names[least] = name;
+    return this.#begin(name);
+  }
+
+  #begin(name: string): Counts {
+    const counts = noCounts();
+    this.#known.set(name, counts);
+    return counts;
   }
 }
