@@ -132,7 +132,9 @@ function sayByKoa(ctx: Context, { status = 200, message, headers = {}, body }: S
 /** What stands between a path and its handler: options for a mount of the cache, or a layer. */
 export type Part = RouteOptions<Source> | Layer;
 
-type Stats = { authorize?: (source: Source) => boolean | Promise<boolean> };
+type Stats = Pick<forExpress.StatsRouterOptions, 'registry' | 'metricLabels'> & {
+  authorize?: (source: Source) => boolean | Promise<boolean>;
+};
 
 const PASS = new Layer(
   (_req, _res, next) => next(),
@@ -221,13 +223,12 @@ export abstract class Host {
     return this.#bare ? PASS : new Layer(forExpress.clear({ cache }), forKoa.clear({ cache }));
   }
 
-  stats(options: Stats = {}): Layer {
-    const { cache } = this;
-    const { authorize } = options;
-    if (authorize === undefined) return new Layer(forExpress.statsRouter({ cache }), forKoa.statsRouter({ cache }));
+  stats({ authorize, ...rest }: Stats = {}): Layer {
+    const common = { cache: this.cache, ...rest };
+    if (authorize === undefined) return new Layer(forExpress.statsRouter(common), forKoa.statsRouter(common));
     return new Layer(
-      forExpress.statsRouter({ cache, authorize: (req) => authorize(req as unknown as Source) }),
-      forKoa.statsRouter({ cache, authorize: (ctx) => authorize(ctx as unknown as Source) }),
+      forExpress.statsRouter({ ...common, authorize: (req) => authorize(req as unknown as Source) }),
+      forKoa.statsRouter({ ...common, authorize: (ctx) => authorize(ctx as unknown as Source) }),
     );
   }
 

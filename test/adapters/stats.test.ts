@@ -2,9 +2,9 @@
 
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
-import type { Health, Stats } from 'respcache';
+import type { Health, Report, Stats } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { Gate, LEAN, numbered, OF_KOA, useBench } from './bench.js';
+import { Gate, LEAN, numbered, OF_KOA, START, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Host, Layer, load } from './hosts.js';
 
@@ -17,6 +17,8 @@ const post = (body?: unknown, headers: Record<string, string> = {}): Ask => ({
   ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
 });
 
+const ms = expect.any(Number);
+const PERCENTILES = { p50: ms, p90: ms, p99: ms, max: ms };
 const ADMIN = { 'X-Admin': 'yes' };
 const authorize = ({ headers }: { headers: NodeJS.Dict<string | string[]> }) => headers['x-admin'] === 'yes';
 
@@ -36,7 +38,7 @@ describe.each(LEAN)('stats: $label', (combination) => {
     expect(answer.status).toBe(200);
     expect(answer.header('content-type')).toMatch(/^application\/json\b/);
     expect(answer.header('cache-control')).toBe('no-store');
-    expect(json<Stats>(answer)).toEqual({
+    expect(json<Report>(answer)).toEqual({
       hits: 2,
       misses: 1,
       sets: 1,
@@ -45,12 +47,51 @@ describe.each(LEAN)('stats: $label', (combination) => {
       totalRequests: 3,
       hitRate: 66.67,
       averageHitTime: expect.any(Number),
+      averageMissTime: expect.any(Number),
       averageSetTime: expect.any(Number),
       collapsed: 0,
       stale: 0,
       revalidated: 0,
       bypassed: 0,
+      outcomes: { fresh: 2, stale: 0, collapsed: 0, revalidated: 0, miss: 1, bypass: 0 },
+      tiers: { memory: combination.store === 'memory' ? 2 : 0, redis: combination.store === 'redis' ? 2 : 0 },
+      bytes: { served: 10, stored: 5 },
+      refreshes: 0,
+      shadow: { compared: 0, different: 0 },
       reasons: {},
+      scope: 'process',
+      processes: 1,
+      since: START,
+      now: START,
+      status: 'healthy',
+      recentErrors: 0,
+      latency: { hit: PERCENTILES, miss: PERCENTILES, set: PERCENTILES },
+      store: {
+        kind: combination.store,
+        breaker: 'closed',
+        items: combination.store === 'memory' ? 1 : 0,
+        bytes: expect.any(Number),
+        maxItems: 1000,
+        maxBytes: 67_108_864,
+      },
+      ledger: {
+        epoch: expect.any(String),
+        sequence: expect.any(Number),
+        lag: expect.any(Number),
+        current: combination.store === 'memory',
+      },
+      timeline: {
+        step: 5,
+        slots: [
+          {
+            at: START,
+            outcomes: { fresh: 2, stale: 0, collapsed: 0, revalidated: 0, miss: 1, bypass: 0 },
+            hitTime: expect.any(Number),
+            missTime: expect.any(Number),
+          },
+        ],
+      },
+      authorized: false,
     });
   });
 

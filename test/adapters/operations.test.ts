@@ -1,0 +1,250 @@
+// What an operator sees and does through statsRouter beside the figures: metrics, events, the page, explanations, warming.
+
+import { Registry } from 'prom-client';
+import type { Explanation, Report, WarmReport } from 'respcache';
+import { describe, expect, it } from 'vitest';
+import { LEAN, numbered, useBench } from './bench.js';
+import type { Answer, Arriving, Ask } from './client.js';
+import type { Host } from './hosts.js';
+
+const bench = useBench();
+
+const json = <T>(answer: Answer): T => JSON.parse(answer.text) as T;
+const ADMIN = { 'X-Admin': 'yes' };
+const authorize = ({ headers }: { headers: NodeJS.Dict<string | string[]> }) => headers['x-admin'] === 'yes';
+const post = (body: unknown, headers: Record<string, string> = {}): Ask => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json', ...ADMIN, ...headers },
+  body: JSON.stringify(body),
+});
+/** An event, however many pieces it comes in. */
+async function nextOf(reading: Arriving): Promise<string> {
+  let text = '';
+  while (!text.endsWith('\n\n')) text += (await reading.next())?.toString() ?? '\n\n';
+  return text;
+}
+
+const HOSTILE = '<img src=x onerror=alert(1)>"\'&';
+
+describe.each(LEAN)('operations: $label', (combination) => {
+  async function started(options: Parameters<Host['stats']>[0] = { authorize }): Promise<Host> {
+    const host = await bench.start(combination);
+    host.use({});
+    host.mount('/cache', host.stats(options));
+    host.get('/users/:id', {}, numbered());
+    host.get('/list', { key: 'users:list', tags: ['users'] }, numbered());
+    host.get('/private', {}, numbered({ headers: { 'Cache-Control': 'private' } }));
+    return host;
+  }
+
+  it('show figures by tenant and by route, each adding up, to whom authorize lets', async () => {
+    const host = await started();
+    const tenant = { headers: { 'X-Client-Id': 'acme' } };
+    await host.texts('/users/1', 2, tenant);
+    await host.texts('/users/2', 1, tenant);
+    await host.texts('/list?page=1', 3);
+    await host.texts('/private', 1);
+    const open = await host.ask('/cache');
+    expect(open.text).not.toMatch(/acme|users/);
+    const report = json<Report>(await host.ask('/cache', { headers: ADMIN }));
+    expect(report.authorized).toBe(true);
+    expect(report.routes).toMatchObject({
+      '/users/*': { hits: 1, misses: 2, hitRate: 33.33 },
+      'users:list': { hits: 2, misses: 1 },
+      '/private': { misses: 1, reasons: { private: 1 } },
+    });
+    expect(report.tenants).toMatchObject({ acme: { hits: 1, misses: 2 }, '': { hits: 2, misses: 2 } });
+    for (const figures of [report.routes!, report.tenants!]) {
+      const sum = Object.values(figures).reduce((all, { totalRequests }) => all + totalRequests, 0);
+      expect(sum).toBe(report.totalRequests);
+    }
+  });
+
+  it('give metrics, in the registry of the application', async () => {
+    const registry = new Registry();
+    const host = await started({ registry });
+    await host.texts('/users/1', 3);
+    await host.texts('/private', 1);
+    const answer = await host.ask('/cache/metrics');
+    expect(answer.status).toBe(200);
+    expect(answer.header('content-type')).toBe(registry.contentType);
+    const cache = `cache="${host.cache.settings.prefix}"`;
+    for (const text of [answer.text, await registry.metrics()]) {
+      expect(text).toContain(`respcache_requests_total{outcome="fresh",${cache}} 2\n`);
+      expect(text).toContain(`respcache_requests_total{outcome="miss",${cache}} 2\n`);
+      expect(text).toContain(`respcache_not_stored_total{reason="private",${cache}} 1\n`);
+      expect(text).toContain(`respcache_hit_seconds_count{${cache}} 2\n`);
+      expect(text).toContain(`respcache_hit_seconds_bucket{le="+Inf",${cache}} 2\n`);
+      expect(text).not.toMatch(/users|tenant="/);
+    }
+    await host.cache.close();
+    expect(await registry.metrics()).not.toContain(cache);
+  });
+
+  it('give metrics with names only to whom authorize lets', async () => {
+    const host = await started({ authorize, registry: new Registry(), metricLabels: ['route', 'tenant'] });
+    await host.texts('/users/1', 2, { headers: { 'X-Client-Id': 'acme' } });
+    expect((await host.ask('/cache/metrics')).status).toBe(404);
+    const { text } = await host.ask('/cache/metrics', { headers: ADMIN });
+    expect(text).toMatch(/respcache_route_requests_total\{route="\/users\/\*",outcome="fresh",cache="[^"]+"\} 1\n/);
+    expect(text).toMatch(/respcache_tenant_requests_total\{tenant="acme",outcome="miss",cache="[^"]+"\} 1\n/);
+    expect(text).toMatch(/route="other"/);
+  });
+
+  it('send the figures as events, one after the other, and no tenants to whom authorize does not let', async () => {
+    const host = await started();
+    await host.texts('/users/1', 2, { headers: { 'X-Client-Id': 'acme' } });
+    const reading = await host.begin('/cache/events');
+    expect(reading.head.status).toBe(200);
+    expect(reading.head.header('content-type')).toMatch(/^text\/event-stream/);
+    for (let i = 0; i < 2; i++) {
+      const event = await nextOf(reading);
+      expect(event).toMatch(/^event: stats\ndata: \{.*\}\n\n$/);
+      expect(event).not.toContain('acme');
+      expect(JSON.parse(event.slice(event.indexOf('{')))).toMatchObject({ hits: 1, authorized: false });
+    }
+    reading.abort();
+    expect(host.cache.getStats().totalRequests).toBe(2);
+  });
+
+  it('end the events when the cache is closed', async () => {
+    const host = await started();
+    const reading = await host.begin('/cache/events');
+    await nextOf(reading);
+    await host.cache.close();
+    expect((await reading.rest()).complete).toBe(true);
+  });
+
+  it('have a page that takes nothing from elsewhere, and can be framed by nobody', async () => {
+    const host = await started({});
+    const answer = await host.ask('/cache/dashboard');
+    expect(answer.status).toBe(200);
+    expect(answer.header('content-type')).toBe('text/html; charset=utf-8');
+    const policy = answer.header('content-security-policy')!;
+    expect(policy).toMatch(/default-src 'none'/);
+    expect(policy).toMatch(/frame-ancestors 'none'/);
+    const nonce = /script-src 'nonce-([^']+)'/.exec(policy)![1]!;
+    for (const [tag] of answer.text.matchAll(/<(?:script|style)\b[^>]*>/g)) expect(tag).toContain(`nonce="${nonce}"`);
+    expect((await host.ask('/cache/dashboard')).header('content-security-policy')).not.toBe(policy);
+    expect(answer.header('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('explain what would happen to a request, to whom authorize lets', async () => {
+    const host = await started();
+    const asked = { headers: { 'X-Client-Id': 'acme', Host: 'localhost' } };
+    await host.texts('/users/1', 1, asked);
+    expect((await host.ask('/cache/explain?url=/users/1&tenant=acme')).status).toBe(404);
+    const of = async (query: string) =>
+      json<Explanation>(await host.ask(`/cache/explain?${query}`, { headers: ADMIN }));
+    expect(await of('url=/users/1&tenant=acme')).toMatchObject({
+      outcome: 'hit',
+      tenant: 'acme',
+      entry: { status: 200 },
+    });
+    expect(await of('url=/users/1')).toMatchObject({ outcome: 'miss' });
+    await host.cache.invalidateTenant('acme');
+    expect(await of('url=/users/1&tenant=acme')).toMatchObject({ outcome: 'miss', killedBy: { by: 'tenant' } });
+    for (const query of ['', '?url=', '?url=x', '?url=javascript:alert(1)'])
+      expect((await host.ask(`/cache/explain${query}`, { headers: ADMIN })).status, query).toBe(400);
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 1 });
+  });
+
+  it('give back hostile names as JSON that no browser takes for a page', async () => {
+    const host = await started();
+    const hostile = encodeURIComponent(HOSTILE);
+    await host.texts(`/users/${hostile}`, 1, { headers: { 'X-Client-Id': HOSTILE } });
+    for (const path of ['/cache', `/cache/explain?url=/${hostile}&tenant=${hostile}`]) {
+      const answer = await host.ask(path, { headers: ADMIN });
+      expect(answer.status, path).toBe(200);
+      expect(answer.header('content-type')).toMatch(/^application\/json\b/);
+      expect(answer.header('x-content-type-options')).toBe('nosniff');
+    }
+  });
+
+  it('fill the cache by running the application', async () => {
+    const host = await started();
+    expect(
+      (await host.ask('/cache/warm', { ...post({ urls: ['/list'] }), headers: { 'Content-Type': 'application/json' } }))
+        .status,
+    ).toBe(404);
+    const warm = async (body: object) => json<WarmReport>(await host.ask('/cache/warm', post(body)));
+    const wanted = { urls: ['/list', '/private'], tenants: ['acme', 'b'] };
+    expect(await warm(wanted)).toEqual({
+      ...{ requested: 4, warmed: 2, fresh: 0, uncacheable: 2, failed: 0 },
+      problems: [
+        { url: '/private', tenant: 'acme', reason: 'private' },
+        { url: '/private', tenant: 'b', reason: 'private' },
+      ],
+    });
+    expect(await warm(wanted)).toMatchObject({ warmed: 0, fresh: 2 });
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 0 });
+    const answer = await host.ask('/list', { headers: { 'X-Client-Id': 'acme' } });
+    expect(answer.header('cache-status')).toMatch(/^respcache; hit/);
+    for (const body of [{}, { urls: 'x' }, { urls: ['/x'], concurrency: 1000 }])
+      expect((await host.ask('/cache/warm', post(body))).status, JSON.stringify(body)).toBe(400);
+  });
+
+  it.each<[Record<string, string>, number]>([
+    [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-site' }, 403],
+    [{ Origin: 'https://evil.example' }, 403],
+    [{ Origin: 'null' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-origin', Origin: 'https://behind-a-proxy.example' }, 200],
+    [{ 'Sec-Fetch-Site': 'none' }, 200],
+    [{ Host: 'admin.example', Origin: 'https://admin.example' }, 200],
+    [{}, 200],
+  ])('take changes only from their own page, or from no page: %j: %i', async (headers, status) => {
+    const host = await started();
+    for (const [path, body] of [
+      ['/clear', {}],
+      ['/invalidate', { tags: ['x'] }],
+      ['/warm', { urls: ['/list'] }],
+    ] as const)
+      expect((await host.ask(`/cache${path}`, post(body, headers))).status, path).toBe(status);
+  });
+
+  it('say so where the cache is only a little ill', async () => {
+    const host = await bench.start(combination, { degradedErrors: 1, unhealthyErrors: 3, errorWindow: 30 });
+    host.mount('/cache', host.stats());
+    const tags = () => {
+      throw new Error('as it is');
+    };
+    host.get('/x', { tags }, numbered());
+    const health = async () => {
+      const answer = await host.ask('/cache/health');
+      return [answer.status, json<{ status: string }>(answer).status];
+    };
+    await host.ask('/x');
+    expect(await health()).toEqual([200, 'degraded']);
+    await host.texts('/x', 2);
+    expect(await health()).toEqual([503, 'unhealthy']);
+    host.clock.forward(30);
+    expect(await health()).toEqual([200, 'healthy']);
+  });
+});
+
+describe.each(LEAN.filter(({ store }) => store === 'redis'))('the figures of all processes: $label', (combination) => {
+  it('are those of each, added up', async () => {
+    const host = await bench.start(combination);
+    const other = await bench.beside(combination, host);
+    for (const each of [host, other]) {
+      each.use({});
+      each.mount('/cache', each.stats({ authorize }));
+      each.get('/users/:id', {}, numbered());
+    }
+    await host.texts('/users/1', 2, { headers: { 'X-Client-Id': 'acme', Host: 'same' } });
+    await other.texts('/users/1', 3, { headers: { 'X-Client-Id': 'acme', Host: 'same' } });
+    const fleet = async (of: Host) => json<Report>(await of.ask('/cache?scope=fleet', { headers: ADMIN }));
+    expect(await fleet(host)).toMatchObject({ scope: 'fleet', processes: 1, totalRequests: 2 });
+    await Promise.all([host.cache.statistics.publish(), other.cache.statistics.publish()]);
+    for (const each of [host, other]) {
+      const report = await fleet(each);
+      expect(report).toMatchObject({ scope: 'fleet', processes: 2, hits: 4, misses: 1, totalRequests: 5 });
+      expect(report.tenants).toMatchObject({ acme: { totalRequests: 5 } });
+      expect(report.timeline.slots).toMatchObject([{ outcomes: { fresh: 4, miss: 1 } }]);
+    }
+    expect(json<Report>(await host.ask('/cache'))).toMatchObject({ scope: 'process', processes: 1, totalRequests: 2 });
+    await other.cache.close();
+    expect(await fleet(host)).toMatchObject({ processes: 1, totalRequests: 2 });
+  });
+});

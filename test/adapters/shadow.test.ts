@@ -1,0 +1,167 @@
+// Shadow mode: the handler is asked although there is an answer, its answer leaves, and the two are compared.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { CacheEvents } from 'respcache';
+import { describe, expect, it, vi } from 'vitest';
+import { LEAN, numbered, streamOf, useBench } from './bench.js';
+import type { Said } from './hosts.js';
+import { told } from './traffic.js';
+
+const bench = useBench();
+
+describe.each(LEAN)('shadow mode: $label', (combination) => {
+  async function started(say: () => Said, shadow = 1) {
+    const host = await bench.start(combination);
+    const seen: CacheEvents['shadow'][] = [];
+    host.cache.on('shadow', (event) => seen.push(event));
+    let runs = 0;
+    host.get('/x', { shadow }, () => {
+      runs++;
+      return say();
+    });
+    return { host, seen, runs: () => runs };
+  }
+
+  it('finds nothing where the handler says the same', async () => {
+    const { host, seen, runs } = await started(() => ({ body: { a: 1 }, headers: { 'X-Kind': 'k' } }));
+    const answers = [await host.ask('/x'), await host.ask('/x'), await host.ask('/x')];
+    expect(runs()).toBe(3);
+    expect(answers.map(({ text }) => text)).toEqual(Array(3).fill('{"a":1}'));
+    expect(told(answers[1]!)).toMatchObject({ fwd: expect.anything(), detail: expect.anything() });
+    expect(answers[1]!.header('cache-status')).toBe('respcache; fwd=bypass; detail=shadow');
+    expect(seen).toEqual([
+      expect.objectContaining({ tenant: '', route: '/x', differences: [] }),
+      expect.objectContaining({ differences: [] }),
+    ]);
+    expect(host.cache.getStats()).toMatchObject({
+      ...{ hits: 0, misses: 1, bypassed: 2, totalRequests: 3, reasons: { shadow: 2 } },
+      shadow: { compared: 2, different: 0 },
+    });
+  });
+
+  it('tells what is stale, and serves what the handler says', async () => {
+    let price = 1;
+    const { host, seen } = await started(() => ({ status: price === 3 ? 404 : 200, body: { price } }));
+    await host.ask('/x');
+    host.clock.forward(7);
+    price = 2;
+    expect((await host.ask('/x')).text).toBe('{"price":2}');
+    expect(seen).toEqual([expect.objectContaining({ suspect: 'stale', age: 7 })]);
+    expect(seen[0]!.differences).toContainEqual({
+      what: 'body',
+      stored: expect.stringMatching(/^11 bytes, sha256 [\da-f]{64}$/),
+      fresh: expect.stringMatching(/^11 bytes, sha256 [\da-f]{64}$/),
+    });
+    price = 3;
+    await host.ask('/x');
+    expect(seen[1]!.differences).toContainEqual({ what: 'status', stored: '200', fresh: '404' });
+    expect(host.cache.getStats()).toMatchObject({ shadow: { compared: 2, different: 2 } });
+  });
+
+  it('tells what varies from one request to the next: somebody else would be given this answer', async () => {
+    const host = await bench.start(combination);
+    const seen: CacheEvents['shadow'][] = [];
+    host.cache.on('shadow', (event) => seen.push(event));
+    host.get('/me', { shadow: 1 }, ({ headers }) => ({ body: `hello ${headers['x-user']}` }));
+    for (const user of ['ada', 'bob', 'ada', 'bob']) await host.ask('/me', { headers: { 'X-User': user } });
+    expect(seen.map(({ suspect }) => suspect)).toEqual(['stale', 'varies', 'varies']);
+  });
+
+  it('compares header fields, and never shows a cookie', async () => {
+    let kind = 'a';
+    const { host, seen } = await started(() => ({
+      body: 'x',
+      headers: { 'X-Kind': kind, ...(kind === 'b' ? { 'Set-Cookie': 'secret=1' } : {}) },
+    }));
+    await host.ask('/x');
+    kind = 'b';
+    await host.ask('/x');
+    expect(seen[0]!.differences).toEqual([
+      { what: 'x-kind', stored: 'a', fresh: 'b' },
+      { what: 'set-cookie', stored: 'none', fresh: 'there is one' },
+    ]);
+    expect(JSON.stringify(seen[0]!.differences)).not.toContain('secret');
+  });
+
+  it('says nothing of a handler that fails, nor of what was invalidated meanwhile', async () => {
+    let fails = false;
+    const host = await bench.start(combination);
+    const seen: CacheEvents['shadow'][] = [];
+    host.cache.on('shadow', (event) => seen.push(event));
+    host.get('/x', { shadow: 1, tags: ['x'] }, () => (fails ? { status: 500, body: 'no' } : { body: 'yes' }));
+    host.get('/y', { shadow: 1, tags: ['y'] }, async () => {
+      if (fails) await host.cache.invalidateByTags(['y']);
+      return { body: fails ? 'new' : 'old' };
+    });
+    await Promise.all([host.ask('/x'), host.ask('/y')]);
+    fails = true;
+    expect((await host.ask('/x')).status).toBe(500);
+    expect((await host.ask('/y')).text).toBe('new');
+    expect(seen).toEqual([]);
+  });
+
+  it('answers conditions itself, for the whole is compared', async () => {
+    const { host, seen } = await started(() => ({ body: 'x' }));
+    const etag = (await host.ask('/x')).header('etag')!;
+    const second = await host.ask('/x', { headers: { 'If-None-Match': etag } });
+    expect([second.status, second.text]).toEqual([304, '']);
+    await vi.waitFor(() => expect(seen).toHaveLength(1), { interval: 2 });
+    expect(seen).toEqual([expect.objectContaining({ differences: [] })]);
+  });
+
+  it('compares streams, and stores nothing of them', async () => {
+    let end = 'b';
+    const { host, seen } = await started(() => ({ body: streamOf(['a', end]) }));
+    await host.ask('/x');
+    end = 'c';
+    expect((await host.ask('/x')).text).toBe('ac');
+    end = 'b';
+    await host.ask('/x');
+    await vi.waitFor(() => expect(seen).toHaveLength(2), { interval: 2 });
+    expect(seen.map(({ differences }) => differences.length)).toEqual([1, 0]);
+  });
+
+  it('asks for a share of the hits only', async () => {
+    const { host, runs } = await started(() => ({ body: 'x' }), 0.5);
+    for (let i = 0; i < 200; i++) await host.ask('/x');
+    const { hits, misses, bypassed, shadow, totalRequests } = host.cache.getStats();
+    expect([misses, hits + bypassed, totalRequests]).toEqual([1, 199, 200]);
+    expect(runs()).toBe(1 + bypassed);
+    expect(shadow.compared).toBe(bypassed);
+    // By chance less often than once in a billion billions.
+    expect(bypassed).toBeGreaterThan(30);
+    expect(bypassed).toBeLessThan(170);
+  });
+
+  it('counts a client that goes meanwhile, and compares nothing', async () => {
+    let go: (() => void) | undefined;
+    const host = await bench.start(combination);
+    const seen: CacheEvents['shadow'][] = [];
+    host.cache.on('shadow', (event) => seen.push(event));
+    let runs = 0;
+    host.get('/x', { shadow: 1 }, async () => {
+      if (runs++ > 0)
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+      return { body: String(runs) };
+    });
+    await host.ask('/x');
+    const asking = host.begin('/x').catch(() => undefined);
+    await vi.waitFor(() => expect(go).toBeDefined(), { interval: 2 });
+    (await host.server()).closeAllConnections();
+    await asking;
+    go!();
+    await vi.waitFor(() => expect(host.cache.getStats().totalRequests).toBe(2), { interval: 2 });
+    await pause(0);
+    expect(host.cache.getStats()).toMatchObject({ misses: 1, bypassed: 1 });
+  });
+});
+
+it.each([-1, 2, Number.NaN, '1', true])('shadow: %j is no share', async (shadow) => {
+  const { createCache } = await import('respcache');
+  expect(() => createCache({ redis: false, shadow: shadow as number })).toThrow(
+    /option shadow is .*; it takes a fraction/,
+  );
+  void numbered;
+});

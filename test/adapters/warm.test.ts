@@ -1,0 +1,229 @@
+// Warming: the application is run without clients, for what it is to have ready.
+
+import { once } from 'node:events';
+import { createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
+import { describe, expect, it, vi } from 'vitest';
+import { LEAN, numbered, streamOf, useBench } from './bench.js';
+import type { Host } from './hosts.js';
+
+const bench = useBench();
+const ACME = { headers: { 'X-Client-Id': 'acme', Host: 'localhost' } };
+
+describe.each(LEAN)('warming: $label', (combination) => {
+  const start = async () => {
+    const host = await bench.start(combination);
+    host.use({});
+    return host;
+  };
+  const warm = async (host: Host, options: Omit<WarmOptions, 'app'>): Promise<WarmReport> =>
+    host.cache.warm({ app: await host.server(), ...options });
+
+  it('fills the cache for each tenant; clients are then served from it', async () => {
+    const host = await start();
+    const handler = numbered();
+    host.get('/x', {}, handler);
+    const report = await warm(host, { urls: ['/x', '/x?b=2&a=1'], tenants: ['acme', 'b'] });
+    expect(report).toEqual({ requested: 4, warmed: 4, fresh: 0, uncacheable: 0, failed: 0, problems: [] });
+    expect(handler.runs).toBe(4);
+    for (const target of ['/x', '/x?a=1&b=2'])
+      expect((await host.ask(target, ACME)).header('cache-status')).toMatch(/^respcache; hit/);
+    expect((await host.ask('/x', { headers: { Host: 'localhost' } })).header('cache-status')).toMatch(/uri-miss/);
+    expect(host.cache.getStats()).toMatchObject({ hits: 2, misses: 1, totalRequests: 3, sets: 5 });
+  });
+
+  it('leaves what is fresh, and makes anew what would not be for long enough', async () => {
+    const host = await start();
+    const handler = numbered();
+    host.get('/x', { ttl: 60 }, handler);
+    expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 1 });
+    host.clock.forward(30);
+    expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 0, fresh: 1 });
+    expect(handler.runs).toBe(1);
+    expect(await warm(host, { urls: ['/x'], minFresh: 40 })).toMatchObject({ warmed: 1, fresh: 0 });
+    expect(handler.runs).toBe(2);
+    expect((await host.ask('/x', { headers: { Host: 'localhost' } })).text).toBe('run 2');
+  });
+
+  it('tells what cannot be stored, and why', async () => {
+    const host = await bench.start(combination, { maxBodyBytes: 100 });
+    host.use({});
+    host.get('/private', {}, numbered({ headers: { 'Cache-Control': 'private' } }));
+    host.get('/cookie', {}, numbered({ headers: { 'Set-Cookie': 'a=1' } }));
+    host.get('/large', {}, () => ({ body: streamOf(['x'.repeat(60), 'x'.repeat(60)]) }));
+    host.get('/when', { when: () => false }, numbered());
+    const urls = ['/private', '/cookie', '/large', '/when'];
+    const report = await warm(host, { urls, concurrency: 1 });
+    expect(report).toMatchObject({ requested: 4, uncacheable: 4, warmed: 0, failed: 0 });
+    expect(report.problems.map(({ url, reason }) => `${url} ${reason}`)).toEqual([
+      '/private private',
+      '/cookie set-cookie',
+      '/large too-large',
+      '/when when',
+    ]);
+  });
+
+  it('says so where no cache looks after a URL', async () => {
+    const host = await bench.start(combination);
+    host.get(
+      '/x',
+      new (await import('./hosts.js')).Layer(
+        (_req, _res, next) => next(),
+        (_ctx, next) => next(),
+      ),
+      numbered(),
+    );
+    expect((await warm(host, { urls: ['/x'] })).problems).toEqual([
+      { url: '/x', tenant: undefined, reason: 'no cacheMiddleware of this cache' },
+    ]);
+  });
+
+  it('stores streams whose length nobody knows', async () => {
+    const host = await start();
+    host.get('/x', {}, () => ({ body: streamOf(['a', 'b']) }));
+    expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 1, uncacheable: 0 });
+    const answer = await host.ask('/x', {
+      headers: { Host: 'localhost', 'Accept-Encoding': 'gzip, deflate, br, zstd' },
+    });
+    expect([answer.text, answer.header('cache-status')]).toEqual(['ab', expect.stringMatching(/^respcache; hit/)]);
+  });
+
+  it('tries again what fails, and gives up at last', async () => {
+    const host = await start();
+    let runs = 0;
+    host.get('/flaky', {}, () => ({ status: ++runs < 3 ? 503 : 200, body: 'x' }));
+    host.get('/never', {}, () => ({ status: 500, body: 'x' }));
+    const report = await warm(host, { urls: ['/flaky', '/never'], retries: 2 });
+    expect(report).toMatchObject({ warmed: 1, failed: 1, problems: [{ url: '/never', reason: 'status 500' }] });
+    expect(runs).toBe(3);
+  });
+
+  it('gives up a handler that does not answer', async () => {
+    const host = await start();
+    host.get('/x', {}, () => new Promise<never>(() => {}));
+    const report = await warm(host, { urls: ['/x'], timeout: 20, retries: 0 });
+    expect(report.problems).toEqual([{ url: '/x', tenant: undefined, reason: 'not answered' }]);
+  });
+
+  it('runs so many at a time, and tells how far it is', async () => {
+    const host = await start();
+    let [under, most] = [0, 0];
+    host.get('/:id', {}, async () => {
+      most = Math.max(most, ++under);
+      await new Promise(setImmediate);
+      under--;
+      return { body: 'x' };
+    });
+    const progress: WarmProgress[] = [];
+    const urls = Array.from({ length: 20 }, (_, i) => `/${i}`);
+    await warm(host, { urls, concurrency: 3, onProgress: (each) => progress.push(each) });
+    expect(most).toBe(3);
+    expect(progress.map(({ done }) => done)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(progress.every(({ total }) => total === 20)).toBe(true);
+  });
+
+  it('reads a sitemap of the application, and those that it is an index of', async () => {
+    const host = await start();
+    const xml = (body: string) => () => ({
+      body: `<?xml version="1.0"?>${body}`,
+      headers: { 'Content-Type': 'text/xml' },
+    });
+    host.get(
+      '/sitemap.xml',
+      { when: () => false },
+      xml(`<sitemapindex><sitemap><loc>http://shop.example/one.xml</loc></sitemap></sitemapindex>`),
+    );
+    host.get(
+      '/one.xml',
+      { when: () => false },
+      xml(`<urlset><!-- <url><loc>/no</loc></url> -->
+      <url><loc> http://shop.example/p?a=1&amp;b=2 </loc></url><url><loc><![CDATA[http://shop.example/q]]></loc></url></urlset>`),
+    );
+    host.get('/:page', {}, numbered());
+    expect(await warm(host, { sitemap: '/sitemap.xml' })).toMatchObject({ requested: 2, warmed: 2 });
+    const answer = await host.ask('/p?a=1&b=2', { headers: { Host: 'shop.example' } });
+    expect(answer.header('cache-status')).toMatch(/^respcache; hit/);
+    await expect(warm(host, { sitemap: '/nowhere/x.xml', retries: 0 })).rejects.toThrow(
+      /the sitemap \/nowhere\/x.xml cannot be read: status 404/,
+    );
+  });
+
+  it('takes what was most requested, for those who requested it', async () => {
+    const host = await start();
+    const handler = numbered({ headers: { Vary: 'Accept-Language' } });
+    host.get('/:page', {}, handler);
+    const german = {
+      headers: { 'X-Client-Id': 'ac:me', Host: 'shop.example', 'Accept-Language': 'de', 'X-Forwarded-Proto': 'https' },
+    };
+    await host.texts('/often', 5, german);
+    await host.texts('/seldom', 1, german);
+    await host.texts('/other', 2, ACME);
+    await host.cache.clear();
+    expect(await warm(host, { popular: 2 })).toMatchObject({ requested: 2, warmed: 2 });
+    const runs = handler.runs;
+    expect((await host.ask('/often', german)).header('cache-status')).toMatch(/hit/);
+    expect((await host.ask('/other', ACME)).header('cache-status')).toMatch(/hit/);
+    expect(handler.runs).toBe(runs);
+    expect(await warm(host, { popular: 5, tenants: ['acme'] })).toMatchObject({ requested: 1, fresh: 1 });
+  });
+
+  it('keeps warm, round by round, until it is stopped', async () => {
+    const host = await start();
+    const handler = numbered();
+    host.get('/x', { ttl: 60 }, handler);
+    const reports: WarmReport[] = [];
+    const stop = host.cache.keepWarm({
+      ...{ app: await host.server(), urls: ['/x'], every: 0.02 },
+      onReport: (report) => reports.push(report),
+    });
+    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(2), { interval: 5 });
+    stop();
+    expect(reports[0]).toMatchObject({ warmed: 1 });
+    expect(reports[1]).toMatchObject({ fresh: 1 });
+    expect(handler.runs).toBe(1);
+  });
+
+  it('can be broken off', async () => {
+    const host = await start();
+    const stopping = new AbortController();
+    host.get('/:id', {}, () => {
+      stopping.abort();
+      return { body: 'x' };
+    });
+    const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
+    await expect(warm(host, { urls, concurrency: 1, signal: stopping.signal })).rejects.toThrow(/abort/i);
+  });
+});
+
+describe('warming', () => {
+  const cache = createCache({ redis: false });
+  const app = () => {};
+
+  it.each<[object, RegExp]>([
+    [{ app }, /what warm\(\) is given is .*; it takes urls, a sitemap, or popular/],
+    [{ urls: ['/x'] }, /option app is undefined; it takes Express' or Koa's application/],
+    [{ app, urls: [''] }, /option urls is/],
+    [{ app, urls: ['/x'], concurrency: 0 }, /option concurrency is 0; it takes a whole number, from 1 to 1000/],
+    [{ app, urls: ['/x'], retries: -1 }, /option retries is -1/],
+    [{ app, urls: ['/x'], minFresh: -1 }, /option minFresh is -1/],
+    [{ app, urls: ['/x'], every: 3 }, /option of warm: every is 3; it takes no value/],
+  ])('refuses %j', async (options, message) => {
+    await expect(cache.warm(options as WarmOptions)).rejects.toThrow(message);
+  });
+
+  it('cannot know the header of a tenant that a function finds', async () => {
+    const cache = createCache({ redis: false, tenant: () => 'a' });
+    const options = { app, urls: ['/x'], tenants: ['a'] };
+    await expect(cache.warm(options)).rejects.toThrow(
+      /option headers of warm is .*; it takes a function of the tenant/,
+    );
+  });
+
+  it('goes on in the background, and a round that fails is an error event', async () => {
+    const failing = createCache({ redis: false });
+    const failed = new Promise((resolve) => failing.on('error', resolve));
+    failing.keepWarm({ app, sitemap: '/x.xml', every: 1000, timeout: 10 });
+    expect(await failed).toMatchObject({ operation: 'warm' });
+    await failing.close();
+    void once;
+  });
+});
