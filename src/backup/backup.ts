@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Services } from '../backend.js';
@@ -60,14 +61,8 @@ export async function backup(
 /** Through a file beside it, so that what has its name is always whole. */
 async function toFile(path: string, pieces: Readable, signal: { signal?: AbortSignal }): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx', 0o600);
   try {
-    try {
-      await pipeline(pieces, file.createWriteStream({ autoClose: false }), signal);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await pipeline(pieces, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }), signal);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -77,7 +77,7 @@ export interface Bench {
 }
 
 /** Takes everything out of Redis but the ledger: with a new one, the caches of `pair()` would have to load it first. */
-const EMPTY = `
+export const EMPTY = `
 for _, key in ipairs(redis.call('KEYS', '*')) do
   if not string.find(key, '{respcache}', 1, true) then redis.call('UNLINK', key) end
 end`;

@@ -1,4 +1,5 @@
 import { type Backend, type Bench, useBackend } from '../backends.js';
+import { backupSuite } from './backup.js';
 import { figuresSuite } from './figures.js';
 import { getOrSetSuite } from './get-or-set.js';
 import { incrementSuite } from './increment.js';
@@ -15,5 +16,6 @@ export function serviceSuite(backend: Backend): Bench {
   incrementSuite(bench);
   invalidationSuite(bench);
   figuresSuite(bench);
+  backupSuite(bench);
   return bench;
 }
