@@ -1,10 +1,13 @@
 // Makes the pictures of the dashboard, from scripted data: npm run build && node docs/screenshot.mjs [folder]
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { dashboardPage, dashboardPolicy } from '../dist/src/operations/dashboard/dashboard.js';
 import { sampleExplanation, sampleReport, startFakeStatistics } from '../test/operations/fake-statistics.mjs';
 import { BROWSERS, findOnPath } from '../test/support/executables.mjs';
+import { indexed } from './indexed-png.mjs';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const PICTURES = [
@@ -37,7 +40,7 @@ try {
       document.activeElement?.blur();
       scrollTo(0, 0);
     });
-    await page.screenshot({ path: `${folder}/${name}`, fullPage: true });
+    writeFileSync(join(folder, name), indexed(await page.screenshot({ fullPage: true })));
     await page.close();
   }
 } finally {
