@@ -1,4 +1,5 @@
-// Makes the pictures of the dashboard, from scripted data: npm run build && node docs/screenshot.mjs [folder]
+// Makes the pictures of the dashboard, from scripted data, here or in another folder:
+// npm run build && node docs/screenshot.mjs [folder]
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,9 +14,6 @@ const folder = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const PICTURES = [
   { name: 'dashboard.png', colorScheme: 'light', viewport: { width: 1280, height: 800 } },
   { name: 'dashboard-dark.png', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
-  ...(process.argv.includes('--phone')
-    ? [{ name: 'dashboard-phone.png', colorScheme: 'light', viewport: { width: 390, height: 844 } }]
-    : []),
 ];
 
 const report = sampleReport({ now: Date.UTC(2026, 10, 24, 14, 32, 8) });
