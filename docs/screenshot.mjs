@@ -1,18 +1,19 @@
-// Makes the pictures of the dashboard, from scripted data: npm run build && node docs/screenshot.mjs [folder]
+// Makes the pictures of the dashboard, from scripted data, here or in another folder:
+// npm run build && node docs/screenshot.mjs [folder]
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { dashboardPage, dashboardPolicy } from '../dist/src/operations/dashboard/dashboard.js';
 import { sampleExplanation, sampleReport, startFakeStatistics } from '../test/operations/fake-statistics.mjs';
 import { BROWSERS, findOnPath } from '../test/support/executables.mjs';
+import { indexed } from './indexed-png.mjs';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const PICTURES = [
   { name: 'dashboard.png', colorScheme: 'light', viewport: { width: 1280, height: 800 } },
   { name: 'dashboard-dark.png', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
-  ...(process.argv.includes('--phone')
-    ? [{ name: 'dashboard-phone.png', colorScheme: 'light', viewport: { width: 390, height: 844 } }]
-    : []),
 ];
 
 const report = sampleReport({ now: Date.UTC(2026, 10, 24, 14, 32, 8) });
@@ -37,7 +38,7 @@ try {
       document.activeElement?.blur();
       scrollTo(0, 0);
     });
-    await page.screenshot({ path: `${folder}/${name}`, fullPage: true });
+    writeFileSync(join(folder, name), indexed(await page.screenshot({ fullPage: true })));
     await page.close();
   }
 } finally {

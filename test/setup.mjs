@@ -67,5 +67,5 @@ for (const { names, needed } of NEEDS) {
   const path = findOnPath(names);
   if (path === undefined) fail(`${needed} (apt-get installed it, but not on PATH)`);
   const check = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 });
-  if (check.status !== 0) fail(`${needed} (${path} does not run: ${check.error?.message ?? check.stderr})`);
+  if (check.status !== 0) fail(`${needed} (${path} does not run: ${check.error?.message ?? check.stderr.trim()})`);
 }

@@ -228,6 +228,10 @@ export async function startFakeStatistics({ page, policy, report = sampleReport(
     drop() {
       for (const stream of streams) stream.destroy();
     },
+    /** Ends the streams properly: what was sent before arrives. */
+    end() {
+      for (const stream of streams) stream.end();
+    },
     /** The next request to that path. @param {string} path @returns {Promise<any>} */
     async next(path) {
       const [request] = await once(told, path);

@@ -29,7 +29,7 @@ export function createCharts() {
     scale: { range: (/** @type {any} */ _u, /** @type {number} */ _min, /** @type {number} */ max) => [0, roof(max)] },
     axis: { size: 44, values: (/** @type {any} */ _u, /** @type {number[]} */ marks) => marks.map(axisCount) },
     show: (value) => rate(value),
-    unit: 'requests a second',
+    unit: 'per second',
   });
   const latency = new Chart('latency', {
     series: ['fresh', 'miss'].map((outcome) => ({ width: 1.5, points: alone(), ...paint(`--${outcome}`, false) })),

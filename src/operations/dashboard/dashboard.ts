@@ -16,6 +16,9 @@ const MODULES = [
   'page',
 ] as const;
 
+/** The page's own styles; later ones win. */
+const STYLES = ['base', 'controls', 'layout', 'panels', 'forms', 'narrow'] as const;
+
 /** Stands for the nonce in the page that is kept; not in any of the files. */
 const NONCE = '{{nonce}}';
 
@@ -62,7 +65,7 @@ function checked(nonce: string): string {
 function assemble(): string {
   const { resolve } = createRequire(import.meta.url);
   const library = (name: string) => readFileSync(resolve(`uplot/dist/${name}`), 'utf8');
-  const styles = [library('uPlot.min.css'), own('page.css')].map(
+  const styles = [library('uPlot.min.css'), STYLES.map((name) => own(`${name}.css`)).join('\n')].map(
     (text) => `<style nonce="${NONCE}">${inStyle(text)}</style>`,
   );
   const scripts = [

@@ -39,7 +39,7 @@ export function setQuantity(
 ) {
   if (node.dataset.text === `${number} ${unit}`) return;
   node.dataset.text = `${number} ${unit}`;
-  node.replaceChildren(number, ...(unit === '' ? [] : [element('small', '', unit)]));
+  node.replaceChildren(number, ...(unit === '' ? [] : [element('small', '', ` ${unit}`)]));
 }
 
 /**

@@ -81,18 +81,25 @@ async function readStream(listening, signal, onAlive) {
       if (event !== 'stats' || signal.aborted) continue;
       onAlive();
       listening.onState('live', 'Live');
-      listening.onReport(JSON.parse(data));
+      showSafely(listening, data);
     }
     return 'Connection closed';
-  } catch (error) {
+  } catch {
     if (own.signal.aborted && !signal.aborted) return 'No news from the server';
-    // A report that cannot be read or shown must not end the page, nor go unseen.
-    if (!(error instanceof TypeError) || !signal.aborted) console.warn('respcache:', error);
     return 'Connection lost';
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
     own.abort();
+  }
+}
+
+/** A report that cannot be read or shown ends neither the page nor the stream, and does not go unseen. */
+function showSafely(/** @type {Listening} */ listening, /** @type {string} */ data) {
+  try {
+    listening.onReport(JSON.parse(data));
+  } catch (error) {
+    console.warn('respcache: a report could not be shown:', error);
   }
 }
 
