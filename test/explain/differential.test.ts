@@ -1,7 +1,7 @@
 // What explain says of a request, and what an Express application then does with it.
 
 import fc from 'fast-check';
-import type { CacheOptions, Explanation } from 'respcache';
+import type { Cache, CacheOptions, Explanation } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../adapters/client.js';
 import type { Source } from '../adapters/hosts.js';
@@ -102,6 +102,12 @@ function agrees(said: Explanation, answer: Answer, { target, method }: Step): vo
   }
 }
 
+/** The figures but for those of stores: Redis says when it has stored what the request before has made. */
+function requests(cache: Cache): object {
+  const { sets: _, averageSetTime: __, ...figures } = cache.getStats();
+  return figures;
+}
+
 async function play(bench: Bench, options: CacheOptions, steps: readonly Step[], seen: Set<string>): Promise<void> {
   const stage = new Stage(bench, { ...options, prefix: `d${++caches}:` });
   const { cache, host, clock } = stage;
@@ -112,11 +118,11 @@ async function play(bench: Bench, options: CacheOptions, steps: readonly Step[],
     const tenant = each.headers?.['X-Client-Id'] ?? 'acme';
     if (each.purge === 'key') await cache.invalidateKey(each.target.replace(/\?.*/, ''), tenant);
     if (each.purge === 'tenant') await cache.invalidateTenant(tenant);
-    const before = cache.getStats();
+    const before = requests(cache);
     const said = await stage.explain(each.target, each);
     const again = await stage.explain(each.target, each);
     expect(again).toEqual(said);
-    expect(cache.getStats()).toEqual(before);
+    expect(requests(cache)).toEqual(before);
     let refreshed: Promise<void> | undefined;
     if (said.outcome === 'stale' && stage.cache.settings.route.requestDirectives === 'ignore')
       refreshed = new Promise((resolve) => cache.on('set', () => resolve()));
