@@ -65,7 +65,7 @@ export class Explainer {
     const trail = new Trail();
     trail.pass('mount', mountText(visit, from));
     const barred = ineligible(request);
-    if (barred !== undefined) return trail.bypass(barred, formText(barred, request, isUnsafe(request.method)));
+    if (barred !== undefined) return trail.bypass(barred, formText(barred, visit, isUnsafe(request.method)));
     trail.pass('method', `${request.method} ${request.target} may be looked up.`);
     const asked = heardFrom(visit);
     if (isKeptOut(asked)) return trail.bypass('request', "The client's Cache-Control says no-store.");

@@ -19,7 +19,7 @@ export interface ExplainRequest {
 export interface ExplanationStep {
   /**
    * What is asked about: `mount`; `method`, `target`, `upgrade` or `precondition`; `request`, `when`, `tenant`, `key`,
-   * `credentials`, `stored`, `variant`, `search`, `invalidated`, `fresh`, `storable`; at the end `answer`.
+   * `credentials`, `redis` (it does not answer), `stored`, `variant`, `search`, `invalidated`, `fresh`, `storable`; at the end `answer`.
    */
   readonly step: string;
   /** Whether it speaks for an answer from the cache. */

@@ -47,11 +47,11 @@ export class Inspection {
     try {
       found = await this.#lookup.find({ ...wantedBy(plan, visit, this.#now), watch });
     } catch (error) {
-      trail.fail(
-        'stored',
-        `The store does not answer (${errorText(error)}): the request goes on as if there were none.`,
-      );
-      return this.#missed('unknown');
+      trail.fail('redis', `The store does not answer: ${errorText(error)}.`);
+      const here = nearest(sight);
+      // What this process keeps may have been looked at before.
+      const told = here === undefined ? this.#missed('unknown') : this.#barred(here, 'memory');
+      return { ...told, stored: 'unknown' };
     }
     const tier = sight?.tier ?? this.#services.backend.kind;
     if (found.entry !== undefined) return this.#present(found.entry, found.varies, tier);

@@ -1,9 +1,9 @@
 import type { Reason } from '../events.js';
 import type { Cause } from '../invalidation/cause.js';
+import type { Visit } from '../lookup/plan.js';
 import type { Mount } from '../mounts.js';
 import type { Asked } from '../request/directives.js';
 import type { Credentials } from '../request/eligibility.js';
-import type { RequestView } from '../request/request.js';
 import type { TenantRule } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
 
@@ -50,12 +50,14 @@ function tenantText({ header, resolve, required }: TenantRule): string {
 }
 
 /** Why a request is not looked up by its own form. */
-export function formText(reason: Reason, { method, target }: RequestView, unsafe: boolean): string {
+export function formText(reason: Reason, { request, route }: Visit, unsafe: boolean): string {
+  const { method, target } = request;
   if (reason === 'target') return `${target} is not a path.`;
   if (reason === 'upgrade') return 'The connection is to be upgraded.';
   if (reason === 'precondition') return 'If-Match and If-Unmodified-Since are for the handler.';
   const effect = unsafe ? ' If its handler succeeds, its URL is invalidated.' : '';
-  return `Only GET and HEAD are looked up, not ${method}.${effect}`;
+  const stored = method === 'POST' && route.storePost ? ' What it answers may be stored for GETs (storePost).' : '';
+  return `Only GET and HEAD are looked up, not ${method}.${effect}${stored}`;
 }
 
 /** Whose request it is. `tenant`: escaped. */
