@@ -124,27 +124,29 @@ const METRICS: Readonly<Record<string, Kind>> = {
   ),
 };
 
-const sources = new WeakMap<Registry, Set<Source>>();
+const sources = new WeakMap<Registry, Map<Statistics, Source>>();
 
 /**
- * Shows a cache's figures in a registry of prom-client's. Several caches in one registry are told apart by the label
- * `cache`; those of one name are added up. Returns the function that takes them out again.
+ * Shows a cache's figures in a registry of prom-client's, once, however often it is told to. Several caches in one
+ * registry are told apart by the label `cache`; those of one name are added up. Returns the function that takes them out
+ * again.
  *
  * @throws {ConfigError} if it is no registry, or has metrics of these names already
  */
 export function showIn(registry: Registry, source: Source): () => void {
   let all = sources.get(registry);
   if (all === undefined) {
-    all = new Set();
+    all = new Map();
     registerAll(registry, all);
     sources.set(registry, all);
   }
-  all.add(source);
   const shown = all;
-  return () => shown.delete(source);
+  const labels = [...new Set([...(shown.get(source.statistics)?.labels ?? []), ...source.labels])];
+  shown.set(source.statistics, { ...source, labels });
+  return () => shown.delete(source.statistics);
 }
 
-function registerAll(registry: Registry, all: ReadonlySet<Source>): void {
+function registerAll(registry: Registry, all: ReadonlyMap<Statistics, Source>): void {
   if (typeof (registry as Partial<Registry> | null)?.registerMetric !== 'function')
     throw new ConfigError('option registry', registry, 'a Registry of prom-client');
   for (const [name, kind] of Object.entries(METRICS)) {
@@ -157,9 +159,9 @@ function registerAll(registry: Registry, all: ReadonlySet<Source>): void {
 }
 
 /** The values of all caches; those with the same labels are one. */
-function valuesOf(name: string, kind: Kind, all: ReadonlySet<Source>): Value[] {
+function valuesOf(name: string, kind: Kind, all: ReadonlyMap<Statistics, Source>): Value[] {
   const sums = new Map<string, Value>();
-  for (const source of all) {
+  for (const source of all.values()) {
     for (const { metricName, labels, value } of kind.values(source, name)) {
       const full = { ...labels, cache: source.name };
       const key = JSON.stringify([metricName, Object.entries(full)]);

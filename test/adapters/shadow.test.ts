@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CacheEvents } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { LEAN, numbered, streamOf, useBench } from './bench.js';
+import { LEAN, numbered, stream, useBench } from './bench.js';
 import type { Said } from './hosts.js';
 import { told } from './traffic.js';
 
@@ -111,7 +111,7 @@ describe.each(LEAN)('shadow mode: $label', (combination) => {
 
   it('compares streams, and stores nothing of them', async () => {
     let end = 'b';
-    const { host, seen } = await started(() => ({ body: streamOf(['a', end]) }));
+    const { host, seen } = await started(() => ({ body: stream(['a', end]) }));
     await host.ask('/x');
     end = 'c';
     expect((await host.ask('/x')).text).toBe('ac');

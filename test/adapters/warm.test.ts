@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { LEAN, numbered, streamOf, useBench } from './bench.js';
+import { LEAN, numbered, stream, useBench } from './bench.js';
 import type { Host } from './hosts.js';
 
 const bench = useBench();
@@ -49,7 +49,7 @@ describe.each(LEAN)('warming: $label', (combination) => {
     host.use({});
     host.get('/private', {}, numbered({ headers: { 'Cache-Control': 'private' } }));
     host.get('/cookie', {}, numbered({ headers: { 'Set-Cookie': 'a=1' } }));
-    host.get('/large', {}, () => ({ body: streamOf(['x'.repeat(60), 'x'.repeat(60)]) }));
+    host.get('/large', {}, () => ({ body: stream(['x'.repeat(60), 'x'.repeat(60)]) }));
     host.get('/when', { when: () => false }, numbered());
     const urls = ['/private', '/cookie', '/large', '/when'];
     const report = await warm(host, { urls, concurrency: 1 });
@@ -79,7 +79,7 @@ describe.each(LEAN)('warming: $label', (combination) => {
 
   it('stores streams whose length nobody knows', async () => {
     const host = await start();
-    host.get('/x', {}, () => ({ body: streamOf(['a', 'b']) }));
+    host.get('/x', {}, () => ({ body: stream(['a', 'b']) }));
     expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 1, uncacheable: 0 });
     const answer = await host.ask('/x', {
       headers: { Host: 'localhost', 'Accept-Encoding': 'gzip, deflate, br, zstd' },
