@@ -319,7 +319,7 @@ export class Exchange {
       if (stale !== undefined && status === 200 && this.request.method === 'HEAD')
         run.hearHead(stale, bag, this.#seat());
     }
-    this.#shadow?.head(status, bag, this.outside, this.route);
+    this.#shadow?.head(head, this.outside, this.route);
     const posted = run?.going.forward === 'method';
     const barred = posted ? undefined : this.#barred;
     const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));

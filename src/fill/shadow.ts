@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import type { Services } from '../backend.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { ShadowDifference } from '../events.js';
+import { makeEtag } from '../http/etag.js';
 import type { HeaderLine } from '../http/headers.js';
 import { saidBy } from '../lookup/freshness.js';
 import type { Plan } from '../lookup/plan.js';
@@ -9,11 +10,21 @@ import { ageOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
-import type { Fields, HeaderBag } from '../types.js';
+import type { Fields } from '../types.js';
 import { keptFields } from './kept-fields.js';
+import type { ResponseHead } from './run.js';
 
 /** Fields that are another each time without the answer being another. */
-const PASSING: ReadonlySet<string> = new Set(['date', 'age', 'expires', 'cache-status', 'content-length', 'vary']);
+const PASSING: ReadonlySet<string> = new Set([
+  'date',
+  'age',
+  'expires',
+  'cache-status',
+  'content-length',
+  'vary',
+  // What it holds is for one client, and for no log.
+  'set-cookie',
+]);
 
 /** One request whose handler was asked although there was an answer: what it says is compared with what is stored. */
 export class Shadow {
@@ -32,8 +43,8 @@ export class Shadow {
     this.#stored = stored;
   }
 
-  /** The head of the handler's response, before this cache has added to it. */
-  head(status: number, bag: HeaderBag, outside: Fields, { policy, targetedFields }: Route): void {
+  /** The head of the handler's response, before this cache has added to it. It is given a tag as any other. */
+  head({ status, bag, whole }: ResponseHead, outside: Fields, { policy, targetedFields }: Route): void {
     // A handler that fails says nothing of what is stored.
     if (status >= 500) return;
     const fields = bag.getHeaders();
@@ -41,6 +52,8 @@ export class Shadow {
     this.#differences = fieldDifferences(this.#stored, headers);
     if (status !== this.#stored.status) this.#differs('status', String(this.#stored.status), String(status));
     if (fields['set-cookie'] !== undefined) this.#differs('set-cookie', 'none', 'there is one');
+    const body = policy.makesEtag && status === 200 && fields.etag === undefined ? whole?.() : undefined;
+    if (body !== undefined) bag.setHeader('ETag', makeEtag(body));
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {

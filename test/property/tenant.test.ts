@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { escapeTenant } from '../../src/request/tenant.js';
+import { escapeTenant, unescapeTenant } from '../../src/request/tenant.js';
 import { anyText } from './texts.js';
 
 describe('escapeTenant', () => {
@@ -28,6 +28,16 @@ describe('escapeTenant', () => {
         expect(escapeTenant(name)).toMatch(/^[\x21-\x7e]*$/);
       }),
     );
+  });
+
+  it('can be undone, but for names so long that only their hash is left', () => {
+    fc.assert(
+      fc.property(anyText, (name) => {
+        const escaped = escapeTenant(name);
+        expect(unescapeTenant(escaped)).toBe(escaped.startsWith('%sha256.') ? undefined : name);
+      }),
+    );
+    expect(unescapeTenant(escapeTenant('x'.repeat(500)))).toBeUndefined();
   });
 
   it('is empty for the empty name alone', () => {

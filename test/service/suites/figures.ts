@@ -133,9 +133,10 @@ export function figuresSuite(bench: Bench): void {
       await cache.invalidateByTags(['t']);
       await cache.get('a', 'c');
       const ms = expect.any(Number);
+      const kind = cache.settings.redis === undefined ? 'memory' : 'redis';
       expect(seen).toEqual([
         ['set', { tenant: 'c', key: 'client:c:a', ms, bytes: expect.any(Number) }],
-        ['hit', { source: 'service', tenant: 'c', key: 'client:c:a', ms }],
+        ['hit', { source: 'service', tenant: 'c', key: 'client:c:a', ms, bytes: expect.any(Number), tier: kind }],
         ['purge', { tags: 2, patterns: 0, tenant: 'c', durable: true }],
         ['purge', { tags: 0, patterns: 1, tenant: 'c', durable: true }],
         ['purge', { tags: 1, patterns: 0, tenant: undefined, durable: true }],

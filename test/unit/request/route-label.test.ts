@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { routeLabel } from '../../../src/request/route-label.js';
+
+describe('routeLabel', () => {
+  it.each([
+    ['/', '/'],
+    ['/users', '/users'],
+    ['/users/', '/users/'],
+    ['/users/42', '/users/*'],
+    ['/users/42/orders/7', '/users/*/orders/*'],
+    ['/orders/6f1c2a9e-8d3b-4b8e-9d52-0c1f6f1d2a3b', '/orders/*'],
+    ['/commits/3c9af51d2a30', '/commits/*'],
+    ['/tokens/eyJhbGciOiJIUzI1NiJ9abc', '/tokens/*'],
+    ['/v2/users', '/v2/users'],
+    ['/articles/a-title-of-an-article', '/articles/a-title-of-an-article'],
+    [`/x/${'long-'.repeat(20)}`, '/x/*'],
+    ['users:list', 'users:list'],
+    ['user:42', 'user:*'],
+    ['/a/b/c/d/e/f/g/h/i/j', '/a/b/c/d/e/f/g/h/…'],
+  ])('%s is %s', (name, label) => {
+    expect(routeLabel(name)).toBe(label);
+    expect(routeLabel(name)).toBe(label);
+  });
+
+  it('does not remember names without end', () => {
+    for (let i = 0; i < 10_000; i++) routeLabel(`/x/y${i}z`);
+    expect(routeLabel('/users/1')).toBe('/users/*');
+  });
+});

@@ -1,0 +1,35 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Popular } from '../../../src/stats/popular.js';
+
+let popular: Popular;
+beforeEach(() => {
+  popular = new Popular({ now: () => 0 });
+});
+
+const ask = (target: string, times = 1, headers: Record<string, string> = {}) => {
+  for (let i = 0; i < times; i++) popular.add(target, 't', { target, headers, secure: false });
+};
+
+describe('Popular', () => {
+  it('keeps what is often asked for, whatever else is asked for once', () => {
+    for (let i = 0; i < 20_000; i++) {
+      ask(`/once/${i}`);
+      if (i % 50 === 0) ask('/often');
+    }
+    const [first] = popular.top(10);
+    expect(first).toMatchObject({ target: '/often' });
+    expect(first!.count).toBeGreaterThan(300);
+    expect(popular.top(Number.POSITIVE_INFINITY).length).toBeLessThanOrEqual(500);
+  });
+
+  it('does not keep targets that are longer than memory should bear', () => {
+    ask(`/${'x'.repeat(5000)}`);
+    expect(popular.top(10)).toEqual([]);
+  });
+
+  it('keeps the fields by which an answer is found again, and no credentials', () => {
+    const headers = { host: 'h', accept: 'a', 'x-forwarded-proto': 'https', cookie: 'secret', authorization: 'secret' };
+    ask('/x', 1, headers);
+    expect(popular.top(1)[0]!.headers).toEqual({ host: 'h', accept: 'a', 'x-forwarded-proto': 'https' });
+  });
+});
