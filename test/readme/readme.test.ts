@@ -45,7 +45,7 @@ describe('the README', () => {
 
   it('names every reason that the cache gives', () => {
     const reasons = readFileSync(join(root, 'src/events.ts'), 'utf8').matchAll(/^ {2}\| '([\w-]+)'/gm);
-    const table = readme.slice(readme.indexOf('## Why was this not cached?'), readme.indexOf('## Statistics'));
+    const table = readme.slice(readme.indexOf('## Why was this not cached?'), readme.indexOf('## See it and run it'));
     for (const [, reason] of reasons) expect(table, `the reason ${reason}`).toMatch(new RegExp(`\\b${reason}\\b`));
   });
 

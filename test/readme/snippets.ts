@@ -20,7 +20,7 @@ export class Snippets {
   readonly code: ReadonlyMap<string, string>;
   // Inside the project, where Node finds the package under its own name, and not where Vitest maps names to sources.
   readonly #folder = mkdtempSync(fileURLToPath(new URL('.snippets-', import.meta.url)));
-  readonly #running: ChildProcess[] = [];
+  readonly #started: { readonly name: string; readonly what: Started }[] = [];
 
   constructor(page: string) {
     const found = page.matchAll(/<!-- snippet: (\w+) -->\n```js\n(.*?)```/gs);
@@ -32,14 +32,19 @@ export class Snippets {
     writeFileSync(file, this.code.get(name)!);
     const { REDIS_URL: _url, REDIS_HOST: _host, ...clean } = process.env;
     const child = spawn(process.execPath, [file], { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#running.push(child);
     const started: Started = { child, stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]!.setEncoding('utf8').on('data', (text: string) => {
         started[name] += text;
       });
     }
+    this.#started.push({ name, what: started });
     return started;
+  }
+
+  /** What an example that was started last under this name has printed so far. */
+  output(name: string): string {
+    return this.#started.findLast((each) => each.name === name)?.what.stdout ?? '';
   }
 
   /** Starts an example that serves on `PORT`, and waits until it answers. */
@@ -59,7 +64,7 @@ export class Snippets {
 
   /** Ends whatever still runs. */
   close(): void {
-    for (const child of this.#running) child.kill('SIGKILL');
+    for (const { what } of this.#started) what.child.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,133 @@
+// Every example of docs/operations.md, run as a user runs it.
+
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { Snippets } from './snippets.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+const snippets = new Snippets(page);
+const folder = mkdtempSync(join(tmpdir(), 'respcache-'));
+
+afterAll(() => {
+  snippets.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs an example to its end and returns what it printed. */
+async function run(name: string, env: Record<string, string> = {}): Promise<string> {
+  const started = snippets.start(name, env);
+  const [code] = (await once(started.child, 'close')) as [number];
+  expect(code, started.stdout + started.stderr).toBe(0);
+  return started.stdout;
+}
+
+const texts = async (url: string, times: number, init?: RequestInit) => {
+  const answers: string[] = [];
+  for (let i = 0; i < times; i++) answers.push(await (await fetch(url, init)).text());
+  return answers;
+};
+
+describe.concurrent('docs/operations.md', () => {
+  it('has no code that is not run here', () => {
+    expect(page.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
+    expect([...snippets.code.keys()]).toEqual([
+      ...['guarded', 'metrics', 'logs', 'tracing', 'explain', 'shadow', 'warming', 'backup'],
+    ]);
+  });
+
+  it('guards the statistics', async () => {
+    const { address } = await snippets.serve('guarded', { ADMIN_TOKEN: 'secret' });
+    await texts(`${address}/users`, 2, { headers: { 'x-client-id': 'acme' } });
+    const open = (await (await fetch(`${address}/cache`)).json()) as object;
+    // Whether it answers was asked, too.
+    expect(open).toMatchObject({ hits: 1, misses: 2, authorized: false });
+    expect(open).not.toHaveProperty('tenants');
+    const headers = { authorization: 'Bearer secret' };
+    expect(await (await fetch(`${address}/cache`, { headers })).json()).toMatchObject({
+      tenants: { acme: { hits: 1 } },
+    });
+    expect((await fetch(`${address}/cache/dashboard`)).status).toBe(200);
+    const json = { 'content-type': 'application/json' };
+    const clear = (more: object) =>
+      fetch(`${address}/cache/clear`, { method: 'POST', body: '{}', headers: { ...json, ...more } });
+    expect((await clear({})).status).toBe(404);
+    expect((await clear(headers)).status).toBe(200);
+  });
+
+  it('shows metrics in the registry of the application', async () => {
+    const { address } = await snippets.serve('metrics');
+    await texts(`${address}/users`, 3);
+    for (const path of ['/metrics', '/cache/metrics']) {
+      const [text] = await texts(address + path, 1);
+      expect(text).toMatch(/^respcache_requests_total\{outcome="fresh",cache="default"\} 2$/m);
+      expect(text).toMatch(/^process_cpu_seconds_total /m);
+    }
+  });
+
+  it('logs as it says', async () => {
+    const lines = (await run('logs'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string; level: number });
+    expect(lines.map(({ msg }) => msg.replace(/ [\d.]+ ms$/, ''))).toEqual([
+      'SET client:client-123:users:count (4 bytes)',
+      'HIT client:client-123:users:count',
+      'MISS client:client-123:users:list',
+    ]);
+    const code = snippets.code.get('logs')!;
+    for (const { msg } of lines) expect(code).toContain(msg.replace(/ [\d.]+ ms$/, ''));
+  });
+
+  it("tells OpenTelemetry's spans what the cache did", async () => {
+    const { address } = await snippets.serve('tracing');
+    await texts(`${address}/users`, 2, { headers: { 'x-client-id': 'acme' } });
+    await vi.waitFor(() => expect(snippets.output('tracing')).toMatch(/'cache\.outcome': 'hit'/), { timeout: 5000 });
+    expect(snippets.output('tracing')).toMatch(/'cache\.outcome': 'miss'/);
+    expect(snippets.output('tracing')).toMatch(/'cache\.tenant': 'acme'/);
+  });
+
+  it('explains', async () => {
+    const lines = (await run('explain')).trim().split('\n');
+    expect(lines[0]).toBe('bypass cookie');
+    expect(lines.length).toBeGreaterThan(4);
+    for (const line of lines.slice(1)) expect(line).toMatch(/^[+-] .+/);
+    expect(lines.join('\n')).toMatch(/^- .*[Cc]ookie/m);
+  });
+
+  it('finds what leaks in shadow mode', async () => {
+    const { address } = await snippets.serve('shadow');
+    for (const user of ['ada', 'bob', 'ada'])
+      expect(await texts(`${address}/me`, 1, { headers: { 'x-user': user } })).toEqual([`{"hello":"${user}"}`]);
+    await texts(`${address}/me`, 1, { headers: { 'x-user': 'bob' } });
+    await vi.waitFor(() =>
+      expect(snippets.output('shadow')).toMatch(/^varies .*\/me.* 0 s old: etag, body$|^varies .*: body$/m),
+    );
+  });
+
+  it('warms', async () => {
+    const printed = await run('warming');
+    expect(printed).toContain('4/4\n');
+    expect(printed).toMatch(/^2 \[/m);
+    expect(printed).toMatch(/url: '\/me',\s+tenant: 'client-456',\s+reason: 'private'/);
+  });
+
+  it('backs up and restores', async () => {
+    expect(await run('backup', { BACKUP: join(folder, 'cache.bak') })).toBe('1 1 0\n');
+  });
+
+  it('names paths and options that exist', () => {
+    const source =
+      readFileSync(join(root, 'src/operations/operations.ts'), 'utf8') +
+      readFileSync(join(root, 'src/operations/changes.ts'), 'utf8');
+    const paths = [...page.matchAll(/^\| `(?:GET|POST) (\/\w*)/gm)].map((match) => match[1]!);
+    expect(paths).toHaveLength(9);
+    for (const path of paths) expect(source).toContain(`'${path}'`);
+    const metrics = readFileSync(join(root, 'src/stats/prometheus.ts'), 'utf8');
+    for (const [, name] of page.matchAll(/`(respcache_\w+)/g)) expect(metrics).toContain(name);
+  });
+});
