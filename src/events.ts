@@ -132,7 +132,7 @@ export interface CacheEvents {
 export type Listener<K extends keyof CacheEvents> = (event: CacheEvents[K]) => void;
 
 /** The kinds of events; each has a channel of `node:diagnostics_channel` of its name, `respcache:hit` and so on. */
-export const EVENT_KINDS = [
+export const EVENT_KINDS: readonly (keyof CacheEvents)[] = [
   'hit',
   'miss',
   'bypass',
@@ -143,7 +143,7 @@ export const EVENT_KINDS = [
   'purge',
   'error',
   'breaker',
-] as const satisfies readonly (keyof CacheEvents)[];
+];
 
 /** Of all caches in this process: who watches an application need not hold its caches. */
 const CHANNELS = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, channel(`respcache:${kind}`)])) as {
