@@ -39,15 +39,16 @@ export function operationsOf<S>(options: OperationsOptions<S>): {
 }
 
 /** What of a request its framework does not change. */
-export function requestFacts(req: IncomingMessage, url: string): Pick<OperationsRequest, 'query' | 'header' | 'app'> {
-  const { server } = req.socket as { server?: unknown };
+export function requestFacts(
+  req: IncomingMessage,
+  url: string,
+): Pick<OperationsRequest, 'query' | 'headers' | 'secure' | 'app'> {
+  const { server, encrypted } = req.socket as { server?: unknown; encrypted?: boolean };
   const mark = url.indexOf('?');
   return {
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
-    header: (name) => {
-      const value = req.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
+    headers: req.headers,
+    secure: encrypted === true,
     app: server instanceof Server ? server : undefined,
   };
 }

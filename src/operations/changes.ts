@@ -1,5 +1,8 @@
 import type { Cache } from '../cache.js';
 import { ConfigError, RespcacheError } from '../errors.js';
+import { fieldText } from '../http/headers.js';
+import { tellingFields } from '../request/telling.js';
+import type { WarmOptions } from '../warm/options.js';
 import { json, NOT_FOUND, type OperationsReply, type OperationsRequest } from './messages.js';
 
 const CHANGES: Readonly<
@@ -17,18 +20,19 @@ export async function change(cache: Cache, request: OperationsRequest): Promise<
   if (!(await request.authorized())) return NOT_FOUND;
   if (isFromElsewhere(request)) return json(403, { error: 'a request of another site' });
   // A form of another site cannot send this type: no cross-site request gets further, in whichever browser.
-  if (!/^application\/json\b/i.test(request.header('content-type') ?? ''))
+  if (!/^application\/json\b/i.test(fieldText(request.headers, 'content-type') ?? ''))
     return json(415, { error: 'send application/json' });
   return make(cache, await request.body(), request);
 }
 
 /** Whether a page of another site has made a browser send it, with the cookies of whoever sits before it. */
-function isFromElsewhere({ header }: OperationsRequest): boolean {
-  const site = header('sec-fetch-site');
+function isFromElsewhere({ headers }: OperationsRequest): boolean {
+  const site = fieldText(headers, 'sec-fetch-site');
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  const origin = header('origin');
+  const origin = fieldText(headers, 'origin');
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== (header('x-forwarded-host') ?? header('host'));
+  const own = fieldText(headers, 'x-forwarded-host') ?? fieldText(headers, 'host');
+  return !URL.canParse(origin) || new URL(origin).host !== own;
 }
 
 /** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
@@ -53,23 +57,33 @@ async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply>
 }
 
 /** Body: `{ "urls": […], "sitemap": "/sitemap.xml", "popular": 50, "tenants": […] }`, at least one of the first three. */
-async function warm(cache: Cache, body: unknown, { app, header }: OperationsRequest): Promise<OperationsReply> {
+async function warm(cache: Cache, body: unknown, request: OperationsRequest): Promise<OperationsReply> {
   const { urls, sitemap, popular, tenants, ...rest } = fieldsOf(body);
   const unknown = Object.keys(rest);
   if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
-  if (app === undefined) return json(501, { error: 'the application cannot be run from here' });
-  // The page of the figures is where the application is, as its clients see it.
-  const host = header('x-forwarded-host') ?? header('host') ?? 'localhost';
+  if (request.app === undefined) return json(501, { error: 'the application cannot be run from here' });
   const wanted = Object.fromEntries(
     Object.entries({ urls, sitemap, popular, tenants }).filter(([, value]) => value !== undefined),
   );
   try {
-    return json(200, await cache.warm({ ...wanted, app, host }));
+    return json(200, await cache.warm({ ...wanted, ...asClient(cache, request), app: request.app }));
   } catch (error) {
     if (error instanceof ConfigError) return json(400, { error: error.message });
     if (error instanceof RespcacheError) return json(502, { error: error.message });
     throw error;
   }
+}
+
+/** Whoever asks for it has come the way that clients come: by the same host, and through the same proxies. */
+function asClient(
+  cache: Cache,
+  { headers, secure }: OperationsRequest,
+): Pick<WarmOptions, 'headers' | 'host' | 'secure'> {
+  const { host = 'localhost', ...telling } = tellingFields(headers);
+  const { header } = cache.settings.route.tenant;
+  const own = (tenant: string | undefined) =>
+    header === undefined || tenant === undefined ? telling : { ...telling, [header]: tenant };
+  return { host, secure, headers: own };
 }
 
 function fieldsOf(body: unknown): { readonly [name: string]: unknown } {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { MaybePromise } from '../types.js';
+import type { Fields, MaybePromise } from '../types.js';
 import type { App } from '../warm/options.js';
 
 /** A request to the statistics, as its adapter sees it. */
@@ -9,7 +9,10 @@ export interface OperationsRequest {
   readonly path: string;
   /** Of its URL. */
   readonly query: URLSearchParams;
-  header(name: string): string | undefined;
+  /** Names in lower case. */
+  readonly headers: Fields;
+  /** Whether its connection is encrypted. */
+  readonly secure: boolean;
   /** Whether whoever asks may see tenants and change things. */
   authorized(): MaybePromise<boolean>;
   /** The body as parsed JSON, or `undefined` if it is none. */

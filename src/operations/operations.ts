@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Cache } from '../cache.js';
+import { tellingFields } from '../request/telling.js';
 import type { Scope } from '../stats/statistics.js';
 import { change } from './changes.js';
 import { dashboardPage, dashboardPolicy } from './dashboard/dashboard.js';
@@ -36,7 +37,7 @@ export async function operate(
     case '/dashboard':
       return dashboard();
     case '/explain':
-      return (await request.authorized()) ? explain(cache, query) : NOT_FOUND;
+      return (await request.authorized()) ? explain(cache, request) : NOT_FOUND;
     default:
       return undefined;
   }
@@ -71,13 +72,15 @@ async function exposition(metrics: Metrics): Promise<OperationsReply> {
   return { status: 200, headers: { ...UNKEPT, 'Content-Type': registry.contentType }, body: await registry.metrics() };
 }
 
-/** `?url=/users&tenant=client-123`: what would happen to such a request, and why. */
-async function explain(cache: Cache, query: URLSearchParams): Promise<OperationsReply> {
+/** `?url=/users&tenant=client-123`: what would happen to such a request, if it came the way that this one came; and why. */
+async function explain(cache: Cache, { query, headers, secure }: OperationsRequest): Promise<OperationsReply> {
   const url = query.get('url');
   if (url === null || !/^(?:\/|https?:\/\/)/i.test(url))
     return json(400, { error: 'send ?url= with a path or an http URL, and &tenant= where there is one' });
   const { header } = cache.settings.route.tenant;
   const tenant = query.get('tenant');
-  const headers = header === undefined || tenant === null || tenant === '' ? {} : { [header]: tenant };
-  return json(200, await cache.explain({ url, headers: { host: query.get('host') ?? 'localhost', ...headers } }));
+  const named = header === undefined || tenant === null || tenant === '' ? {} : { [header]: tenant };
+  const { host = 'localhost', ...telling } = tellingFields(headers);
+  const asked = url.startsWith('/') ? `${secure ? 'https' : 'http'}://${host}${url}` : url;
+  return json(200, await cache.explain({ url: asked, headers: { ...telling, ...named } }));
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { RequestSeen } from '../events.js';
-import { fieldText } from '../http/headers.js';
-import { FORWARDED } from '../request/key.js';
+import { tellingFields } from '../request/telling.js';
 
 /** How many URLs are counted at a time, and for how long one count goes on, ms: six make an hour. */
 const MOST = 500;
@@ -21,9 +20,6 @@ export interface Asked {
   readonly headers: Readonly<Record<string, string>>;
   count: number;
 }
-
-/** Where the application is taken to be, and in which form answers are wanted. */
-const TELLING = ['host', ...FORWARDED, 'forwarded', 'accept', 'accept-encoding', 'accept-language'];
 
 interface Period {
   readonly begun: number;
@@ -83,9 +79,5 @@ export function mergeAsked(lists: readonly (readonly Asked[])[], most: number): 
 }
 
 function askedBy(tenant: string, { target, headers, secure }: RequestSeen): Asked {
-  const told = TELLING.flatMap((name) => {
-    const value = fieldText(headers, name);
-    return value === undefined || value.length > LONGEST ? [] : [[name, value] as const];
-  });
-  return { tenant, target, secure, headers: Object.fromEntries(told), count: 1 };
+  return { tenant, target, secure, headers: tellingFields(headers), count: 1 };
 }

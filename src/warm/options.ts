@@ -1,6 +1,6 @@
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
-import { aboveZero, aFunction, anObject, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
+import { aboveZero, aFunction, anObject, flag, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
 
 /** An application: Express', Koa's, a listener, or a server that has one. */
@@ -33,6 +33,8 @@ export interface WarmOptions {
     | ((tenant: string | undefined) => Readonly<Record<string, string>> | undefined);
   /** The `Host` of requests to paths: it is a part of the key. Default `localhost`. */
   host?: string;
+  /** Whether they come over TLS, as far as the application can see. Default `false`. */
+  secure?: boolean;
   /** How many requests are under way at the same time. Default 4. */
   concurrency?: number;
   /** How often a request that fails (5xx, no answer) is tried again. Default 2. */
@@ -54,6 +56,7 @@ export interface WarmPlan {
   readonly tenants: readonly string[] | undefined;
   readonly headers: (tenant: string | undefined) => Readonly<Record<string, string>>;
   readonly host: string;
+  readonly secure: boolean;
   readonly concurrency: number;
   readonly retries: number;
   readonly timeout: number;
@@ -70,6 +73,7 @@ const NAMES = [
   'tenants',
   'headers',
   'host',
+  'secure',
   'concurrency',
   'retries',
   'timeout',
@@ -103,6 +107,7 @@ export function resolveWarm(options: WarmOptions, header: string | undefined): W
       ...own(tenant),
     }),
     host: options.host ?? 'localhost',
+    secure: flag('option secure', options.secure ?? false),
     concurrency: wholeNumber('option concurrency', options.concurrency ?? 4, 1, 1000),
     retries: wholeNumber('option retries', options.retries ?? 2, 0, 100),
     timeout: aboveZero('option timeout of warm', options.timeout ?? 30_000, 'milliseconds'),

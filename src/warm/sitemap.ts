@@ -42,7 +42,7 @@ function unescaped(text: string): string {
 }
 
 async function fetched(plan: WarmPlan, url: string): Promise<string> {
-  const { target, host, secure } = placeOf(url, plan.host);
+  const { target, host, secure } = placeOf(url, plan);
   const chunks: Buffer[] = [];
   let bytes = 0;
   let status = 0;
@@ -75,8 +75,11 @@ async function fetched(plan: WarmPlan, url: string): Promise<string> {
 }
 
 /** A path of this application's, or what an absolute URL says of host and scheme. */
-export function placeOf(url: string, host: string): { target: string; host: string; secure: boolean } {
-  if (!/^https?:\/\//i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure: false };
+export function placeOf(
+  url: string,
+  { host, secure }: Pick<WarmPlan, 'host' | 'secure'>,
+): { target: string; host: string; secure: boolean } {
+  if (!/^https?:\/\//i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure };
   const { pathname, search, host: named, protocol } = new URL(url);
   return { target: pathname + search, host: named, secure: protocol === 'https:' };
 }

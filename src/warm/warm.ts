@@ -116,7 +116,7 @@ export class Warmer {
     const listed = plan.sitemap === undefined ? plan.urls : [...plan.urls, ...(await sitemapUrls(plan, plan.sitemap))];
     const visits = (plan.tenants ?? [undefined]).flatMap((tenant) =>
       [...new Set(listed)].map((url) => {
-        const { host, ...place } = placeOf(url, plan.host);
+        const { host, ...place } = placeOf(url, plan);
         return { ...place, tenant, headers: { host, ...plan.headers(tenant) } };
       }),
     );

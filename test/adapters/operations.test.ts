@@ -131,11 +131,13 @@ describe.each(LEAN)('operations: $label', (combination) => {
 
   it('explain what would happen to a request, to whom authorize lets', async () => {
     const host = await started();
-    const asked = { headers: { 'X-Client-Id': 'acme', Host: 'localhost' } };
+    // Behind a proxy that says so, as whoever asks for the explanation is.
+    const proxied = { 'X-Forwarded-Proto': 'https' };
+    const asked = { headers: { 'X-Client-Id': 'acme', ...proxied } };
     await host.texts('/users/1', 1, asked);
     expect((await host.ask('/cache/explain?url=/users/1&tenant=acme')).status).toBe(404);
     const of = async (query: string) =>
-      json<Explanation>(await host.ask(`/cache/explain?${query}`, { headers: ADMIN }));
+      json<Explanation>(await host.ask(`/cache/explain?${query}`, { headers: { ...ADMIN, ...proxied } }));
     expect(await of('url=/users/1&tenant=acme')).toMatchObject({
       outcome: 'hit',
       tenant: 'acme',

@@ -1,0 +1,17 @@
+import { fieldText } from '../http/headers.js';
+import type { Fields } from '../types.js';
+import { FORWARDED } from './key.js';
+
+/** Where the application is taken to be, and in which form answers are wanted. */
+const TELLING = ['host', ...FORWARDED, 'forwarded', 'accept', 'accept-encoding', 'accept-language'];
+/** Longer values are left out: they would be kept in memory. */
+const LONGEST = 1024;
+
+/** Of a request's fields those by which responses to one target usually differ; no credentials are among them. */
+export function tellingFields(headers: Fields): Record<string, string> {
+  const told = TELLING.flatMap((name) => {
+    const value = fieldText(headers, name);
+    return value === undefined || value.length > LONGEST ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(told);
+}
