@@ -3,6 +3,10 @@ import { defineConfig } from 'vitest/config';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+const TOGETHER = [
+  ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
+].map((folder) => `test/${folder}/**/*.test.ts`);
+
 export default defineConfig({
   resolve: {
     // The sources under the names that users import; the built package has a test of its own (test/package).
@@ -12,10 +16,21 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        // One process for many files: most of them would spend more time on loading the same modules than on their tests.
+        extends: true,
+        test: { name: 'together', isolate: false, include: TOGETHER },
+      },
+      {
+        // What measures, spawns, or kills has a process of its own.
+        extends: true,
+        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: TOGETHER },
+      },
+    ],
   },
 });
