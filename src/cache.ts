@@ -38,7 +38,8 @@ export class Cache {
   readonly statistics: Statistics;
   readonly #backend: Backend;
   readonly #events = new Events();
-  readonly #services: Services;
+  /** What the command line works with. @internal */
+  readonly services: Services;
   readonly #service: CacheService;
   readonly #warmer: Warmer;
   readonly #onClose: (() => void)[] = [];
@@ -54,18 +55,18 @@ export class Cache {
     const { logger } = this.settings;
     if (logger !== undefined) logTo(logger, this.#events, clock);
     this.#backend = new Backend(this.settings, this.#events);
-    this.#services = {
+    this.services = {
       settings: this.settings,
       backend: this.#backend,
       events: this.#events,
       queries: new QueryRules(),
       comparisons: new Comparisons(),
     };
-    this.statistics = new Statistics(counters, errors, this.#services);
-    this.#warmer = new Warmer(this.#services, this.statistics);
-    this.engine = new Engine(this.#services);
-    this.#service = new CacheService(this.#services);
-    this.#explainer = new Explainer(this.#services, this.engine);
+    this.statistics = new Statistics(counters, errors, this.services);
+    this.#warmer = new Warmer(this.services, this.statistics);
+    this.engine = new Engine(this.services);
+    this.#service = new CacheService(this.services);
+    this.#explainer = new Explainer(this.services, this.engine);
   }
 
   /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
@@ -181,7 +182,7 @@ export class Cache {
    * ```
    */
   backup(to: string | Writable, options?: BackupOptions): Promise<BackupReport> {
-    return backup(this.#services, to, options);
+    return backup(this.services, to, options);
   }
 
   /**
@@ -194,7 +195,7 @@ export class Cache {
    * with `problem: 'interrupted'` something failed later; the reason of `signal`
    */
   restore(from: string | Readable, options?: RestoreOptions): Promise<RestoreReport> {
-    return restore(this.#services, from, options);
+    return restore(this.services, from, options);
   }
 
   /** The figures since the start, of all or of one client. */

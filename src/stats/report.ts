@@ -48,7 +48,10 @@ export interface TimelineSlot {
 /** The figures of a cache as `statsRouter` shows them: of one process, or of all that share a Redis. */
 export interface Report extends Stats, Facts {
   readonly scope: 'process' | 'fleet';
-  /** How many processes are in it. What is said of store, ledger and status is the answering one's. */
+  /**
+   * How many processes are in it. Of several the memory is added up, and status, breaker and ledger are those of the one
+   * that is worst off.
+   */
   readonly processes: number;
   readonly now: number;
   readonly latency: Latency;
@@ -67,7 +70,6 @@ export function reportOf(
   parts: readonly [Part, ...Part[]],
   about: { readonly scope: Report['scope']; readonly now: number; readonly authorized: boolean },
 ): Report {
-  const { facts } = parts[0];
   const sum = (of: (part: Snapshot) => Counts) => statsOf(sumOf(parts.map(({ counted }) => of(counted))));
   const slots = mergeSlots(parts.map(({ counted }) => counted.slots)).map(
     ({ step, hitTime, missTime, ...outcomes }) => ({
@@ -79,9 +81,8 @@ export function reportOf(
   );
   const report: Report = {
     ...sum(({ all }) => all),
-    ...facts,
+    ...factsOf(parts.map(({ facts }) => facts)),
     ...about,
-    since: Math.min(...parts.map((part) => part.facts.since)),
     processes: parts.length,
     latency: { hit: spread(parts, 'hit'), miss: spread(parts, 'miss'), set: spread(parts, 'set') },
     timeline: { step: STEP, slots },
@@ -94,6 +95,38 @@ export function reportOf(
     other: { tenants: sum(({ other }) => other.tenants), routes: sum(({ other }) => other.routes) },
   };
 }
+
+/** How several processes are: together, or as the one that is worst off. */
+function factsOf(all: readonly Facts[]): Facts {
+  const [first] = all as [Facts];
+  if (all.length === 1) return first;
+  const sum = (of: (facts: Facts) => number) => all.reduce((so, facts) => so + of(facts), 0);
+  const behind = all.reduce(
+    (worst, { ledger }) => ((ledger.sequence ?? 0) < (worst.sequence ?? 0) ? ledger : worst),
+    first.ledger,
+  );
+  const lags = all.map(({ ledger }) => ledger.lag);
+  return {
+    since: Math.min(...all.map(({ since }) => since)),
+    status: WORST.find((status) => all.some((facts) => facts.status === status)) ?? first.status,
+    recentErrors: sum((facts) => facts.recentErrors),
+    store: {
+      kind: first.store.kind,
+      breaker: all.some(({ store }) => store.breaker === 'open') ? 'open' : 'closed',
+      items: sum(({ store }) => store.items),
+      bytes: sum(({ store }) => store.bytes),
+      maxItems: sum(({ store }) => store.maxItems),
+      maxBytes: sum(({ store }) => store.maxBytes),
+    },
+    ledger: {
+      ...behind,
+      lag: lags.includes(undefined) ? undefined : Math.max(...lags.map((lag) => lag ?? 0)),
+      current: all.every(({ ledger }) => ledger.current),
+    },
+  };
+}
+
+const WORST = ['unhealthy', 'degraded', 'healthy'] as const;
 
 function sumOf(all: readonly Counts[]): Counts {
   return all.reduce(addCounts, noCounts());

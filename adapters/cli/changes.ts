@@ -1,0 +1,78 @@
+import type { Receipt } from '../../src/invalidation/ledger.js';
+import { EXIT, Failure } from './failure.js';
+import type { Session } from './session.js';
+import { count, type Terminal, visible } from './terminal.js';
+
+export interface InvalidateOptions {
+  readonly tenant?: string;
+  readonly key?: readonly string[];
+  readonly tag?: readonly string[];
+  readonly pattern?: readonly string[];
+}
+
+/** `invalidate`: by keys, tags and patterns; tags without a tenant count for all. */
+export async function invalidate(session: Session, options: InvalidateOptions): Promise<void> {
+  const { cache, terminal } = session;
+  const { tenant, key = [], tag = [], pattern = [] } = options;
+  if (key.length + tag.length + pattern.length === 0)
+    throw new Failure('What? Say --key, --tag or --pattern, each as often as you like.', EXIT.usage);
+  if (tenant === undefined && key.length + pattern.length > 0)
+    throw new Failure('Keys and patterns belong to a client: say --tenant. Only tags go without.', EXIT.usage);
+  const list = [
+    ...key.map((name) => `key ${name}`),
+    ...tag.map((name) => `tag ${name}`),
+    ...pattern.map((name) => `pattern ${name}`),
+  ];
+  const whose = tenant === undefined ? 'all tenants' : `the tenant ${tenant}`;
+  await terminal.confirm(`Invalidate ${visible(list.join(', '))} of ${visible(whose)}?`, session.yes);
+  const receipts = await Promise.all([
+    ...key.map((name) => cache.invalidateKey(name, tenant!)),
+    ...(tag.length > 0 ? [cache.invalidateByTags(tag, tenant)] : []),
+    ...pattern.map((glob) => cache.invalidatePattern(glob, tenant!)),
+  ]);
+  const sequence = Math.max(...receipts.map((receipt) => receipt.sequence));
+  receipt(terminal, { sequence, durable: receipts.every(({ durable }) => durable) });
+}
+
+/** `clear`: everything under the prefix. */
+export async function clear({ cache, terminal, yes }: Session): Promise<void> {
+  const { prefix } = cache.settings;
+  const what =
+    prefix === ''
+      ? 'everything that this Redis caches without a prefix'
+      : `everything under the prefix ${visible(prefix)}`;
+  await terminal.confirm(`Invalidate ${what}, of every tenant?`, yes);
+  receipt(terminal, await cache.clear());
+}
+
+/** `erase-tenant`: a client leaves: nothing of it stays in Redis. */
+export async function erase({ cache, terminal, yes }: Session, tenant: string): Promise<void> {
+  await terminal.confirm(`Delete all that is cached of the tenant ${visible(tenant)}?`, yes);
+  const bar = terminal.progress('erasing');
+  let removed = 0;
+  try {
+    const got = await cache.invalidateTenant(tenant, {
+      erase: true,
+      onProgress: (progress) => {
+        removed = progress.removed;
+        bar.set(progress.scanned, progress.scanned, `${count(removed)} removed`);
+      },
+    });
+    bar.end();
+    receipt(terminal, { ...got, removed });
+  } finally {
+    bar.end();
+  }
+}
+
+/** An invalidation that Redis does not know of is none: this process ends, and with it what it knew. */
+function receipt(terminal: Terminal, got: Receipt & { readonly removed?: number }): void {
+  if (terminal.json) terminal.document(got);
+  else if (got.durable) {
+    const gone = got.removed === undefined ? '' : ` ${count(got.removed)} entries were deleted.`;
+    terminal.line(
+      `${terminal.paint('green', 'Done.')} From now on no process serves anything older.${gone} (sequence ${got.sequence})`,
+    );
+  }
+  if (!got.durable) throw new Failure('Redis could not be reached: nothing was invalidated.');
+}

@@ -1,0 +1,154 @@
+import { emitKeypressEvents } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { unescapeTenant } from '../../src/request/tenant.js';
+import type { Stats } from '../../src/stats/figures.js';
+import type { Report } from '../../src/stats/report.js';
+import { Failure } from './failure.js';
+import type { Session } from './session.js';
+import { bytes, count, ms, span, type Terminal, visible } from './terminal.js';
+
+const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
+const LISTED = 15;
+
+export interface StatsOptions {
+  readonly tenant?: string;
+}
+
+/** `stats`: what all processes have counted. */
+export async function stats({ cache, terminal }: Session, { tenant }: StatsOptions): Promise<void> {
+  const report = await reported(cache.statistics.fleet());
+  if (tenant !== undefined) return one(terminal, tenant, report);
+  if (terminal.json) return terminal.document(report);
+  summary(terminal, report);
+  terminal.line();
+  ranking(terminal, 'route', report.routes ?? {}, report.other?.routes);
+  terminal.line();
+  ranking(terminal, 'tenant', named(report.tenants ?? {}), report.other?.tenants);
+  const reasons = Object.entries(report.reasons).sort(([, a], [, b]) => b - a);
+  if (reasons.length === 0) return;
+  terminal.line();
+  terminal.table(
+    ['not stored because', 'times>'],
+    reasons.map(([reason, times]) => [reason, count(times)]),
+  );
+}
+
+async function reported(asking: Promise<Report | undefined>): Promise<Report> {
+  const report = await asking;
+  if (report !== undefined) return report;
+  throw new Failure(
+    'No process tells its figures on this Redis. (They do so every few seconds while they run; see publishInterval.)',
+  );
+}
+
+function one(terminal: Terminal, tenant: string, { tenants = {} }: Report): void {
+  const [, found] = Object.entries(tenants).find(([escaped]) => (unescapeTenant(escaped) ?? escaped) === tenant) ?? [];
+  if (found === undefined)
+    throw new Failure(`No process has figures of the tenant ${visible(tenant)} among the most asked.`);
+  if (terminal.json) terminal.document(found);
+  else ranking(terminal, 'tenant', { [tenant]: found }, undefined);
+}
+
+function summary(terminal: Terminal, report: Report): void {
+  const { totalRequests, hitRate, outcomes, latency, store, ledger } = report;
+  const status =
+    report.status === 'healthy' ? terminal.paint('green', 'healthy') : terminal.paint('red', report.status);
+  terminal.line(
+    `${terminal.paint('bold', `${hitRate.toFixed(2)} %`)} hits of ${count(totalRequests)} requests, ` +
+      `${report.processes} ${report.processes === 1 ? 'process' : 'processes'}, ${status}, since ${span((report.now - report.since) / 1000)}`,
+  );
+  terminal.line(OUTCOMES.map((name) => `${name} ${count(outcomes[name])}`).join('  '));
+  const times = (['hit', 'miss', 'set'] as const).map(
+    (kind) => `${kind} ${ms(latency[kind].p50)} / ${ms(latency[kind].p99)}`,
+  );
+  terminal.line(`latency (median / p99): ${times.join('  ')}`);
+  terminal.line(
+    `memory ${bytes(store.bytes)} in ${count(store.items)} entries  served ${bytes(report.bytes.served)}  stored ${bytes(report.bytes.stored)}  ` +
+      `errors ${count(report.errors)} (${report.recentErrors} recently)  breaker ${store.breaker}  ledger ${ledger.lag ?? '?'} ms behind at the most`,
+  );
+}
+
+function named(tenants: Readonly<Record<string, Stats>>): Record<string, Stats> {
+  const names = Object.entries(tenants).map(([escaped, figures]) => {
+    const name = escaped === '' ? '(none)' : (unescapeTenant(escaped) ?? escaped);
+    return [name, figures] as const;
+  });
+  return Object.fromEntries(names);
+}
+
+function ranking(
+  terminal: Terminal,
+  what: string,
+  all: Readonly<Record<string, Stats>>,
+  other: Stats | undefined,
+): void {
+  const row = (name: string, { totalRequests, hitRate, averageHitTime, averageMissTime }: Stats) => [
+    ...[visible(name), count(totalRequests), `${hitRate.toFixed(1)} %`, ms(averageHitTime), ms(averageMissTime)],
+  ];
+  const ranked = Object.entries(all).sort(([, a], [, b]) => b.totalRequests - a.totalRequests);
+  const rows = ranked.slice(0, LISTED).map(([name, figures]) => row(name, figures));
+  if (other !== undefined && other.totalRequests > 0) rows.push(row('(other)', other));
+  terminal.table([what, 'requests>', 'hits>', 'hit>', 'miss>'], rows);
+}
+
+export interface TopOptions {
+  readonly interval: number;
+  readonly count?: number;
+}
+
+/** `top`: the same, live: what was asked in the last minute. */
+export async function top({ cache, terminal, signal }: Session, options: TopOptions): Promise<void> {
+  const { stdin, stdout } = terminal.streams;
+  const live = stdout.isTTY === true && !terminal.json;
+  const stopped = new AbortController();
+  const either = AbortSignal.any([signal, stopped.signal]);
+  const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
+  try {
+    for (let shown = 0; !either.aborted; ) {
+      const report = await reported(cache.statistics.fleet());
+      if (live) stdout.write('\x1b[H\x1b[2J');
+      if (terminal.json) terminal.line(JSON.stringify(report));
+      else screen(terminal, report, live);
+      if (++shown === options.count) return;
+      await pause(options.interval * 1000, undefined, { signal: either }).catch(() => {});
+    }
+  } finally {
+    restore();
+  }
+}
+
+function screen(terminal: Terminal, report: Report, whole: boolean): void {
+  const rates = ratesOf(report);
+  const line = OUTCOMES.map((name) => `${name} ${rates[name].toFixed(1)}`).join('  ');
+  const sum = OUTCOMES.reduce((all, name) => all + rates[name], 0);
+  if (!whole) {
+    terminal.line(`${new Date(report.now).toISOString()} ${sum.toFixed(1)}/s  ${line}`);
+    return;
+  }
+  summary(terminal, report);
+  terminal.line(`${terminal.paint('bold', `${sum.toFixed(1)} requests a second`)} in the last minute: ${line}`);
+  terminal.line();
+  ranking(terminal, 'route', report.routes ?? {}, report.other?.routes);
+  terminal.line();
+  ranking(terminal, 'tenant', named(report.tenants ?? {}), report.other?.tenants);
+  terminal.line();
+  terminal.line(terminal.paint('dim', 'q quits'));
+}
+
+/** Requests a second in the last minute, by outcome. */
+function ratesOf({ timeline, now }: Report): Record<(typeof OUTCOMES)[number], number> {
+  const recent = timeline.slots.filter(({ at }) => at > now - 60_000);
+  return Object.fromEntries(
+    OUTCOMES.map((name) => [name, recent.reduce((sum, { outcomes }) => sum + outcomes[name], 0) / 60]),
+  ) as ReturnType<typeof ratesOf>;
+}
+
+function listenForQ(stdin: NodeJS.ReadStream, quit: () => void): () => void {
+  if (!stdin.isTTY) return () => {};
+  emitKeypressEvents(stdin);
+  const listener = (_text: string, key: { name?: string; ctrl?: boolean }) => {
+    if (key.name === 'q' || (key.ctrl && key.name === 'c')) quit();
+  };
+  stdin.setRawMode(true).on('keypress', listener).resume();
+  return () => void stdin.setRawMode(false).off('keypress', listener).pause();
+}

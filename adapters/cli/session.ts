@@ -1,0 +1,115 @@
+import { type Cache, createCache } from '../../src/cache.js';
+import { ConfigError, RespcacheError } from '../../src/errors.js';
+import { EXIT, Failure } from './failure.js';
+import { type Streams, Terminal } from './terminal.js';
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly redis?: string;
+  readonly cluster?: string;
+  readonly prefix?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly yes?: boolean;
+}
+
+/** What a command works with. */
+export interface Session {
+  readonly cache: Cache;
+  readonly terminal: Terminal;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly yes: boolean;
+}
+
+/** A command takes its time: Redis may, too, ms. */
+const PATIENCE = 5000;
+
+/**
+ * Opens the cache that the applications share, for one command, and closes it at its end. It keeps nothing in memory,
+ * sweeps nothing, and is counted nowhere.
+ *
+ * @throws {Failure} where no Redis is named, or it cannot be reached
+ */
+export async function withCache(
+  streams: Streams,
+  options: GlobalOptions,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const terminal = new Terminal(streams, options);
+  const cache = open(options);
+  try {
+    await reach(cache);
+    await work({ cache, terminal, signal, yes: options.yes ?? false });
+  } finally {
+    await cache.close();
+  }
+}
+
+function open({ redis, cluster, prefix }: GlobalOptions): Cache {
+  const target = cluster === undefined ? redis : { cluster: nodesOf(cluster) };
+  let cache: Cache;
+  try {
+    cache = createCache({
+      ...(target === undefined ? {} : { redis: target }),
+      ...(prefix === undefined ? {} : { prefix }),
+      l1: false,
+      sweepInterval: false,
+      publishInterval: false,
+      timeout: PATIENCE,
+      breaker: { failures: 1_000_000 },
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) throw new Failure(withoutPassword(error.message), EXIT.usage);
+    throw error;
+  }
+  if (cache.settings.redis !== undefined) return cache;
+  void cache.close();
+  throw new Failure('Which Redis? Set REDIS_URL or REDIS_HOST, or say --redis <url> or --cluster <nodes>.', EXIT.usage);
+}
+
+function nodesOf(text: string): { host: string; port: number }[] {
+  return text.split(',').map((node) => {
+    const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(node.trim()) ?? [];
+    if (host === undefined) throw new Failure(`--cluster is ${node}; it takes host:port,host:port,…`, EXIT.usage);
+    return { host, port: Number(port) };
+  });
+}
+
+async function reach(cache: Cache): Promise<void> {
+  let last: unknown;
+  const off = cache.on('error', ({ error }) => {
+    last ??= error;
+  });
+  try {
+    await cache.services.backend.sync();
+  } catch (error) {
+    const why = messageOf(last ?? error);
+    throw new Failure(`Redis cannot be reached: ${why}`);
+  } finally {
+    off();
+  }
+}
+
+/** What an error says, in one line, and without what nobody should read over a shoulder. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  const text =
+    error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error);
+  return withoutPassword(text.split('\n')[0]!);
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/(rediss?:\/\/[^:@/\s]*):[^@/\s]*@/g, '$1:***@');
+}
+
+/** What a command has come to that did not end well, as a sentence and an exit code. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof ConfigError || error instanceof TypeError) return new Failure(messageOf(error), EXIT.usage);
+  const expected = error instanceof RespcacheError || typeof (error as NodeJS.ErrnoException)?.code === 'string';
+  return new Failure(
+    expected ? messageOf(error) : error instanceof Error ? (error.stack ?? error.message) : String(error),
+  );
+}

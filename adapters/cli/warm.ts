@@ -1,0 +1,181 @@
+import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { Cache, defaultCache } from '../../src/cache.js';
+import type { App, WarmOptions } from '../../src/warm/options.js';
+import type { WarmProblem, WarmReport } from '../../src/warm/warm.js';
+import { type GetOptions, requestHeaders } from './entries.js';
+import { EXIT, Failure } from './failure.js';
+import { messageOf } from './session.js';
+import { count, type Progress, type Terminal, visible } from './terminal.js';
+
+export interface WarmCommandOptions {
+  readonly app?: string;
+  readonly origin?: string;
+  readonly sitemap?: string;
+  readonly popular?: number;
+  readonly tenant?: readonly string[];
+  readonly tenantHeader: string;
+  readonly header?: readonly string[];
+  readonly host?: string;
+  readonly concurrency: number;
+  readonly retries: number;
+}
+
+/** `warm`: an application in this process (`--app`), or one that runs elsewhere (`--origin`). */
+export async function warm(
+  terminal: Terminal,
+  signal: AbortSignal,
+  urls: readonly string[],
+  options: WarmCommandOptions,
+): Promise<void> {
+  if ((options.app === undefined) === (options.origin === undefined))
+    throw new Failure(
+      'Where? Say --app <module> to run an application here, or --origin <url> of one that runs.',
+      EXIT.usage,
+    );
+  const bar = terminal.progress('warming');
+  let report: WarmReport;
+  try {
+    report =
+      options.app === undefined
+        ? await warmByHttp(options.origin!, urls, options, signal, bar)
+        : await warmHere(options.app, urls, options, signal, bar);
+  } finally {
+    bar.end();
+  }
+  show(terminal, report);
+  if (report.failed > 0) throw new Failure(`${count(report.failed)} requests failed.`);
+}
+
+async function warmHere(
+  file: string,
+  urls: readonly string[],
+  options: WarmCommandOptions,
+  signal: AbortSignal,
+  bar: Progress,
+): Promise<WarmReport> {
+  const loaded = await load(file);
+  const app = (loaded.app ?? loaded.default) as App | undefined;
+  if (app === undefined)
+    throw new Failure(`${visible(file)} exports no application: neither app nor a default.`, EXIT.usage);
+  const cache = loaded.cache instanceof Cache ? loaded.cache : defaultCache();
+  if (cache.settings.redis === undefined)
+    throw new Failure(
+      'The cache of the application is in memory: what is warmed here would be gone with this process.',
+      EXIT.usage,
+    );
+  const { sitemap, popular, tenant, host, concurrency, retries, tenantHeader } = options;
+  const own = requestHeaders({ tenantHeader, ...(options.header === undefined ? {} : { header: options.header }) });
+  const wanted: WarmOptions = {
+    ...{ app, urls, concurrency, retries, signal },
+    ...(sitemap === undefined ? {} : { sitemap }),
+    ...(popular === undefined ? {} : { popular }),
+    ...(tenant === undefined ? {} : { tenants: tenant }),
+    ...(host === undefined ? {} : { host }),
+    headers: (name) => (name === undefined ? own : { ...own, [tenantHeader.toLowerCase()]: name }),
+    onProgress: ({ done, total }) => bar.set(done, total),
+  };
+  try {
+    return await cache.warm(wanted);
+  } finally {
+    await cache.close();
+  }
+}
+
+async function load(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new Failure(`${visible(file)} cannot be loaded: ${visible(messageOf(error))}`, EXIT.usage);
+  }
+}
+
+/** Ordinary requests: what became of them is told by their `Cache-Status`. */
+async function warmByHttp(
+  origin: string,
+  urls: readonly string[],
+  options: WarmCommandOptions,
+  signal: AbortSignal,
+  bar: Progress,
+): Promise<WarmReport> {
+  if (options.sitemap !== undefined || options.popular !== undefined)
+    throw new Failure(
+      '--sitemap and --popular need --app: what they name is found inside the application.',
+      EXIT.usage,
+    );
+  if (urls.length === 0) throw new Failure('Which URLs?', EXIT.usage);
+  const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
+  const problems: WarmProblem[] = [];
+  const visits = (options.tenant ?? [undefined]).flatMap((tenant) => urls.map((url) => ({ url, tenant })));
+  let done = 0;
+  const queue = visits.values();
+  const work = async () => {
+    for (const { url, tenant } of queue) {
+      signal.throwIfAborted();
+      const headers = requestHeaders(optionsOf(options, tenant));
+      const [outcome, reason] = await ask(new URL(url, origin), headers, options.retries, signal);
+      counts[outcome]++;
+      if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
+      bar.set(++done, visits.length);
+    }
+  };
+  await Promise.all(Array.from({ length: options.concurrency }, work));
+  return { requested: done, ...counts, problems };
+}
+
+function optionsOf({ tenantHeader, header }: WarmCommandOptions, tenant: string | undefined): GetOptions {
+  return { tenantHeader, ...(header === undefined ? {} : { header }), ...(tenant === undefined ? {} : { tenant }) };
+}
+
+async function ask(
+  url: URL,
+  headers: Record<string, string>,
+  retries: number,
+  signal: AbortSignal,
+): Promise<[keyof Omit<WarmReport, 'requested' | 'problems'>, string]> {
+  for (let attempt = 0; ; attempt++) {
+    const [outcome, reason] = await askOnce(url, headers, signal);
+    if (outcome !== 'failed' || attempt >= retries) return [outcome, reason];
+    await pause(Math.min(100 * 2 ** attempt, 5000), undefined, { signal });
+  }
+}
+
+async function askOnce(url: URL, headers: Record<string, string>, signal: AbortSignal): ReturnType<typeof ask> {
+  try {
+    const answer = await fetch(url, { headers, redirect: 'manual', signal });
+    await answer.arrayBuffer();
+    const own = /(?:^|,)\s*respcache;([^,]*)/.exec(answer.headers.get('cache-status') ?? '')?.[1];
+    const detail = /;?\s*detail=([\w-]+)/.exec(own ?? '')?.[1];
+    if (own !== undefined && /\bhit\b/.test(own)) return ['fresh', ''];
+    if (answer.status >= 500) return ['failed', `status ${answer.status}`];
+    if (own === undefined) return ['uncacheable', 'no cacheMiddleware there'];
+    // A stream whose length nobody knew says nothing as it leaves; without a reason it is stored if it was whole.
+    return detail === undefined ? ['warmed', ''] : ['uncacheable', detail];
+  } catch (error) {
+    signal.throwIfAborted();
+    const { cause } = error as { cause?: unknown };
+    return ['failed', messageOf(cause ?? error)];
+  }
+}
+
+function show(terminal: Terminal, report: WarmReport): void {
+  if (terminal.json) {
+    terminal.document(report);
+    return;
+  }
+  const { requested, warmed, fresh, uncacheable, failed, problems } = report;
+  terminal.line(
+    `${count(requested)} requests: ${count(warmed)} warmed, ${count(fresh)} fresh already, ${count(uncacheable)} not cacheable, ${count(failed)} failed.`,
+  );
+  for (const [reason, list] of grouped(problems)) {
+    const some = list.slice(0, 3).map(({ url, tenant }) => visible(tenant === undefined ? url : `${url} (${tenant})`));
+    terminal.line(`  ${visible(reason)}: ${some.join(', ')}${list.length > 3 ? ` and ${list.length - 3} more` : ''}`);
+  }
+}
+
+function grouped(problems: readonly WarmProblem[]): Map<string, WarmProblem[]> {
+  const groups = new Map<string, WarmProblem[]>();
+  for (const problem of problems) groups.set(problem.reason, [...(groups.get(problem.reason) ?? []), problem]);
+  return groups;
+}
