@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { epochStart, parseHead, readSnapshot } from '../../src/invalidation/redis-table.js';
+import { fleetReport } from '../../src/stats/fleet.js';
 import type { RedisLink } from '../../src/stores/redis-link.js';
 import { Failure } from './failure.js';
-import { messageOf, type Session } from './session.js';
-import { bytes, ms, span, visible } from './terminal.js';
+import { messageOf } from './session.js';
+import { bytes, ms, span, type Terminal, visible } from './terminal.js';
 
 /** What was looked at, how it is, and what to do about it. */
 interface Finding {
@@ -12,7 +13,7 @@ interface Finding {
   readonly text: string;
 }
 
-type Check = (link: RedisLink, session: Session) => Promise<Omit<Finding, 'check'>[]>;
+type Check = (link: RedisLink, prefix: string) => Promise<readonly Omit<Finding, 'check'>[]>;
 
 const ok = (text: string) => [{ state: 'ok', text }] as const;
 const warning = (text: string) => [{ state: 'warning', text }] as const;
@@ -22,9 +23,7 @@ const PINGS = 50;
 /** A request waits so long for Redis, ms: `timeout`, if nobody says otherwise. */
 const DEADLINE = 50;
 
-const CHECKS: Readonly<
-  Record<string, (link: RedisLink, session: Session) => Promise<readonly Omit<Finding, 'check'>[]>>
-> = {
+const CHECKS: Readonly<Record<string, Check>> = {
   version: each(async (info) => {
     const version = info.get('redis_version') ?? info.get('valkey_version') ?? 'unknown';
     const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -96,14 +95,15 @@ const CHECKS: Readonly<
     const replicas = Number(info.get('connected_slaves') ?? 0);
     return ok(replicas === 0 ? 'a master without replicas' : `a master with ${replicas} replicas`);
   }),
-  ledger: async ({ client }, { cache }) => {
-    const name = (part: string) => `${cache.settings.prefix}{respcache}:${part}`;
+  ledger: async ({ client }, prefix) => {
+    const name = (part: string) => `${prefix}{respcache}:${part}`;
     const [text, table, patterns, log] = await Promise.all([
       client.get(name('head')),
       client.getBuffer(name('table')),
       client.lrange(name('patterns'), 0, -1),
       client.xlen(name('log')),
     ]);
+    if (text === null && table === null && log === 0) return ok('none yet: the first process begins it');
     const head = text === null ? undefined : parseHead(text);
     if (head === undefined || table === null || readSnapshot(head, table, patterns) === undefined) {
       // Written by several commands' worth of a script, read by several: another purge may have come between.
@@ -122,26 +122,24 @@ const CHECKS: Readonly<
       `begun ${began} ago, ${last}; table ${bytes(table.length)}, ${log} in the log, ${patterns.length} patterns`,
     );
   },
-  processes: async (_link, { cache }) => {
-    const report = await cache.statistics.fleet();
-    if (report === undefined) return warning('No process tells its figures: none runs, or publishInterval is false.');
-    const known = cache.services.backend.ledger.position();
+  processes: async (link, prefix) => {
+    const report = await fleetReport(link, prefix);
+    if (report === undefined) return warning('None tells its figures: none runs, or publishInterval is false.');
+    const head = parseHead((await link.client.get(`${prefix}{respcache}:head`)) ?? '');
     const state = `${report.processes} tell their figures, ${report.recentErrors} errors lately`;
-    if (report.ledger.epoch !== known?.epoch)
+    if (report.ledger.epoch !== head?.epoch)
       return warning(`${state}; one of them has not learnt of the present ledger yet.`);
     return report.status === 'healthy' ? ok(state) : warning(`${state}; they say that they are ${report.status}.`);
   },
 };
 
-/** `doctor`: looks at everything that the cache depends on. */
-export async function doctor(session: Session): Promise<void> {
-  const { cache, terminal } = session;
-  const { link } = cache.services.backend;
+/** `doctor`: looks at everything that the cache depends on, and changes nothing. */
+export async function doctor(link: RedisLink, prefix: string, terminal: Terminal): Promise<void> {
   const findings: Finding[] = [];
   for (const [check, look] of Object.entries(CHECKS)) {
     let found: readonly Omit<Finding, 'check'>[];
     try {
-      found = await look(link!, session);
+      found = await look(link, prefix);
     } catch (error) {
       found = problem(`It could not be looked at: ${visible(messageOf(error))}`);
     }

@@ -1,7 +1,9 @@
 import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Cache } from '../../src/cache.js';
 import { unescapeTenant } from '../../src/request/tenant.js';
 import type { Stats } from '../../src/stats/figures.js';
+import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
 import { Failure } from './failure.js';
 import type { Session } from './session.js';
@@ -16,7 +18,7 @@ export interface StatsOptions {
 
 /** `stats`: what all processes have counted. */
 export async function stats({ cache, terminal }: Session, { tenant }: StatsOptions): Promise<void> {
-  const report = await reported(cache.statistics.fleet());
+  const report = await reported(cache);
   if (tenant !== undefined) return one(terminal, tenant, report);
   if (terminal.json) return terminal.document(report);
   summary(terminal, report);
@@ -33,8 +35,8 @@ export async function stats({ cache, terminal }: Session, { tenant }: StatsOptio
   );
 }
 
-async function reported(asking: Promise<Report | undefined>): Promise<Report> {
-  const report = await asking;
+async function reported({ services: { backend, settings } }: Cache): Promise<Report> {
+  const report = await fleetReport(backend.link!, settings.prefix);
   if (report !== undefined) return report;
   throw new Failure(
     'No process tells its figures on this Redis. (They do so every few seconds while they run; see publishInterval.)',
@@ -105,7 +107,7 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
   try {
     for (let shown = 0; !either.aborted; ) {
-      const report = await reported(cache.statistics.fleet());
+      const report = await reported(cache);
       if (live) stdout.write('\x1b[H\x1b[2J');
       if (terminal.json) terminal.line(JSON.stringify(report));
       else screen(terminal, report, live);

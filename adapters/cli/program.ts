@@ -6,7 +6,7 @@ import { explain, get, keys } from './entries.js';
 import { EXIT, type Failure } from './failure.js';
 import { stats, top } from './figures.js';
 import { backup, restore } from './files.js';
-import { failureOf, type GlobalOptions, type Session, withCache } from './session.js';
+import { failureOf, type GlobalOptions, type Session, withCache, withLink } from './session.js';
 import { type Streams, Terminal, visible } from './terminal.js';
 import { warm } from './warm.js';
 
@@ -57,7 +57,7 @@ function programOf(streams: Streams, signal: AbortSignal): Command {
     });
   const here = (work: (session: Session) => Promise<void>) =>
     withCache(streams, program.opts<GlobalOptions>(), signal, work);
-  addLooking(program, here);
+  addLooking(program, here, streams);
   addChanging(program, here);
   program
     .command('warm [urls...]')
@@ -82,7 +82,7 @@ function programOf(streams: Streams, signal: AbortSignal): Command {
 
 type Here = (work: (session: Session) => Promise<void>) => Promise<void>;
 
-function addLooking(program: Command, here: Here): void {
+function addLooking(program: Command, here: Here, streams: Streams): void {
   program
     .command('stats')
     .description('the figures of all processes')
@@ -121,7 +121,7 @@ function addLooking(program: Command, here: Here): void {
   program
     .command('doctor')
     .description('looks at everything that the cache depends on')
-    .action(() => here(doctor));
+    .action(() => withLink(streams, program.opts<GlobalOptions>(), doctor));
 }
 
 function addChanging(program: Command, here: Here): void {

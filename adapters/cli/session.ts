@@ -1,5 +1,8 @@
 import { type Cache, createCache } from '../../src/cache.js';
 import { ConfigError, RespcacheError } from '../../src/errors.js';
+import { type CacheOptions, resolveSettings, type Settings } from '../../src/options.js';
+import { withDeadline } from '../../src/stores/guard.js';
+import { RedisLink } from '../../src/stores/redis-link.js';
 import { EXIT, Failure } from './failure.js';
 import { type Streams, Terminal } from './terminal.js';
 
@@ -47,25 +50,61 @@ export async function withCache(
   }
 }
 
-function open({ redis, cluster, prefix }: GlobalOptions): Cache {
-  const target = cluster === undefined ? redis : { cluster: nodesOf(cluster) };
-  let cache: Cache;
+/**
+ * Connects to that Redis and does nothing else there: not even a ledger is begun where there is none.
+ *
+ * @throws {Failure} where no Redis is named, or it cannot be reached
+ */
+export async function withLink(
+  streams: Streams,
+  options: GlobalOptions,
+  work: (link: RedisLink, prefix: string, terminal: Terminal) => Promise<void>,
+): Promise<void> {
+  const settings = settingsOf(options);
+  let last: unknown;
+  const link = new RedisLink(settings.redis!, (error) => {
+    last ??= error;
+  });
   try {
-    cache = createCache({
-      ...(target === undefined ? {} : { redis: target }),
-      ...(prefix === undefined ? {} : { prefix }),
-      l1: false,
-      sweepInterval: false,
-      publishInterval: false,
-      timeout: PATIENCE,
-      breaker: { failures: 1_000_000 },
-    });
+    try {
+      await withDeadline(Promise.resolve(link.ready()), PATIENCE, 'connecting');
+    } catch (error) {
+      throw new Failure(`Redis cannot be reached: ${messageOf(last ?? error)}`);
+    }
+    await work(link, settings.prefix, new Terminal(streams, options));
+  } finally {
+    await link.close();
+  }
+}
+
+function open(options: GlobalOptions): Cache {
+  settingsOf(options);
+  return createCache(cacheOptions(options));
+}
+
+function cacheOptions({ redis, cluster, prefix }: GlobalOptions): CacheOptions {
+  const target = cluster === undefined ? redis : { cluster: nodesOf(cluster) };
+  return {
+    ...(target === undefined ? {} : { redis: target }),
+    ...(prefix === undefined ? {} : { prefix }),
+    l1: false,
+    sweepInterval: false,
+    publishInterval: false,
+    timeout: PATIENCE,
+    breaker: { failures: 1_000_000 },
+  };
+}
+
+/** What the options and the environment come to. @throws {Failure} where no Redis is named */
+function settingsOf(options: GlobalOptions): Settings {
+  let settings: Settings;
+  try {
+    settings = resolveSettings(cacheOptions(options));
   } catch (error) {
     if (error instanceof ConfigError) throw new Failure(withoutPassword(error.message), EXIT.usage);
     throw error;
   }
-  if (cache.settings.redis !== undefined) return cache;
-  void cache.close();
+  if (settings.redis !== undefined) return settings;
   throw new Failure('Which Redis? Set REDIS_URL or REDIS_HOST, or say --redis <url> or --cluster <nodes>.', EXIT.usage);
 }
 

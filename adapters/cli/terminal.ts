@@ -42,7 +42,8 @@ export class Terminal {
   }
 
   paint(style: Style, text: string): string {
-    return this.#colors ? styleText(style, text) : text;
+    // Whether the stream is a terminal is known already.
+    return this.#colors ? styleText(style, text, { validateStream: false }) : text;
   }
 
   /** Rows under heads, in columns as wide as they need; those whose head ends in `>` are set to the right. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
-import type { Part } from './report.js';
+import { type Part, type Report, reportOf } from './report.js';
 
 /** A process of which nothing is heard for so many times its interval is gone. */
 const MISSED = 4;
@@ -10,6 +10,7 @@ const MOST = 500;
 const LONGEST = 1_048_576;
 /** How long Redis may take, ms: nobody but the asker waits for it. */
 const DEADLINE = 1000;
+const READING = 'reading the figures of all processes';
 /** How long its farewell may take, ms: the figures expire anyway. */
 const FAREWELL = 250;
 
@@ -37,7 +38,7 @@ export class Fleet {
   constructor(link: RedisLink, options: FleetOptions) {
     this.#link = link;
     this.#options = options;
-    this.#index = `${options.prefix}{respcache}:stats`;
+    this.#index = indexOf(options.prefix);
     if (options.interval > 0) this.#timer = setInterval(() => void this.publish(), options.interval * 1000).unref();
   }
 
@@ -65,7 +66,7 @@ export class Fleet {
 
   /** What the other processes have told lately. Rejects if Redis cannot be reached. */
   async others(): Promise<Part[]> {
-    return withDeadline(this.#read(), DEADLINE, 'reading the figures of all processes');
+    return withDeadline(partsIn(this.#link, this.#index, this.#options.now(), this.#id), DEADLINE, READING);
   }
 
   /** Takes this process' figures away: it is gone. */
@@ -77,19 +78,30 @@ export class Fleet {
     await Promise.resolve(withDeadline(gone, FAREWELL, 'leaving')).catch(() => {});
   }
 
-  async #read(): Promise<Part[]> {
-    await this.#link.ready();
-    const { client } = this.#link;
-    await client.zremrangebyscore(this.#index, '-inf', String(this.#options.now()));
-    const ids = (await client.zrange(this.#index, String(-MOST), '-1')).filter((id) => id !== this.#id);
-    if (ids.length === 0) return [];
-    const texts = await client.mget(ids.map((id) => this.#key(id)));
-    return texts.flatMap((text) => (text === null ? [] : readPart(text)));
-  }
-
   #key(id: string): string {
     return `${this.#index}:${id}`;
   }
+}
+
+/** The figures of all processes, for who is none of them; `undefined` if none tells its. Rejects if Redis cannot be reached. */
+export async function fleetReport(link: RedisLink, prefix: string): Promise<Report | undefined> {
+  const now = Date.now();
+  const [first, ...rest] = await withDeadline(partsIn(link, indexOf(prefix), now), DEADLINE, READING);
+  return first === undefined ? undefined : reportOf([first, ...rest], { scope: 'fleet', now, authorized: true });
+}
+
+function indexOf(prefix: string): string {
+  return `${prefix}{respcache}:stats`;
+}
+
+async function partsIn(link: RedisLink, index: string, now: number, except?: string): Promise<Part[]> {
+  await link.ready();
+  const { client } = link;
+  await client.zremrangebyscore(index, '-inf', String(now));
+  const ids = (await client.zrange(index, String(-MOST), '-1')).filter((id) => id !== except);
+  if (ids.length === 0) return [];
+  const texts = await client.mget(ids.map((id) => `${index}:${id}`));
+  return texts.flatMap((text) => (text === null ? [] : readPart(text)));
 }
 
 /** What another version of this package has written is left out, not misread. */

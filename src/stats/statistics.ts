@@ -66,13 +66,6 @@ export class Statistics {
     return reportOf([own, ...(others ?? [])], { scope: found, now, authorized });
   }
 
-  /** The figures of those processes that tell theirs, without this one's; `undefined` if none does. Rejects on failure. */
-  async fleet(): Promise<Report | undefined> {
-    const [first, ...rest] = (await this.#fleet?.others()) ?? [];
-    if (first === undefined) return undefined;
-    return reportOf([first, ...rest], { scope: 'fleet', now: this.#services.settings.clock.now(), authorized: true });
-  }
-
   /** The URLs that were most asked for in the last hour, in all processes that can be asked. */
   async popular(most: number): Promise<readonly Asked[]> {
     const others = (await this.#others()) ?? [];

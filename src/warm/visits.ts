@@ -63,6 +63,8 @@ async function visitOnce(plan: WarmPlan, what: Visit): Promise<Visited> {
     );
     return written ? { outcome: 'warmed' } : { outcome: 'failed', reason: 'the store could not take it' };
   }
+  // Redis was not there: it may be the next time.
+  if (told?.refused === 'unavailable') return { outcome: 'failed', reason: 'unavailable' };
   if (status >= 500) return { outcome: 'failed', reason: `status ${status}` };
   return { outcome: 'uncacheable', reason: told?.refused ?? 'no cacheMiddleware of this cache' };
 }

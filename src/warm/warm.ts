@@ -55,6 +55,7 @@ export class Warmer {
   async warm(options: WarmOptions): Promise<WarmReport> {
     const { header } = this.#services.settings.route.tenant;
     const plan = resolveWarm(options, header);
+    await this.#meetLedger();
     const visits = await this.#visits(plan);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
     const problems: WarmProblem[] = [];
@@ -92,6 +93,15 @@ export class Warmer {
 
   close(): void {
     this.#closed.abort();
+  }
+
+  /** An application that has just begun may not know the ledger yet: nothing could be stamped. */
+  async #meetLedger(): Promise<void> {
+    try {
+      await this.#services.backend.sync();
+    } catch {
+      // Told by the guard; what cannot be stored is in the report.
+    }
   }
 
   async #rounds(

@@ -133,10 +133,13 @@ describe('what is stored', () => {
   });
 
   it('is listed without what was invalidated, unless that is asked for', async () => {
-    await cache.mset({ a: 1, b: 2 }, 'acme');
-    await cache.invalidateKey('a', 'acme');
-    expect((await at(['keys'])).out).toMatch(/^value .*client:acme:b$\n$/m);
-    expect((await at(['keys', '--all'])).out).toMatch(/invalidated {2}client:acme:a/);
+    const other = createCache({ redis: redis.url, prefix: 'dead:', sweepInterval: false, timeout: 10_000 });
+    await other.mset({ a: 1, b: 2 }, 'acme');
+    await other.invalidateKey('a', 'acme');
+    await other.close();
+    const at = (args: string[]) => cli(['--redis', redis.url, '--prefix', 'dead:', ...args]);
+    expect((await at(['keys'])).out).toMatch(/^value .*dead:client:acme:b\n$/);
+    expect((await at(['keys', '--all'])).out).toMatch(/invalidated {2}dead:client:acme:a/);
   });
 
   it('is shown: values by their keys, responses by their URLs', async () => {
@@ -175,7 +178,7 @@ describe('what is stored', () => {
       ['explain', `/${HOSTILE}`, '--tenant', HOSTILE],
     ]) {
       const { out, err } = await at(args);
-      expect(out + err, args.join()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      expect((out + err).replaceAll('\n', ''), args.join()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
       expect((out + err).length).toBeGreaterThan(10);
     }
   });
@@ -246,10 +249,7 @@ describe('changes', () => {
       [['--tag', 'users'], {}],
     ] as const) {
       const before = await get('/users');
-      const { code, out } = await at(
-        ['invalidate', ...args, '--yes', '--json'].flatMap((arg) => arg),
-        rest,
-      );
+      const { code, out } = await at(['invalidate', ...args, '--yes', '--json'], rest);
       expect(code).toBe(0);
       expect(JSON.parse(out)).toEqual({ sequence: expect.any(Number), durable: true });
       expect(await get('/users'), args.join()).not.toBe(before);
@@ -289,24 +289,6 @@ describe('changes', () => {
 });
 
 describe('warming', () => {
-  const module = join(folder, 'app.mjs');
-  beforeAll(() => {
-    const built = new URL('../../dist/', import.meta.url).href;
-    writeFileSync(
-      module,
-      `import { createRequire } from 'node:module';
-import { createCache } from '${built}src/index.js';
-import { cacheMiddleware } from '${built}adapters/express/index.js';
-const express = createRequire(${JSON.stringify(import.meta.url)})('express');
-export const cache = createCache({ redis: process.env.CLI_REDIS, timeout: 10000 });
-export const app = express();
-app.use(cacheMiddleware({ cache }));
-app.get('/ready', (req, res) => res.send('ready'));
-app.get('/private', (req, res) => res.set('Cache-Control', 'private').send('x'));
-`,
-    );
-  });
-
   it('is done by requests to an application that runs', async () => {
     const args = ['warm', '/users', '/private', '--origin', origin, '--tenant', 'acme', '--retries', '0'];
     const { code, out } = await at(args);
@@ -320,7 +302,6 @@ app.get('/private', (req, res) => res.set('Cache-Control', 'private').send('x'))
       err: '1 requests failed.\n',
     });
     expect(await at(['warm', '/x', '--origin', 'http://127.0.0.1:1', '--retries', '0'])).toMatchObject({ code: 1 });
-    expect(existsSync(module)).toBe(true);
   });
 
   it('refuses modules that are no application', async () => {
