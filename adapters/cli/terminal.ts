@@ -127,7 +127,9 @@ export function bytes(value: number): string {
   return `${unit === 0 ? left : left.toFixed(1)} ${units[unit]}`;
 }
 
+/** Two digits; a dash for nothing. */
 export function ms(value: number): string {
+  if (value === 0) return '–';
   return value >= 100 ? `${Math.round(value)} ms` : `${value.toPrecision(2)} ms`;
 }
 
