@@ -59,6 +59,12 @@ export class Account {
     this.#events.emit('miss', revalidated ? { ...miss, revalidated } : miss);
   }
 
+  /** Its handler runs beside another request, which is the one that counts. `name`: that of what is stored. */
+  refreshed({ address, name: planned }: Plan, name: string | undefined, route: Route): void {
+    const { tenant, key } = address;
+    this.#events.emit('refresh', { tenant, key, route: this.#about(name ?? planned, route).route! });
+  }
+
   /** Hits and misses of a route are of one name: that of what is stored, or would be. */
   #about(name: string | undefined, { key }: Route): Pick<CacheEvents['hit'], 'route' | 'request'> {
     const request = this.#request;

@@ -97,10 +97,13 @@ export class Engine {
     const { method } = exchange.request;
     if (method === 'POST' && route.storePost && exchange.plan === undefined) return this.#post(exchange);
     if (method !== 'GET' && method !== 'HEAD') return undefined;
+    const elsewhere = looksUpElsewhere(route, outer);
+    // A mount may keep its handler out of shadow mode: then what is stored is looked up once more, and served.
+    const spared = exchange.isShadowed && route.shadow === 0 && !elsewhere;
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
-    if (exchange.plan !== undefined && !looksUpElsewhere(route, outer))
+    if (exchange.plan !== undefined && !elsewhere && !spared)
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
-    exchange.nested = true;
+    exchange.nested = !spared;
     exchange.letGo();
     return this.handle(exchange);
   }
@@ -218,7 +221,7 @@ export class Engine {
   /** The run beside a request has come to this mount: it is the handler's, and its response this cache's, if it is meant. */
   #refreshing(exchange: Exchange, plan: Plan, mark: object): undefined {
     const going = this.#refreshes.take(mark, plan.address.key);
-    return going === undefined ? exchange.bypass('unavailable') : exchange.forward(plan, going);
+    return going === undefined ? exchange.bypass('unavailable') : exchange.refresh(plan, going);
   }
 
   #useOf(entry: ResponseEntry, { asked }: Turn): Use {

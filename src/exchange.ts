@@ -93,9 +93,14 @@ export class Exchange {
     return this.#shadow !== undefined || (this.#run?.wantsMore ?? false);
   }
 
-  /** Where the response would be stored, if it may be. */
+  /** Where the response would be stored, if it may be, or what it is compared with is. */
   get plan(): Plan | undefined {
-    return this.#run?.plan;
+    return (this.#run ?? this.#shadow)?.plan;
+  }
+
+  /** Whether the handler's response is only compared. */
+  get isShadowed(): boolean {
+    return this.#shadow !== undefined;
   }
 
   /** Whether the handler's response could be stored, or is compared, as far as the request is concerned. */
@@ -132,6 +137,12 @@ export class Exchange {
     if (validators !== undefined) this.conditions.take(validators);
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
+  }
+
+  /** The handler runs for no client, to make anew what is stored. */
+  refresh(plan: Plan, going: Going): undefined {
+    this.#account.refreshed(plan, going.stale?.name, this.route);
+    return this.forward(plan, going);
   }
 
   /** The handler runs though there is an answer: what it says is compared with that, and leaves. */
@@ -301,7 +312,8 @@ export class Exchange {
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
   abandon(): void {
     if (this.#state === 'done') return;
-    if (this.#state === 'open') this.#count(this.#barred ?? 'aborted');
+    // Where the request has only been under an invalidation, there is nothing to count.
+    if (this.#state === 'open' && this.#handled) this.#count(this.#barred ?? 'aborted');
     this.#state = 'done';
     this.#run?.abandon();
     this.#run?.going.lead?.unfilled(0);
@@ -383,6 +395,6 @@ export class Exchange {
   }
 
   #count(reason: Reason | undefined, revalidated?: boolean): void {
-    this.#account.handled(this.#run?.plan ?? this.#shadow?.plan, reason, this.route, revalidated);
+    this.#account.handled(this.plan, reason, this.route, revalidated);
   }
 }

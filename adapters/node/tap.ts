@@ -67,7 +67,9 @@ class Tap {
       this.#original.addTrailers.call(res, trailers);
     };
     res.destroy = (error) => this.#destroy(error);
-    res.once('close', () => this.#leave());
+    // Whose client has gone during the lookup says so no more.
+    if (res.closed) this.#leave();
+    else res.once('close', () => this.#leave());
   }
 
   #leave(): void {

@@ -41,7 +41,7 @@ export function summarize(turns) {
 }
 
 /** The median and the quartiles. */
-function spread(values) {
+export function spread(values) {
   const sorted = values.toSorted((a, b) => a - b);
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75), rounds: values };
 }

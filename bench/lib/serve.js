@@ -10,10 +10,11 @@ import { payload, target, URLS } from './traffic.js';
 export const wanted = JSON.parse(process.argv[2]);
 export const body = payload(wanted.size);
 
-/** Listens on a free port, tells it, and then does what the bench asks. */
-export function serve(listener) {
+/** Listens on a free port, tells it, and then does what the bench asks. `more`: questions of this contender's own. */
+export function serve(listener, more = {}) {
+  const questions = { ...QUESTIONS, ...more };
   const server = createServer(listener).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
-  process.on('message', async (question) => process.send((await QUESTIONS[question]()) ?? {}));
+  process.on('message', async (question) => process.send((await questions[question]()) ?? {}));
   // The bench is done, or gone.
   process.on('disconnect', () => process.exit());
 }

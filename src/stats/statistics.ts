@@ -59,8 +59,9 @@ export class Statistics {
 
   /** All figures. Where the others cannot be asked, those of this process, which `scope` then says. Never rejects. */
   async report(scope: Scope, authorized: boolean): Promise<Report> {
-    const own = this.#part({ popular: 0 });
     const others = scope === 'fleet' ? await this.#others() : undefined;
+    // Only now: what is counted while the others are asked would be in some of its sums and not in others.
+    const own = this.#part({ popular: 0 });
     const now = this.#services.settings.clock.now();
     const found = others === undefined ? 'process' : 'fleet';
     return reportOf([own, ...(others ?? [])], { scope: found, now, authorized });

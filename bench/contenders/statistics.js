@@ -1,0 +1,60 @@
+// One application behind respcache, twice in one process: with its statistics, and with nobody who listens to its events.
+// The bench says which of the two answers. In two processes V8 would make other code of the same source, which may weigh
+// more than what is to be measured.
+
+import { body, serve, wanted } from '../lib/serve.js';
+import { CONTENT_TYPE } from '../lib/traffic.js';
+
+const { default: framework } = await import(wanted.framework);
+const { createCache } = await import(`${wanted.dist}/src/index.js`);
+const { Events } = await import(`${wanted.dist}/src/events.js`);
+const { cacheMiddleware } = await import(`${wanted.dist}/adapters/${wanted.framework}/index.js`);
+
+function express(cache) {
+  const app = framework();
+  app.use(cacheMiddleware({ cache }));
+  app.get('/users', (_req, res) => {
+    res.setHeader('Content-Type', CONTENT_TYPE);
+    res.end(body);
+  });
+  return app;
+}
+
+function koa(cache) {
+  const app = new framework();
+  app.use(cacheMiddleware({ cache }));
+  app.use((ctx) => {
+    ctx.set('Content-Type', CONTENT_TYPE);
+    ctx.body = body;
+  });
+  return app.callback();
+}
+
+function application(name) {
+  const cache = createCache({
+    redis: wanted.store === 'redis' ? { host: '127.0.0.1', port: wanted.redis } : false,
+    prefix: `${wanted.slug}-${name}:`,
+    l1: false,
+    ttl: 3600,
+  });
+  return wanted.framework === 'koa' ? koa(cache) : express(cache);
+}
+
+/** Makes an application whose cache tells nobody of anything: a switch that only the bench has. */
+function detached() {
+  const { on } = Events.prototype;
+  Events.prototype.on = () => () => {};
+  try {
+    return application('without');
+  } finally {
+    Events.prototype.on = on;
+  }
+}
+
+const applications = { with: application('with'), without: detached() };
+let answering = applications.with;
+const choose = (name) => () => {
+  answering = applications[name];
+};
+
+serve((req, res) => answering(req, res), { with: choose('with'), without: choose('without') });
