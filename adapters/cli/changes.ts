@@ -24,7 +24,7 @@ export async function invalidate(session: Session, options: InvalidateOptions): 
     ...pattern.map((name) => `pattern ${name}`),
   ];
   const whose = tenant === undefined ? 'all tenants' : `the tenant ${tenant}`;
-  await terminal.confirm(`Invalidate ${visible(list.join(', '))} of ${visible(whose)}?`, session.yes);
+  await terminal.confirm(`Invalidate ${visible(list.join(', '))} of ${visible(whose)}?`, session.yes, session.signal);
   const receipts = await Promise.all([
     ...key.map((name) => cache.invalidateKey(name, tenant!)),
     ...(tag.length > 0 ? [cache.invalidateByTags(tag, tenant)] : []),
@@ -35,19 +35,22 @@ export async function invalidate(session: Session, options: InvalidateOptions): 
 }
 
 /** `clear`: everything under the prefix. */
-export async function clear({ cache, terminal, yes }: Session): Promise<void> {
+export async function clear({ cache, terminal, yes, signal }: Session): Promise<void> {
   const { prefix } = cache.settings;
   const what =
     prefix === ''
       ? 'everything that this Redis caches without a prefix'
       : `everything under the prefix ${visible(prefix)}`;
-  await terminal.confirm(`Invalidate ${what}, of every tenant?`, yes);
-  receipt(terminal, await cache.clear());
+  await terminal.confirm(`Invalidate ${what}, of every tenant?`, yes, signal);
+  const got = await cache.clear();
+  // What this process has begun it ends: else nobody would sweep until its turn is over.
+  await cache.services.backend.sweep();
+  receipt(terminal, got);
 }
 
 /** `erase-tenant`: a client leaves: nothing of it stays in Redis. */
-export async function erase({ cache, terminal, yes }: Session, tenant: string): Promise<void> {
-  await terminal.confirm(`Delete all that is cached of the tenant ${visible(tenant)}?`, yes);
+export async function erase({ cache, terminal, yes, signal }: Session, tenant: string): Promise<void> {
+  await terminal.confirm(`Delete all that is cached of the tenant ${visible(tenant)}?`, yes, signal);
   const bar = terminal.progress('erasing');
   let removed = 0;
   try {

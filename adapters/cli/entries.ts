@@ -40,9 +40,13 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
   const tenant = options.tenant === undefined ? undefined : escapeTenant(options.tenant);
   const now = Date.now();
   let left = options.limit;
-  scan: for await (const { items } of backend.store.scan(keySpace(settings.prefix, tenant), { heads: true })) {
+  const steps = backend.store.scan(keySpace(settings.prefix, tenant), { heads: true })[Symbol.asyncIterator]();
+  // One step at a time, each within a deadline; and no more of them when nobody reads on.
+  scan: while (!terminal.streams.stdout.destroyed) {
     signal.throwIfAborted();
-    for (const { key, entry, bytes: size } of items) {
+    const step = await backend.maintain(() => steps.next());
+    if (step.done) break;
+    for (const { key, entry, bytes: size } of step.value.items) {
       const subject = subjectOfKey(settings.prefix, key, entry);
       const valid = backend.ledger.stands(subject, entry.asOf);
       if (!valid && !options.all) continue;

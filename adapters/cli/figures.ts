@@ -7,7 +7,7 @@ import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
 import { Failure } from './failure.js';
 import type { Session } from './session.js';
-import { bytes, count, ms, span, type Terminal, visible } from './terminal.js';
+import { bytes, count, ms, span, type Terminal, visible, visibleJson } from './terminal.js';
 
 const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
 const LISTED = 15;
@@ -106,10 +106,10 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   const either = AbortSignal.any([signal, stopped.signal]);
   const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
   try {
-    for (let shown = 0; !either.aborted; ) {
+    for (let shown = 0; !either.aborted && !stdout.destroyed; ) {
       const report = await reported(cache);
       if (live) stdout.write('\x1b[H\x1b[2J');
-      if (terminal.json) terminal.line(JSON.stringify(report));
+      if (terminal.json) terminal.line(visibleJson(report));
       else screen(terminal, report, live);
       if (++shown === options.count) return;
       await pause(options.interval * 1000, undefined, { signal: either }).catch(() => {});

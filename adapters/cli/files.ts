@@ -40,7 +40,7 @@ export async function restore(session: Session, file: string, options: RestoreCo
   const { cache, terminal, signal, yes } = session;
   const { tenant, damaged, foreign } = options;
   const risk = foreign === 'adopt' ? ' What was invalidated or erased since it was made may be served again.' : '';
-  await terminal.confirm(`Restore ${visible(file)}?${risk}`, yes);
+  await terminal.confirm(`Restore ${visible(file)}?${risk}`, yes, signal);
   const bar = terminal.progress('restoring');
   let report: RestoreReport;
   try {

@@ -7,7 +7,7 @@ import { EXIT, type Failure } from './failure.js';
 import { stats, top } from './figures.js';
 import { backup, restore } from './files.js';
 import { failureOf, type GlobalOptions, type Session, withCache, withLink } from './session.js';
-import { type Streams, Terminal, visible } from './terminal.js';
+import { type Streams, Terminal, visible, visibleJson } from './terminal.js';
 import { warm } from './warm.js';
 
 const HELP = `
@@ -34,7 +34,7 @@ function isUsage(error: unknown): error is { readonly exitCode: number } {
 }
 
 function told(failure: Failure, streams: Streams, options: GlobalOptions): number {
-  if (options.json) streams.stderr.write(`${JSON.stringify({ error: failure.message })}\n`);
+  if (options.json) streams.stderr.write(`${visibleJson({ error: failure.message })}\n`);
   else streams.stderr.write(`${failure.message.split('\n').map(visible).join('\n')}\n`);
   return failure.code;
 }

@@ -38,7 +38,7 @@ export class Terminal {
 
   /** The one document of a command that was asked for JSON. */
   document(value: unknown): void {
-    this.line(JSON.stringify(value, null, 2));
+    this.line(visibleJson(value, 2));
   }
 
   paint(style: Style, text: string): string {
@@ -61,12 +61,13 @@ export class Terminal {
   }
 
   /** Asks before something that cannot be taken back. @throws {Failure} on a no, and where there is nobody to ask */
-  async confirm(question: string, yes: boolean | undefined): Promise<void> {
+  async confirm(question: string, yes: boolean | undefined, signal: AbortSignal): Promise<void> {
     if (yes) return;
     if (!this.interactive) throw new Failure(`${question} Nobody can be asked here: say --yes.`, EXIT.usage);
-    const asking = createInterface({ input: this.streams.stdin, output: this.streams.stderr });
+    // Not as a terminal's editor, which would keep Ctrl-C from the process.
+    const asking = createInterface({ input: this.streams.stdin, output: this.streams.stderr, terminal: false });
     try {
-      const answer = await asking.question(`${question} [y/N] `);
+      const answer = await asking.question(`${question} [y/N] `, { signal });
       if (!/^y(es)?$/i.test(answer.trim())) throw new Failure('Nothing was done.');
     } finally {
       asking.close();
@@ -112,6 +113,14 @@ export function visible(text: string): string {
     const code = char.codePointAt(0)!;
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
+}
+
+/** JSON, in which the same is escaped. */
+export function visibleJson(value: unknown, space?: number): string {
+  const escaped = (char: string) =>
+    Array.from({ length: char.length }, (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+  // JSON itself leaves no other control character than the line ends between its parts.
+  return JSON.stringify(value, null, space).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped);
 }
 
 /** `1,234,567`. */

@@ -180,7 +180,11 @@ describe('what is stored', () => {
       const { out, err } = await at(args);
       expect((out + err).replaceAll('\n', ''), args.join()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
       expect((out + err).length).toBeGreaterThan(10);
+      const json = await at([...args, '--json']);
+      expect((json.out + json.err).replaceAll('\n', ''), args.join()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     }
+    const { keys } = (await at(['keys', '--json'])).json<{ keys: { tags: string[] }[] }>();
+    expect(keys[0]!.tags).toEqual([HOSTILE]);
   });
 
   it('is explained, with what has killed it', async () => {

@@ -49,17 +49,24 @@ export class Snippets {
 
   /** Starts an example that serves on `PORT`, and waits until it answers. */
   async serve(name: string, env: Record<string, string> = {}): Promise<Started & { readonly address: string }> {
-    const port = await freePort();
-    const started = this.start(name, { PORT: String(port), ...env });
-    const address = `http://127.0.0.1:${port}`;
-    await vi.waitFor(
-      async () => {
-        expect(started.child.exitCode, started.stderr).toBeNull();
-        await fetch(`${address}/nowhere`);
-      },
-      { timeout: 15_000, interval: 50 },
-    );
-    return Object.assign(started, { address });
+    for (let attempt = 0; ; attempt++) {
+      const port = await freePort();
+      const started = this.start(name, { PORT: String(port), ...env });
+      const address = `http://127.0.0.1:${port}`;
+      try {
+        await vi.waitFor(
+          async () => {
+            expect(started.child.exitCode, started.stderr).toBeNull();
+            await fetch(`${address}/nowhere`);
+          },
+          { timeout: 15_000, interval: 50 },
+        );
+        return Object.assign(started, { address });
+      } catch (error) {
+        // Somebody's connection has taken the port meanwhile.
+        if (attempt === 3 || !started.stderr.includes('EADDRINUSE')) throw error;
+      }
+    }
   }
 
   /** Ends whatever still runs. */
