@@ -5,7 +5,7 @@ import { FORWARDED } from './key.js';
 /** Where the application is taken to be, and in which form answers are wanted. */
 const TELLING = ['host', ...FORWARDED, 'forwarded', 'accept', 'accept-encoding', 'accept-language'];
 /** Longer values are left out: they would be kept in memory. */
-const LONGEST = 1024;
+const LONGEST = 256;
 
 /** Of a request's fields those by which responses to one target usually differ; no credentials are among them. */
 export function tellingFields(headers: Fields): Record<string, string> {

@@ -154,7 +154,16 @@ function registerAll(registry: Registry, all: ReadonlyMap<Statistics, Source>): 
     const { help, type } = kind;
     const get = async () => ({ name, help, type, aggregator, values: valuesOf(name, kind, all) });
     const metric: Metric = { name, help, type, aggregator, get, reset: () => {} };
+    register(registry, metric);
+  }
+}
+
+function register(registry: Registry, metric: Metric): void {
+  try {
     registry.registerMetric(metric as never);
+  } catch (cause) {
+    const error = new ConfigError('option registry', metric.name, 'a registry that has no metric of this name');
+    throw Object.assign(error, { cause });
   }
 }
 

@@ -1,0 +1,59 @@
+import { Counter, Registry } from 'prom-client';
+import { createCache } from 'respcache';
+import { describe, expect, it } from 'vitest';
+import { showIn } from '../../../src/stats/prometheus.js';
+
+const sourceOf = (name: string) => {
+  const cache = createCache({ redis: false });
+  return { cache, source: { name, statistics: cache.statistics, labels: [] } };
+};
+
+describe('showIn', () => {
+  it('adds up caches of one name, and tells others apart', async () => {
+    const registry = new Registry();
+    const [a, b, c] = [sourceOf('shop'), sourceOf('shop'), sourceOf('blog')];
+    for (const { source } of [a, b, c]) showIn(registry, source);
+    await a.cache.get('x', 'c');
+    await b.cache.get('x', 'c');
+    await c.cache.get('x', 'c');
+    const text = await registry.metrics();
+    expect(text).toContain('respcache_requests_total{outcome="miss",cache="shop"} 2\n');
+    expect(text).toContain('respcache_requests_total{outcome="miss",cache="blog"} 1\n');
+  });
+
+  it('shows a cache once, however often it is told to', async () => {
+    const registry = new Registry();
+    const { cache, source } = sourceOf('shop');
+    showIn(registry, source);
+    const hide = showIn(registry, { ...source, labels: ['route'] });
+    await cache.get('x', 'c');
+    expect(await registry.metrics()).toContain('respcache_requests_total{outcome="miss",cache="shop"} 1\n');
+    hide();
+    expect(await registry.metrics()).not.toContain('cache="shop"');
+  });
+
+  it('gives what clusters of processes can add up', async () => {
+    const registry = new Registry();
+    const { cache, source } = sourceOf('shop');
+    showIn(registry, source);
+    await cache.get('x', 'c');
+    const json = await registry.getMetricsAsJSON();
+    const summed = json.find(({ name }) => name === 'respcache_requests_total');
+    expect(summed).toMatchObject({ type: 'counter', aggregator: 'sum' });
+  });
+
+  it.each<[string, () => unknown]>([
+    ['something else', () => ({})],
+    ['nothing', () => null],
+    [
+      'one that has a metric of such a name already',
+      () => {
+        const registry = new Registry();
+        new Counter({ name: 'respcache_errors_total', help: 'x', registers: [registry] });
+        return registry;
+      },
+    ],
+  ])('refuses %s', (_what, make) => {
+    expect(() => showIn(make() as Registry, sourceOf('shop').source)).toThrow(/option registry is .*; it takes a/);
+  });
+});
