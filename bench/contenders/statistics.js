@@ -35,6 +35,8 @@ function application(name) {
     redis: wanted.store === 'redis' ? { host: '127.0.0.1', port: wanted.redis } : false,
     prefix: `${wanted.slug}-${name}:`,
     l1: false,
+    // A machine that stands still for a moment is not what is measured.
+    timeout: 10_000,
     ttl: 3600,
   });
   return wanted.framework === 'koa' ? koa(cache) : express(cache);
