@@ -9,13 +9,14 @@ import { describeMachine, machine, spread } from './lib/report.js';
 import { payload, request, URLS } from './lib/traffic.js';
 
 const quick = process.argv.includes('--quick');
-const ROUNDS = quick ? 15 : 101;
+const ROUNDS = quick ? 31 : 201;
 /** Short ones: the nearer two turns are, the more they have the same weather. */
-const SECONDS = 0.2;
+const SECONDS = 0.1;
 const WARMING = { seconds: 10, most: quick ? 10_000 : 40_000 };
 const CONNECTIONS = 32;
 const SIZE = 1024;
 const EVENTS = 200_000;
+const VARIANTS = ['with', 'without', 'control'];
 
 const dist = new URL('../dist', import.meta.url).href;
 const body = payload(SIZE);
@@ -38,7 +39,8 @@ const redis = await startRedis();
 try {
   process.stdout.write(`${describeMachine(machine(redis))}${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`);
   const found = [];
-  for (const scene of SCENES) found.push(await measure(scene));
+  const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');
+  for (const scene of SCENES.filter(({ name }) => only.test(name))) found.push(await measure(scene));
   const alone = await perHit();
   console.table(found.map((scene) => row(scene, alone)));
   const ns = ({ median, low, high }) => `${Math.round(median)} (${Math.round(low)}–${Math.round(high)})`;
@@ -51,10 +53,12 @@ async function measure({ name, framework, store }) {
   process.stderr.write(`${name}\n`);
   const config = { framework, store, dist, slug: `${framework}-${store}`, size: SIZE, redis: redis.port };
   const contender = await Contender.start({ name, file: 'statistics.js', config }, {});
-  for (const variant of ['with', 'without']) await turn(contender, variant, WARMING, '');
+  for (const variant of VARIANTS) await turn(contender, variant, WARMING, '');
   const rounds = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? ['with', 'without'] : ['without', 'with'];
+    // Each begins as often as the others, and follows each of them as often.
+    const turned = VARIANTS.map((_, i) => VARIANTS[(i + round) % VARIANTS.length]);
+    const order = round % 2 === 0 ? turned : turned.reverse();
     const found = {};
     for (const each of order) found[each] = await turn(contender, each, { seconds: SECONDS, most: Infinity }, 'hit');
     rounds.push(found);
@@ -65,14 +69,16 @@ async function measure({ name, framework, store }) {
 
 function row({ name, rounds }, alone) {
   const cpu = spread(rounds.map((round) => round.without.cpu)).median;
-  const over = (what) => text(spread(rounds.map((round) => round.with[what] / round.without[what])));
+  const over = (which, what) => text(spread(rounds.map((round) => round[which][what] / round.without[what])));
   // What the event takes by itself, as a part of all: exact where the ratio of two noisy figures is not.
   const part = (alone.counted.median - alone['told to nobody'].median) / 10 / cpu;
   return {
     '': name,
     'CPU µs without': cpu.toFixed(1),
-    'CPU, ratio': over('cpu'),
-    'throughput, ratio': over('rate'),
+    'CPU, ratio': over('with', 'cpu'),
+    'of the control': over('control', 'cpu'),
+    'throughput, ratio': over('with', 'rate'),
+    'its control': over('control', 'rate'),
     'counting, %': part.toFixed(2),
     'and telling, %': (alone.counted.median / 10 / cpu).toFixed(2),
   };

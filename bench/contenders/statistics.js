@@ -1,5 +1,4 @@
-// One application behind respcache, twice in one process: with its statistics, and with nobody who listens to its events.
-// The bench says which of the two answers. In two processes V8 would make other code of the same source, which may weigh
+// One application behind respcache, in one process with its statistics, and with nobody who listens to its events. The bench says which of the two answers. In two processes V8 would make other code of the same source, which may weigh
 // more than what is to be measured.
 
 import { body, serve, wanted } from '../lib/serve.js';
@@ -53,10 +52,14 @@ function detached() {
   }
 }
 
-const applications = { with: application('with'), without: detached() };
+/** `control` is the same as `with`, and shows how far two of the same are apart. */
+const applications = { control: application('control'), without: detached(), with: application('with') };
 let answering = applications.with;
-const choose = (name) => () => {
-  answering = applications[name];
-};
+const choices = Object.entries(applications).map(([name, listener]) => [
+  name,
+  () => {
+    answering = listener;
+  },
+]);
 
-serve((req, res) => answering(req, res), { with: choose('with'), without: choose('without') });
+serve((req, res) => answering(req, res), Object.fromEntries(choices));
