@@ -2,7 +2,6 @@
 // throughput; and one hit's event by itself. `--quick` takes fewer rounds. bench/README.md says how to read it.
 
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Contender, killAll } from './lib/contender.js';
 import { applyLoad } from './lib/load.js';
 import { startRedis } from './lib/redis.js';
@@ -10,13 +9,14 @@ import { describeMachine, machine, spread } from './lib/report.js';
 import { payload, request, URLS } from './lib/traffic.js';
 
 const quick = process.argv.includes('--quick');
-const ROUNDS = quick ? 15 : 61;
+const ROUNDS = quick ? 31 : 201;
 /** Short ones: the nearer two turns are, the more they have the same weather. */
-const SECONDS = 0.25;
+const SECONDS = 0.1;
 const WARMING = { seconds: 10, most: quick ? 10_000 : 40_000 };
 const CONNECTIONS = 32;
 const SIZE = 1024;
 const EVENTS = 200_000;
+const VARIANTS = ['with', 'without', 'control'];
 
 const dist = new URL('../dist', import.meta.url).href;
 const body = payload(SIZE);
@@ -38,10 +38,13 @@ for (const [signal, code] of [
 const redis = await startRedis();
 try {
   process.stdout.write(`${describeMachine(machine(redis))}${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`);
-  const rows = [];
-  for (const scene of SCENES) rows.push(await measure(scene));
-  console.table(rows);
-  console.table(await perEvent());
+  const found = [];
+  const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');
+  for (const scene of SCENES.filter(({ name }) => only.test(name))) found.push(await measure(scene));
+  const alone = await perHit();
+  console.table(found.map((scene) => row(scene, alone)));
+  const ns = ({ median, low, high }) => `${Math.round(median)} (${Math.round(low)}–${Math.round(high)})`;
+  for (const [what, spread] of Object.entries(alone)) console.log(`A hit that is ${what}: ${ns(spread)} ns`);
 } finally {
   await redis.stop();
 }
@@ -50,24 +53,34 @@ async function measure({ name, framework, store }) {
   process.stderr.write(`${name}\n`);
   const config = { framework, store, dist, slug: `${framework}-${store}`, size: SIZE, redis: redis.port };
   const contender = await Contender.start({ name, file: 'statistics.js', config }, {});
-  for (const variant of ['with', 'without']) await turn(contender, variant, WARMING, '');
+  for (const variant of VARIANTS) await turn(contender, variant, WARMING, '');
   const rounds = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? ['with', 'without'] : ['without', 'with'];
+    // Each begins as often as the others, and follows each of them as often.
+    const turned = VARIANTS.map((_, i) => VARIANTS[(i + round) % VARIANTS.length]);
+    const order = round % 2 === 0 ? turned : turned.reverse();
     const found = {};
     for (const each of order) found[each] = await turn(contender, each, { seconds: SECONDS, most: Infinity }, 'hit');
     rounds.push(found);
   }
   await contender.stop();
-  const cpu = spread(rounds.map((round) => round.with.cpu / round.without.cpu));
-  const rate = spread(rounds.map((round) => round.with.rate / round.without.rate));
-  const over = spread(rounds.map((round) => round.with.cpu - round.without.cpu));
+  return { name, rounds };
+}
+
+function row({ name, rounds }, alone) {
+  const cpu = spread(rounds.map((round) => round.without.cpu)).median;
+  const over = (which, what) => text(spread(rounds.map((round) => round[which][what] / round.without[what])));
+  // What the event takes by itself, as a part of all: exact where the ratio of two noisy figures is not.
+  const part = (alone.counted.median - alone['told to nobody'].median) / 10 / cpu;
   return {
     '': name,
-    'CPU µs a hit, with': spread(rounds.map((round) => round.with.cpu)).median.toFixed(1),
-    'more than without': `${over.median.toFixed(2)} (${over.low.toFixed(2)} to ${over.high.toFixed(2)})`,
-    'CPU, ratio': text(cpu),
-    'throughput, ratio': text(rate),
+    'CPU µs without': cpu.toFixed(1),
+    'CPU, ratio': over('with', 'cpu'),
+    'of the control': over('control', 'cpu'),
+    'throughput, ratio': over('with', 'rate'),
+    'its control': over('control', 'rate'),
+    'counting, %': part.toFixed(2),
+    'and telling, %': (alone.counted.median / 10 / cpu).toFixed(2),
   };
 }
 
@@ -90,30 +103,31 @@ async function turn(contender, variant, duration, mark) {
   return { rate: load.answers / load.seconds, cpu: (after.cpu - before.cpu) / load.answers };
 }
 
-/** What it takes to tell of a hit, and to count it: ns, by turns. */
-async function perEvent() {
-  const load = (path) => import(fileURLToPath(new URL(`../dist/src/${path}`, import.meta.url)));
-  const [{ Events }, { Counters }] = await Promise.all([load('events.js'), load('stats/counters.js')]);
+/** What it takes to tell of a hit and to count it, as the engine does it: ns, by turns in one process. */
+async function perHit() {
+  const load = (path) => import(`${dist}/src/${path}`);
+  const [{ Account }, { Events }, { Counters }] = await Promise.all(
+    ['account.js', 'events.js', 'stats/counters.js'].map(load),
+  );
   const counted = new Events();
   new Counters(counted, { now: Date.now });
   const variants = { 'told to nobody': new Events(), counted };
   const times = { 'told to nobody': [], counted: [] };
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, events] of Object.entries(variants)) times[name].push(nsPerHit(events));
+    for (const [name, events] of Object.entries(variants)) times[name].push(nsPerHit(Account, events));
   }
-  return Object.entries(times).map(([name, list]) => {
-    const { median, low, high } = spread(list.slice(3));
-    return { 'a hit': name, ns: Math.round(median), quartiles: `${Math.round(low)}–${Math.round(high)}` };
-  });
+  // The first ones are V8's.
+  return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, spread(list.slice(3))]));
 }
 
-function nsPerHit(events) {
-  const seen = { target: '/users', headers: { host: 'a.example' }, secure: false };
-  const keys = Array.from({ length: URLS }, (_, page) => `client:client-123:GET:http://a.example/users?page=${page}`);
+function nsPerHit(Account, events) {
+  const seen = { method: 'GET', target: '/users?page=1', headers: { host: 'a.example' }, secure: false };
+  const reply = { body };
+  const [entry, route, how] = [{}, {}, { tier: 'memory' }];
+  const plans = Array.from({ length: URLS }, (_, page) => ({
+    address: { tenant: 'client-123', key: `client:client-123:GET:http:a.example:/users?page=${page}&sort=name` },
+  }));
   const start = performance.now();
-  for (let i = 0; i < EVENTS; i++) {
-    const event = { source: 'http', tenant: 'client-123', key: keys[i % URLS], ms: 0.1 + (i % 7) / 10, bytes: 1024 };
-    events.emit('hit', { ...event, tier: 'memory', route: '/users', request: seen });
-  }
+  for (let i = 0; i < EVENTS; i++) new Account(events, seen).hit(plans[i % URLS], entry, reply, route, how, start);
   return ((performance.now() - start) * 1e6) / EVENTS;
 }

@@ -38,8 +38,9 @@ export class Popular {
     this.#clock = clock;
   }
 
-  add(key: string, tenant: string, request: RequestSeen): void {
-    const { counts } = this.#current();
+  /** `now`: what the clock says, ms. */
+  add(key: string, tenant: string, request: RequestSeen, now: number): void {
+    const { counts } = this.#current(now);
     const known = counts.get(key);
     if (known !== undefined) known.count++;
     else if (counts.size < MOST) {
@@ -49,15 +50,14 @@ export class Popular {
 
   /** The most asked first. */
   top(most: number): Asked[] {
-    this.#current();
+    this.#current(this.#clock.now());
     return mergeAsked(
       this.#periods.map(({ counts }) => [...counts.values()]),
       most,
     );
   }
 
-  #current(): Period {
-    const now = this.#clock.now();
+  #current(now: number): Period {
     const [newest] = this.#periods;
     if (newest !== undefined && now - newest.begun < PERIOD) return newest;
     const fresh = { begun: now, counts: new Map() };

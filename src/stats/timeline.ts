@@ -24,9 +24,9 @@ export class Timeline {
     this.#clock = clock;
   }
 
-  /** The slot of now, to be counted in. */
-  now(): Slot {
-    const step = Math.floor(this.#clock.now() / (STEP * 1000));
+  /** The slot of now, which is given, to be counted in. */
+  at(now: number): Slot {
+    const step = Math.floor(now / (STEP * 1000));
     const slot = this.#slots[step % SLOTS];
     if (slot?.step === step) return slot;
     const fresh = emptySlot(step);

@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 
 const ask = (target: string, times = 1, headers: Record<string, string> = {}) => {
-  for (let i = 0; i < times; i++) popular.add(target, 't', { target, headers, secure: false });
+  for (let i = 0; i < times; i++) popular.add(target, 't', { target, headers, secure: false }, 0);
 };
 
 describe('Popular', () => {
