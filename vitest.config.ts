@@ -24,18 +24,12 @@ export default defineConfig({
       {
         // One process for many files: most of them would spend more time on loading the same modules than on their tests.
         extends: true,
-        test: { name: 'together', isolate: false, include: TOGETHER, sequence: { groupOrder: 0 } },
+        test: { name: 'together', isolate: false, include: TOGETHER },
       },
       {
-        // What measures, spawns, or kills has a process of its own, and waits most of the time: three fit on two cores.
+        // What measures, spawns, or kills has a process of its own.
         extends: true,
-        test: {
-          name: 'alone',
-          include: ['test/**/*.test.ts'],
-          exclude: TOGETHER,
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
-        },
+        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: TOGETHER },
       },
     ],
   },
