@@ -18,7 +18,11 @@ const REQUESTS = 900;
 const AT_ONCE = 40;
 const GETS = 50;
 /** Whose clients have gone is counted, if its handler says nothing, when others would no longer wait for it. */
-const COMMON = { prefix: 'fleet:', collapseTimeout: 500, publishInterval: 3600 };
+const COMMON = {
+  ...{ prefix: 'fleet:', collapseTimeout: 500, publishInterval: 3600 },
+  // What the load alone makes late is no reason to go on without Redis, and after the pause it is soon asked again.
+  ...{ timeout: 300, breaker: { failures: 5, openFor: 100 } },
+};
 
 const OF_REQUESTS = [
   'method',
@@ -159,13 +163,15 @@ describe('the statistics of three processes on one Redis', { timeout: 60_000 }, 
 
   it('have come to every end that there is', async () => {
     for (const member of members) {
-      const { stats } = await member.figures();
-      for (const [outcome, count] of Object.entries(stats.outcomes)) expect(count, outcome).toBeGreaterThan(0);
-      const missing = [...OF_REQUESTS, ...OF_ANSWERS].filter((reason) => !(reason in stats.reasons));
-      expect(missing).toEqual([]);
-      expect(stats.shadow.compared).toBeGreaterThan(0);
-      expect(stats.refreshes).toBeGreaterThan(0);
+      const { reasons } = (await member.figures()).stats;
+      expect([...OF_REQUESTS, ...OF_ANSWERS].filter((reason) => !(reason in reasons))).toEqual([]);
     }
+    // Of what depends on who was there first, one process may have had nothing.
+    const all = (await Promise.all(members.map((member) => member.figures()))).map(({ stats }) => stats);
+    for (const outcome of Object.keys(all[0]!.outcomes) as (keyof Stats['outcomes'])[])
+      expect(sumOf(all.map(({ outcomes }) => outcomes[outcome])), outcome).toBeGreaterThan(0);
+    expect(sumOf(all.map(({ shadow }) => shadow.compared))).toBeGreaterThan(0);
+    expect(sumOf(all.map(({ refreshes }) => refreshes))).toBeGreaterThan(0);
   });
 
   it('come to the same sum by tenant, by route, and over time, for each process and for all', async () => {
