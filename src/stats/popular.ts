@@ -6,10 +6,13 @@ import { tellingFields } from '../request/telling.js';
 const MOST = 500;
 const PERIOD = 600_000;
 const PERIODS = 6;
+/** Beyond so many requests of a period one of so many stands for all. */
+const FEW = 1000;
+const SHARE = 8;
 /** Longer targets are not counted: memory is bounded. */
 const LONGEST = 1024;
 
-/** A URL that is asked for, and by how many requests of the last hour, at least. */
+/** A URL that is asked for, and by about how many requests of the last hour. */
 export interface Asked {
   /** Escaped; empty for requests without. */
   readonly tenant: string;
@@ -23,6 +26,8 @@ export interface Asked {
 
 interface Period {
   readonly begun: number;
+  /** How many requests there were. */
+  asked: number;
   readonly counts: Map<string, Asked>;
 }
 
@@ -38,14 +43,24 @@ export class Popular {
     this.#clock = clock;
   }
 
-  /** `now`: what the clock says, ms. */
+  /** `now`: what the clock says, ms. Of a busy cache one request in eight counts, for eight: that is most of the cost. */
   add(key: string, tenant: string, request: RequestSeen, now: number): void {
-    const { counts } = this.#current(now);
+    const period = this.#current(now);
+    const busy = ++period.asked > FEW;
+    // By chance: what is asked for in turns would otherwise be counted in step with them.
+    if (busy && Math.random() * SHARE >= 1) return;
+    const { counts } = period;
+    const times = busy ? SHARE : 1;
     const known = counts.get(key);
-    if (known !== undefined) known.count++;
+    if (known !== undefined) known.count += times;
     else if (counts.size < MOST) {
-      if (request.target.length <= LONGEST) counts.set(key, askedBy(tenant, request));
-    } else for (const [other, asked] of counts) if (--asked.count <= 0) counts.delete(other);
+      if (request.target.length <= LONGEST) counts.set(key, { ...askedBy(tenant, request), count: times });
+    } else {
+      for (const [other, asked] of counts) {
+        asked.count -= times;
+        if (asked.count <= 0) counts.delete(other);
+      }
+    }
   }
 
   /** The most asked first. */
@@ -60,7 +75,7 @@ export class Popular {
   #current(now: number): Period {
     const [newest] = this.#periods;
     if (newest !== undefined && now - newest.begun < PERIOD) return newest;
-    const fresh = { begun: now, counts: new Map() };
+    const fresh = { begun: now, asked: 0, counts: new Map() };
     this.#periods = [fresh, ...this.#periods.filter(({ begun }) => now - begun < PERIOD * PERIODS)].slice(0, PERIODS);
     return fresh;
   }
