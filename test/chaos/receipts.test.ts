@@ -75,7 +75,7 @@ describe('an invalidation that Redis does not hear of', () => {
     proxy.cut();
     await invalidate(here);
     // Here what was there is not used again, not even once the network is back but Redis does not know yet.
-    expect(await there.get('users:list', 'c')).toBe('old');
+    await vi.waitFor(async () => expect(await there.get('users:list', 'c')).toBe('old'));
     proxy.restore();
     await vi.waitFor(async () => expect((await there.get('users:list', 'c')) === undefined).toBe(ofOne), {
       timeout: 10_000,
