@@ -1,5 +1,5 @@
 import type { ResponseEntry } from './entry/entry.js';
-import type { CacheEvents, Events, Reason, Tier } from './events.js';
+import type { Events, Reason, Tier } from './events.js';
 import type { Plan } from './lookup/plan.js';
 import type { Reply } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
@@ -7,8 +7,8 @@ import type { Route } from './route-options.js';
 
 /** How an answer came from the cache. */
 export interface How {
-  readonly collapsed?: boolean;
-  readonly stale?: boolean;
+  readonly collapsed?: boolean | undefined;
+  readonly stale?: boolean | undefined;
   readonly tier?: Tier | undefined;
 }
 
@@ -38,16 +38,19 @@ export class Account {
     this.#request.warming?.tell('fresh');
     if (!this.#open) return;
     const { tenant, key } = address;
+    const { tier, stale, collapsed } = how;
+    const request = this.#request;
     const ms = performance.now() - (started ?? this.#opened);
-    const bytes = body === undefined || this.#request.method === 'HEAD' ? 0 : body.length;
-    this.#events.emit('hit', { source: 'http', tenant, key, ms, bytes, ...how, ...this.#about(name, route) });
+    const bytes = body === undefined || request.method === 'HEAD' ? 0 : body.length;
+    const label = this.#label(name, route);
+    this.#events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route: label, request });
   }
 
   /** Its handler ran. `reason`: why its answer is not stored, if so; `plan`: where it would have been. */
   handled(plan: Plan | undefined, reason: Reason | undefined, route: Route, revalidated?: boolean): void {
     if (reason !== undefined) this.#request.warming?.tell({ refused: reason });
     if (!this.#open) return;
-    const about = this.#about(plan?.name, route);
+    const about = { route: this.#label(plan?.name, route), request: this.#request };
     if (plan === undefined || BYPASSING.has(reason)) {
       this.#events.emit('bypass', { tenant: plan?.address.tenant, reason: reason ?? 'unavailable', ...about });
       return;
@@ -62,13 +65,12 @@ export class Account {
   /** Its handler runs beside another request, which is the one that counts. `name`: that of what is stored. */
   refreshed({ address, name: planned }: Plan, name: string | undefined, route: Route): void {
     const { tenant, key } = address;
-    this.#events.emit('refresh', { tenant, key, route: this.#about(name ?? planned, route).route! });
+    this.#events.emit('refresh', { tenant, key, route: this.#label(name ?? planned, route) });
   }
 
   /** Hits and misses of a route are of one name: that of what is stored, or would be. */
-  #about(name: string | undefined, { key }: Route): Pick<CacheEvents['hit'], 'route' | 'request'> {
-    const request = this.#request;
-    return { route: name ?? (typeof key === 'string' ? key : pathOf(request.target)), request };
+  #label(name: string | undefined, { key }: Route): string {
+    return name ?? (typeof key === 'string' ? key : pathOf(this.#request.target));
   }
 }
 

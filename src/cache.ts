@@ -63,9 +63,9 @@ export class Cache {
       comparisons: new Comparisons(),
     };
     this.statistics = new Statistics(counters, errors, this.services);
-    this.#warmer = new Warmer(this.services, this.statistics);
     this.engine = new Engine(this.services);
     this.#service = new CacheService(this.services);
+    this.#warmer = new Warmer(this.services, this.statistics, () => this.tenantHeaders);
     this.#explainer = new Explainer(this.services, this.engine);
   }
 
@@ -250,6 +250,11 @@ export class Cache {
   /** Calls `listener` for each event of a kind; returns the function that ends it. */
   on<K extends keyof CacheEvents>(event: K, listener: Listener<K>): () => void {
     return this.#events.on(event, listener);
+  }
+
+  /** The header fields by which whoever makes requests names the tenant. @internal */
+  get tenantHeaders(): readonly string[] {
+    return this.engine.mounts.tenantHeaders(this.settings.route);
   }
 
   /** Calls back as the cache is closed. @internal */

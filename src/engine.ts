@@ -273,7 +273,9 @@ function asMissing({ entry, index }: Present, now: number): Missing {
   return { forward: forwardFor(entry, now), index, stale: entry };
 }
 
-/** Whether the handler is asked although there is an answer, to compare the two. */
+/** Whether the handler is asked although there is an answer, to compare the two; for a client, and of a whole answer. */
 function isShadowed({ route, request, part }: Exchange): boolean {
-  return route.shadow > 0 && request.method === 'GET' && part === undefined && Math.random() < route.shadow;
+  if (route.shadow === 0 || request.method !== 'GET' || part !== undefined || request.warming !== undefined)
+    return false;
+  return Math.random() < route.shadow;
 }

@@ -84,8 +84,8 @@ export interface CacheEvents {
     ms: number;
     bytes: number;
     tier?: Tier | undefined;
-    collapsed?: boolean;
-    stale?: boolean;
+    collapsed?: boolean | undefined;
+    stale?: boolean | undefined;
   };
   /**
    * A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so.

@@ -23,6 +23,12 @@ export class Mounts {
     if (this.#list.length > MOST_MOUNTS) this.#list.shift();
   }
 
+  /** The header fields that name the tenant, by the cache's own rule or any mount's. */
+  tenantHeaders(own: Route): readonly string[] {
+    const rules = [own, ...this.#list.map(({ route }) => route)].map(({ tenant }) => tenant.header);
+    return [...new Set(rules.filter((header) => header !== undefined))];
+  }
+
   get all(): readonly Mount[] {
     return [...this.#list];
   }

@@ -87,6 +87,8 @@ class View implements RequestView {
   readonly target: string;
   readonly headers: IncomingMessage['headers'];
   readonly source: unknown;
+  readonly refreshing: object | undefined;
+  readonly warming: Warming | undefined;
   readonly #req: IncomingMessage;
 
   constructor(req: IncomingMessage, { target, source }: Origin) {
@@ -95,6 +97,9 @@ class View implements RequestView {
     this.target = target;
     this.headers = req.headers;
     this.source = source;
+    // Marked before the application was given it.
+    this.refreshing = (req as Refreshing)[REFRESHING];
+    this.warming = (req as MarkedForWarming)[WARMING];
   }
 
   get rawHeaders(): string[] {
@@ -103,14 +108,6 @@ class View implements RequestView {
 
   get secure(): boolean {
     return (this.#req.socket as TLSSocket).encrypted === true;
-  }
-
-  get refreshing(): object | undefined {
-    return (this.#req as Refreshing)[REFRESHING];
-  }
-
-  get warming(): Warming | undefined {
-    return (this.#req as MarkedForWarming)[WARMING];
   }
 
   get rerun(): RequestView['rerun'] {

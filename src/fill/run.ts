@@ -20,7 +20,7 @@ import type { Lead } from './collapse.js';
 import { Fill } from './fill.js';
 import { type Freshened, freshened, headSpeaksOf, speaksOf } from './freshen.js';
 import { keptFields } from './kept-fields.js';
-import { put, type Shared } from './put.js';
+import { type Filled, put, type Shared } from './put.js';
 
 /** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
 const UNCACHEABLE_FOR = 10_000;
@@ -186,7 +186,7 @@ export class Run {
   /** Stores what was captured, if it is whole. */
   finish(seat: Seat): void {
     const entry = this.#whole(seat);
-    if (entry !== undefined) this.#put(entry, this.#filling!.varies, seat);
+    if (entry !== undefined) this.#keep(entry, this.#filling!.varies, seat);
   }
 
   /**
@@ -216,7 +216,7 @@ export class Run {
     if (!speaksOf(bag.getHeaders(), stale)) return undefined;
     const fresh = this.#freshened(stale, bag, seat);
     if (fresh.reason !== undefined) this.outdate(stale, seat);
-    return { ...fresh, stored: fresh.reason === undefined && this.#put(fresh.entry, fresh.varies, seat) };
+    return { ...fresh, stored: fresh.reason === undefined && this.#keep(fresh.entry, fresh.varies, seat) };
   }
 
   /** The handler has said what rules out what is stored: it is not to be served any more without asking. */
@@ -251,8 +251,17 @@ export class Run {
     return undefined;
   }
 
+  /** Stores what the handler has made or confirmed, and tells whoever has asked for it to be there. */
+  #keep(entry: ResponseEntry, varies: readonly string[], seat: Seat): boolean {
+    const filled = this.#put(entry, varies, seat);
+    if (filled === undefined) return false;
+    const usable = useOf(entry, this.#now(), undefined) !== 'validate';
+    this.#request.warming?.tell(usable ? { stored: filled.written } : { refused: 'not-fresh' });
+    return true;
+  }
+
   /** Stores an entry, and gives it to those who wait, if it is one that may be given without asking. */
-  #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat): boolean {
+  #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat): Filled | undefined {
     const { index, lead } = this.going;
     const { languageOrder } = route.policy;
     const filled = put(this.#services, this.plan.address, entry, {
@@ -263,12 +272,11 @@ export class Run {
     });
     if (typeof filled === 'string') {
       this.#skip(filled);
-      return false;
+      return undefined;
     }
-    this.#request.warming?.tell({ stored: filled.written });
     if (useOf(entry, this.#now(), undefined) !== 'validate') lead?.filled(filled.shared, filled.written);
     else lead?.unfilled(UNCACHEABLE_FOR);
-    return true;
+    return filled;
   }
 
   #freshened(stale: ResponseEntry, bag: HeaderBag, seat: Seat): Freshened {

@@ -66,7 +66,7 @@ async function warm(cache: Cache, body: unknown, request: OperationsRequest): Pr
     Object.entries({ urls, sitemap, popular, tenants }).filter(([, value]) => value !== undefined),
   );
   try {
-    return json(200, await cache.warm({ ...wanted, ...asClient(cache, request), app: request.app }));
+    return json(200, await cache.warm({ ...wanted, ...asClient(request), app: request.app }));
   } catch (error) {
     if (error instanceof ConfigError) return json(400, { error: error.message });
     if (error instanceof RespcacheError) return json(502, { error: error.message });
@@ -75,15 +75,9 @@ async function warm(cache: Cache, body: unknown, request: OperationsRequest): Pr
 }
 
 /** Whoever asks for it has come the way that clients come: by the same host, and through the same proxies. */
-function asClient(
-  cache: Cache,
-  { headers, secure }: OperationsRequest,
-): Pick<WarmOptions, 'headers' | 'host' | 'secure'> {
+function asClient({ headers, secure }: OperationsRequest): Pick<WarmOptions, 'headers' | 'host' | 'secure'> {
   const { host = 'localhost', ...telling } = tellingFields(headers);
-  const { header } = cache.settings.route.tenant;
-  const own = (tenant: string | undefined) =>
-    header === undefined || tenant === undefined ? telling : { ...telling, [header]: tenant };
-  return { host, secure, headers: own };
+  return { host, secure, headers: telling };
 }
 
 function fieldsOf(body: unknown): { readonly [name: string]: unknown } {

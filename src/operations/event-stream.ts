@@ -29,7 +29,7 @@ function streamsOf(cache: Cache): Set<ReportStream> {
   const streams = new Set<ReportStream>();
   open.set(cache, streams);
   cache.onClose(() => {
-    for (const stream of streams) stream.push(null);
+    for (const stream of streams) stream.finish();
   });
   return streams;
 }
@@ -44,12 +44,20 @@ class ReportStream extends Readable {
   readonly #authorized: boolean;
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
+  #finished = false;
 
   constructor(cache: Cache, scope: Scope, authorized: boolean) {
     super();
     this.#cache = cache;
     this.#scope = scope;
     this.#authorized = authorized;
+  }
+
+  /** Nothing more follows: the cache is closed. */
+  finish(): void {
+    this.#finished = true;
+    clearTimeout(this.#timer);
+    this.push(null);
   }
 
   override _read(): void {
@@ -64,8 +72,13 @@ class ReportStream extends Readable {
   }
 
   async #send(): Promise<void> {
-    const report = await this.#cache.statistics.report(this.#scope, this.#authorized);
-    this.#timer = undefined;
-    if (!this.destroyed && !this.readableEnded) this.push(`event: stats\ndata: ${JSON.stringify(report)}\n\n`);
+    try {
+      const report = await this.#cache.statistics.report(this.#scope, this.#authorized);
+      this.#timer = undefined;
+      if (!this.destroyed && !this.#finished) this.push(`event: stats\ndata: ${JSON.stringify(report)}\n\n`);
+    } catch (error) {
+      // Whatever it is, it ends this stream and not the process; whoever reads comes again.
+      this.destroy(error as Error);
+    }
   }
 }

@@ -10,8 +10,6 @@ export interface MetricsOptions {
 
 /** A cache's metrics in a registry of the application's. */
 export class Metrics {
-  /** Whether they have labels that only who is authorised may see. */
-  readonly guarded: boolean;
   readonly #show: (registry: Registry) => void;
   #registry: Promise<Registry | undefined> | undefined;
 
@@ -19,7 +17,6 @@ export class Metrics {
   constructor(cache: Cache, { registry, metricLabels = [] }: MetricsOptions) {
     if (!Array.isArray(metricLabels) || !metricLabels.every((label) => label === 'route' || label === 'tenant'))
       throw new ConfigError('option metricLabels', metricLabels, "a list of 'route' and 'tenant'");
-    this.guarded = metricLabels.length > 0;
     const source = { name: cache.settings.prefix || 'default', statistics: cache.statistics, labels: metricLabels };
     this.#show = (chosen) => cache.onClose(showIn(chosen, source));
     if (registry === undefined) return;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Cache } from '../cache.js';
 import { tellingFields } from '../request/telling.js';
+import { showsNames } from '../stats/prometheus.js';
 import type { Scope } from '../stats/statistics.js';
 import { change } from './changes.js';
 import { dashboardPage, dashboardPolicy } from './dashboard/dashboard.js';
@@ -31,7 +32,7 @@ export async function operate(
     case '/health':
       return health(cache);
     case '/metrics':
-      return metrics.guarded && !(await request.authorized()) ? NOT_FOUND : exposition(metrics);
+      return exposition(metrics, request);
     case '/events':
       return eventsOf(cache, scopeOf(query), await request.authorized(), method);
     case '/dashboard':
@@ -65,10 +66,12 @@ async function health(cache: Cache): Promise<OperationsReply> {
   return json(found.status === 'unhealthy' ? 503 : 200, found);
 }
 
-async function exposition(metrics: Metrics): Promise<OperationsReply> {
+/** Of a registry that shows tenants or routes, be they of another cache, nothing is shown to whom may not see them. */
+async function exposition(metrics: Metrics, request: OperationsRequest): Promise<OperationsReply> {
   const registry = await metrics.registry();
   if (registry === undefined)
     return json(501, { error: 'metrics need the package prom-client: npm install prom-client' });
+  if (showsNames(registry) && !(await request.authorized())) return NOT_FOUND;
   return { status: 200, headers: { ...UNKEPT, 'Content-Type': registry.contentType }, body: await registry.metrics() };
 }
 
@@ -77,9 +80,8 @@ async function explain(cache: Cache, { query, headers, secure }: OperationsReque
   const url = query.get('url');
   if (url === null || !/^(?:\/|https?:\/\/)/i.test(url))
     return json(400, { error: 'send ?url= with a path or an http URL, and &tenant= where there is one' });
-  const { header } = cache.settings.route.tenant;
   const tenant = query.get('tenant');
-  const named = header === undefined || tenant === null || tenant === '' ? {} : { [header]: tenant };
+  const named = tenant ? Object.fromEntries(cache.tenantHeaders.map((header) => [header, tenant])) : {};
   const { host = 'localhost', ...telling } = tellingFields(headers);
   const asked = url.startsWith('/') ? `${secure ? 'https' : 'http'}://${host}${url}` : url;
   return json(200, await cache.explain({ url: asked, headers: { ...telling, ...named } }));

@@ -145,9 +145,9 @@ function split(target: string): [path: string, search: string] {
 }
 
 /**
- * A URI, and the same without its query, in one form for all that RFC 9110 §4.2.3 takes for the same: without the scheme's own port, and with no octet
- * escaped that need not be. Two resources that a handler tells apart by such a difference are invalidated together, but
- * have keys of their own.
+ * A URI, and the same without its query, in one form for all that RFC 9110 §4.2.3 takes for the same: without the
+ * scheme's own port, and with no octet escaped that need not be. Two resources that a handler tells apart by such a
+ * difference are invalidated together, but have keys of their own.
  */
 function urisOf(origin: string, path: string, query: string): Pick<Address, 'uri' | 'pathUri'> {
   const pathUri = withoutPort(origin) + plain(path);

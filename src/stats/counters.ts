@@ -4,7 +4,7 @@ import { routeLabel } from '../request/route-label.js';
 import { type Counts, type Latency, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
 import { Histogram, type HistogramData } from './histogram.js';
 import { type Asked, Popular } from './popular.js';
-import { Tallies } from './tallies.js';
+import { type Ranked, Tallies } from './tallies.js';
 import { type Slot, Timeline } from './timeline.js';
 
 /** How many tenants and routes have figures of their own; the rest are counted together. */
@@ -93,9 +93,19 @@ export class Counters {
     return this.#popular.top(most);
   }
 
+  /** What was counted for tenants, by escaped name: at most so many, the most asked. */
+  tenants(most?: number): Ranked {
+    return this.#tenants.top(most);
+  }
+
+  /** The same for routes. */
+  routes(most?: number): Ranked {
+    return this.#routes.top(most);
+  }
+
   snapshot(bounds: Bounds): Snapshot {
-    const tenants = this.#tenants.top(bounds.tenants);
-    const routes = this.#routes.top(bounds.routes);
+    const tenants = this.tenants(bounds.tenants);
+    const routes = this.routes(bounds.routes);
     const { hit, miss, set } = this.latency;
     return {
       all: this.#all,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
-import { type Part, type Report, reportOf } from './report.js';
+import { type Part, type Report, reportOf, VERSION } from './report.js';
 
 /** A process of which nothing is heard for so many times its interval is gone. */
 const MISSED = 4;
@@ -108,7 +108,7 @@ async function partsIn(link: RedisLink, index: string, now: number, except?: str
 function readPart(text: string): Part[] {
   try {
     const part = JSON.parse(text) as Part;
-    return typeof part.counted.all.fresh === 'number' && typeof part.facts.since === 'number' ? [part] : [];
+    return part.version === VERSION ? [part] : [];
   } catch {
     return [];
   }

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.js';
 import type { Counts } from './figures.js';
 import type { Histogram } from './histogram.js';
 import type { Statistics } from './statistics.js';
+import type { Ranked } from './tallies.js';
 
 /** A registry of prom-client's, 14 or newer: as much of it as is needed. */
 export interface Registry {
@@ -47,7 +48,6 @@ const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'
 /** The ends of a histogram's buckets, µs: 16 µs to 33 s. */
 const ENDS = Array.from({ length: 22 }, (_, i) => 16 * 2 ** i);
 
-const snapshot = ({ statistics }: Source) => statistics.counters.snapshot({ popular: 0, tenants: 100, routes: 100 });
 const counter = (help: string, read: (counts: Counts) => number): Kind => ({
   help,
   type: 'counter',
@@ -89,14 +89,13 @@ const METRICS: Readonly<Record<string, Kind>> = {
   respcache_route_requests_total: {
     help: 'Requests by route and by what became of them.',
     type: 'counter',
-    values: (source) =>
-      source.labels.includes('route') ? named('route', snapshot(source).routes, snapshot(source).other.routes) : [],
+    values: ({ labels, statistics }) => (labels.includes('route') ? named('route', statistics.counters.routes()) : []),
   },
   respcache_tenant_requests_total: {
     help: 'Requests by tenant and by what became of them.',
     type: 'counter',
-    values: (source) =>
-      source.labels.includes('tenant') ? named('tenant', snapshot(source).tenants, snapshot(source).other.tenants) : [],
+    values: ({ labels, statistics }) =>
+      labels.includes('tenant') ? named('tenant', statistics.counters.tenants()) : [],
   },
   respcache_stored_total: counter('Entries stored.', ({ sets }) => sets),
   respcache_invalidations_total: counter('Invalidations.', ({ deletes }) => deletes),
@@ -146,6 +145,11 @@ export function showIn(registry: Registry, source: Source): () => void {
   return () => shown.delete(source.statistics);
 }
 
+/** Whether a registry shows figures by name, of whichever cache, so that not everybody may see it. */
+export function showsNames(registry: Registry): boolean {
+  return [...(sources.get(registry)?.values() ?? [])].some(({ labels }) => labels.length > 0);
+}
+
 function registerAll(registry: Registry, all: ReadonlyMap<Statistics, Source>): void {
   if (typeof (registry as Partial<Registry> | null)?.registerMetric !== 'function')
     throw new ConfigError('option registry', registry, 'a Registry of prom-client');
@@ -181,8 +185,8 @@ function valuesOf(name: string, kind: Kind, all: ReadonlyMap<Statistics, Source>
   return [...sums.values()];
 }
 
-function named(label: MetricLabel, counts: Readonly<Record<string, Counts>>, other: Counts): Value[] {
-  return [...Object.entries(counts), ['other', other] as const].flatMap(([name, each]) =>
+function named(label: MetricLabel, { named, other }: Ranked): Value[] {
+  return [...Object.entries(named), ['other', other] as const].flatMap(([name, each]) =>
     OUTCOMES.map((outcome) => ({ labels: { [label]: name, outcome }, value: each[outcome] })),
   );
 }

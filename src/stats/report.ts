@@ -4,6 +4,9 @@ import type { Health } from './health.js';
 import { Histogram } from './histogram.js';
 import { mergeSlots, STEP } from './timeline.js';
 
+/** Processes that are of another mind on what a part is leave each other's out. */
+export const VERSION = 1;
+
 /** How a process is, beside what it has counted. */
 export interface Facts {
   /** When it began to count, ms since 1970. */
@@ -30,8 +33,9 @@ export interface Facts {
   };
 }
 
-/** What one process tells of itself. */
+/** What one process tells of itself. `version`: of this shape, which processes of other versions may not know. */
 export interface Part {
+  readonly version: typeof VERSION;
   readonly facts: Facts;
   readonly counted: Snapshot;
 }
@@ -65,7 +69,7 @@ export interface Report extends Stats, Facts {
   readonly other?: { readonly tenants: Stats; readonly routes: Stats };
 }
 
-/** Makes one report of what processes tell; the first is the one that answers. */
+/** Makes one report of what processes tell. */
 export function reportOf(
   parts: readonly [Part, ...Part[]],
   about: { readonly scope: Report['scope']; readonly now: number; readonly authorized: boolean },

@@ -4,7 +4,7 @@ import type { Stats } from './figures.js';
 import { Fleet } from './fleet.js';
 import { type ErrorWindow, type Health, judgeHealth } from './health.js';
 import { type Asked, mergeAsked } from './popular.js';
-import { type Facts, type Part, type Report, reportOf } from './report.js';
+import { type Facts, type Part, type Report, reportOf, VERSION } from './report.js';
 
 /** How much a process tells the others of itself. */
 const PUBLISHED: Bounds = { tenants: 50, routes: 50, popular: 100 };
@@ -104,7 +104,7 @@ export class Statistics {
   }
 
   #part(bounds: Bounds): Part {
-    return { facts: this.facts(), counted: this.counters.snapshot(bounds) };
+    return { version: VERSION, facts: this.facts(), counted: this.counters.snapshot(bounds) };
   }
 
   async #others(): Promise<Part[] | undefined> {

@@ -1,5 +1,11 @@
 import { addCounts, type Counts, noCounts, requestsIn } from './figures.js';
 
+/** Counts by name, the most asked first, and those of the rest together. */
+export interface Ranked {
+  readonly named: Record<string, Counts>;
+  readonly other: Counts;
+}
+
 /** How many are compared to find one that is to make room. */
 const COMPARED = 8;
 
@@ -32,7 +38,7 @@ export class Tallies {
   }
 
   /** All that are known, the most asked first, at most so many; the rest of them is in `other`. */
-  top(most: number = this.#most): { readonly named: Record<string, Counts>; readonly other: Counts } {
+  top(most: number = this.#most): Ranked {
     const ranked = [...this.#known].sort(([, a], [, b]) => requestsIn(b) - requestsIn(a));
     const other = addCounts(noCounts(), this.other);
     for (const [, counts] of ranked.slice(most)) addCounts(other, counts);

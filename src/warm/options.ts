@@ -85,28 +85,28 @@ const NAMES = [
 /** A browser of today asks so; other forms of an answer can be asked for by `headers`. */
 const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
 
-/** Checks the options and fills them up. `header`: the one that names the tenant. @throws {ConfigError} */
-export function resolveWarm(options: WarmOptions, header: string | undefined): WarmPlan {
+/** Checks the options and fills them up. `named`: the header fields that name the tenant. @throws {ConfigError} */
+export function resolveWarm(options: WarmOptions, named: readonly string[]): WarmPlan {
   anObject('the options of warm', options);
   knownOnly('of warm: ', options, NAMES);
   const { urls = [], sitemap, popular = 0, tenants, headers = {}, onProgress = () => {} } = options;
   if (urls.length === 0 && sitemap === undefined && popular === 0)
     throw new ConfigError('what warm() is given', options, 'urls, a sitemap, or popular');
-  if (tenants !== undefined && header === undefined && typeof headers !== 'function')
+  if (tenants !== undefined && named.length === 0 && typeof headers !== 'function')
     throw new ConfigError('option headers of warm', headers, 'a function of the tenant, which no header names here');
   const own = typeof headers === 'function' ? headers : () => anObject('option headers of warm', headers);
   return {
     server: serverOf(options.app),
-    urls: urls.length === 0 ? [] : texts('option urls', urls),
-    sitemap,
+    urls: urls.length === 0 ? [] : texts('option urls', urls).map(aUrl),
+    sitemap: sitemap === undefined ? undefined : aText('option sitemap', sitemap),
     popular: wholeNumber('option popular', popular, 0, 10_000),
     tenants: tenants === undefined ? undefined : texts('option tenants', tenants),
     headers: (tenant) => ({
       ...USUAL,
-      ...(header === undefined || tenant === undefined ? {} : { [header]: tenant }),
+      ...(tenant === undefined ? {} : Object.fromEntries(named.map((header) => [header, tenant]))),
       ...own(tenant),
     }),
-    host: options.host ?? 'localhost',
+    host: aText('option host', options.host ?? 'localhost'),
     secure: flag('option secure', options.secure ?? false),
     concurrency: wholeNumber('option concurrency', options.concurrency ?? 4, 1, 1000),
     retries: wholeNumber('option retries', options.retries ?? 2, 0, 100),
@@ -115,6 +115,16 @@ export function resolveWarm(options: WarmOptions, header: string | undefined): W
     onProgress: aFunction('option onProgress', onProgress),
     signal: options.signal,
   };
+}
+
+function aText(setting: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new ConfigError(setting, value, 'a text that is not empty');
+}
+
+function aUrl(url: string): string {
+  if (!/^https?:/i.test(url) || URL.canParse(url)) return url;
+  throw new ConfigError('option urls', url, 'paths, or absolute http URLs');
 }
 
 function serverOf(app: unknown): NetServer {

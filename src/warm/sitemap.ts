@@ -3,10 +3,10 @@ import { RespcacheError } from '../errors.js';
 import type { WarmPlan } from './options.js';
 import { send } from './visits.js';
 
-/** As sitemaps.org bounds them: so many URLs, so many bytes; and so many sitemaps of an index. */
-const MOST_URLS = 50_000;
+/** As sitemaps.org bounds one: so many URLs or sitemaps, so many bytes. And of all together so many URLs. */
+const MOST_LOCATIONS = 50_000;
 const MOST_BYTES = 52_428_800;
-const MOST_SITEMAPS = 1000;
+const MOST_URLS = 500_000;
 
 /** The URLs of a sitemap, and of those that it is an index of. @throws {RespcacheError} if one cannot be read */
 export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<string[]> {
@@ -14,12 +14,17 @@ export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<stri
   const open = [sitemap];
   const seen = new Set<string>();
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    if (seen.has(next) || seen.size >= MOST_SITEMAPS) continue;
+    if (seen.has(next)) continue;
     seen.add(next);
-    const xml = next.trimStart().startsWith('<') ? next : await fetched(plan, next);
+    const written = next.trimStart().startsWith('<');
+    const xml = written ? next : await fetched(plan, next);
     const found = locations(xml);
-    if (/<sitemapindex[\s>]/i.test(xml)) open.push(...found);
-    else urls.push(...found.slice(0, MOST_URLS));
+    if (found.length > MOST_LOCATIONS)
+      throw new RespcacheError(`the sitemap ${written ? '' : next} has more than ${MOST_LOCATIONS} locations`);
+    const isIndex = /<sitemapindex[\s>]/i.test(xml);
+    (isIndex ? open : urls).push(...found);
+    if (Math.max(urls.length, open.length) > MOST_URLS)
+      throw new RespcacheError(`the sitemaps have more than ${MOST_URLS} URLs`);
   }
   return urls;
 }
@@ -74,12 +79,13 @@ async function fetched(plan: WarmPlan, url: string): Promise<string> {
   return (zipped ? gunzipSync(body, { maxOutputLength: MOST_BYTES }) : body).toString();
 }
 
-/** A path of this application's, or what an absolute URL says of host and scheme. */
+/** A path of this application's, or what an absolute URL says of host and scheme; one that says neither is asked for as it is. */
 export function placeOf(
   url: string,
   { host, secure }: Pick<WarmPlan, 'host' | 'secure'>,
 ): { target: string; host: string; secure: boolean } {
-  if (!/^https?:\/\//i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure };
+  if (!/^https?:/i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure };
+  if (!URL.canParse(url)) return { target: url, host, secure };
   const { pathname, search, host: named, protocol } = new URL(url);
   return { target: pathname + search, host: named, secure: protocol === 'https:' };
 }

@@ -44,8 +44,8 @@ async function visitOnce(plan: WarmPlan, what: Visit): Promise<Visited> {
   const warming: Warming = {
     minFresh: plan.minFresh,
     tell: (result) => {
-      // Of several mounts the last has the say; what was put into the store was put there.
-      if (typeof told !== 'object' || !('stored' in told)) told = result;
+      // The first reason is the reason; what was put into the store was put there all the same.
+      if (told === undefined || (typeof result === 'object' && 'stored' in result)) told = result;
     },
   };
   const whole = await send(plan, what, (req, res) => {

@@ -45,16 +45,19 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Warmer {
   readonly #services: Services;
   readonly #statistics: Statistics;
+  readonly #tenantHeaders: () => readonly string[];
   readonly #closed = new AbortController();
 
-  constructor(services: Services, statistics: Statistics) {
+  /** `tenantHeaders`: asked each time, because mounts may come. */
+  constructor(services: Services, statistics: Statistics, tenantHeaders: () => readonly string[]) {
     this.#services = services;
     this.#statistics = statistics;
+    this.#tenantHeaders = tenantHeaders;
   }
 
   async warm(options: WarmOptions): Promise<WarmReport> {
-    const { header } = this.#services.settings.route.tenant;
-    const plan = resolveWarm(options, header);
+    const signal = this.#until(options.signal);
+    const plan = { ...resolveWarm(options, this.#tenantHeaders()), signal };
     await this.#meetLedger();
     const visits = await this.#visits(plan);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
@@ -69,12 +72,12 @@ export class Warmer {
     const queue = visits.values();
     const work = async () => {
       for (const what of queue) {
-        if (plan.signal?.aborted || this.#closed.signal.aborted) return;
+        if (signal.aborted) return;
         take(what, await visit(plan, what));
       }
     };
     await Promise.all(Array.from({ length: plan.concurrency }, work));
-    plan.signal?.throwIfAborted();
+    signal.throwIfAborted();
     return { requested: done, ...counts, problems };
   }
 
@@ -84,15 +87,20 @@ export class Warmer {
     aFunction('option onReport', onReport);
     // What would be over before the next round is made anew in this one.
     const rounds = { minFresh: every, ...options };
-    resolveWarm(rounds, this.#services.settings.route.tenant.header);
+    resolveWarm(rounds, this.#tenantHeaders());
     const stopped = new AbortController();
-    const signal = AbortSignal.any([stopped.signal, this.#closed.signal, ...(options.signal ? [options.signal] : [])]);
+    const signal = this.#until(options.signal, stopped.signal);
     void this.#rounds({ ...rounds, signal }, every * 1000, onReport, signal);
     return () => stopped.abort();
   }
 
   close(): void {
     this.#closed.abort();
+  }
+
+  /** Until the cache is closed, or one of the callers' signals says so. */
+  #until(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+    return AbortSignal.any([this.#closed.signal, ...signals.filter((signal) => signal !== undefined)]);
   }
 
   /** An application that has just begun may not know the ledger yet: nothing could be stamped. */

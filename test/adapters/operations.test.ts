@@ -91,6 +91,15 @@ describe.each(LEAN)('operations: $label', (combination) => {
     expect(text).toMatch(/route="other"/);
   });
 
+  it('show no names through another router on the same registry, to whom that one does not let', async () => {
+    const registry = new Registry();
+    const host = await started({ authorize, registry, metricLabels: ['tenant'] });
+    host.mount('/open', host.stats({ registry }));
+    await host.texts('/users/1', 1, { headers: { 'X-Client-Id': 'acme' } });
+    expect((await host.ask('/open/metrics', { headers: ADMIN })).status).toBe(404);
+    expect((await host.ask('/cache/metrics', { headers: ADMIN })).text).toContain('tenant="acme"');
+  });
+
   it('send the figures as events, one after the other, and no tenants to whom authorize does not let', async () => {
     const host = await started();
     await host.texts('/users/1', 2, { headers: { 'X-Client-Id': 'acme' } });
@@ -248,5 +257,14 @@ describe.each(LEAN.filter(({ store }) => store === 'redis'))('the figures of all
     expect(json<Report>(await host.ask('/cache'))).toMatchObject({ scope: 'process', processes: 1, totalRequests: 2 });
     await other.cache.close();
     expect(await fleet(host)).toMatchObject({ processes: 1, totalRequests: 2 });
+    // A process of another version tells something that this one does not know, and a damaged text tells nothing.
+    const { client } = host.cache.services.backend.link!;
+    const index = `${host.cache.settings.prefix}{respcache}:stats`;
+    for (const [id, text] of [
+      ['newer', '{"version":2,"counted":{"all":{"fresh":1}},"facts":{"since":1}}'],
+      ['damaged', '{"version":1'],
+    ] as const)
+      await Promise.all([client.set(`${index}:${id}`, text), client.zadd(index, '9999999999999', id)]);
+    expect(await fleet(host)).toMatchObject({ scope: 'fleet', processes: 1, totalRequests: 2 });
   });
 });

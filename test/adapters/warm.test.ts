@@ -62,6 +62,45 @@ describe.each(LEAN)('warming: $label', (combination) => {
     ]);
   });
 
+  it('tells what was stored, and is not any more by the word of its handler', async () => {
+    const host = await start();
+    const control = ['max-age=60', 'no-store'];
+    host.get('/x', {}, () => ({ body: 'x', headers: { 'Cache-Control': control.shift()! } }));
+    expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 1 });
+    const report = await warm(host, { urls: ['/x'], minFresh: 1000 });
+    expect(report).toMatchObject({ warmed: 0, uncacheable: 1, problems: [{ reason: 'no-store' }] });
+  });
+
+  it('names the tenant as a mount has it, and so does an explanation by the router', async () => {
+    const host = await bench.start(combination);
+    host.mount('/cache', host.stats({ authorize: () => true }));
+    host.use({ tenant: 'x-org' });
+    host.get('/x', {}, numbered());
+    const asked = { headers: { 'X-Org': 'acme', Host: `127.0.0.1:${await host.port()}` } };
+    expect(await warm(host, { urls: ['/x'], tenants: ['acme'], host: asked.headers.Host })).toMatchObject({
+      warmed: 1,
+    });
+    expect((await host.ask('/x', asked)).header('cache-status')).toMatch(/^respcache; hit/);
+    const explained = await host.ask('/cache/explain?url=/x&tenant=acme', { headers: { 'Accept-Encoding': 'gzip' } });
+    expect(JSON.parse(explained.text)).toMatchObject({ outcome: 'hit', tenant: 'acme' });
+    await host.ask('/cache/warm', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ urls: ['/x'], tenants: ['b'] }),
+    });
+    expect((await host.ask('/x', { headers: { 'X-Org': 'b' } })).header('cache-status')).toMatch(/^respcache; hit/);
+  });
+
+  it('ends when the cache is closed, and does not say that it is done', async () => {
+    const host = await start();
+    host.get('/:id', {}, async () => {
+      void host.cache.close();
+      return { body: 'x' };
+    });
+    const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
+    await expect(warm(host, { urls, concurrency: 1 })).rejects.toThrow(/abort/i);
+  });
+
   it('says so where no cache looks after a URL', async () => {
     const host = await bench.start(combination);
     host.get(
@@ -202,12 +241,29 @@ describe('warming', () => {
     [{ app }, /what warm\(\) is given is .*; it takes urls, a sitemap, or popular/],
     [{ urls: ['/x'] }, /option app is undefined; it takes Express' or Koa's application/],
     [{ app, urls: [''] }, /option urls is/],
+    [{ app, urls: ['http://[nowhere'] }, /option urls is "http:\/\/\[nowhere"; it takes paths/],
+    [{ app, sitemap: 7 }, /option sitemap is 7; it takes a text/],
+    [{ app, urls: ['/x'], host: '' }, /option host is ""; it takes a text/],
     [{ app, urls: ['/x'], concurrency: 0 }, /option concurrency is 0; it takes a whole number, from 1 to 1000/],
     [{ app, urls: ['/x'], retries: -1 }, /option retries is -1/],
     [{ app, urls: ['/x'], minFresh: -1 }, /option minFresh is -1/],
     [{ app, urls: ['/x'], every: 3 }, /option of warm: every is 3; it takes no value/],
   ])('refuses %j', async (options, message) => {
     await expect(cache.warm(options as WarmOptions)).rejects.toThrow(message);
+  });
+
+  it('refuses a sitemap that is longer than one may be, rather than to leave some of it out', async () => {
+    const sitemap = `<urlset>${'<url><loc>/x</loc></url>'.repeat(50_001)}</urlset>`;
+    await expect(cache.warm({ app, sitemap })).rejects.toThrow(/has more than 50000 locations/);
+  });
+
+  it('reports a URL of a sitemap that is none', async () => {
+    const options = { app: () => {}, sitemap: '<urlset><url><loc>http://[no where</loc></url></urlset>', retries: 0 };
+    expect(await cache.warm(options)).toMatchObject({
+      requested: 1,
+      failed: 1,
+      problems: [{ url: 'http://[no where' }],
+    });
   });
 
   it('cannot know the header of a tenant that a function finds', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type CacheEvents, ConfigError } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { type Bench, manualClock } from '../backends.js';
@@ -16,6 +17,19 @@ const NOTHING = {
 };
 
 export function figuresSuite(bench: Bench): void {
+  describe('the figures of all processes', () => {
+    it('are those of each, added up', async () => {
+      const prefix = `${randomUUID()}:`;
+      const [a, b] = [bench.open({ prefix }), bench.open({ prefix })];
+      await Promise.all([a.get('x', 'c'), b.get('x', 'c'), b.get('x', 'd')]);
+      await b.statistics.publish();
+      const shared = a.settings.redis !== undefined;
+      const { processes, misses, tenants } = await a.statistics.report('fleet', true);
+      expect([processes, misses]).toEqual(shared ? [2, 3] : [1, 1]);
+      expect(tenants!.c).toMatchObject({ misses: shared ? 2 : 1 });
+    });
+  });
+
   describe('the statistics', () => {
     it('begin with nothing', () => {
       expect(bench.open().getStats()).toMatchObject(NOTHING);
