@@ -6,7 +6,7 @@ import { tellingFields } from '../request/telling.js';
 const MOST = 500;
 const PERIOD = 600_000;
 const PERIODS = 6;
-/** Beyond so many requests of a period one of so many stands for all. */
+/** Beyond so many requests of a period one of about so many stands for all. */
 const FEW = 1000;
 const SHARE = 8;
 /** Longer targets are not counted: memory is bounded. */
@@ -38,19 +38,25 @@ interface Period {
 export class Popular {
   readonly #clock: Clock;
   #periods: Period[] = [];
+  /** How many requests go by before one counts again. */
+  #passing = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** `now`: what the clock says, ms. Of a busy cache one request in eight counts, for eight: that is most of the cost. */
+  /** `now`: what the clock says, ms. Of a busy cache one request in eight counts, for eight: the rest costs a subtraction. */
   add(key: string, tenant: string, request: RequestSeen, now: number): void {
+    if (this.#passing > 0) {
+      this.#passing--;
+      return;
+    }
     const period = this.#current(now);
-    const busy = ++period.asked > FEW;
-    // By chance: what is asked for in turns would otherwise be counted in step with them.
-    if (busy && Math.random() * SHARE >= 1) return;
+    const times = period.asked < FEW ? 1 : SHARE;
+    period.asked += times;
+    // By chance, eight on average: what is asked for in turns would otherwise be counted in step with them.
+    if (times > 1) this.#passing = Math.floor(Math.random() * (2 * SHARE - 1));
     const { counts } = period;
-    const times = busy ? SHARE : 1;
     const known = counts.get(key);
     if (known !== undefined) known.count += times;
     else if (counts.size < MOST) {
