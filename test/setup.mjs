@@ -1,8 +1,9 @@
-// Runs before the tests (`node test/setup.mjs`): they need a real Redis server and a real browser, and must never skip
-// without. Says nothing when both are on PATH and run; installs them where it may; otherwise fails with one line.
+// Runs before the tests (`node test/setup.mjs`): they need a real Redis server, a real browser and older versions of NestJS,
+// and must never skip without. Says nothing when all are there and run; installs them where it may; otherwise fails with
+// one line.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { BROWSERS, findOnPath, REDIS_SERVERS } from './support/executables.mjs';
 
 const POLICY = '/usr/sbin/policy-rc.d';
@@ -68,4 +69,13 @@ for (const { names, needed } of NEEDS) {
   if (path === undefined) fail(`${needed} (apt-get installed it, but not on PATH)`);
   const check = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 });
   if (check.status !== 0) fail(`${needed} (${path} does not run: ${check.error?.message ?? check.stderr.trim()})`);
+}
+
+// NestJS resolves its own packages by name, so that each version of it needs a folder of its own.
+const versions = new URL('./nest/versions/', import.meta.url);
+for (const version of readdirSync(versions)) {
+  const folder = new URL(`${version}/`, versions);
+  if (existsSync(new URL('node_modules/@nestjs/core/package.json', folder))) continue;
+  const result = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: folder, encoding: 'utf8' });
+  if (result.status !== 0) fail(`the tests need NestJS ${version}: ${result.error?.message ?? result.stderr}`);
 }
