@@ -138,9 +138,9 @@ export class Backend {
     return this.write(items);
   }
 
-  /** Brings this process up to the ledger's head, for who can wait for it. Rejects on failure. */
-  sync(): MaybePromise<void> {
-    return this.#run('read', WRITE_DEADLINE, () => this.ledger.sync());
+  /** Brings this process up to the ledger's head, for who can wait for it so many ms. Rejects on failure. */
+  sync(patience: number = WRITE_DEADLINE): MaybePromise<void> {
+    return this.#run('read', patience, () => this.ledger.sync());
   }
 
   /** Stores entries. The command is on its way when this returns. Rejects on failure. */

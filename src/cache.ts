@@ -14,7 +14,10 @@ import { type CacheOptions, resolveSettings, type Settings } from './options.js'
 import { QueryRules } from './request/query.js';
 import { escapeTenant } from './request/tenant.js';
 import type { RouteOptions } from './route-options.js';
-import { CacheService, type EraseOptions, type SetOptions } from './service/cache-service.js';
+import { CacheService, type EraseOptions } from './service/cache-service.js';
+import type { GetOrSetOptions } from './service/get-or-set.js';
+import type { SetOptions } from './service/values.js';
+import type { WriteThroughOptions } from './service/write-through.js';
 import { Counters } from './stats/counters.js';
 import type { Stats } from './stats/figures.js';
 import { ErrorWindow, type Health } from './stats/health.js';
@@ -109,16 +112,51 @@ export class Cache {
   }
 
   /**
-   * The value under a key, or what `factory` makes, which is then stored. Concurrent callers share one run of it; who
-   * calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and not stored.
+   * The value under a key, or what `factory` makes, which is then stored. Concurrent callers share one run of it, over all
+   * processes; who calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and
+   * not stored, unless there is a stale value to stand in.
    *
+   * @throws what `factory` throws; {TimeoutError} if it takes longer than `hardTimeout`; {ConfigError} for an option that
+   * cannot be used
    * @example
    * ```ts
-   * const users = await cache.getOrSet('users:list', () => db.users(), 'client-123', { ttl: 300, tags: ['users'] });
+   * const users = await cache.getOrSet('users:list', () => db.users(), 'client-123', {
+   *   ttl: 300, // s
+   *   tags: ['users'],
+   *   staleWhileRevalidate: 60, // s: returned at once, and made anew meanwhile
+   *   staleIfError: 3600, // s: stands in for a factory that fails …
+   *   softTimeout: 200, // ms: … or is too slow
+   *   hardTimeout: 5000, // ms
+   * });
    * ```
    */
-  getOrSet<T>(key: string, factory: () => T | Promise<T>, clientId: string, options?: SetOptions): Promise<T> {
+  getOrSet<T>(key: string, factory: () => T | Promise<T>, clientId: string, options?: GetOrSetOptions): Promise<T> {
     return this.#service.getOrSet(key, factory, clientId, options);
+  }
+
+  /**
+   * Persists first, and then puts what `persist` returns into the cache, so that what can be read is what was persisted.
+   * The key may be a function of that. The key is invalidated in any case, with what `invalidate` names: a failed `persist`
+   * leaves nothing of it in the cache, as it may have been done in part. Where others write the same key at the same time,
+   * nothing is stored: the next reader takes what the database says.
+   *
+   * @throws what `persist` throws
+   * @example
+   * ```ts
+   * const user = await cache.writeThrough((made) => `users:${made.id}`, () => db.create(data), 'client-123', {
+   *   ttl: 600, // s
+   *   tags: ['users', 'detail'],
+   *   invalidate: { keys: ['users:list'] },
+   * });
+   * ```
+   */
+  writeThrough<T>(
+    key: string | ((value: T) => string),
+    persist: () => T | Promise<T>,
+    clientId: string,
+    options?: WriteThroughOptions,
+  ): Promise<T> {
+    return this.#service.writeThrough(key, persist, clientId, options);
   }
 
   /**
@@ -168,7 +206,6 @@ export class Cache {
     return this.#service.clear();
   }
 
-  /** The figures since the start, of all or of one client, as this process has counted them. */
   /**
    * Writes all valid entries (responses, values, counters) into one compressed file, or into a `Writable`, which it ends.
    * A file is written under another name first, readable by its owner alone, and is there only when it is whole. What is

@@ -35,6 +35,12 @@ export class UnavailableError extends RespcacheError {
   readonly code = 'ERR_RESPCACHE_UNAVAILABLE';
 }
 
+/** A factory took longer than its caller would wait. It goes on, and what it makes is stored. */
+export class TimeoutError extends RespcacheError {
+  override name = 'TimeoutError';
+  readonly code = 'ERR_RESPCACHE_TIMEOUT';
+}
+
 /** What is wrong with a backup, or why it could not be made or restored. */
 export type BackupProblem =
   /** It does not begin as a backup does. */

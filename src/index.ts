@@ -3,14 +3,24 @@ export type { RestoreOptions, RestoreProgress, RestoreReport } from './backup/re
 export { Cache, createCache, defaultCache } from './cache.js';
 export type { Clock } from './clock.js';
 export type { CacheControl } from './control.js';
-export { BackupError, type BackupProblem, ConfigError, RespcacheError, UnavailableError } from './errors.js';
+export {
+  BackupError,
+  type BackupProblem,
+  ConfigError,
+  RespcacheError,
+  TimeoutError,
+  UnavailableError,
+} from './errors.js';
 export type { CacheEvents, Listener, Reason, RequestSeen, ShadowDifference, Tier } from './events.js';
 export type { ExplainRequest, Explanation, ExplanationStep, KilledBy, StoredEntry } from './explain/explanation.js';
 export type { Receipt } from './invalidation/ledger.js';
 export type { InvalidateSpec, Names } from './invalidation/purge-rule.js';
 export type { CacheOptions } from './options.js';
 export type { RouteOptions } from './route-options.js';
-export type { EraseOptions, SetOptions } from './service/cache-service.js';
+export type { EraseOptions } from './service/cache-service.js';
+export type { GetOrSetOptions } from './service/get-or-set.js';
+export type { SetOptions } from './service/values.js';
+export type { Outdated, WriteThroughOptions } from './service/write-through.js';
 export type { Latency, Outcomes, Stats } from './stats/figures.js';
 export type { Health } from './stats/health.js';
 export type { Percentiles } from './stats/histogram.js';

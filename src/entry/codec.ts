@@ -103,7 +103,8 @@ export function decode(key: string, frame: Buffer): Entry {
   const common = { asOf, storedAt: frame.readDoubleBE(20), expiresAt: frame.readDoubleBE(28), tags: meta.t ?? [] };
   const body = frame.subarray(bodyAt);
   if (kind === 'index') return { kind, ...common, varies: meta.v ?? [] };
-  if (kind !== 'response') return { kind, ...common, body };
+  if (kind === 'counter') return { kind, ...common, body };
+  if (kind === 'value') return { kind, ...common, ...(meta.g && { freshUntil: common.expiresAt - meta.g }), body };
   return { kind, ...common, ...responseOf(meta, common.expiresAt), body };
 }
 
@@ -111,6 +112,7 @@ function metaOf(entry: Entry): Meta {
   const meta: Meta = { e: entry.asOf.epoch };
   if (entry.tags.length > 0) meta.t = [...entry.tags];
   if (entry.kind === 'index') meta.v = entry.varies.map((set) => [...set]);
+  if (entry.kind === 'value' && entry.freshUntil !== undefined) meta.g = entry.expiresAt - entry.freshUntil;
   if (entry.kind !== 'response') return meta;
   if (entry.status !== 200) meta.s = entry.status;
   if (entry.message !== undefined) meta.m = entry.message;

@@ -11,7 +11,7 @@ interface Common {
   readonly asOf: Position;
   /** When the entry was made: ms since 1970. */
   readonly storedAt: number;
-  /** When a store may forget it: ms since 1970, or `Infinity`. A value is fresh until then; a response may be stale before. */
+  /** When a store may forget it: ms since 1970, or `Infinity`. It may be stale before. */
   readonly expiresAt: number;
   /** The names that it can be invalidated by, as its handler or caller gave them. */
   readonly tags: readonly string[];
@@ -62,6 +62,11 @@ export interface IndexEntry extends Common {
 /** A value stored by the programmatic API, serialised. */
 export interface ValueEntry extends Common {
   readonly kind: 'value';
+  /**
+   * When it stops being fresh: ms since 1970, or `Infinity`. Until `expiresAt` it is kept for what a stale one is good
+   * for. Absent: it is fresh until then.
+   */
+  readonly freshUntil?: number;
   readonly body: Buffer;
 }
 

@@ -4,8 +4,10 @@ import { figuresSuite } from './figures.js';
 import { getOrSetSuite } from './get-or-set.js';
 import { incrementSuite } from './increment.js';
 import { invalidationSuite } from './invalidation.js';
+import { staleSuite } from './stale.js';
 import { ttlSuite } from './ttl.js';
 import { valuesSuite } from './values.js';
+import { writeThroughSuite } from './write-through.js';
 
 /** The programmatic API, as it is on every store. */
 export function serviceSuite(backend: Backend): Bench {
@@ -13,6 +15,8 @@ export function serviceSuite(backend: Backend): Bench {
   valuesSuite(bench);
   ttlSuite(bench);
   getOrSetSuite(bench);
+  staleSuite(bench);
+  writeThroughSuite(bench);
   incrementSuite(bench);
   invalidationSuite(bench);
   figuresSuite(bench);

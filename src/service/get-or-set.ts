@@ -1,0 +1,257 @@
+import type { Services } from '../backend.js';
+import { aboveZero, notNegative } from '../check.js';
+import type { Position } from '../entry/entry.js';
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import { TimeoutError } from '../errors.js';
+import { Collapse, type Turn } from '../fill/collapse.js';
+import type { Place } from './place.js';
+import { contentOf, type Maker, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
+
+/** How a value is stored, and what stands in for it while it is made. */
+export interface GetOrSetOptions extends SetOptions {
+  /**
+   * Seconds after its `ttl` that a value is still returned, at once, while the factory makes it anew in the background.
+   * Default 0.
+   */
+  staleWhileRevalidate?: number;
+  /** Seconds after its `ttl` that a value stands in for a factory that throws, or is too slow. Default 0. */
+  staleIfError?: number;
+  /**
+   * ms that a caller waits for the factory where there is a value to stand in (`staleIfError`), which it is then given.
+   * The factory goes on, and what it makes is stored. Default: no end.
+   */
+  softTimeout?: number;
+  /** ms that a caller waits for the factory at all, before it is given a {@link TimeoutError}. Default: no end. */
+  hardTimeout?: number;
+}
+
+/** Makes the value. */
+export type Factory<T> = () => T | Promise<T>;
+
+/** The options, checked: all in ms. */
+interface Terms {
+  readonly made: Maker;
+  readonly tags: readonly string[];
+  readonly whileRevalidate: number;
+  readonly ifError: number;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** One call. */
+interface Call<T> extends Terms {
+  readonly place: Place;
+  readonly factory: Factory<T>;
+}
+
+/** What a look at the store has found. */
+interface Look {
+  /** Valid, stale or not. */
+  readonly entry: Stored | undefined;
+  readonly value: unknown;
+  readonly ms: number;
+  /** Whether purges are heard of. */
+  readonly heard: boolean;
+}
+
+/** What a factory threw, for those who have waited for its value. */
+class Failure {
+  constructor(readonly error: unknown) {}
+}
+
+/**
+ * Cache-first: what is stored, or else what a factory makes, of whose runs there is one at a time for each key, in all
+ * processes together.
+ */
+export class GetOrSet {
+  readonly #services: Services;
+  readonly #values: Values;
+  readonly #collapse: Collapse<Stored | Failure>;
+
+  constructor(services: Services, values: Values) {
+    this.#services = services;
+    this.#values = values;
+    const { clock, collapseTimeout } = services.settings;
+    this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
+  }
+
+  /** @throws what the factory throws; {TimeoutError} after `hardTimeout` */
+  async call<T>(place: Place, factory: Factory<T>, options: GetOrSetOptions): Promise<T> {
+    const call: Call<T> = { place, factory, ...this.#terms(options) };
+    const look = await this.#look(place);
+    if (this.#isUsable(place, look.entry, 0)) return this.#served(call, look, false);
+    if (this.#isUsable(place, look.entry, call.whileRevalidate)) {
+      void this.#refresh(call);
+      return this.#served(call, look, true);
+    }
+    if (this.#isUsable(place, look.entry, call.ifError)) return this.#withStandIn(call, look);
+    this.#values.miss(place, look.ms);
+    const obtaining = this.#obtain(call, look.heard);
+    const value = await within(obtaining, call.hard);
+    return value === LATE ? this.#giveUp(call, obtaining) : value;
+  }
+
+  /** The factory's value, or the stale one where that fails or takes too long. */
+  async #withStandIn<T>(call: Call<T>, look: Look): Promise<T> {
+    const { place, soft, hard } = call;
+    const first = Math.min(soft, hard);
+    // It may be invalidated meanwhile: that outranks every window.
+    const standsIn = () => this.#isUsable(place, look.entry, call.ifError);
+    const obtaining = this.#obtain(call, look.heard);
+    let value: T | typeof LATE;
+    try {
+      value = await within(obtaining, first);
+      if (value === LATE && !standsIn()) value = await within(obtaining, hard - first);
+    } catch (error) {
+      if (!standsIn()) {
+        this.#values.miss(place, look.ms);
+        throw error;
+      }
+      this.#services.events.emit('error', { operation: 'factory', error });
+      return this.#served(call, look, true);
+    }
+    if (value === LATE && standsIn()) {
+      this.#leave(obtaining);
+      return this.#served(call, look, true);
+    }
+    this.#values.miss(place, look.ms);
+    return value === LATE ? this.#giveUp(call, obtaining) : value;
+  }
+
+  #served<T>({ place }: Call<T>, { entry, value, ms }: Look, stale: boolean): T {
+    this.#values.hit(place, ms, entry!, stale);
+    return value as T;
+  }
+
+  /** Whether what was found may be used so many ms after its time. */
+  #isUsable(place: Place, entry: Stored | undefined, window: number): boolean {
+    const valid = this.#values.standing(place, entry);
+    return valid !== undefined && this.#values.staleFor(valid) < window;
+  }
+
+  #giveUp<T>({ hard }: Call<T>, obtaining: Promise<T>): never {
+    this.#leave(obtaining);
+    throw new TimeoutError(`the factory took longer than ${hard} ms`);
+  }
+
+  /** Nobody waits for it any more: what comes of it is stored, or told of as an error. */
+  #leave(obtaining: Promise<unknown>): void {
+    obtaining.catch((error) => this.#services.events.emit('error', { operation: 'factory', error }));
+  }
+
+  /** The value that the factory makes, in this call or in another one, here or elsewhere. */
+  async #obtain<T>(call: Call<T>, heard: boolean): Promise<T> {
+    const { place } = call;
+    const { ledger } = this.#services.backend;
+    const part = {
+      key: place.key,
+      stands: (asOf: Position) => ledger.stands(subjectOf(place, call.tags), asOf),
+      look: async () => this.#values.fresh((await this.#look(place)).entry),
+    };
+    // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      // Who cannot hear of purges does not know which flights they have killed.
+      const turn = await this.#collapse.enter({ ...part, asOf: heard ? ledger.position() : undefined });
+      if (turn.kind !== 'result') return this.#make(call, turn);
+      if (turn.result instanceof Failure) throw turn.result.error;
+      if (this.#values.standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
+      const again = await this.#look(place);
+      if (this.#isUsable(place, again.entry, 0)) return again.value as T;
+      heard = again.heard;
+    }
+    return this.#make(call, { kind: 'run' });
+  }
+
+  /** Makes anew what is stale, unless somebody does so already. Never rejects. */
+  async #refresh<T>(call: Call<T>): Promise<void> {
+    const { backend, events } = this.#services;
+    const { tenant, key } = call.place;
+    const subject = subjectOf(call.place, call.tags);
+    try {
+      const asOf = backend.ledger.position();
+      const stands = (position: Position) => backend.ledger.stands(subject, position);
+      const lead = await this.#collapse.tryLead({ key, asOf, stands });
+      if (lead === undefined) return;
+      events.emit('refresh', { tenant, key });
+      await this.#make(call, { kind: 'lead', lead });
+    } catch (error) {
+      events.emit('error', { operation: 'factory', error });
+    }
+  }
+
+  /** Runs the factory, stores what it makes, and tells those who wait for it. */
+  async #make<T>(
+    { place, factory, made, tags }: Call<T>,
+    turn: Exclude<Turn<Stored | Failure>, { kind: 'result' }>,
+  ): Promise<T> {
+    const lead = turn.kind === 'lead' ? turn.lead : undefined;
+    const { ledger } = this.#services.backend;
+    const asOf = ledger.position();
+    try {
+      const value = await factory();
+      const bytes = serializeValue(value);
+      // What is dead already would only take the place of what is newer.
+      if (asOf !== undefined && ledger.stands(subjectOf(place, tags), asOf)) {
+        const entry = made(bytes, asOf);
+        const written = this.#values.store([[place, entry]]);
+        lead?.filled(entry, written);
+        await written;
+      }
+      return deserializeValue(bytes) as T;
+    } catch (error) {
+      // Callers in this process share the failure, as they would have shared the value.
+      lead?.filled(new Failure(error), undefined);
+      throw error;
+    } finally {
+      lead?.unfilled(0);
+    }
+  }
+
+  /** What is stored, stale or not, if it can be read. */
+  async #look(place: Place): Promise<Look> {
+    const started = performance.now();
+    let heard = true;
+    const [entry] = await this.#values.read([place], () => {
+      heard = this.#services.backend.ledger.isCurrent();
+    });
+    const found = this.#values.decode(entry);
+    const rest = { ms: performance.now() - started, heard };
+    return found === undefined ? { entry: undefined, value: undefined, ...rest } : { entry, ...found, ...rest };
+  }
+
+  #terms(options: GetOrSetOptions): Terms {
+    const { staleWhileRevalidate = 0, staleIfError = 0, softTimeout, hardTimeout } = options;
+    const window = (name: string, value: number) => notNegative(`option ${name}`, value, 'seconds') * 1000;
+    const limit = (name: string, value: number | undefined) =>
+      value === undefined ? Number.POSITIVE_INFINITY : aboveZero(`option ${name}`, value, 'ms');
+    const whileRevalidate = window('staleWhileRevalidate', staleWhileRevalidate);
+    const ifError = window('staleIfError', staleIfError);
+    return {
+      made: this.#values.maker(options, Math.max(whileRevalidate, ifError)),
+      tags: options.tags ?? [],
+      whileRevalidate,
+      ifError,
+      soft: limit('softTimeout', softTimeout),
+      hard: limit('hardTimeout', hardTimeout),
+    };
+  }
+}
+
+/** In place of what took too long. */
+const LATE: unique symbol = Symbol('late');
+/** What a timer can wait at the most, ms. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** What becomes of work within so many ms. */
+async function within<T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> {
+  if (ms === Number.POSITIVE_INFINITY) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(resolve, Math.min(Math.max(ms, 0), LONGEST_TIMER), LATE);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Services } from '../backend.js';
+import type { CounterEntry, Entry, ValueEntry } from '../entry/entry.js';
+import { RespcacheError, UnavailableError } from '../errors.js';
+import type { Place } from './place.js';
+import { contentOf, type SetOptions, type Stored, type Values } from './values.js';
+
+/** How often an increment looks again when others change the entry under its hands. */
+const MOST_ATTEMPTS = 20;
+
+/** Adds to numbers, in one atomic step over all processes. */
+export class Increments {
+  readonly #services: Services;
+  readonly #values: Values;
+
+  constructor(services: Services, values: Values) {
+    this.#services = services;
+    this.#values = values;
+  }
+
+  async add(key: string, by: number, clientId: string, options: SetOptions): Promise<number> {
+    if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${by}: it takes a whole number`);
+    const place = this.#values.place(key, clientId);
+    const made = this.#values.maker({ ttl: Number.POSITIVE_INFINITY, ...options });
+    const { backend } = this.#services;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const [stored] = await backend.read([place.key]);
+      const asOf = backend.ledger.position();
+      if (asOf === undefined) break;
+      const fresh: CounterEntry = { ...made(Buffer.from(String(by)), asOf), kind: 'counter' };
+      const done = await this.#add(place, by, stored, fresh);
+      if (typeof done === 'number') return done;
+    }
+    throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
+  }
+
+  /** Adds to what is stored, or begins anew; `undefined`: somebody else was faster, look again. */
+  async #add(place: Place, by: number, stored: Entry | undefined, fresh: CounterEntry): Promise<number | undefined> {
+    const { backend } = this.#services;
+    const current = this.#values.fresh(this.#values.standing(place, stored));
+    if (current?.kind === 'counter' || stored === undefined) {
+      const done = await backend.increment(place.key, by, current, fresh);
+      if (done === 'not-a-number') throw new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
+      return done === 'changed' ? undefined : done.value;
+    }
+    // What was invalidated begins anew; a number that `set` has stored goes on as a counter.
+    const value = current === undefined ? by : numberIn(current, place) + by;
+    const next = { ...(current === undefined ? fresh : counterOf(current)), body: Buffer.from(String(value)) };
+    return (await backend.swap(place.key, stored, next)) ? value : undefined;
+  }
+}
+
+/** A value as a counter, which is not kept beyond its time. */
+function counterOf({ freshUntil, ...entry }: ValueEntry): CounterEntry {
+  return { ...entry, kind: 'counter', expiresAt: freshUntil ?? entry.expiresAt };
+}
+
+function numberIn(entry: Stored, { names }: Place): number {
+  const value = contentOf(entry);
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw new TypeError(`increment: the value of ${names[0]} is no whole number`);
+}

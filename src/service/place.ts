@@ -1,0 +1,30 @@
+import { normalizeKeyName, valueKey } from '../request/key.js';
+import { escapeTenant } from '../request/tenant.js';
+
+/** Where a value lies, and what it can be invalidated by. */
+export interface Place {
+  readonly key: string;
+  /** Escaped. */
+  readonly tenant: string;
+  readonly names: readonly string[];
+}
+
+/** The place of a client's key. @throws {TypeError} if one of them is no text, or empty */
+export function placeOf(prefix: string, key: string, clientId: string): Place {
+  const tenant = tenantOf(clientId);
+  const name = textOf('key', key);
+  return { tenant, key: valueKey(prefix, tenant, name), names: [normalizeKeyName(name)] };
+}
+
+/** A client's name, escaped. @throws {TypeError} if it is no text, or empty */
+export function tenantOf(clientId: unknown): string {
+  return escapeTenant(textOf('clientId', clientId));
+}
+
+/** @throws {TypeError} if an argument is no text, or empty */
+export function textOf(argument: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new TypeError(
+    `${argument} is ${typeof value === 'string' ? 'empty' : String(value)}; it takes a text that is not empty`,
+  );
+}

@@ -1,0 +1,155 @@
+import type { Services } from '../backend.js';
+import { aboveZero, texts } from '../check.js';
+import type { CounterEntry, Entry, Position, ValueEntry } from '../entry/entry.js';
+import { deserializeValue } from '../entry/value.js';
+import type { Receipt } from '../invalidation/ledger.js';
+import type { Purge } from '../invalidation/purge-table.js';
+import type { Subject } from '../invalidation/tags.js';
+import { type Place, placeOf } from './place.js';
+
+/** How a value is stored. */
+export interface SetOptions {
+  /** Seconds until it expires; `Infinity` for never. Default: the cache's `ttl`. */
+  ttl?: number;
+  /** Names that it can be invalidated by, with others. */
+  tags?: readonly string[];
+}
+
+/** What the programmatic API stores. */
+export type Stored = ValueEntry | CounterEntry;
+
+/** Makes the entry of a value. */
+export type Maker = (body: Buffer, asOf: Position) => ValueEntry;
+
+/** The stored values, as all strategies read and write them: what fails is a miss, or is not written; nothing rejects. */
+export class Values {
+  readonly #services: Services;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** @throws {TypeError} if the key or the client is empty */
+  place(key: string, clientId: string): Place {
+    return placeOf(this.#services.settings.prefix, key, clientId);
+  }
+
+  /** What is valid at the places, stale or not. `onFailure`: told if the store could not be asked. */
+  async read(places: readonly Place[], onFailure?: () => void): Promise<(Stored | undefined)[]> {
+    try {
+      const entries = await this.#services.backend.read(places.map(({ key }) => key));
+      return entries.map((entry, i) => this.standing(places[i]!, entry));
+    } catch {
+      onFailure?.();
+      return places.map(() => undefined);
+    }
+  }
+
+  /** The same without what is stale. */
+  async readFresh(places: readonly Place[]): Promise<(Stored | undefined)[]> {
+    return (await this.read(places)).map((entry) => this.fresh(entry));
+  }
+
+  /** An entry, if it is a value or a counter that nothing has invalidated. */
+  standing(place: Place, entry: Entry | undefined): Stored | undefined {
+    if (entry === undefined || entry.kind === 'response' || entry.kind === 'index') return undefined;
+    return this.#services.backend.ledger.stands(subjectOf(place, entry.tags), entry.asOf) ? entry : undefined;
+  }
+
+  /** An entry, if its time is not over yet. */
+  fresh(entry: Stored | undefined): Stored | undefined {
+    return entry !== undefined && this.staleFor(entry) < 0 ? entry : undefined;
+  }
+
+  /** For how long an entry has been stale, ms; below 0: it is fresh. */
+  staleFor(entry: Stored): number {
+    return this.#services.settings.clock.now() - freshUntil(entry);
+  }
+
+  /** What an entry holds; `undefined` if it cannot be read, which is told of. */
+  decode(entry: Stored | undefined): { readonly value: unknown } | undefined {
+    if (entry === undefined) return undefined;
+    try {
+      return { value: contentOf(entry) };
+    } catch (error) {
+      this.#services.events.emit('error', { operation: 'decode', error });
+      return undefined;
+    }
+  }
+
+  /**
+   * What makes entries by such options. `stale`: ms that one is kept beyond its time.
+   *
+   * @throws {ConfigError} for an option that cannot be used
+   */
+  maker({ ttl, tags = [] }: SetOptions, stale = 0): Maker {
+    const { route, clock } = this.#services.settings;
+    const usual = typeof route.ttl === 'number' ? route.ttl : 300;
+    const seconds = ttl === undefined ? usual : aboveZero('option ttl', ttl, 'seconds');
+    const checked = texts('option tags', tags);
+    return (body, asOf) => {
+      const now = clock.now();
+      const until = now + seconds * 1000;
+      const kept = stale > 0 && until < Number.POSITIVE_INFINITY ? { freshUntil: until } : {};
+      return { kind: 'value', asOf, storedAt: now, expiresAt: until + stale, ...kept, tags: checked, body };
+    };
+  }
+
+  /** Where the ledger is now, for a value that the caller has at hand. `patience`: ms to wait for it. */
+  async position(patience?: number): Promise<Position | undefined> {
+    await this.quietly(() => this.#services.backend.sync(patience));
+    return this.#services.backend.ledger.position();
+  }
+
+  async store(values: readonly (readonly [Place, ValueEntry])[]): Promise<void> {
+    const { backend, events } = this.#services;
+    const started = performance.now();
+    const items = values.map(([{ key }, entry]) => ({ key, entry }));
+    if (!(await this.quietly(() => backend.write(items)))) return;
+    const ms = (performance.now() - started) / values.length;
+    for (const [{ tenant, key }, { body }] of values) events.emit('set', { tenant, key, ms, bytes: body.length });
+  }
+
+  async purge(purge: Purge, tenant: string | undefined): Promise<Receipt> {
+    const { backend, events } = this.#services;
+    const receipt = await backend.purge(purge);
+    const { durable } = receipt;
+    events.emit('purge', { tags: purge.tags.length, patterns: purge.patterns.length, tenant, durable });
+    return receipt;
+  }
+
+  hit({ tenant, key }: Place, ms: number, entry: Stored, stale = false): void {
+    const { kind: tier } = this.#services.backend;
+    const bytes = entry.body.length;
+    this.#services.events.emit('hit', { source: 'service', tenant, key, ms, bytes, tier, ...(stale && { stale }) });
+  }
+
+  miss({ tenant, key }: Place, ms: number): void {
+    this.#services.events.emit('miss', { source: 'service', tenant, key, ms });
+  }
+
+  /** Whether it succeeded. The guard has told of a failure already. */
+  async quietly(work: () => unknown): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** When an entry stops being fresh: ms since 1970, or `Infinity`. */
+export function freshUntil(entry: Stored): number {
+  return entry.kind === 'value' ? (entry.freshUntil ?? entry.expiresAt) : entry.expiresAt;
+}
+
+export function subjectOf({ tenant, names }: Place, tags: readonly string[]): Subject {
+  return { tenant, names, tags };
+}
+
+/** @throws {Error} if it cannot be read */
+export function contentOf(entry: Stored): unknown {
+  if (entry.kind === 'counter') return Number(entry.body.toString('latin1'));
+  return deserializeValue(entry.body);
+}

@@ -1,0 +1,102 @@
+import type { Services } from '../backend.js';
+import { anObject, knownOnly, texts } from '../check.js';
+import type { Position } from '../entry/entry.js';
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import type { Purge } from '../invalidation/purge-table.js';
+import { keyTags, ownTag } from '../invalidation/tags.js';
+import { normalizeKeyName } from '../request/key.js';
+import { type Place, tenantOf, textOf } from './place.js';
+import { type Maker, type SetOptions, subjectOf, type Values } from './values.js';
+
+/** What else a write makes out of date, for the same client. */
+export interface Outdated {
+  /** Keys of values, names of routes, or paths. */
+  keys?: readonly string[];
+  tags?: readonly string[];
+  /** Globs (`users:*`), or places in the hierarchy of keys. */
+  patterns?: readonly string[];
+}
+
+/** How a value is stored once it is persisted, and what its writing invalidates beside its key. */
+export interface WriteThroughOptions extends SetOptions {
+  invalidate?: Outdated;
+}
+
+/** Write-through: what is persisted, and only that, is in the cache afterwards. */
+export class WriteThrough {
+  readonly #services: Services;
+  readonly #values: Values;
+
+  constructor(services: Services, values: Values) {
+    this.#services = services;
+    this.#values = values;
+  }
+
+  /** @throws what `persist` throws */
+  async write<T>(
+    key: string | ((value: T) => string),
+    persist: () => T | Promise<T>,
+    clientId: string,
+    options: WriteThroughOptions,
+  ): Promise<T> {
+    const tenant = tenantOf(clientId);
+    const known = typeof key === 'function' ? undefined : this.#values.place(key, clientId);
+    const made = this.#values.maker(options);
+    const outdated = purgeOf(tenant, options.invalidate ?? {});
+    // Persisting does not wait for a Redis that does not answer.
+    const asOf = await this.#values.position(this.#services.settings.timeout);
+    let value: T;
+    try {
+      value = await persist();
+    } catch (error) {
+      // How far it has come nobody knows: what is stored may be out of date already.
+      await this.#purge(known, outdated, tenant);
+      throw error;
+    }
+    const place = known ?? this.#values.place(textOf('key', (key as (value: T) => string)(value)), clientId);
+    const bytes = serializeValue(value);
+    await this.#store(place, outdated, { bytes, made, asOf, tags: options.tags ?? [] });
+    return deserializeValue(bytes) as T;
+  }
+
+  /**
+   * Invalidates what is out of date, and then stores the value: it is newer than that, but not than what others may have
+   * written meanwhile. Where any of them has, nobody knows who was last, and nothing is stored.
+   */
+  async #store(
+    place: Place,
+    outdated: Purge,
+    { bytes, made, asOf, tags }: { bytes: Buffer; made: Maker; asOf: Position | undefined; tags: readonly string[] },
+  ): Promise<void> {
+    const own = await this.#purge(place, outdated, place.tenant);
+    const { ledger } = this.#services.backend;
+    const stamp = own && asOf && ledger.stampAfter(own, subjectOf(place, tags), asOf);
+    if (stamp !== undefined) await this.#values.store([[place, made(bytes, stamp)]]);
+  }
+
+  /** Gives the purge, if it is in the ledger. */
+  async #purge(place: Place | undefined, { tags, patterns }: Purge, tenant: string) {
+    // By itself: of a purge with patterns it cannot be told whom else it has met.
+    if (patterns.length > 0) await this.#values.purge({ tags: [], patterns }, tenant);
+    const own = place?.names.flatMap((name) => keyTags(tenant, name)) ?? [];
+    const purge = { tags: [...new Set([...own, ...tags])], patterns: [] };
+    if (purge.tags.length === 0) return undefined;
+    const { durable, sequence } = await this.#values.purge(purge, tenant);
+    return durable ? { purge, sequence } : undefined;
+  }
+}
+
+/** @throws {ConfigError} for what cannot be used */
+function purgeOf(tenant: string, outdated: Outdated): Purge {
+  anObject('option invalidate', outdated);
+  const { keys = [], tags = [], patterns = [], ...rest } = outdated;
+  knownOnly('invalidate.', rest, ['keys', 'tags', 'patterns']);
+  const names = texts('option invalidate.keys', keys).map(normalizeKeyName);
+  return {
+    tags: [
+      ...names.flatMap((name) => keyTags(tenant, name)),
+      ...texts('option invalidate.tags', tags).map((tag) => ownTag(tenant, tag)),
+    ],
+    patterns: texts('option invalidate.patterns', patterns).map((glob) => ({ tenant, glob })),
+  };
+}

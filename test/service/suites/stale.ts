@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { type Cache, ConfigError, TimeoutError } from 'respcache';
+import { describe, expect, it, vi } from 'vitest';
+import { type Bench, deferred, manualClock } from '../backends.js';
+import { INVALIDATIONS } from './invalidations.js';
+
+const NEVER = new Promise<string>(() => {});
+
+/** The next event of a kind. */
+function once(cache: Cache, kind: 'refresh' | 'set' | 'error'): Promise<unknown> {
+  return new Promise((resolve) => {
+    const off = cache.on(kind, (event: unknown) => {
+      off();
+      resolve(event);
+    });
+  });
+}
+
+export function staleSuite(bench: Bench): void {
+  /** A cache with a value whose ttl of ten seconds has been over for as many as `late` says. */
+  async function withStale(options: { staleWhileRevalidate?: number; staleIfError?: number }, late: number) {
+    const clock = manualClock();
+    const prefix = `${randomUUID()}:`;
+    const cache = bench.open({ clock, prefix });
+    const caches = [cache, bench.shared ? bench.open({ clock, prefix }) : cache] as const;
+    const ask = (factory: () => string | Promise<string>, more = {}) =>
+      cache.getOrSet('users:list', factory, 'c', { ttl: 10, tags: ['users'], ...options, ...more });
+    await ask(() => 'old');
+    clock.advance(10 + late);
+    return { cache, caches, clock, ask };
+  }
+
+  describe('staleWhileRevalidate', () => {
+    it('returns at once what is stale, and makes it anew once meanwhile', async () => {
+      const { cache, ask } = await withStale({ staleWhileRevalidate: 60 }, 5);
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const refreshing = once(cache, 'refresh');
+      expect(await Promise.all([ask(factory), ask(factory), ask(factory)])).toEqual(['old', 'old', 'old']);
+      await refreshing;
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      expect(await ask(factory)).toBe('old');
+      const stored = once(cache, 'set');
+      made.resolve('new');
+      await stored;
+      expect(await ask(factory)).toBe('new');
+      expect(factory).toHaveBeenCalledTimes(1);
+      expect(cache.getStats()).toMatchObject({ hits: 5, misses: 1, stale: 4, refreshes: 1, totalRequests: 6 });
+    });
+
+    it('tells of a factory that fails in the background, and tries again for the next caller', async () => {
+      const { cache, ask } = await withStale({ staleWhileRevalidate: 60 }, 5);
+      const failed = once(cache, 'error');
+      const failing = async () => {
+        throw new Error('the database is down');
+      };
+      expect(await ask(failing)).toBe('old');
+      expect(await failed).toMatchObject({ operation: 'factory', error: { message: 'the database is down' } });
+      const stored = once(cache, 'set');
+      expect(await ask(() => 'new')).toBe('old');
+      await stored;
+      expect(await ask(failing)).toBe('new');
+    });
+
+    it('is over when its seconds are', async () => {
+      const { ask } = await withStale({ staleWhileRevalidate: 60 }, 60);
+      expect(await ask(() => 'new')).toBe('new');
+    });
+
+    it('counts for the caller that asks for it alone: to others a stale value is none', async () => {
+      const { cache, ask } = await withStale({ staleWhileRevalidate: 60 }, 5);
+      expect(await cache.get('users:list', 'c')).toBeUndefined();
+      expect(await cache.has('users:list', 'c')).toBe(false);
+      expect(await cache.mget(['users:list'], 'c')).toEqual([undefined]);
+      expect(await cache.delete('users:list', 'c')).toBe(false);
+      await cache.getOrSet('n', () => 5, 'c', { ttl: 10, staleWhileRevalidate: 60 });
+      expect(await ask(() => 'new', { staleWhileRevalidate: 0 })).toBe('new');
+    });
+
+    it('a number that is stale is no sum to go on from', async () => {
+      const { cache, clock } = await withStale({ staleWhileRevalidate: 60 }, 0);
+      await cache.getOrSet('n', () => 5, 'c', { ttl: 10, staleWhileRevalidate: 60 });
+      expect(await cache.increment('n', 1, 'c')).toBe(6);
+      await cache.getOrSet('m', () => 5, 'c', { ttl: 10, staleWhileRevalidate: 60 });
+      clock.advance(11);
+      expect(await cache.increment('m', 1, 'c')).toBe(1);
+    });
+
+    it.each(INVALIDATIONS)('is outranked by an invalidation: %s', async (_how, invalidate) => {
+      const { caches, ask } = await withStale({ staleWhileRevalidate: 60, staleIfError: 60 }, 5);
+      await invalidate(caches[1]);
+      expect(await ask(() => 'new')).toBe('new');
+    });
+  });
+
+  describe('staleIfError', () => {
+    const failing = vi.fn(async (): Promise<string> => {
+      throw new Error('the database is down');
+    });
+
+    it('stands in for a factory that fails, for all who wait for it, and counts each once', async () => {
+      const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
+      const errors = vi.fn();
+      cache.on('error', errors);
+      const asked = [ask(failing), ask(failing)];
+      expect(await Promise.all(asked)).toEqual(['old', 'old']);
+      expect(errors).toHaveBeenCalledWith(expect.objectContaining({ operation: 'factory' }));
+      expect(cache.getStats()).toMatchObject({ hits: 2, stale: 2, misses: 1, totalRequests: 3 });
+      expect(await ask(() => 'new')).toBe('new');
+      expect(cache.getStats()).toMatchObject({ hits: 2, misses: 2, totalRequests: 4 });
+    });
+
+    it('is over when its seconds are', async () => {
+      const { ask } = await withStale({ staleIfError: 60 }, 60);
+      await expect(ask(failing)).rejects.toThrow('the database is down');
+    });
+
+    it('does not bring back what is invalidated while the factory runs', async () => {
+      const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const asked = ask(factory);
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      await cache.invalidateByTags(['users'], 'c');
+      made.reject(new Error('the database is down'));
+      await expect(asked).rejects.toThrow('the database is down');
+    });
+
+    it('softTimeout: stands in for a factory that is slow, whose value is kept when it comes', async () => {
+      const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
+      const made = deferred<string>();
+      expect(await ask(() => made.promise, { softTimeout: 1 })).toBe('old');
+      const stored = once(cache, 'set');
+      made.resolve('new');
+      await stored;
+      expect(await cache.get('users:list', 'c')).toBe('new');
+    });
+
+    it('hardTimeout: stands in too', async () => {
+      const { ask } = await withStale({ staleIfError: 60 }, 5);
+      expect(await ask(() => NEVER, { hardTimeout: 1 })).toBe('old');
+    });
+  });
+
+  describe('hardTimeout', () => {
+    it('rejects where nothing stands in; what is made later is kept', async () => {
+      const cache = bench.open();
+      const made = deferred<string>();
+      const asked = cache.getOrSet('slow', () => made.promise, 'c', { hardTimeout: 1, softTimeout: 1 });
+      await expect(asked).rejects.toThrow(TimeoutError);
+      await expect(asked).rejects.toThrow('the factory took longer than 1 ms');
+      const stored = once(cache, 'set');
+      made.resolve('late');
+      await stored;
+      expect(await cache.get('slow', 'c')).toBe('late');
+    });
+
+    it('tells of a factory that fails when nobody waits any more', async () => {
+      const cache = bench.open();
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const asked = cache.getOrSet('slow', factory, 'c', { hardTimeout: 1 });
+      await expect(asked).rejects.toThrow(TimeoutError);
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      const failed = once(cache, 'error');
+      made.reject(new Error('the database is down'));
+      expect(await failed).toMatchObject({ operation: 'factory', error: { message: 'the database is down' } });
+    });
+
+    it('is the caller’s own: another one who waits for the same run goes on', async () => {
+      const cache = bench.open();
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const patient = cache.getOrSet('slow', factory, 'c');
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      await expect(cache.getOrSet('slow', factory, 'c', { hardTimeout: 1 })).rejects.toThrow(TimeoutError);
+      made.resolve('late');
+      expect(await patient).toBe('late');
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
+    it('lets a TimeoutError of the factory’s own pass', async () => {
+      const { ask } = await withStale({}, 5);
+      const own = new TimeoutError('its own');
+      await expect(ask(() => Promise.reject(own), { hardTimeout: 10_000 })).rejects.toBe(own);
+    });
+  });
+
+  it.each([
+    ['staleWhileRevalidate', -1, 'seconds'],
+    ['staleIfError', Number.NaN, 'seconds'],
+    ['softTimeout', 0, 'ms'],
+    ['hardTimeout', '5', 'ms'],
+  ])('option %s: %s is refused', async (name, value, unit) => {
+    const asked = bench.cache().getOrSet('k', () => 1, 'c', { [name]: value });
+    await expect(asked).rejects.toThrow(ConfigError);
+    await expect(asked).rejects.toThrow(new RegExp(`option ${name} is .*; it takes a number of ${unit}`));
+  });
+}
