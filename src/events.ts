@@ -56,7 +56,7 @@ export interface RequestSeen {
 }
 
 /** What requests that came through a middleware tell of themselves, and `get`s do not. */
-interface OfRequest {
+export interface OfRequest {
   /** The name that the option `key` gave the response, or else the path. */
   route?: string;
   request?: RequestSeen;

@@ -1,3 +1,9 @@
+/**
+ * The cache itself: made by {@link createCache}, or from the environment by {@link defaultCache}.
+ *
+ * @module respcache
+ */
+
 export type { BackupOptions, BackupProgress, BackupReport } from './backup/backup.js';
 export type { RestoreOptions, RestoreProgress, RestoreReport } from './backup/restore.js';
 export { Cache, createCache, defaultCache } from './cache.js';
@@ -11,11 +17,12 @@ export {
   TimeoutError,
   UnavailableError,
 } from './errors.js';
-export type { CacheEvents, Listener, Reason, RequestSeen, ShadowDifference, Tier } from './events.js';
+export type { CacheEvents, Listener, OfRequest, Reason, RequestSeen, ShadowDifference, Tier } from './events.js';
 export type { ExplainRequest, Explanation, ExplanationStep, KilledBy, StoredEntry } from './explain/explanation.js';
 export type { Receipt } from './invalidation/ledger.js';
 export type { InvalidateSpec, Names } from './invalidation/purge-rule.js';
 export type { CacheOptions } from './options.js';
+export type { Mode } from './policy.js';
 export type { RouteOptions } from './route-options.js';
 export type { EraseOptions } from './service/cache-service.js';
 export type { GetOrSetOptions } from './service/get-or-set.js';
@@ -29,5 +36,6 @@ export type { MetricLabel, Registry } from './stats/prometheus.js';
 export type { Report, TimelineSlot } from './stats/report.js';
 export type { RedisClient, RedisTarget } from './stores/redis-link.js';
 export type { SweepProgress } from './stores/store.js';
+export type { Fields, MaybePromise } from './types.js';
 export type { App, WarmOptions, WarmProgress } from './warm/options.js';
 export type { KeepWarmOptions, WarmProblem, WarmReport } from './warm/warm.js';

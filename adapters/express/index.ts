@@ -1,3 +1,9 @@
+/**
+ * Middleware for Express 4 and 5.
+ *
+ * @module respcache/express
+ */
+
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';

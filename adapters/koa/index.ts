@@ -1,3 +1,9 @@
+/**
+ * Middleware for Koa 2 and 3.
+ *
+ * @module respcache/koa
+ */
+
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
