@@ -93,6 +93,12 @@ describe('encode', () => {
     expect(frame.subarray(-4).toString()).toBe('body');
   });
 
+  it('keeps when a value stops being fresh, where that is before its end', () => {
+    const stale: ValueEntry = { ...value, freshUntil: 1500 };
+    expect(decode(KEY, encode(KEY, stale))).toEqual(stale);
+    expect(decode(KEY, encode(KEY, value))).toEqual(value);
+  });
+
   it('leaves out of the metadata what is as usual', () => {
     const frame = encode(KEY, { ...response, tags: [], headers: [] });
     expect(frame.toString('utf8', PREAMBLE, PREAMBLE + frame.readUInt32BE(36))).toBe('{"e":"e","h":[]}');
