@@ -81,6 +81,17 @@ export function getOrSetSuite(bench: Bench): void {
       expect(await cache.get('users:list', 'c')).toEqual({ list: [], bytes: Buffer.from('abc') });
     });
 
+    it('runs once for all processes that share a store', async () => {
+      const caches = bench.pair();
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const asked = caches.flatMap((cache) => [1, 2].map(() => cache.getOrSet('shared', factory, 'c')));
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      made.resolve('made');
+      expect(await Promise.all(asked)).toEqual(['made', 'made', 'made', 'made']);
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
     it('does not share a run between clients or keys', async () => {
       const cache = bench.cache();
       const asked = [
