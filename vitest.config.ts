@@ -7,17 +7,25 @@ const TOGETHER = [
   ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
-/** NestJS 10 and 11 have folders of their own, with what belongs to them. */
-const nestVersion = (version: string) => ({
-  find: /^(@nestjs\/[\w-]+|rxjs|reflect-metadata)$/,
-  replacement: at(`./test/nest/versions/${version}/node_modules/$1`),
-});
+/** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */
+const nestVersion = (version: string) => [
+  { find: /^rxjs$/, replacement: at(`./test/nest/versions/${version}/node_modules/rxjs/dist/cjs/index.js`) },
+  {
+    find: /^(@nestjs\/[\w-]+|reflect-metadata)$/,
+    replacement: at(`./test/nest/versions/${version}/node_modules/$1`),
+  },
+];
 
 /** The adapter and its tests with one version of NestJS. */
 const nest = (version: string) => ({
   extends: true as const,
-  ...(version === '12' ? {} : { resolve: { alias: [nestVersion(version)] } }),
-  test: { name: `nest ${version}`, isolate: false, include: ['test/nest/*.test.ts'], env: { NEST_VERSION: version } },
+  ...(version === '12' ? {} : { resolve: { alias: nestVersion(version) } }),
+  test: {
+    name: `nest ${version}`,
+    fileParallelism: false,
+    include: ['test/nest/*.test.ts'],
+    env: { NEST_VERSION: version },
+  },
 });
 
 export default defineConfig({

@@ -34,12 +34,10 @@ export class DecoratedInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): MaybePromise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
-    return this.#pass(
-      http.getRequest<Request>(),
-      expressOnly(http.getResponse<Response>()),
-      context.getHandler(),
-      next,
-    );
+    const res = expressOnly(http.getResponse<Response>());
+    // Server-sent events of Nest 10 have begun by the time that interceptors are asked.
+    if (res.headersSent) return next.handle();
+    return this.#pass(http.getRequest<Request>(), res, context.getHandler(), next);
   }
 
   #pass(req: Request, res: Response, handler: object, next: CallHandler): MaybePromise<Observable<unknown>> {

@@ -1,7 +1,6 @@
 // Real NestJS applications, of whichever version the test project has.
 
 import 'reflect-metadata';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
@@ -11,7 +10,7 @@ import { CacheModule } from 'respcache/nest';
 import supertest from 'supertest';
 import { afterEach } from 'vitest';
 
-export const version = process.env.NEST_VERSION;
+const version = process.env.NEST_VERSION;
 
 const running: { close(): Promise<unknown> }[] = [];
 
@@ -42,7 +41,10 @@ export interface Host {
 }
 
 /** An application of these parts, which listens on a free port. `prepare`: before it starts. */
-export async function host(metadata: ModuleMetadata, prepare: (app: INestApplication) => void = () => {}): Promise<Host> {
+export async function host(
+  metadata: ModuleMetadata,
+  prepare: (app: INestApplication) => void = () => {},
+): Promise<Host> {
   const app = closing(
     await NestFactory.create(moduleOf(metadata), { logger: false, abortOnError: false, forceCloseConnections: true }),
   );
@@ -52,12 +54,16 @@ export async function host(metadata: ModuleMetadata, prepare: (app: INestApplica
 }
 
 /** An application with controllers over a cache, in memory unless it is given. */
-export function withCache(cache: Cache, metadata: ModuleMetadata, prepare?: (app: INestApplication) => void): Promise<Host> {
+export function withCache(
+  cache: Cache,
+  metadata: ModuleMetadata,
+  prepare?: (app: INestApplication) => void,
+): Promise<Host> {
   return host({ ...metadata, imports: [CacheModule.forRoot({ cache }), ...(metadata.imports ?? [])] }, prepare);
 }
 
-/** The version of Nest that is really there. */
-export function installedVersion(): string {
-  const path = createRequire(import.meta.url).resolve('@nestjs/core/package.json');
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+/** What `@nestjs/common` of the version that the test project names gives, loaded the way that package loads its own. */
+export function commonOfVersion(): typeof import('@nestjs/common') {
+  const folder = version === '12' ? '../../package.json' : `./versions/${version}/package.json`;
+  return createRequire(new URL(folder, import.meta.url))('@nestjs/common');
 }
