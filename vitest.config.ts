@@ -7,6 +7,27 @@ const TOGETHER = [
   ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
+/** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */
+const nestVersion = (version: string) => [
+  { find: /^rxjs$/, replacement: at(`./test/nest/versions/${version}/node_modules/rxjs/dist/cjs/index.js`) },
+  {
+    find: /^(@nestjs\/[\w-]+|reflect-metadata)$/,
+    replacement: at(`./test/nest/versions/${version}/node_modules/$1`),
+  },
+];
+
+/** The adapter and its tests with one version of NestJS. */
+const nest = (version: string) => ({
+  extends: true as const,
+  ...(version === '12' ? {} : { resolve: { alias: nestVersion(version) } }),
+  test: {
+    name: `nest ${version}`,
+    fileParallelism: false,
+    include: ['test/nest/*.test.ts'],
+    env: { NEST_VERSION: version },
+  },
+});
+
 export default defineConfig({
   resolve: {
     // The sources under the names that users import; the built package has a test of its own (test/package).
@@ -29,8 +50,9 @@ export default defineConfig({
       {
         // What measures, spawns, or kills has a process of its own.
         extends: true,
-        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: TOGETHER },
+        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, 'test/nest/**'] },
       },
+      ...['10', '11', '12'].map(nest),
     ],
   },
 });

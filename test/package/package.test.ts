@@ -52,6 +52,16 @@ describe('the packed package', () => {
     }
   });
 
+  it('respcache/nest can be imported and required beside what NestJS brings along', () => {
+    link('@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata', ...NEST_NEEDS);
+    const names = ['CacheClear', 'CacheInterceptor', 'CacheInvalidate', 'CacheModule', 'CacheService', 'Cacheable'];
+    const program = (load: string) => `${load}.then((all) => console.log(JSON.stringify(Object.keys(all).sort())))`;
+    const load = `import 'reflect-metadata'; import('respcache/nest')`;
+    expect(JSON.parse(node('--input-type=module', '-e', program(load)).output)).toEqual(names);
+    const required = node('-e', `require('reflect-metadata'); console.log(typeof require('respcache/nest').CacheModule)`);
+    expect(required.output).toContain('function');
+  });
+
   it('says what to install when Redis is asked for and ioredis is not there', () => {
     const found = node('-e', `require('respcache').createCache({ redis: 'redis://127.0.0.1:1' })`);
     expect(found.status).toBe(1);

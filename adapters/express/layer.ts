@@ -1,0 +1,87 @@
+import type { Request, Response } from 'express';
+import type { Cache } from '../../src/cache.js';
+import type { CacheControl } from '../../src/control.js';
+import type { Exchange } from '../../src/exchange.js';
+import type { PurgeRule } from '../../src/invalidation/purge-rule.js';
+import type { Reply } from '../../src/lookup/reply.js';
+import type { RouteOptions } from '../../src/route-options.js';
+import { after, type MaybePromise } from '../../src/types.js';
+import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
+import { tap } from '../node/tap.js';
+
+declare global {
+  namespace Express {
+    interface Response {
+      /** How a handler speaks to the cache that its request came through. */
+      cache: CacheControl;
+    }
+  }
+}
+
+/** A mount of a cache. Gives the cache's answer; where it has none, the handler's is listened to from here on. */
+export type Lookup = (req: Request, res: Response) => MaybePromise<Reply | undefined>;
+
+/** The mount of a cache with options of its own, inside another or alone. @throws {ConfigError} */
+export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
+  const { engine } = cache;
+  const params: Params = new WeakMap();
+  const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
+  return (req, res) => {
+    params.set(req, req.params);
+    const outer = exchangeOf(engine, res);
+    const exchange = outer ?? begin(cache, req, res, route.own);
+    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
+    return after(reply, (found) => {
+      // A hit has nothing to listen to.
+      if (found === undefined && outer === undefined) tap(res, exchange);
+      return found;
+    });
+  };
+}
+
+/** Has a rule invalidate when the handler has succeeded, before its answer leaves. */
+export type Purging = (req: Request, res: Response) => void;
+
+export function purging(cache: Cache, rule: PurgeRule): Purging {
+  return (req, res) => {
+    let exchange = exchangeOf(cache.engine, res);
+    if (exchange === undefined) {
+      exchange = begin(cache, req, res, cache.settings.route);
+      tap(res, exchange);
+    }
+    const { params } = req;
+    exchange.onSuccess((context) => withParams(req, params, () => rule(context)));
+  };
+}
+
+function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['own']): Exchange {
+  const exchange = openExchange(cache.engine, req, res, route, { target: req.originalUrl, source: req });
+  res.cache = exchange.control;
+  return exchange;
+}
+
+type Params = WeakMap<Request, Request['params']>;
+
+/** The functions that are asked as the answer leaves: Express may be in another layer by then, with other params. */
+function asLayer(options: RouteOptions<Request>, params: Params): RouteOptions<Request> {
+  const { tags, ttl } = options;
+  const bind =
+    <T>(call: (req: Request) => T) =>
+    (req: Request): T =>
+      withParams(req, params.get(req) ?? req.params, () => call(req));
+  return {
+    ...options,
+    ...(typeof tags === 'function' ? { tags: bind(tags) } : {}),
+    ...(typeof ttl === 'function' ? { ttl: bind(ttl) } : {}),
+  };
+}
+
+function withParams<T>(req: Request, params: Request['params'], call: () => T): T {
+  const now = req.params;
+  req.params = params;
+  try {
+    return call();
+  } finally {
+    req.params = now;
+  }
+}

@@ -1,0 +1,95 @@
+import type { Request } from 'express';
+import type { Cache } from '../../src/cache.js';
+import type { RouteOptions } from '../../src/route-options.js';
+
+/**
+ * A value, or a function that returns it. On a route it is called with Express' request; on any other method with that
+ * method's arguments, and with its instance as `this`.
+ */
+export type Of<R> = R | { of(...args: unknown[]): R }['of'];
+
+type ValueOptions = NonNullable<Parameters<Cache['getOrSet']>[3]>;
+
+/** What `@Cacheable` takes: the options of `cacheMiddleware` on a route, those of `getOrSet` on any other method. */
+export interface CacheableOptions
+  extends Omit<RouteOptions<Request>, 'key' | 'ttl' | 'tags'>,
+    Omit<ValueOptions, keyof RouteOptions> {
+  /**
+   * On a route its name, beside the URL; a function's result is also a part of the key, and vouches for requests with
+   * credentials. On any other method the value's key, which is needed.
+   */
+  key?: Of<string>;
+  /** Seconds. Default: the cache's. */
+  ttl?: Of<number | undefined>;
+  /** Names that it can be invalidated by, with others. */
+  tags?: Of<readonly string[]>;
+  /** Whose it is. On a route the default is what the option `tenant` says; any other method needs it. */
+  clientId?: Of<string>;
+}
+
+/** Whose entries are meant. */
+export interface ClientChoice {
+  /** On a route the default is the tenant of the request; any other method needs it, unless all tenants are meant. */
+  clientId?: Of<string>;
+}
+
+/** What `@CacheInvalidate` takes, where a key alone does not do. */
+export interface CacheInvalidateOptions extends ClientChoice {
+  /** Names given by the option `key`, keys of values, or paths. */
+  keys?: Of<string | readonly string[]>;
+  tags?: Of<string | readonly string[]>;
+  /** Globs (`users:*`), or places in the hierarchy of keys. */
+  patterns?: Of<string | readonly string[]>;
+  /** The tags count for every tenant. Default `false`. */
+  allTenants?: boolean;
+}
+
+/** What `@CacheClear` takes. */
+export interface CacheClearOptions extends ClientChoice {
+  /** `'all'` (default), as `cache.clear()` does; or what belongs to one tenant. */
+  scope?: 'all' | 'tenant';
+}
+
+/** What one decorator has a method invalidate. */
+export type Purge = ({ kind: 'names' } & CacheInvalidateOptions) | ({ kind: 'clear' } & CacheClearOptions);
+
+/** What the decorators on one method have said. */
+export interface Behaviour {
+  cacheable?: CacheableOptions;
+  readonly purges: Purge[];
+}
+
+/** The part of `reflect-metadata` that is used; Nest brings it along. */
+interface Metadata {
+  getMetadata(key: unknown, target: object): unknown;
+  hasMetadata(key: unknown, target: object): boolean;
+  defineMetadata(key: unknown, value: unknown, target: object): void;
+  getOwnMetadataKeys(target: object): unknown[];
+}
+
+const metadata = Reflect as unknown as Metadata;
+
+/** Beside Nest's own metadata: decorators that wrap a method as well take it along. */
+const BEHAVIOUR = 'respcache:behaviour';
+
+/** What Nest's `@Get()` and its kin leave on a method. */
+const PATH = 'path';
+
+export function behaviourOf(method: object): Behaviour | undefined {
+  return metadata.getMetadata(BEHAVIOUR, method) as Behaviour | undefined;
+}
+
+export function setBehaviour(method: object, behaviour: Behaviour): void {
+  metadata.defineMetadata(BEHAVIOUR, behaviour, method);
+}
+
+/** Whether a method answers HTTP requests. Known once all of its decorators have been applied. */
+export function isRoute(method: object | undefined): boolean {
+  return method !== undefined && metadata.hasMetadata(PATH, method);
+}
+
+/** Gives one function all that decorators have said of another. */
+export function copyMetadata(from: object, to: object): void {
+  for (const key of metadata.getOwnMetadataKeys(from))
+    metadata.defineMetadata(key, metadata.getMetadata(key, from), to);
+}

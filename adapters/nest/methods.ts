@@ -1,0 +1,79 @@
+import type { Cache } from '../../src/cache.js';
+import { ConfigError, RespcacheError } from '../../src/errors.js';
+import type { Behaviour, CacheableOptions, Of, Purge } from './behaviour.js';
+
+/** A call of a decorated method that is no route. */
+export interface Call {
+  /** Of the class and the method, for errors. */
+  readonly label: string;
+  readonly self: object;
+  readonly args: unknown[];
+  readonly original: (...args: unknown[]) => unknown;
+}
+
+/** Runs a method with what its decorators add: its value from the cache, and what is invalid once it has succeeded. */
+export async function callMethod(cache: Cache | undefined, behaviour: Behaviour, call: Call): Promise<unknown> {
+  if (cache === undefined)
+    throw new RespcacheError(`${call.label} has no cache: it has to be called on an instance that Nest has made`);
+  checkMethod(behaviour, call.label);
+  // Before the method runs: what cannot be said must not come to light when it has changed something.
+  const purges = behaviour.purges.map((purge) => purgeOf(cache, purge, call));
+  const result = await value(cache, behaviour.cacheable, call);
+  await Promise.all(purges.map((purge) => purge()));
+  return result;
+}
+
+/** Checks what only a method needs that is no route. @throws {ConfigError} */
+export function checkMethod({ cacheable, purges }: Behaviour, label: string): void {
+  const missing = (name: string, decorator: string) =>
+    new ConfigError(`option ${name} of @${decorator} on ${label}`, undefined, 'a text, or a function that returns one');
+  if (cacheable !== undefined) {
+    for (const name of ['key', 'clientId'] as const)
+      if (cacheable[name] === undefined) throw missing(name, 'Cacheable');
+  }
+  for (const purge of purges) {
+    if (purge.clientId !== undefined) continue;
+    if (purge.kind === 'clear' && purge.scope === 'tenant') throw missing('clientId', 'CacheClear');
+    if (purge.kind === 'names' && !isForAll(purge)) throw missing('clientId', 'CacheInvalidate');
+  }
+}
+
+function value(cache: Cache, options: CacheableOptions | undefined, call: Call): unknown {
+  const run = () => Reflect.apply(call.original, call.self, call.args);
+  if (options === undefined) return run();
+  const { key, clientId, ttl, tags, ...rest } = options;
+  const seconds = said(ttl, call);
+  const names = said(tags, call);
+  return cache.getOrSet(said(key, call) as string, run, said(clientId, call) as string, {
+    ...rest,
+    ...(seconds === undefined ? {} : { ttl: seconds }),
+    ...(names === undefined ? {} : { tags: names }),
+  });
+}
+
+function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown> {
+  const clientId = said(purge.clientId, call) as string;
+  if (purge.kind === 'clear')
+    return () => (purge.scope === 'tenant' ? cache.invalidateTenant(clientId) : cache.clear());
+  const [keys, tags, patterns] = [purge.keys, purge.tags, purge.patterns].map((names) => listed(said(names, call)));
+  return () =>
+    Promise.all([
+      ...keys!.map((key) => cache.invalidateKey(key, clientId)),
+      ...(tags!.length === 0 ? [] : [cache.invalidateByTags(tags!, purge.allTenants ? undefined : clientId)]),
+      ...patterns!.map((pattern) => cache.invalidatePattern(pattern, clientId)),
+    ]);
+}
+
+/** Tags can be meant for every tenant; keys and patterns are somebody's. */
+function isForAll({ keys, patterns, allTenants }: Purge & { kind: 'names' }): boolean {
+  return allTenants === true && keys === undefined && patterns === undefined;
+}
+
+function said<R>(value: Of<R> | undefined, { self, args }: Call): R | undefined {
+  return typeof value === 'function' ? (Reflect.apply(value, self, args) as R) : (value as R | undefined);
+}
+
+function listed(names: string | readonly string[] | undefined): readonly string[] {
+  if (names === undefined) return [];
+  return typeof names === 'string' ? [names] : names;
+}

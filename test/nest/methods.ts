@@ -1,0 +1,213 @@
+import { Controller, Get, Inject, Injectable, Scope } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
+import type { Request } from 'express';
+import { type Cache, ConfigError, RespcacheError } from 'respcache';
+import { Cacheable, CacheClear, CacheInvalidate } from 'respcache/nest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { memory, withCache } from './host.js';
+
+describe('methods that are no routes', () => {
+  let runs = 0;
+  let cache: Cache;
+
+  beforeEach(() => {
+    runs = 0;
+    cache = memory();
+  });
+
+  @Injectable()
+  class UsersService {
+    readonly region = 'eu';
+
+    @Cacheable({
+      key: (id: string) => `users:${id}`,
+      ttl: (id: string) => (id === 'short' ? 1 : 600),
+      tags: (id: string) => ['users', `user:${id}`],
+      clientId: (_id: string, client: string) => client,
+    })
+    async find(id: string, client: string) {
+      if (id === 'bad') throw new Error(`run ${++runs}`);
+      return { id, client, run: ++runs, at: new Date(0) };
+    }
+
+    @Cacheable({
+      key(this: UsersService) {
+        return `of:${this.region}`;
+      },
+      clientId: 'shared',
+    })
+    async regional() {
+      return `${this.region} ${++runs}`;
+    }
+
+    @CacheInvalidate({ tags: (id: string) => `user:${id}`, clientId: (_id: string, client: string) => client })
+    async change(id: string, _client: string, fails = false) {
+      if (fails) throw new Error('not changed');
+      return `changed ${id}`;
+    }
+
+    @CacheInvalidate('of:eu', { clientId: 'shared' })
+    async changeRegion() {}
+
+    @CacheInvalidate({ tags: 'users', allTenants: true })
+    async changeAll() {}
+
+    @CacheInvalidate({ patterns: 'users:*', clientId: 'a' })
+    async changePattern() {}
+
+    @CacheClear({ scope: 'tenant', clientId: (client: string) => client })
+    async leave(_client: string) {}
+
+    @CacheClear()
+    async clear() {}
+  }
+
+  async function service(): Promise<UsersService> {
+    const { app } = await withCache(cache, { providers: [UsersService] });
+    return app.get(UsersService);
+  }
+
+  describe('@Cacheable on a method', () => {
+    it('caches its value by key and client, with its types', async () => {
+      const users = await service();
+      expect(await users.find('1', 'a')).toEqual({ id: '1', client: 'a', run: 1, at: new Date(0) });
+      expect(await users.find('1', 'a')).toMatchObject({ run: 1, at: new Date(0) });
+      expect(await users.find('1', 'b')).toMatchObject({ run: 2 });
+      expect(await users.find('2', 'a')).toMatchObject({ run: 3 });
+      expect(await cache.get('users:1', 'a')).toMatchObject({ run: 1 });
+    });
+
+    it('runs once for many at the same time, and stores no failure', async () => {
+      const users = await service();
+      const values = await Promise.all([users.find('1', 'a'), users.find('1', 'a'), users.find('1', 'a')]);
+      expect(values.map(({ run }) => run)).toEqual([1, 1, 1]);
+      await expect(users.find('bad', 'a')).rejects.toThrow('run 2');
+      await expect(users.find('bad', 'a')).rejects.toThrow('run 3');
+    });
+
+    it('calls its functions on the instance', async () => {
+      const users = await service();
+      expect([await users.regional(), await users.regional()]).toEqual(['eu 1', 'eu 1']);
+      expect(await cache.get('of:eu', 'shared')).toBe('eu 1');
+    });
+
+    it('works in a provider of a request, whose tenant that is', async () => {
+      @Injectable({ scope: Scope.REQUEST })
+      class Scoped {
+        readonly client: string;
+        constructor(@Inject(REQUEST) request: Request) {
+          this.client = request.get('x-client-id') ?? 'none';
+        }
+
+        @Cacheable({
+          key: 'scoped',
+          clientId(this: Scoped) {
+            return this.client;
+          },
+        })
+        async value() {
+          return `${this.client} ${++runs}`;
+        }
+      }
+      @Controller()
+      class Reading {
+        constructor(private readonly scoped: Scoped) {}
+        @Get()
+        read() {
+          return this.scoped.value();
+        }
+      }
+      const { http } = await withCache(cache, { controllers: [Reading], providers: [Scoped] });
+      for (const [client, text] of [
+        ['a', 'a 1'],
+        ['b', 'b 2'],
+        ['a', 'a 1'],
+      ] as const)
+        expect((await http.get('/').set('x-client-id', client)).text).toBe(text);
+    });
+
+    it('counts a route once, as a response, not also as a value', async () => {
+      @Controller()
+      class Routed {
+        @Get()
+        @Cacheable({ key: 'routed', clientId: 'shared' })
+        read() {
+          return { run: ++runs };
+        }
+      }
+      const { http } = await withCache(cache, { controllers: [Routed] });
+      for (let i = 0; i < 2; i++) await http.get('/').expect({ run: 1 });
+      expect(await cache.has('routed', 'shared')).toBe(false);
+      expect(cache.getStats()).toMatchObject({ totalRequests: 2, sets: 1 });
+    });
+  });
+
+  describe('@CacheInvalidate and @CacheClear on a method', () => {
+    /** Which of the values are made anew. */
+    async function madeAnew(users: UsersService, by: () => Promise<unknown>): Promise<string[]> {
+      const places: [id: string, client: string][] = [
+        ['1', 'a'],
+        ['2', 'a'],
+        ['1', 'b'],
+      ];
+      for (const place of places) await users.find(...place);
+      await users.regional();
+      const before = runs;
+      await by().catch(() => {});
+      const found: string[] = [];
+      for (const [id, client] of places) if ((await users.find(id, client)).run > before) found.push(`${client}${id}`);
+      if (Number((await users.regional()).slice(3)) > before) found.push('region');
+      return found;
+    }
+
+    it.each([
+      ['tags by a function', (users: UsersService) => users.change('1', 'a'), ['a1']],
+      ['nothing, where the method fails', (users: UsersService) => users.change('1', 'a', true), []],
+      ['a key', (users: UsersService) => users.changeRegion(), ['region']],
+      ['tags of all tenants', (users: UsersService) => users.changeAll(), ['a1', 'a2', 'b1']],
+      ['a pattern', (users: UsersService) => users.changePattern(), ['a1', 'a2']],
+      ['a tenant', (users: UsersService) => users.leave('a'), ['a1', 'a2']],
+      ['everything', (users: UsersService) => users.clear(), ['a1', 'a2', 'b1', 'region']],
+    ])('%s', async (_what, by, anew) => {
+      const users = await service();
+      expect(await madeAnew(users, () => by(users))).toEqual(anew);
+    });
+
+    it('gives what the method gives', async () => {
+      expect(await (await service()).change('1', 'a')).toBe('changed 1');
+    });
+  });
+
+  describe('what cannot work', () => {
+    it('an instance that Nest has not made', async () => {
+      const call = new UsersService().find('1', 'a');
+      await expect(call).rejects.toThrow(RespcacheError);
+      await expect(call).rejects.toThrow(
+        'UsersService.find has no cache: it has to be called on an instance that Nest has made',
+      );
+    });
+
+    it.each([
+      ['key', 'Cacheable', Cacheable({ clientId: 'a' })],
+      ['clientId', 'Cacheable', Cacheable({ key: 'a' })],
+      ['clientId', 'CacheInvalidate', CacheInvalidate('a')],
+      ['clientId', 'CacheInvalidate', CacheInvalidate({ keys: 'a', tags: 'b', allTenants: true })],
+      ['clientId', 'CacheClear', CacheClear({ scope: 'tenant' })],
+    ])('a method without %s for @%s keeps the application from starting', async (option, decorator, decorate) => {
+      @Injectable()
+      class Lacking {
+        @decorate
+        async call() {}
+      }
+      const starting = withCache(cache, { providers: [Lacking] });
+      await expect(starting).rejects.toThrow(ConfigError);
+      await expect(starting).rejects.toThrow(`option ${option} of @${decorator} on Lacking.call is undefined`);
+    });
+
+    it('a static method, or what is none', () => {
+      const decorate = Cacheable({ key: 'a', clientId: 'a' });
+      expect(() => decorate(UsersService, 'fixed', { value: () => {} })).toThrow(ConfigError);
+      expect(() => decorate(UsersService.prototype, 'got', { get: () => 1 })).toThrow('the decorated got is undefined');
+    });
+  });
+});
