@@ -17,6 +17,7 @@ import type { RouteOptions } from './route-options.js';
 import { CacheService, type EraseOptions } from './service/cache-service.js';
 import type { GetOrSetOptions } from './service/get-or-set.js';
 import type { SetOptions } from './service/values.js';
+import { Values } from './service/values.js';
 import type { WriteThroughOptions } from './service/write-through.js';
 import { Counters } from './stats/counters.js';
 import type { Stats } from './stats/figures.js';
@@ -25,6 +26,8 @@ import { logTo } from './stats/log.js';
 import { Statistics } from './stats/statistics.js';
 import type { WarmOptions } from './warm/options.js';
 import { type KeepWarmOptions, Warmer, type WarmReport } from './warm/warm.js';
+import type { DeadLetter, HandlerOptions, PersistRequest } from './write-behind/write.js';
+import { WriteBehind, type WriteBehindOptions } from './write-behind/write-behind.js';
 
 /**
  * A cache: the middleware's responses and your own values, per client (tenant). Made by {@link createCache}.
@@ -44,6 +47,7 @@ export class Cache {
   /** What the command line works with. @internal */
   readonly services: Services;
   readonly #service: CacheService;
+  readonly #writeBehind: WriteBehind;
   readonly #warmer: Warmer;
   readonly #onClose: (() => void)[] = [];
   readonly #explainer: Explainer;
@@ -68,6 +72,7 @@ export class Cache {
     this.statistics = new Statistics(counters, errors, this.services);
     this.engine = new Engine(this.services);
     this.#service = new CacheService(this.services);
+    this.#writeBehind = new WriteBehind(this.services, new Values(this.services));
     this.#warmer = new Warmer(this.services, this.statistics, () => this.tenantHeaders);
     this.#explainer = new Explainer(this.services, this.engine);
   }
@@ -157,6 +162,66 @@ export class Cache {
     options?: WriteThroughOptions,
   ): Promise<T> {
     return this.#service.writeThrough(key, persist, clientId, options);
+  }
+
+  /**
+   * Registers who persists the writes of {@link writeBehind} that name it. It is called for one write of a key at a time, in
+   * the order in which they were written; again, after a pause, where it fails; and perhaps again where a process has ended
+   * before it could say that it was done, so that it should do the same thing twice without harm (`id` tells). Returns the
+   * function that takes it away, which resolves when what is at work is done.
+   *
+   * @throws {ConfigError} for a name that is taken, or an option that cannot be used
+   * @example
+   * ```ts
+   * cache.onWriteBehind('users:save', ({ key, value }) => db.save(value), { coalesce: true });
+   * ```
+   */
+  onWriteBehind<T>(
+    name: string,
+    persist: (write: PersistRequest<T>) => unknown,
+    options: HandlerOptions = {},
+  ): () => Promise<void> {
+    return this.#writeBehind.handle(name, persist, options);
+  }
+
+  /**
+   * Puts a value into the cache at once, and has it persisted later, by the handler that it names. Resolves when it is certain
+   * to be persisted: in this process' queue, or with `writeBehind: { durable: true }` in Redis, where a process that is killed
+   * loses nothing. Until then reads see the new value; afterwards what `invalidate` names is out of date. What is not persisted
+   * after all attempts is a dead letter, and no longer in the cache.
+   *
+   * @throws {QueueFullError} if too many wait; {UnavailableError} if it is to be durable and Redis does not answer;
+   * {RespcacheError} if there is no such handler in this process, and the queue is: then nothing is in the cache
+   * @example
+   * ```ts
+   * await cache.writeBehind('users:7', user, 'client-123', { handler: 'users:save', ttl: 600, tags: ['users'] });
+   * ```
+   */
+  writeBehind(key: string, value: unknown, clientId: string, options: WriteBehindOptions): Promise<void> {
+    return this.#writeBehind.write(key, value, clientId, options);
+  }
+
+  /** Resolves when all that was written behind so far has been persisted, or has become a dead letter. */
+  flush(): Promise<void> {
+    return this.#writeBehind.flush();
+  }
+
+  /** Writes that were given up, the oldest first. @throws {UnavailableError} if Redis, which has them, does not answer */
+  deadLetters(most?: number): Promise<DeadLetter[]> {
+    return this.#writeBehind.deadLetters(most);
+  }
+
+  /**
+   * Has dead letters (one by its id, or all) persisted after all, behind what waits for the same key; gives their number.
+   * The cache is left as it is, and what they change in the database is invalidated once they are persisted.
+   */
+  replayDeadLetters(id?: string): Promise<number> {
+    return this.#writeBehind.replay(id);
+  }
+
+  /** Forgets dead letters (one by its id, or all); gives their number. */
+  discardDeadLetters(id?: string): Promise<number> {
+    return this.#writeBehind.discard(id);
   }
 
   /**
@@ -308,6 +373,7 @@ export class Cache {
   async #end(): Promise<void> {
     for (const listener of this.#onClose) listener();
     this.#warmer.close();
+    await this.#writeBehind.close();
     await this.statistics.close();
     await this.#backend.close();
   }

@@ -41,6 +41,12 @@ export class TimeoutError extends RespcacheError {
   readonly code = 'ERR_RESPCACHE_TIMEOUT';
 }
 
+/** More writes wait to be persisted than may: what was to be written is not in the cache, and will not be persisted. */
+export class QueueFullError extends RespcacheError {
+  override name = 'QueueFullError';
+  readonly code = 'ERR_RESPCACHE_QUEUE_FULL';
+}
+
 /** What is wrong with a backup, or why it could not be made or restored. */
 export type BackupProblem =
   /** It does not begin as a backup does. */

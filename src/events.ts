@@ -120,6 +120,11 @@ export interface CacheEvents {
     differences: readonly ShadowDifference[];
     suspect?: 'stale' | 'varies';
   };
+  /**
+   * A write-behind write was persisted, at which attempt, its handler taking so many ms; or was given up, and is among the
+   * dead letters, because of what `dead` says.
+   */
+  persist: { tenant: string; key: string; handler: string; id: string; attempt?: number; ms?: number; dead?: string };
   /** Something was invalidated. `durable`: whether every process is bound by it already. */
   purge: { tags: number; patterns: number; tenant: string | undefined; durable: boolean };
   /** A store, the ledger, or a function among the options failed; the request went on without it. */
@@ -140,6 +145,7 @@ export const EVENT_KINDS: readonly (keyof CacheEvents)[] = [
   'skip',
   'refresh',
   'shadow',
+  'persist',
   'purge',
   'error',
   'breaker',

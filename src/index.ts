@@ -13,6 +13,7 @@ export {
   BackupError,
   type BackupProblem,
   ConfigError,
+  QueueFullError,
   RespcacheError,
   TimeoutError,
   UnavailableError,
@@ -39,3 +40,5 @@ export type { SweepProgress } from './stores/store.js';
 export type { Fields, MaybePromise } from './types.js';
 export type { App, WarmOptions, WarmProgress } from './warm/options.js';
 export type { KeepWarmOptions, WarmProblem, WarmReport } from './warm/warm.js';
+export type { DeadLetter, HandlerOptions, PersistRequest } from './write-behind/write.js';
+export type { WriteBehindOptions } from './write-behind/write-behind.js';

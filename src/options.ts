@@ -63,6 +63,19 @@ export interface CacheOptions extends RouteOptions {
    * `debug`, failures at `error`, one in ten seconds for each operation. Default: nowhere.
    */
   logger?: Logger;
+  /** Where writes of `writeBehind` wait until they are persisted. */
+  writeBehind?: {
+    /** In Redis, by BullMQ (a package of its own): a process that is killed loses nothing. Default `false`: in this process. */
+    durable?: boolean;
+    /** How many may wait, dead letters counted. Default 10,000. */
+    maxQueue?: number;
+    /** How long a writer waits for room, ms, before it is given a `QueueFullError`. Default 1000. */
+    waitForRoom?: number;
+    /** How long `close()` waits for what waits in this process, ms. Default 10,000. */
+    closeTimeout?: number;
+    /** After how many ms the work of a process that has died is given to another. Default 5000. */
+    lease?: number;
+  };
   /** Where the time comes from; for tests. */
   clock?: Clock;
 }
@@ -89,6 +102,7 @@ export interface Settings {
   /** Seconds; 0 for never. */
   readonly publishInterval: number;
   readonly logger: Logger | undefined;
+  readonly writeBehind: Required<NonNullable<CacheOptions['writeBehind']>>;
   readonly clock: Clock;
   readonly route: Route;
 }
@@ -112,6 +126,7 @@ const OWN = [
   'errorWindow',
   'publishInterval',
   'logger',
+  'writeBehind',
   'clock',
 ];
 
@@ -123,8 +138,9 @@ export function resolveSettings(options: CacheOptions): Settings {
   const { breaker = {} } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { ttl = environment.ttl } = options;
+  const redis = options.redis === undefined ? environment.redis : checkRedis(options.redis);
   return Object.freeze({
-    redis: options.redis === undefined ? environment.redis : checkRedis(options.redis),
+    redis,
     l1: flag('option l1', options.l1 ?? true),
     consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
     maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
@@ -150,6 +166,7 @@ export function resolveSettings(options: CacheOptions): Settings {
       options.publishInterval === undefined ? 5 : options.publishInterval,
     ),
     logger: options.logger === undefined ? undefined : checkLogger(options.logger),
+    writeBehind: checkWriteBehind(options.writeBehind ?? {}, redis !== undefined),
     clock: checkClock(options.clock ?? systemClock),
     route: resolveRoute(ttl === undefined ? options : { ...options, ttl }, DEFAULT_ROUTE),
   });
@@ -174,6 +191,20 @@ function checkInterval(name: string, interval: unknown): number {
   if (interval === false) return 0;
   if (typeof interval === 'number' && interval > 0 && interval <= 86_400) return interval;
   throw new ConfigError(`option ${name}`, interval, 'a number of seconds above 0, at most a day, or false');
+}
+
+function checkWriteBehind(options: NonNullable<CacheOptions['writeBehind']>, shared: boolean): Settings['writeBehind'] {
+  const names = ['durable', 'maxQueue', 'waitForRoom', 'closeTimeout', 'lease'];
+  knownOnly('writeBehind.', anObject('option writeBehind', options), names);
+  const durable = flag('option writeBehind.durable', options.durable ?? false);
+  if (durable && !shared) throw new ConfigError('option writeBehind.durable', durable, 'false where there is no Redis');
+  return {
+    durable,
+    maxQueue: wholeNumber('option writeBehind.maxQueue', options.maxQueue ?? 10_000, 1),
+    waitForRoom: wholeNumber('option writeBehind.waitForRoom', options.waitForRoom ?? 1000, 0, 86_400_000),
+    closeTimeout: wholeNumber('option writeBehind.closeTimeout', options.closeTimeout ?? 10_000, 0, 86_400_000),
+    lease: wholeNumber('option writeBehind.lease', options.lease ?? 5000, 100, 86_400_000),
+  };
 }
 
 function checkLogger(logger: Logger): Logger {

@@ -86,8 +86,8 @@ export class WriteThrough {
   }
 }
 
-/** @throws {ConfigError} for what cannot be used */
-function purgeOf(tenant: string, outdated: Outdated): Purge {
+/** The purge of what is out of date. @throws {ConfigError} for what cannot be used */
+export function purgeOf(tenant: string, outdated: Outdated): Purge {
   anObject('option invalidate', outdated);
   const { keys = [], tags = [], patterns = [], ...rest } = outdated;
   knownOnly('invalidate.', rest, ['keys', 'tags', 'patterns']);

@@ -39,6 +39,11 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
     if (durable) logger.debug(detailsOf('purge', event), what);
     else logger.warn(detailsOf('purge', event), what);
   });
+  events.on('persist', (event) => {
+    const { key, handler, dead } = event;
+    if (dead !== undefined) logger.warn(detailsOf('persist', event), `DEAD ${key} (${handler}): ${dead}`);
+    else if (wanted('debug')) logger.debug(detailsOf('persist', event), `PERSIST ${key} (${handler})${spentOn(event)}`);
+  });
   events.on('shadow', (event) => {
     if (event.differences.length === 0) return;
     const what = event.differences.map((each) => each.what).join(', ');

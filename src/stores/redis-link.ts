@@ -37,6 +37,12 @@ export function script(lua: string, thrifty = false): Script {
 
 const MASTERS_ONLY = "a Cluster with scaleReads: 'master'";
 
+/** What every client has, though not in its types. */
+interface RawScripts {
+  evalBuffer(lua: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
+  evalshaBuffer(sha: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
+}
+
 /** How many listeners of ours a client may have at a time. */
 const LISTENERS = 8;
 
@@ -88,19 +94,23 @@ export class RedisLink {
     this.#listen('ready', listener);
   }
 
-  /** Runs a script by its digest, and sends it whole where the server does not know it yet. */
-  async run(what: Script, keys: string[], args: (string | number | Buffer)[]): Promise<unknown> {
+  /** Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. */
+  async run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
+    const client = this.client as RedisClient & RawScripts;
+    const send = (lua: string) =>
+      raw ? client.evalBuffer(lua, keys.length, ...keys, ...args) : client.eval(lua, keys.length, ...keys, ...args);
     try {
-      return await this.client.evalsha(what.sha, keys.length, ...keys, ...args);
+      if (raw) return await client.evalshaBuffer(what.sha, keys.length, ...keys, ...args);
+      return await client.evalsha(what.sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
     }
     try {
-      return await this.client.eval(what.lua, keys.length, ...keys, ...args);
+      return await send(what.lua);
     } catch (error) {
       // Before Redis 7 the first line is not understood.
       if (!(error instanceof Error) || !/compiling script/i.test(error.message)) throw error;
-      return await this.client.eval(what.lua.slice(what.lua.indexOf('\n') + 1), keys.length, ...keys, ...args);
+      return await send(what.lua.slice(what.lua.indexOf('\n') + 1));
     }
   }
 
@@ -117,7 +127,7 @@ export class RedisLink {
   }
 
   /** Another connection to the same servers, for reads that block. Whoever asks for it closes it. */
-  duplicate(): RedisClient {
+  duplicate(more: Partial<RedisOptions> = {}): RedisClient {
     const options = {
       enableOfflineQueue: false,
       enableAutoPipelining: false,
@@ -127,11 +137,13 @@ export class RedisLink {
       // The caller's are for commands that are answered at once.
       commandTimeout: undefined,
       socketTimeout: undefined,
+      ...more,
     };
     const { client } = this;
     if (!('nodes' in client)) return client.duplicate(options);
     const redisOptions = { ...client.options.redisOptions, ...options };
-    return client.duplicate([], { enableOfflineQueue: false, enableAutoPipelining: false, redisOptions } as object);
+    const { enableOfflineQueue } = options;
+    return client.duplicate([], { enableOfflineQueue, enableAutoPipelining: false, redisOptions } as object);
   }
 
   /** Takes our listeners off, and ends the connection if it was made here. */

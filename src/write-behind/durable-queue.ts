@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { setTimeout as pause } from 'node:timers/promises';
+import type * as BullMQ from 'bullmq';
+import type { Clock } from '../clock.js';
+import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
+import { withDeadline } from '../stores/guard.js';
+import type { RedisClient, RedisLink } from '../stores/redis-link.js';
+import { type Hold, type Lane, Lanes } from './lanes.js';
+import { type Dead, type Handler, textOfError, type Work, type Write, type WriteQueue } from './write.js';
+
+export interface DurableQueueOptions {
+  readonly clock: Clock;
+  /** The cache's own. */
+  readonly prefix: string;
+  /** How many writes may wait, dead letters counted. */
+  readonly most: number;
+  /** How long a writer waits for room, ms. */
+  readonly patience: number;
+  /** How long a process may be silent before another takes its work, ms. */
+  readonly lease: number;
+  readonly work: Work;
+  onError(operation: string, error: unknown): void;
+}
+
+/** What writing a ticket may take, ms. */
+const DEADLINE = 2000;
+/** Between two looks whether there is room, or whether all is done, ms. */
+const LOOK_AGAIN = 20;
+/** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
+const FOR_EVER = 1_000_000_000;
+const AFTER_FAILURE = 1000;
+
+/**
+ * Writes that wait in Redis, each in the lane of its key. For each a ticket goes into a queue of BullMQ's, and whoever is
+ * handed one takes its lane, persists from its head until it is empty, and lets go. So the order of a lane does not hang on
+ * that of tickets, and a lane that is not empty always has a ticket that is alive: one that waits, one that is put off, or one
+ * whose worker is at it, or has died, in which case BullMQ hands it out again.
+ */
+export class DurableQueue implements WriteQueue {
+  readonly #link: RedisLink;
+  readonly #options: DurableQueueOptions;
+  readonly #lanes: Lanes;
+  readonly #bullmq: typeof BullMQ;
+  readonly #client: RedisClient;
+  readonly #queues = new Map<string, BullMQ.Queue>();
+  readonly #workers = new Set<BullMQ.Worker>();
+  #closed = false;
+
+  /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
+  constructor(link: RedisLink, options: DurableQueueOptions) {
+    const held = `a client with keyPrefix ${link.keyPrefix}`;
+    if (link.keyPrefix !== '') throw new ConfigError('option redis', held, 'one without, for durable write-behind');
+    this.#link = link;
+    this.#options = options;
+    this.#lanes = new Lanes(link, options.prefix);
+    this.#bullmq = loadBullMQ();
+    this.#client = link.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null });
+    this.#client.on('error', this.#failed);
+  }
+
+  async add(write: Write, handler: Handler | undefined): Promise<void> {
+    const { most, patience } = this.#options;
+    const until = performance.now() + patience;
+    for (;;) {
+      if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
+      const lane = await this.#lanes.add(write, handler?.coalesce ?? false, most);
+      if (lane !== undefined) return this.#ticket(lane);
+      if (performance.now() >= until) throw new QueueFullError(`write-behind: ${most} writes wait already`);
+      await pause(LOOK_AGAIN);
+    }
+  }
+
+  work(handler: Handler): () => Promise<void> {
+    const { lease } = this.#options;
+    const drain = (job: BullMQ.Job, token?: string) => this.#drain(handler, job, token);
+    const worker = new this.#bullmq.Worker(queueName(handler.name), drain, {
+      ...this.#bull(),
+      concurrency: handler.concurrency,
+      lockDuration: lease,
+      stalledInterval: lease,
+      maxStalledCount: FOR_EVER,
+    });
+    worker.on('error', this.#failed);
+    this.#workers.add(worker);
+    void this.#adopt(handler.name);
+    return async () => {
+      this.#workers.delete(worker);
+      await worker.close();
+    };
+  }
+
+  async flush(): Promise<void> {
+    for (const lane of await this.#lanes.all()) {
+      const now = await this.#lanes.count(lane);
+      for (let then = now; then !== undefined && then.ended < now!.added && !this.#closed; ) {
+        await pause(LOOK_AGAIN);
+        then = await this.#lanes.count(lane);
+      }
+    }
+  }
+
+  async deadLetters(most: number): Promise<readonly Dead[]> {
+    return (await this.#lanes.dead()).slice(0, most);
+  }
+
+  async replay(id: string | undefined): Promise<number> {
+    let count = 0;
+    for (const dead of await this.#chosen(id)) {
+      const lane = await this.#lanes.replay(dead);
+      if (lane === undefined) continue;
+      await this.#ticket(lane);
+      count++;
+    }
+    return count;
+  }
+
+  async discard(id: string | undefined): Promise<number> {
+    let count = 0;
+    for (const dead of await this.#chosen(id)) if (await this.#lanes.discard(dead)) count++;
+    return count;
+  }
+
+  async close(patience: number): Promise<void> {
+    this.#closed = true;
+    const workers = [...this.#workers];
+    try {
+      // What is at work is finished, if that can be said; what waits is another process' from now on.
+      if (!this.#link.connected) throw new UnavailableError('Redis is not connected');
+      await withDeadline(Promise.all(workers.map((worker) => worker.close())), patience, 'close');
+    } catch {
+      for (const worker of workers) worker.close(true).catch(() => {});
+    }
+    for (const queue of this.#queues.values()) queue.close().catch(() => {});
+    this.#client.disconnect();
+  }
+
+  /** Persists what waits in a lane, in its order, until it is empty, or has to wait. */
+  async #drain(handler: Handler, job: BullMQ.Job, token: string | undefined): Promise<void> {
+    const lane: Lane = { handler: handler.name, list: (job.data as { list: string }).list };
+    for (;;) {
+      const hold: Hold = { lane, pass: randomUUID() };
+      const turn = await this.#lanes.take(hold, this.#options.lease);
+      if (turn === undefined) return;
+      const later = 'wait' in turn ? turn.wait : await this.#persist(handler, hold, turn.write, turn.attempt);
+      if (later === undefined) continue;
+      await job.moveToDelayed(Date.now() + Math.max(later, 1), token);
+      throw new this.#bullmq.DelayedError();
+    }
+  }
+
+  /** Persists one write; gives after how many ms it is to be tried again, if so. */
+  async #persist(handler: Handler, hold: Hold, write: Write, attempt: number): Promise<number | undefined> {
+    const { work, lease, clock } = this.#options;
+    const renewal = setInterval(() => void this.#lanes.renew(hold, lease).catch(() => {}), lease / 3);
+    try {
+      await work.persist(write, attempt);
+    } catch (error) {
+      if (attempt <= handler.retries) {
+        const ms = handler.backoff(attempt);
+        await this.#lanes.retry(hold, ms);
+        return ms;
+      }
+      const dead: Dead = { write, failedAt: clock.now(), error: textOfError(error) };
+      if (await this.#lanes.die(hold, dead)) await work.dead(write, error);
+      return undefined;
+    } finally {
+      clearInterval(renewal);
+    }
+    await work.persisted(write, await this.#lanes.hasMore(hold.lane));
+    await this.#lanes.done(hold);
+    return undefined;
+  }
+
+  /** A process may have died between a write and its ticket. One ticket too many does no harm. */
+  async #adopt(handler: string): Promise<void> {
+    try {
+      for (const lane of await this.#lanes.all()) if (lane.handler === handler) await this.#ticket(lane);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #ticket({ handler, list }: Lane): Promise<void> {
+    await withDeadline(this.#queue(handler).add('write', { list }), DEADLINE, 'write-behind');
+  }
+
+  #queue(handler: string): BullMQ.Queue {
+    const known = this.#queues.get(handler);
+    if (known !== undefined) return known;
+    const again = { attempts: FOR_EVER, backoff: { type: 'fixed', delay: AFTER_FAILURE } };
+    const defaultJobOptions = { removeOnComplete: true, removeOnFail: true, ...again };
+    const queue = new this.#bullmq.Queue(queueName(handler), { ...this.#bull(), defaultJobOptions });
+    queue.on('error', this.#failed);
+    this.#queues.set(handler, queue);
+    return queue;
+  }
+
+  #bull(): { connection: BullMQ.ConnectionOptions; prefix: string } {
+    return { connection: this.#client as BullMQ.ConnectionOptions, prefix: this.#lanes.key('bull') };
+  }
+
+  async #chosen(id: string | undefined): Promise<readonly Dead[]> {
+    const all = await this.#lanes.dead();
+    return id === undefined ? all : all.filter(({ write }) => write.id === id);
+  }
+
+  readonly #failed = (error: unknown): void => this.#options.onError('write-behind', error);
+}
+
+/** BullMQ takes no colon. */
+function queueName(handler: string): string {
+  return encodeURIComponent(handler);
+}
+
+function loadBullMQ(): typeof BullMQ {
+  try {
+    return createRequire(import.meta.url)('bullmq');
+  } catch (cause) {
+    throw new Error('option writeBehind.durable needs the package bullmq: npm install bullmq', { cause });
+  }
+}

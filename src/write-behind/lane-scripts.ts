@@ -1,0 +1,92 @@
+import { type Script, script } from '../stores/redis-link.js';
+
+/*
+ * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)
+ * are of the first one. A lane that is empty has no state, and is not among the lanes.
+ */
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+const END = `
+redis.call('LPOP', KEYS[1])
+redis.call('DEL', KEYS[2])
+redis.call('HDEL', KEYS[3], 'attempts', 'due')
+if redis.call('LLEN', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[3])
+  redis.call('SREM', KEYS[5], ARGV[#ARGV])
+else
+  redis.call('HINCRBY', KEYS[3], 'ended', 1)
+end
+return 1
+`;
+
+/** Keys: list, lock, state, size, lanes. Arguments: write, most, whether to coalesce, the lane's entry. -1: there is no room. */
+export const ADD: Script = script(
+  `
+local waiting = redis.call('LLEN', KEYS[1])
+if ARGV[3] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEYS[2]) == 0)) then
+  redis.call('LSET', KEYS[1], -1, ARGV[1])
+  if waiting == 1 then redis.call('HDEL', KEYS[3], 'attempts') end
+  return 0
+end
+if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return -1 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('HINCRBY', KEYS[3], 'added', 1)
+redis.call('INCR', KEYS[4])
+redis.call('SADD', KEYS[5], ARGV[4])
+return 1
+`,
+  true,
+);
+
+/**
+ * Keys: list, lock, state. Arguments: pass, lease (ms). Gives the first write and its attempt; -1: how many ms to wait; 0:
+ * there is none.
+ */
+export const TAKE: Script = script(`${NOW}
+local head = redis.call('LINDEX', KEYS[1], 0)
+if not head then return {0, 0, '', 0} end
+if redis.call('EXISTS', KEYS[2]) == 1 then return {-1, math.max(redis.call('PTTL', KEYS[2]), 1), '', 0} end
+local due = tonumber(redis.call('HGET', KEYS[3], 'due') or '0')
+if due > now then return {-1, due - now, '', 0} end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return {1, 0, head, redis.call('HINCRBY', KEYS[3], 'attempts', 1)}
+`);
+
+/** Keys: lock. Arguments: pass, lease (ms). */
+export const RENEW: Script = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+`);
+
+/** Keys: lock, state. Arguments: pass, ms until it is due. */
+export const RETRY: Script = script(`${NOW}
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'due', now + math.ceil(tonumber(ARGV[2])))
+redis.call('DEL', KEYS[1])
+return 1
+`);
+
+/** Keys: list, lock, state, size, lanes. Arguments: pass, the lane's entry. */
+export const DONE: Script = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DECR', KEYS[4])
+${END}`);
+
+/** Keys: list, lock, state, dead, lanes. Arguments: pass, id, dead letter, the lane's entry. It still takes its place. */
+export const DEAD: Script = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[4], ARGV[2], ARGV[3])
+${END}`);
+
+/** Keys: list, state, dead, lanes. Arguments: id, write, the lane's entry. */
+export const REPLAY: Script = script(`
+if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call('HINCRBY', KEYS[2], 'added', 1)
+redis.call('SADD', KEYS[4], ARGV[3])
+return 1
+`);

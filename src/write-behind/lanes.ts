@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import { UnavailableError } from '../errors.js';
+import { withDeadline } from '../stores/guard.js';
+import type { RedisLink, Script } from '../stores/redis-link.js';
+import { ADD, DEAD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
+import { type Dead, decodeWrite, encodeWrite, laneOf, textOfError, type Write } from './write.js';
+
+/** What a step with Redis may take, ms. */
+const DEADLINE = 2000;
+
+/** A lane: the list of a key's writes to one handler, and beside it who is at work on it, and its state. */
+export interface Lane {
+  readonly handler: string;
+  /** The key of the list. */
+  readonly list: string;
+}
+
+/** Whoever works on a lane, until it is let go or the lease is over. */
+export interface Hold {
+  readonly lane: Lane;
+  readonly pass: string;
+}
+
+/** What there is to do in a lane: its first write; or nothing for so many ms; or nothing at all. */
+export type Turn = { readonly write: Write; readonly attempt: number } | { readonly wait: number } | undefined;
+
+/**
+ * The writes that wait in Redis, lane by lane, and those that have died. Each step is one script, so that whoever is killed
+ * leaves nothing half done. All keys of a cache are in one slot of a Cluster.
+ */
+export class Lanes {
+  readonly #link: RedisLink;
+  readonly #prefix: string;
+
+  constructor(link: RedisLink, prefix: string) {
+    this.#link = link;
+    this.#prefix = `${prefix}{respcache}:behind:`;
+  }
+
+  /** Puts a write at the end of its lane, or in the place of the last one; `undefined` where there is no room. */
+  async add(write: Write, coalesce: boolean, most: number): Promise<Lane | undefined> {
+    const lane = this.#laneOf(write);
+    const keys = [...keysOf(lane), this.key('size'), this.key('lanes')];
+    const state = await this.#run(ADD, keys, [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane)]);
+    return state === -1 ? undefined : lane;
+  }
+
+  /** Takes a lane, for so many ms unless it is renewed. */
+  async take({ lane, pass }: Hold, lease: number): Promise<Turn> {
+    const found = await this.#run(TAKE, keysOf(lane), [pass, lease]);
+    const [state, wait, frame, attempt] = found as [number, number, Buffer, number];
+    if (state === 0) return undefined;
+    return state < 0 ? { wait } : { write: decodeWrite(frame), attempt };
+  }
+
+  async renew({ lane, pass }: Hold, lease: number): Promise<void> {
+    await this.#run(RENEW, [keysOf(lane)[1]], [pass, lease]);
+  }
+
+  /** Whether other writes wait behind the first. */
+  async hasMore({ list }: Lane): Promise<boolean> {
+    return (await this.#redis(() => this.#link.client.llen(list))) > 1;
+  }
+
+  /** The first write is persisted: the lane is let go. */
+  async done({ lane, pass }: Hold): Promise<void> {
+    await this.#run(DONE, [...keysOf(lane), this.key('size'), this.key('lanes')], [pass, entryOf(lane)]);
+  }
+
+  /** The first write is tried again after so many ms: the lane is let go. */
+  async retry({ lane, pass }: Hold, ms: number): Promise<void> {
+    const [, lock, state] = keysOf(lane);
+    await this.#run(RETRY, [lock, state], [pass, ms]);
+  }
+
+  /** The first write is given up. Whether it was still ours to give up. */
+  async die({ lane, pass }: Hold, dead: Dead): Promise<boolean> {
+    const keys = [...keysOf(lane), this.key('dead'), this.key('lanes')];
+    return (await this.#run(DEAD, keys, [pass, dead.write.id, serializeValue(dead), entryOf(lane)])) === 1;
+  }
+
+  /** All that have died, the first first. */
+  async dead(): Promise<readonly Dead[]> {
+    const found = await this.#redis(() => this.#link.client.hvalsBuffer(this.key('dead')));
+    return found.map((frame) => deserializeValue(frame) as Dead).sort((a, b) => a.failedAt - b.failedAt);
+  }
+
+  /** Puts a dead letter back to the end of its lane; `undefined` if somebody else has. */
+  async replay({ write }: Dead): Promise<Lane | undefined> {
+    const lane = this.#laneOf(write);
+    const [list, , state] = keysOf(lane);
+    const keys = [list, state, this.key('dead'), this.key('lanes')];
+    return (await this.#run(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane)])) === 1 ? lane : undefined;
+  }
+
+  /** Forgets a dead letter. Whether it was there. */
+  async discard({ write }: Dead): Promise<boolean> {
+    const gone = await this.#redis(() => this.#link.client.hdel(this.key('dead'), write.id));
+    if (gone > 0) await this.#redis(() => this.#link.client.decr(this.key('size')));
+    return gone > 0;
+  }
+
+  /** Those that are not empty. */
+  async all(): Promise<readonly Lane[]> {
+    const entries = await this.#redis(() => this.#link.client.smembers(this.key('lanes')));
+    return entries.map((entry) => {
+      const space = entry.indexOf(' ');
+      return { handler: decodeURIComponent(entry.slice(0, space)), list: entry.slice(space + 1) };
+    });
+  }
+
+  /** How many writes a lane was given, and how many of them have ended; `undefined`: it is empty. */
+  async count(lane: Lane): Promise<{ readonly added: number; readonly ended: number } | undefined> {
+    const [, , state] = keysOf(lane);
+    const [added, ended] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended'));
+    return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0) };
+  }
+
+  key(part: string): string {
+    return this.#prefix + part;
+  }
+
+  #laneOf(write: Write): Lane {
+    const name = createHash('sha256').update(laneOf(write)).digest('hex');
+    return { handler: write.handler, list: this.key(`lane:${name}`) };
+  }
+
+  #run(what: Script, keys: string[], args: (string | number | Buffer)[]): Promise<unknown> {
+    return this.#redis(() => this.#link.run(what, keys, args, true));
+  }
+
+  /** @throws {UnavailableError} if Redis does not answer */
+  async #redis<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      await withDeadline(Promise.resolve(this.#link.ready()), DEADLINE, 'write-behind');
+      return await withDeadline(work(), DEADLINE, 'write-behind');
+    } catch (cause) {
+      if (cause instanceof UnavailableError) throw cause;
+      throw new UnavailableError(`write-behind: ${textOfError(cause)}`, { cause });
+    }
+  }
+}
+
+/** Its list, its lock, its state. */
+function keysOf({ list }: Lane): [string, string, string] {
+  return [list, `${list}:lock`, `${list}:state`];
+}
+
+/** A lane among those that are not empty. */
+function entryOf({ handler, list }: Lane): string {
+  return `${encodeURIComponent(handler)} ${list}`;
+}

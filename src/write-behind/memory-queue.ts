@@ -1,0 +1,241 @@
+import type { Clock } from '../clock.js';
+import { QueueFullError, RespcacheError } from '../errors.js';
+import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
+
+/** The writes of one key to one handler: one after the other. */
+interface Lane {
+  readonly name: string;
+  readonly handler: string;
+  readonly waiting: Pending[];
+  running: boolean;
+  /** When its first write may be tried again, ms since the process began; 0: at once. */
+  dueAt: number;
+}
+
+interface Pending {
+  write: Write;
+  attempts: number;
+  readonly ended: Promise<void>;
+  end(): void;
+}
+
+/** What has a handler. */
+interface Crew {
+  readonly handler: Handler;
+  active: number;
+  /** Lanes that can be gone on with. */
+  readonly ready: Set<Lane>;
+}
+
+export interface MemoryQueueOptions {
+  readonly clock: Clock;
+  /** How many writes may wait, dead letters counted. */
+  readonly most: number;
+  /** How long a writer waits for room, ms. */
+  readonly patience: number;
+  readonly work: Work;
+}
+
+/** Writes that wait in this process: what it has not persisted when it is killed is lost. */
+export class MemoryQueue implements WriteQueue {
+  readonly #options: MemoryQueueOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #crews = new Map<string, Crew>();
+  readonly #dead = new Map<string, Dead>();
+  /** Writers that wait for room, the first to come first. */
+  readonly #forRoom = new Set<() => void>();
+  /** How many wait, have died, or have a place kept for them. */
+  #size = 0;
+  /** One timer for all that is to be tried again. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #closed = false;
+
+  constructor(options: MemoryQueueOptions) {
+    this.#options = options;
+  }
+
+  async add(write: Write, handler: Handler | undefined): Promise<void> {
+    this.#open();
+    if (handler === undefined)
+      throw new RespcacheError(`write-behind: there is no handler ${write.handler}; register it by onWriteBehind()`);
+    if (handler.coalesce && this.#replace(write)) return;
+    // Whoever has waited longer comes first.
+    if (this.#size >= this.#options.most || this.#forRoom.size > 0) await this.#room();
+    else this.#size++;
+    this.#open();
+    this.#put(write);
+  }
+
+  work(handler: Handler): () => Promise<void> {
+    const crew: Crew = { handler, active: 0, ready: new Set() };
+    this.#crews.set(handler.name, crew);
+    for (const lane of this.#lanes.values()) if (lane.handler === handler.name && !lane.running) this.#go(lane);
+    return async () => {
+      if (this.#crews.get(handler.name) === crew) this.#crews.delete(handler.name);
+    };
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].flatMap(({ waiting }) => waiting.map(({ ended }) => ended)));
+  }
+
+  async deadLetters(most: number): Promise<readonly Dead[]> {
+    return [...this.#dead.values()].slice(0, most);
+  }
+
+  async replay(id: string | undefined): Promise<number> {
+    const taken = this.#takeDead(id);
+    for (const { write } of taken) this.#put(write);
+    return taken.length;
+  }
+
+  async discard(id: string | undefined): Promise<number> {
+    const taken = this.#takeDead(id);
+    this.#size -= taken.length;
+    this.#letIn();
+    return taken.length;
+  }
+
+  async close(patience: number): Promise<void> {
+    this.#closed = true;
+    for (const enter of [...this.#forRoom]) enter();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
+    clearTimeout(this.#timer);
+    this.#crews.clear();
+    const error = new RespcacheError('the cache was closed before it was persisted');
+    for (const lane of this.#lanes.values())
+      for (const { write } of lane.waiting) await this.#options.work.dead(write, error);
+  }
+
+  #open(): void {
+    if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
+  }
+
+  /** Resolves when a place is kept for who asks. */
+  #room(): Promise<void> {
+    const { patience, most } = this.#options;
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        clearTimeout(timer);
+        this.#forRoom.delete(enter);
+        this.#size++;
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#forRoom.delete(enter);
+        reject(new QueueFullError(`write-behind: ${most} writes wait already`));
+      }, patience);
+      this.#forRoom.add(enter);
+    });
+  }
+
+  #letIn(): void {
+    for (const enter of this.#forRoom) {
+      if (this.#size >= this.#options.most) return;
+      enter();
+    }
+  }
+
+  /** Puts a write in the place of one that waits behind none, if there is such a one. */
+  #replace(write: Write): boolean {
+    const lane = this.#lanes.get(laneOf(write));
+    const last = lane?.waiting.at(-1);
+    if (last === undefined || (lane!.running && lane!.waiting.length === 1)) return false;
+    last.write = write;
+    last.attempts = 0;
+    return true;
+  }
+
+  #put(write: Write): void {
+    const name = laneOf(write);
+    const lane = this.#lanes.get(name) ?? { name, handler: write.handler, waiting: [], running: false, dueAt: 0 };
+    this.#lanes.set(name, lane);
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    lane.waiting.push({ write, attempts: 0, ended, end });
+    if (lane.waiting.length === 1 && !lane.running) this.#go(lane);
+  }
+
+  /** A lane whose first write can be persisted as soon as there is a hand free. */
+  #go(lane: Lane): void {
+    const crew = this.#crews.get(lane.handler);
+    if (lane.dueAt > performance.now()) this.#wake(lane.dueAt);
+    else if (crew !== undefined) {
+      crew.ready.add(lane);
+      this.#call(crew);
+    }
+  }
+
+  #call(crew: Crew): void {
+    while (crew.active < crew.handler.concurrency) {
+      const [lane] = crew.ready;
+      if (lane === undefined) return;
+      crew.ready.delete(lane);
+      crew.active++;
+      lane.running = true;
+      void this.#run(crew, lane).finally(() => {
+        crew.active--;
+        lane.running = false;
+        if (lane.waiting.length > 0) this.#go(lane);
+        else this.#lanes.delete(lane.name);
+        this.#call(crew);
+      });
+    }
+  }
+
+  /** Persists the first write of a lane, or notes when it is to be tried again. Never rejects. */
+  async #run({ handler }: Crew, lane: Lane): Promise<void> {
+    const { work, clock } = this.#options;
+    const first = lane.waiting[0]!;
+    const { write } = first;
+    try {
+      await work.persist(write, ++first.attempts);
+    } catch (error) {
+      if (first.attempts <= handler.retries) {
+        lane.dueAt = performance.now() + handler.backoff(first.attempts);
+        return;
+      }
+      this.#dead.set(write.id, { write, failedAt: clock.now(), error: textOfError(error) });
+      // It still takes its place: what is never looked at pushes back in the end.
+      this.#end(lane, false);
+      return work.dead(write, error);
+    }
+    await work.persisted(write, lane.waiting.length > 1);
+    this.#end(lane, true);
+  }
+
+  #end(lane: Lane, room: boolean): void {
+    lane.dueAt = 0;
+    lane.waiting.shift()!.end();
+    if (!room) return;
+    this.#size--;
+    this.#letIn();
+  }
+
+  #wake(at: number): void {
+    if (at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#retry(), Math.max(0, at - performance.now()));
+  }
+
+  #retry(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) if (lane.dueAt > 0 && !lane.running) this.#go(lane);
+  }
+
+  #takeDead(id: string | undefined): readonly Dead[] {
+    const taken =
+      id === undefined ? [...this.#dead.values()] : [this.#dead.get(id)].filter((each) => each !== undefined);
+    for (const { write } of taken) this.#dead.delete(write.id);
+    return taken;
+  }
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import type { Services } from '../backend.js';
+import { aFunction, flag, knownOnly, wholeNumber } from '../check.js';
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import { ConfigError, RespcacheError } from '../errors.js';
+import { type Place, textOf } from '../service/place.js';
+import type { Maker, SetOptions, Values } from '../service/values.js';
+import { type Outdated, purgeOf } from '../service/write-through.js';
+import { DurableQueue } from './durable-queue.js';
+import { MemoryQueue } from './memory-queue.js';
+import {
+  checkBackoff,
+  type DeadLetter,
+  type Handler,
+  type HandlerOptions,
+  letterOf,
+  type PersistRequest,
+  textOfError,
+  type Work,
+  type Write,
+  type WriteQueue,
+} from './write.js';
+
+/** How a value is stored, and who persists it. */
+export interface WriteBehindOptions extends SetOptions {
+  /** The name that a handler is registered under. */
+  handler: string;
+  /** What is out of date once the value is persisted, for the same client: lists and pages that are made of the database. */
+  invalidate?: Outdated;
+}
+
+const USUAL_RETRIES = 10;
+const USUAL_CONCURRENCY = 10;
+/** ms. */
+const FIRST_PAUSE = 100;
+const LAST_PAUSE = 30_000;
+
+/**
+ * Write-behind: what is written is in the cache as soon as it is certain to be persisted, and persisted later, write by
+ * write for each key.
+ */
+export class WriteBehind {
+  readonly #services: Services;
+  readonly #values: Values;
+  readonly #handlers = new Map<string, Handler>();
+  readonly #queue: WriteQueue;
+  /** What is done to the cached value of a key, one after the other. */
+  readonly #turns = new Map<string, Promise<void>>();
+  /** Writes that are about to be put into the cache. */
+  readonly #caching = new Set<string>();
+
+  constructor(services: Services, values: Values) {
+    this.#services = services;
+    this.#values = values;
+    const { settings, backend, events } = services;
+    const { durable, maxQueue, waitForRoom: patience, lease } = settings.writeBehind;
+    const work: Work = {
+      persist: (write, attempt) => this.#persist(write, attempt),
+      persisted: (write, newer) => this.#persisted(write, newer),
+      dead: (write, error) => this.#died(write, error),
+    };
+    const { link } = backend;
+    this.#queue =
+      durable && link !== undefined
+        ? new DurableQueue(link, {
+            ...{ prefix: settings.prefix, most: maxQueue, patience, lease, work, clock: settings.clock },
+            onError: (operation, error) => events.emit('error', { operation, error }),
+          })
+        : new MemoryQueue({ clock: settings.clock, most: maxQueue, patience, work });
+  }
+
+  /** @throws {ConfigError} */
+  handle<T>(
+    name: string,
+    persist: (request: PersistRequest<T>) => unknown,
+    options: HandlerOptions,
+  ): () => Promise<void> {
+    const handler = handlerOf(textOf('the name of a handler', name), persist as Handler['persist'], options);
+    if (this.#handlers.has(name))
+      throw new ConfigError('the name of a handler', name, 'one that is not registered yet');
+    this.#handlers.set(name, handler);
+    const end = this.#queue.work(handler);
+    return async () => {
+      if (this.#handlers.get(name) === handler) this.#handlers.delete(name);
+      await end();
+    };
+  }
+
+  /** @throws {QueueFullError} {UnavailableError} {ConfigError} */
+  async write(key: string, value: unknown, clientId: string, options: WriteBehindOptions): Promise<void> {
+    const { handler, invalidate = {}, ...rest } = options ?? {};
+    knownOnly('', rest, ['ttl', 'tags']);
+    const place = this.#values.place(key, clientId);
+    purgeOf(place.tenant, invalidate);
+    const made = this.#values.maker(rest);
+    const body = serializeValue(value);
+    const name = textOf('option handler', handler);
+    const write: Write = {
+      ...{ id: randomUUID(), handler: name, key, clientId, body, invalidate },
+      writtenAt: this.#services.settings.clock.now(),
+    };
+    this.#caching.add(write.id);
+    try {
+      // First: what is in the cache is certain to be persisted.
+      await this.#queue.add(write, this.#handlers.get(name));
+      // As the queue keeps the order of the calls, so does the cache.
+      await this.#inTurn(write, () => this.#cache(write, place, made));
+    } finally {
+      this.#caching.delete(write.id);
+    }
+  }
+
+  async #cache({ id, body, key }: Write, place: Place, made: Maker): Promise<void> {
+    // It may have died in the meantime.
+    if (!this.#caching.has(id)) return;
+    // A factory that began to read before this is not to bring the old value back.
+    const receipt = await this.#values.purge(purgeOf(place.tenant, { keys: [key] }), place.tenant);
+    const asOf = this.#services.backend.ledger.position();
+    if (receipt.durable && asOf !== undefined) await this.#values.store([[place, made(body, asOf)]]);
+  }
+
+  flush(): Promise<void> {
+    return this.#queue.flush();
+  }
+
+  async deadLetters(most = 100): Promise<DeadLetter[]> {
+    return (await this.#queue.deadLetters(wholeNumber('how many dead letters', most, 1))).map(letterOf);
+  }
+
+  replay(id?: string): Promise<number> {
+    return this.#queue.replay(id);
+  }
+
+  discard(id?: string): Promise<number> {
+    return this.#queue.discard(id);
+  }
+
+  close(): Promise<void> {
+    return this.#queue.close(this.#services.settings.writeBehind.closeTimeout);
+  }
+
+  async #persist(write: Write, attempt: number): Promise<void> {
+    const { id, key, clientId, body } = write;
+    const handler = this.#handlers.get(write.handler);
+    if (handler === undefined)
+      throw new RespcacheError(`write-behind: the handler ${write.handler} has been taken away`);
+    const started = performance.now();
+    try {
+      await handler.persist({ id, key, clientId, value: deserializeValue(body), attempt });
+    } catch (error) {
+      this.#services.events.emit('error', { operation: 'write-behind', error });
+      throw error;
+    }
+    this.#tell(write, attempt, performance.now() - started);
+  }
+
+  /** Sees to it that what can be read is what was persisted. */
+  async #persisted(write: Write, newer: boolean): Promise<void> {
+    const { tenant } = this.#values.place(write.key, write.clientId);
+    const outdated = purgeOf(tenant, write.invalidate);
+    if (outdated.tags.length + outdated.patterns.length > 0) await this.#values.purge(outdated, tenant);
+    // A newer one has the key, and looks after it in its turn.
+    if (!newer) await this.#inTurn(write, () => this.#settle(write));
+  }
+
+  /**
+   * While it waited the value may have been evicted or invalidated, and a reader may have brought the database's old one
+   * back, or be about to.
+   */
+  async #settle(write: Write): Promise<void> {
+    const place = this.#values.place(write.key, write.clientId);
+    const [stored] = await this.#values.readFresh([place]);
+    if (stored?.body.equals(write.body)) return;
+    await this.#values.purge(purgeOf(place.tenant, { keys: [write.key] }), place.tenant);
+  }
+
+  /** What was never persisted is not to be read for longer. */
+  async #died(write: Write, error: unknown): Promise<void> {
+    this.#caching.delete(write.id);
+    this.#tell(write, undefined, undefined, textOfError(error));
+    const { tenant } = this.#values.place(write.key, write.clientId);
+    await this.#inTurn(write, async () => {
+      await this.#values.purge(purgeOf(tenant, { keys: [write.key] }), tenant);
+    });
+  }
+
+  #tell(write: Write, attempt?: number, ms?: number, dead?: string): void {
+    const { tenant, key } = this.#values.place(write.key, write.clientId);
+    const { handler, id } = write;
+    const more = dead === undefined ? { attempt: attempt!, ms: ms! } : { dead };
+    this.#services.events.emit('persist', { tenant, key, handler, id, ...more });
+  }
+
+  async #inTurn<T>({ clientId, key }: Write, work: () => Promise<T>): Promise<T> {
+    const { key: name } = this.#values.place(key, clientId);
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    const mine = before.then(work);
+    const done = mine.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(name, done);
+    void done.then(() => {
+      if (this.#turns.get(name) === done) this.#turns.delete(name);
+    });
+    return mine;
+  }
+}
+
+function handlerOf(name: string, persist: Handler['persist'], options: HandlerOptions): Handler {
+  const { coalesce = false, retries = USUAL_RETRIES, concurrency = USUAL_CONCURRENCY, backoff, ...rest } = options;
+  knownOnly('of onWriteBehind: ', rest, ['coalesce', 'retries', 'concurrency', 'backoff']);
+  if (backoff !== undefined) aFunction('option backoff', backoff);
+  return {
+    name,
+    persist: aFunction('the handler', persist),
+    coalesce: flag('option coalesce', coalesce),
+    retries: wholeNumber('option retries', retries, 0),
+    concurrency: wholeNumber('option concurrency', concurrency, 1, 1000),
+    backoff: (attempt) =>
+      backoff === undefined ? Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LAST_PAUSE) : checkBackoff(backoff(attempt)),
+  };
+}

@@ -1,0 +1,132 @@
+import { deserializeValue, serializeValue } from '../entry/value.js';
+import { ConfigError } from '../errors.js';
+
+/** A write that is to be persisted, as it waits in a queue. */
+export interface Write {
+  /** The same over all attempts, restarts and processes: what a handler can tell repeated ones by. */
+  readonly id: string;
+  readonly handler: string;
+  readonly key: string;
+  readonly clientId: string;
+  /** The value, serialised. */
+  readonly body: Buffer;
+  /** ms since 1970. */
+  readonly writtenAt: number;
+  /** What is out of date once it is persisted. */
+  readonly invalidate: {
+    readonly keys?: readonly string[];
+    readonly tags?: readonly string[];
+    readonly patterns?: readonly string[];
+  };
+}
+
+/** What a handler is given. */
+export interface PersistRequest<T = unknown> {
+  /** The same over all attempts: a write may be persisted more than once, if a process ends between persisting and saying so. */
+  readonly id: string;
+  readonly key: string;
+  readonly clientId: string;
+  readonly value: T;
+  /** 1 for the first. */
+  readonly attempt: number;
+}
+
+/** A write that was given up after its last attempt. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly handler: string;
+  readonly key: string;
+  readonly clientId: string;
+  readonly value: unknown;
+  /** ms since 1970. */
+  readonly writtenAt: number;
+  readonly failedAt: number;
+  /** What its last attempt failed with, in words. */
+  readonly error: string;
+}
+
+/** A write that was given up, as queues keep it. */
+export interface Dead {
+  readonly write: Write;
+  readonly failedAt: number;
+  readonly error: string;
+}
+
+/** Writes of the same lane are persisted one after the other. */
+export function laneOf({ handler, clientId, key }: Write): string {
+  return JSON.stringify([handler, clientId, key]);
+}
+
+export function encodeWrite(write: Write): Buffer {
+  return serializeValue(write);
+}
+
+/** @throws if it is none */
+export function decodeWrite(bytes: Buffer): Write {
+  return deserializeValue(bytes) as Write;
+}
+
+export function letterOf({ write, failedAt, error }: Dead): DeadLetter {
+  const { id, handler, key, clientId, body, writtenAt } = write;
+  return { id, handler, key, clientId, value: deserializeValue(body), writtenAt, failedAt, error };
+}
+
+/** How a handler is called. */
+export interface HandlerOptions {
+  /** Whether several writes of one key that wait become one: the newest. Default `false`. */
+  coalesce?: boolean;
+  /** How often it is tried again after it has failed, before the write is a dead letter. Default 10. */
+  retries?: number;
+  /** ms before it is tried again, by the number of the attempt that has failed (1, 2, …). Default: 100, doubling, to 30,000. */
+  backoff?: (attempt: number) => number;
+  /** How many keys are persisted at a time. Default 10. */
+  concurrency?: number;
+}
+
+/** A handler, its options checked. */
+export interface Handler {
+  readonly name: string;
+  readonly coalesce: boolean;
+  readonly retries: number;
+  readonly concurrency: number;
+  backoff(attempt: number): number;
+  persist(request: PersistRequest): unknown;
+}
+
+/** How a write goes on. */
+export interface Work {
+  /** Calls the handler. Rejects with what it fails with. */
+  persist(write: Write, attempt: number): Promise<void>;
+  /** It is persisted. `newer`: another write of the same key waits behind it. Never rejects. */
+  persisted(write: Write, newer: boolean): Promise<void>;
+  /** It is given up. Never rejects. */
+  dead(write: Write, error: unknown): Promise<void>;
+}
+
+/** Where writes wait. */
+export interface WriteQueue {
+  /** Resolves when it is certain that the write will be persisted. @throws {QueueFullError} {UnavailableError} */
+  add(write: Write, handler: Handler | undefined): Promise<void>;
+  /** Begins to work with a handler; returns what ends it. */
+  work(handler: Handler): () => Promise<void>;
+  /** Resolves when all that waits now has been persisted or given up. */
+  flush(): Promise<void>;
+  deadLetters(most: number): Promise<readonly Dead[]>;
+  /** Puts dead letters (one, or all) back among those that wait; gives their number. */
+  replay(id: string | undefined): Promise<number>;
+  /** Forgets dead letters (one, or all); gives their number. */
+  discard(id: string | undefined): Promise<number>;
+  /** Ends all work; what is left after so many ms stays where it is. */
+  close(patience: number): Promise<void>;
+}
+
+/** @throws {ConfigError} */
+export function checkBackoff(ms: unknown): number {
+  if (typeof ms === 'number' && ms >= 0) return Math.min(ms, 86_400_000);
+  throw new ConfigError('what the option backoff returns', ms, 'a number of ms, 0 or more');
+}
+
+/** What a failure says. */
+export function textOfError(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 1000);
+}

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { type Cache, createCache, type RedisClient, UnavailableError } from 'respcache';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { writeBehindSuite } from './suite.js';
+
+let server: RedisServer;
+const cleanups: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+afterAll(() => server.stop());
+
+function open(prefix: string, options: { lease?: number; redis?: RedisClient } = {}): Cache {
+  const { redis = server.url, ...more } = options;
+  const cache = createCache({ redis, prefix, timeout: 5000, writeBehind: { durable: true, ...more } });
+  cleanups.push(() => cache.close());
+  return cache;
+}
+
+describe('durable write-behind', () => {
+  writeBehindSuite({ durable: true, target: () => server.url });
+
+  it.each([
+    ['5', () => new Redis5(server.url) as unknown as RedisClient],
+    ['6', () => new Redis(server.url)],
+  ])('works over a client of ioredis %s, which stays open', async (_version, client) => {
+    const redis = client();
+    const cache = open(`${randomUUID()}:`, { redis });
+    const save = vi.fn();
+    cache.onWriteBehind('save', save);
+    await cache.writeBehind('n', Buffer.from([0, 255, 128]), 'c', { handler: 'save' });
+    await cache.flush();
+    expect(save).toHaveBeenCalledWith(expect.objectContaining({ value: Buffer.from([0, 255, 128]) }));
+    await cache.close();
+    expect(await redis.ping()).toBe('PONG');
+    redis.disconnect();
+  });
+
+  it('a write waits for a process that has its handler', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [writer, worker] = [open(prefix), open(prefix)];
+    await writer.writeBehind('n', 1, 'c', { handler: 'save' });
+    expect(await worker.get('n', 'c')).toBe(1);
+    await writer.close();
+    const saved = new Promise((resolve) => worker.onWriteBehind('save', ({ value }) => resolve(value)));
+    expect(await saved).toBe(1);
+  });
+
+  it('keeps the order of a key over two processes', async () => {
+    const prefix = `${randomUUID()}:`;
+    const caches = [open(prefix), open(prefix)];
+    const seen: number[] = [];
+    let active = 0;
+    for (const cache of caches) {
+      cache.onWriteBehind<number>(
+        'save',
+        async ({ value, attempt }) => {
+          expect(++active).toBe(1);
+          await new Promise(setImmediate);
+          active--;
+          if (value % 4 === 0 && attempt === 1) throw new Error('not now');
+          seen.push(value);
+        },
+        { backoff: () => 1 },
+      );
+    }
+    for (let i = 0; i < 20; i++) await caches[i % 2]!.writeBehind('n', i, 'c', { handler: 'save' });
+    await caches[0]!.flush();
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expect(await caches[1]!.get('n', 'c')).toBe(19);
+  });
+
+  it('refuses a write while Redis does not answer, and caches nothing of it', async () => {
+    const own = await startRedis();
+    cleanups.push(() => own.stop());
+    const cache = createCache({ redis: own.url, prefix: `${randomUUID()}:`, writeBehind: { durable: true } });
+    cleanups.push(() => cache.close());
+    cache.onWriteBehind('save', () => {});
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    await own.stop();
+    await expect(cache.writeBehind('n', 2, 'c', { handler: 'save' })).rejects.toThrow(UnavailableError);
+  });
+
+  describe('a process that is killed', () => {
+    const file = fileURLToPath(new URL('child.mjs', import.meta.url));
+
+    /** A process that writes behind, and says what it does, one line each. */
+    async function start(prefix: string, mode: 'write' | 'persist'): Promise<ChildProcess & { lines: string[] }> {
+      const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+      cleanups.push(() => child.kill('SIGKILL'));
+      const lines: string[] = [];
+      child.stdout!.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
+      return Object.assign(child, { lines });
+    }
+
+    it.each([
+      ['between the write and the persist', 'write', 'written'],
+      ['while it persists', 'persist', 'persisting 0'],
+    ] as const)('%s loses nothing: another process persists all, in order', async (_when, mode, line) => {
+      const prefix = `${randomUUID()}:`;
+      const child = await start(prefix, mode);
+      await vi.waitFor(() => expect(child.lines).toEqual(expect.arrayContaining(['written', line])), {
+        timeout: 15_000,
+      });
+      child.kill('SIGKILL');
+      await once(child, 'close');
+
+      const heir = open(prefix, { lease: 300 });
+      expect(await heir.get('n', 'c')).toBe(4);
+      const seen: unknown[] = [];
+      heir.onWriteBehind('save', ({ value }) => {
+        seen.push(value);
+      });
+      await vi.waitFor(() => expect(seen).toEqual([0, 1, 2, 3, 4]), { timeout: 15_000 });
+      await heir.flush();
+      expect(await heir.get('n', 'c')).toBe(4);
+    });
+  });
+});

@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Cache,
+  type CacheOptions,
+  ConfigError,
+  createCache,
+  type PersistRequest,
+  QueueFullError,
+  type RedisTarget,
+  type WriteBehindOptions,
+} from 'respcache';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { deferred } from '../service/backends.js';
+
+interface Kind {
+  readonly durable: boolean;
+  target(): RedisTarget | false;
+}
+
+/** What write-behind does, wherever its writes wait. */
+export function writeBehindSuite({ durable, target }: Kind): void {
+  const open: Cache[] = [];
+  const make = (options: CacheOptions['writeBehind'] = {}, prefix = `${randomUUID()}:`) => {
+    const cache = createCache({ redis: target(), prefix, timeout: 5000, writeBehind: { durable, ...options } });
+    open.push(cache);
+    return cache;
+  };
+  afterEach(async () => {
+    for (const cache of open.splice(0)) await cache.close();
+  });
+  const once = () => ({ handler: 'save' });
+  const quick = { backoff: () => 1 };
+
+  it('has the value in the cache at once, and persists it later', async () => {
+    const cache = make();
+    const persisting = deferred<void>();
+    const save = vi.fn((_write: PersistRequest) => persisting.promise);
+    cache.onWriteBehind('save', save);
+    const at = new Date(0);
+    await cache.writeBehind('users:7', { name: 'Ada', at }, 'c', { ...once(), ttl: 60, tags: ['users'] });
+    expect(await cache.get('users:7', 'c')).toEqual({ name: 'Ada', at });
+    await vi.waitFor(() => expect(save).toHaveBeenCalled());
+    expect(save.mock.calls[0]![0]).toEqual({
+      ...{ id: expect.any(String), key: 'users:7', clientId: 'c', value: { name: 'Ada', at }, attempt: 1 },
+    });
+    persisting.resolve();
+    await cache.flush();
+    expect(await cache.get('users:7', 'c')).toEqual({ name: 'Ada', at });
+    await cache.invalidateByTags(['users'], 'c');
+    expect(await cache.get('users:7', 'c')).toBeUndefined();
+  });
+
+  it('keeps the order of a key’s writes, whatever fails, one at a time', async () => {
+    const cache = make();
+    const seen: unknown[] = [];
+    let active = 0;
+    cache.onWriteBehind(
+      'save',
+      async ({ value, attempt }) => {
+        expect(++active).toBe(1);
+        await new Promise(setImmediate);
+        active--;
+        if ((value as number) % 3 === attempt % 3 && attempt < 3) throw new Error('not now');
+        seen.push(value);
+      },
+      quick,
+    );
+    await Promise.all(Array.from({ length: 12 }, (_, i) => cache.writeBehind('n', i, 'c', once())));
+    expect(await cache.get('n', 'c')).toBe(11);
+    await cache.flush();
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(await cache.get('n', 'c')).toBe(11);
+  });
+
+  it('persists different keys and clients side by side, up to its concurrency', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const clients: string[] = [];
+    cache.onWriteBehind(
+      'save',
+      ({ clientId }) => {
+        clients.push(clientId);
+        return gate.promise;
+      },
+      { concurrency: 2 },
+    );
+    for (const client of ['a', 'b', 'd']) await cache.writeBehind('n', client, client, once());
+    await vi.waitFor(() => expect(clients).toHaveLength(2));
+    for (const client of ['a', 'b', 'd']) expect(await cache.get('n', client)).toBe(client);
+    gate.resolve();
+    await cache.flush();
+    expect([...clients].sort()).toEqual(['a', 'b', 'd']);
+  });
+
+  it('coalesce: several writes that wait become the newest; without it each is persisted', async () => {
+    const cache = make();
+    const gates = [deferred<void>(), deferred<void>()];
+    const seen: { [name: string]: unknown[] } = { one: [], each: [] };
+    const handler = (name: 'one' | 'each', gate: Promise<void>) => (write: PersistRequest) => {
+      seen[name]!.push(write.value);
+      return gate;
+    };
+    cache.onWriteBehind('one', handler('one', gates[0]!.promise), { coalesce: true });
+    cache.onWriteBehind('each', handler('each', gates[1]!.promise));
+    for (const name of ['one', 'each']) {
+      await cache.writeBehind(name, 0, 'c', { handler: name });
+      await vi.waitFor(() => expect(seen[name]).toEqual([0]));
+      for (let i = 1; i < 5; i++) await cache.writeBehind(name, i, 'c', { handler: name });
+      expect(await cache.get(name, 'c')).toBe(4);
+    }
+    for (const gate of gates) gate.resolve();
+    await cache.flush();
+    expect(seen).toEqual({ one: [0, 4], each: [0, 1, 2, 3, 4] });
+  });
+
+  it('what is persisted may outdate more, which is invalidated then', async () => {
+    const cache = make();
+    await cache.set('users:list', ['old'], 'c');
+    await cache.set('count', 0, 'c', { tags: ['users'] });
+    const gate = deferred<void>();
+    cache.onWriteBehind('save', () => gate.promise);
+    await cache.writeBehind('users:7', 1, 'c', { ...once(), invalidate: { keys: ['users:list'], tags: ['users'] } });
+    expect(await cache.get('users:list', 'c')).toEqual(['old']);
+    gate.resolve();
+    await cache.flush();
+    expect(await cache.mget(['users:list', 'count', 'users:7'], 'c')).toEqual([undefined, undefined, 1]);
+  });
+
+  it('what a reader has brought back meanwhile goes when the write is persisted', async () => {
+    const cache = make();
+    let database = 'old';
+    const gate = deferred<void>();
+    cache.onWriteBehind<string>('save', async ({ value }) => {
+      await gate.promise;
+      database = value;
+    });
+    await cache.writeBehind('n', 'new', 'c', { ...once(), tags: ['n'] });
+    await cache.invalidateByTags(['n'], 'c');
+    expect(await cache.getOrSet('n', () => database, 'c')).toBe('old');
+    gate.resolve();
+    await cache.flush();
+    expect(await cache.getOrSet('n', () => database, 'c')).toBe('new');
+  });
+
+  it('a factory that had begun before does not bring the old value back', async () => {
+    const cache = make();
+    const read = deferred<string>();
+    const factory = vi.fn(() => read.promise);
+    const asked = cache.getOrSet('n', factory, 'c');
+    await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+    cache.onWriteBehind('save', () => {});
+    await cache.writeBehind('n', 'new', 'c', once());
+    read.resolve('old');
+    await asked;
+    await cache.flush();
+    expect(await cache.get('n', 'c')).toBe('new');
+  });
+
+  describe('a write that fails each time', () => {
+    const withDead = async () => {
+      const cache = make();
+      const told = vi.fn();
+      cache.on('persist', told);
+      let broken = true;
+      const save = vi.fn(async () => {
+        if (broken) throw new Error('the row is gone');
+      });
+      cache.onWriteBehind('save', save, { ...quick, retries: 2 });
+      await cache.writeBehind('n', 'lost', 'c', once());
+      await cache.flush();
+      const repair = () => {
+        broken = false;
+      };
+      return { cache, told, save, repair };
+    };
+
+    it('is tried as often as asked, is a dead letter then, and is no longer read', async () => {
+      const { cache, told, save } = await withDead();
+      expect(save).toHaveBeenCalledTimes(3);
+      expect(await cache.get('n', 'c')).toBeUndefined();
+      expect(told).toHaveBeenCalledWith(expect.objectContaining({ handler: 'save', dead: 'the row is gone' }));
+      expect(await cache.deadLetters()).toEqual([
+        {
+          ...{ id: expect.any(String), handler: 'save', key: 'n', clientId: 'c', value: 'lost' },
+          ...{ writtenAt: expect.any(Number), failedAt: expect.any(Number), error: 'the row is gone' },
+        },
+      ]);
+    });
+
+    it('does not hold up what is written later', async () => {
+      const { cache, repair } = await withDead();
+      repair();
+      await cache.writeBehind('n', 'next', 'c', once());
+      await cache.flush();
+      expect(await cache.get('n', 'c')).toBe('next');
+    });
+
+    it('can be replayed', async () => {
+      const { cache, save, repair } = await withDead();
+      repair();
+      const [letter] = await cache.deadLetters();
+      expect(await cache.replayDeadLetters('another')).toBe(0);
+      expect(await cache.replayDeadLetters(letter!.id)).toBe(1);
+      await cache.flush();
+      expect(save).toHaveBeenCalledTimes(4);
+      expect(save.mock.lastCall).toEqual([expect.objectContaining({ id: letter!.id, value: 'lost', attempt: 1 })]);
+      expect(await cache.deadLetters()).toEqual([]);
+    });
+
+    it('can be discarded', async () => {
+      const { cache } = await withDead();
+      expect(await cache.discardDeadLetters()).toBe(1);
+      expect(await cache.deadLetters()).toEqual([]);
+    });
+  });
+
+  it('pushes back when too many wait, and caches nothing of what it refuses', async () => {
+    const cache = make({ maxQueue: 2, waitForRoom: 0 });
+    const gate = deferred<void>();
+    cache.onWriteBehind('save', () => gate.promise);
+    await cache.writeBehind('a', 1, 'c', once());
+    await cache.writeBehind('b', 1, 'c', once());
+    await expect(cache.writeBehind('d', 1, 'c', once())).rejects.toThrow(QueueFullError);
+    expect(await cache.get('d', 'c')).toBeUndefined();
+    gate.resolve();
+    await cache.flush();
+    await cache.writeBehind('d', 1, 'c', once());
+    expect(await cache.get('d', 'c')).toBe(1);
+    await cache.flush();
+  });
+
+  it('a writer waits for room', async () => {
+    const cache = make({ maxQueue: 1, waitForRoom: 10_000 });
+    const gate = deferred<void>();
+    cache.onWriteBehind('save', () => gate.promise);
+    await cache.writeBehind('a', 1, 'c', once());
+    const waiting = cache.writeBehind('a', 2, 'c', once());
+    gate.resolve();
+    await waiting;
+    await cache.flush();
+    expect(await cache.get('a', 'c')).toBe(2);
+  });
+
+  it('closing the cache waits for what is at work', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const done = vi.fn();
+    const save = vi.fn(async () => {
+      await gate.promise;
+      done();
+    });
+    cache.onWriteBehind('save', save);
+    await cache.writeBehind('a', 1, 'c', once());
+    await vi.waitFor(() => expect(save).toHaveBeenCalled());
+    const closing = cache.close();
+    gate.resolve();
+    await closing;
+    expect(done).toHaveBeenCalledTimes(1);
+    await expect(cache.writeBehind('a', 1, 'c', once())).rejects.toThrow('the cache is closed');
+  });
+
+  it.each([
+    [{ handler: '' }, 'option handler is empty'],
+    [{ handler: 'save', ttl: 0 }, 'option ttl is 0'],
+    [{ handler: 'save', invalidate: { key: 'a' } }, 'option invalidate.key is'],
+    [{ handler: 'save', retries: 3 }, 'option retries is 3'],
+  ])('refuses %j', async (options, message) => {
+    const cache = make();
+    cache.onWriteBehind('save', () => {});
+    await expect(cache.writeBehind('n', 1, 'c', options as WriteBehindOptions)).rejects.toThrow(message);
+    expect(await cache.get('n', 'c')).toBeUndefined();
+  });
+
+  it('refuses handlers that cannot be', () => {
+    const cache = make();
+    cache.onWriteBehind('save', () => {});
+    expect(() => cache.onWriteBehind('save', () => {})).toThrow(ConfigError);
+    expect(() => cache.onWriteBehind('a', 'b' as never)).toThrow('the handler is "b"; it takes a function');
+    expect(() => cache.onWriteBehind('a', () => {}, { retries: -1 })).toThrow('option retries is -1');
+    expect(() => cache.onWriteBehind('a', () => {}, { retry: 1 } as never)).toThrow('option of onWriteBehind: retry');
+  });
+}
