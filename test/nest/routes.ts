@@ -35,9 +35,10 @@ import {
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import type { Request, Response } from 'express';
+import session from 'express-session';
 import { cacheMiddleware } from 'respcache/express';
 import { Cacheable, CacheInterceptor } from 'respcache/nest';
-import { concat, finalize, ignoreElements, map, of, timeout, timer } from 'rxjs';
+import { concat, finalize, ignoreElements, lastValueFrom, map, of, timeout, timer } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { commonOfVersion, memory, withCache } from './host.js';
 
@@ -274,6 +275,55 @@ describe('routes', () => {
       expect(statuses).toEqual([200, 200]);
     });
 
+    it('layers that hold the end of an answer back add to a hit as ever', async () => {
+      @Controller()
+      class Plain {
+        @Get()
+        @Cacheable()
+        read() {
+          return { run: ++runs };
+        }
+      }
+      const sessions = session({ secret: 'of the test', resave: false, saveUninitialized: true });
+      const { http } = await withCache(memory(), { controllers: [Plain] }, (app) => app.use(sessions));
+      const { headers } = await http.get('/').expect(200);
+      for (const condition of ['"other"', headers.etag!]) {
+        const hit = await http.get('/').set('if-none-match', condition);
+        expect(hit.status).toBe(condition === headers.etag ? 304 : 200);
+        expect(hit.headers['cache-status']).toMatch(HIT);
+        expect(hit.headers['set-cookie']).toHaveLength(1);
+        expect(hit.headers['set-cookie']).not.toEqual(headers['set-cookie']);
+      }
+      expect(runs).toBe(1);
+    });
+
+    it('a stale answer is given while the application makes it anew in the background, guards and all', async () => {
+      let now = Date.now();
+      let guarded = 0;
+      class Counting implements CanActivate {
+        canActivate() {
+          guarded++;
+          return true;
+        }
+      }
+      @Controller()
+      @UseGuards(Counting)
+      class Slow {
+        @Get()
+        @Cacheable({ ttl: 10, staleWhileRevalidate: 60 })
+        read() {
+          return { run: ++runs };
+        }
+      }
+      const { http } = await withCache(memory({ clock: { now: () => now } }), { controllers: [Slow] });
+      await http.get('/').expect({ run: 1 });
+      now += 20_000;
+      await http.get('/').expect({ run: 1 });
+      await expect.poll(async () => (await http.get('/')).body).toEqual({ run: 2 });
+      expect(runs).toBe(2);
+      expect(guarded).toBeGreaterThanOrEqual(4);
+    });
+
     it('pipes and exceptions: filters answer, what failed is not stored, nobody waits for it', async () => {
       @Catch(BadRequestException)
       class Filter implements ExceptionFilter {
@@ -337,6 +387,23 @@ describe('routes', () => {
         ['b', 2],
       ] as const)
         await http.get('/').set('x-client-id', tenant).expect({ tenant, run });
+    });
+  });
+
+  describe('what is no request of Express', () => {
+    const intercept = (type: string, response: object) => {
+      const http = { getRequest: () => ({}), getResponse: () => response };
+      const context = { getType: () => type, switchToHttp: () => http, getHandler: () => intercept };
+      const next = { handle: () => of('handled') };
+      return new CacheInterceptor(memory()).intercept(context as unknown as ExecutionContext, next);
+    };
+
+    it('messages and the like pass by', async () => {
+      expect(await lastValueFrom(await intercept('rpc', {}))).toBe('handled');
+    });
+
+    it('another platform is told so', () => {
+      expect(() => intercept('http', { raw: {} })).toThrow('respcache/nest caches routes of the Express platform');
     });
   });
 
