@@ -290,12 +290,13 @@ describe('invalidation', () => {
     });
 
     it('that only a route knows are found when the application starts', async () => {
-      @Controller()
-      class Misspelt {
+      class Inherited {
         @Get()
         @Cacheable({ tll: 60 } as object)
         read() {}
       }
+      @Controller()
+      class Misspelt extends Inherited {}
       await expect(withCache(cache, { controllers: [Misspelt] })).rejects.toThrow('option tll is 60');
     });
 
