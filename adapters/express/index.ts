@@ -7,6 +7,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
+import type { CacheControl } from '../../src/control.js';
 import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { after } from '../../src/types.js';
@@ -14,6 +15,15 @@ import { send } from '../node/send.js';
 import { lookup, purging } from './layer.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
+
+declare global {
+  namespace Express {
+    interface Response {
+      /** How a handler speaks to the cache that its request came through. */
+      cache: CacheControl;
+    }
+  }
+}
 
 /** What every middleware here takes. */
 export interface CacheChoice {

@@ -1,6 +1,5 @@
 import type { Request, Response } from 'express';
 import type { Cache } from '../../src/cache.js';
-import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Reply } from '../../src/lookup/reply.js';
@@ -8,15 +7,6 @@ import type { RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
-
-declare global {
-  namespace Express {
-    interface Response {
-      /** How a handler speaks to the cache that its request came through. */
-      cache: CacheControl;
-    }
-  }
-}
 
 /** A mount of a cache. Gives the cache's answer; where it has none, the handler's is listened to from here on. */
 export type Lookup = (req: Request, res: Response) => MaybePromise<Reply | undefined>;

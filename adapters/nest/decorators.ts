@@ -41,7 +41,7 @@ export function Cacheable(options: CacheableOptions = {}): MethodDecorator {
   // Names are checked where it is known whether it is a route.
   resolveRoute(rest as RouteOptions, DEFAULT_ROUTE);
   return decorator((behaviour) => {
-    behaviour.cacheable = options;
+    behaviour.cacheable = { ...options };
   });
 }
 

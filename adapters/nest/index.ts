@@ -1,3 +1,5 @@
+import type { CacheControl } from '../../src/control.js';
+
 export type {
   CacheableOptions,
   CacheClearOptions,
@@ -10,3 +12,12 @@ export { CacheInterceptor } from './interceptor.js';
 export { CacheModule } from './module.js';
 export type { CacheModuleAsyncOptions, CacheModuleOptions, CacheOptionsFactory, RedisAddress } from './options.js';
 export { CacheService } from './service.js';
+
+declare global {
+  namespace Express {
+    interface Response {
+      /** How a handler speaks to the cache that its request came through. */
+      cache: CacheControl;
+    }
+  }
+}

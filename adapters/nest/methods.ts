@@ -42,9 +42,12 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
   const run = () => Reflect.apply(call.original, call.self, call.args);
   if (options === undefined) return run();
   const { key, clientId, ttl, tags, ...rest } = options;
+  const [name, client] = [said(key, call), said(clientId, call)];
+  // Whose it is, or which it is, is not known: it is nobody's, as a request without a tenant's name.
+  if (name === undefined || name === null || client === undefined || client === null) return run();
   const seconds = said(ttl, call);
   const names = said(tags, call);
-  return cache.getOrSet(said(key, call) as string, run, said(clientId, call) as string, {
+  return cache.getOrSet(name, run, client, {
     ...rest,
     ...(seconds === undefined ? {} : { ttl: seconds }),
     ...(names === undefined ? {} : { tags: names }),
@@ -52,9 +55,9 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
 }
 
 function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown> {
-  const clientId = said(purge.clientId, call) as string;
-  if (purge.kind === 'clear')
-    return () => (purge.scope === 'tenant' ? cache.invalidateTenant(clientId) : cache.clear());
+  const all = purge.kind === 'clear' ? purge.scope !== 'tenant' : isForAll(purge);
+  const clientId = all ? '' : clientOf(purge, call);
+  if (purge.kind === 'clear') return () => (all ? cache.clear() : cache.invalidateTenant(clientId));
   const [keys, tags, patterns] = [purge.keys, purge.tags, purge.patterns].map((names) => listed(said(names, call)));
   return () =>
     Promise.all([
@@ -62,6 +65,15 @@ function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown>
       ...(tags!.length === 0 ? [] : [cache.invalidateByTags(tags!, purge.allTenants ? undefined : clientId)]),
       ...patterns!.map((pattern) => cache.invalidatePattern(pattern, clientId)),
     ]);
+}
+
+/** Whose entries are meant: without it, tags would count for every tenant. */
+function clientOf({ clientId }: Purge, call: Call): string {
+  const client = said(clientId, call);
+  if (typeof client === 'string' && client !== '') return client;
+  throw new TypeError(
+    `${call.label}: clientId is ${client === '' ? 'empty' : String(client)}; nothing can be invalidated`,
+  );
 }
 
 /** Tags can be meant for every tenant; keys and patterns are somebody's. */

@@ -103,14 +103,24 @@ export class CacheModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   #prepare(type: new () => unknown): void {
-    const { prototype } = type as { prototype: object };
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-      const behaviour = typeof value === 'function' ? behaviourOf(value) : undefined;
+    for (const [name, method] of methodsOf(type.prototype as object)) {
+      const behaviour = behaviourOf(method);
       if (behaviour === undefined) continue;
-      if (isRoute(value)) layersOf(this.#held.cache, value, false);
-      else checkMethod(behaviour, `${type.name}.${name}`);
+      if (isRoute(method)) layersOf(this.#held.cache, method, false);
+      else checkMethod(behaviour, `${type.name}.${String(name)}`);
     }
   }
+}
+
+/** The methods of a class, and those that it inherits and does not replace. */
+function methodsOf(prototype: object): Map<string | symbol, object> {
+  const methods = new Map<string | symbol, object>();
+  for (let each = prototype; each !== null && each !== Object.prototype; each = Object.getPrototypeOf(each))
+    for (const name of Reflect.ownKeys(each)) {
+      const { value } = Object.getOwnPropertyDescriptor(each, name)!;
+      if (typeof value === 'function' && !methods.has(name)) methods.set(name, value);
+    }
+  return methods;
 }
 
 Module({})(CacheModule);

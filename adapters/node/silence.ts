@@ -1,25 +1,33 @@
 import type { ServerResponse } from 'node:http';
 
-const SILENT = [
+const HEAD_METHODS = [
   ...(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const),
   ...(['writeHead', 'flushHeaders', 'addTrailers'] as const),
 ] as const;
 
 /**
- * Makes a response that has been answered deaf: what a framework goes on to say to it leads nowhere, and fails nowhere.
- * `more`: further methods of the framework's, which then do nothing.
+ * Makes a response deaf that has been answered by its `end`: what a framework goes on to say to it leads nowhere, and
+ * fails nowhere. `more`: further methods of the framework's, which then do nothing.
  */
 export function silence(res: ServerResponse, more: readonly string[] = []): void {
-  const { statusCode } = res;
-  for (const name of [...SILENT, ...more]) define(res, name, () => res);
-  define(res, 'write', (...args: unknown[]) => {
-    callBack(args);
-    return true;
+  const { statusCode, writeHead } = res;
+  // A layer outside may hold the end back, to save a session, say: then the head leaves later, and may be added to.
+  let leaving = false;
+  define(res, '_implicitHeader', () => {
+    leaving = true;
+    try {
+      writeHead.call(res, statusCode);
+    } finally {
+      leaving = false;
+    }
   });
-  define(res, 'end', (...args: unknown[]) => {
-    callBack(args);
-    return res;
-  });
+  for (const name of HEAD_METHODS) {
+    const method = res[name] as (...args: unknown[]) => unknown;
+    define(res, name, (...args: unknown[]) => (leaving ? Reflect.apply(method, res, args) : res));
+  }
+  for (const name of more) define(res, name, () => res);
+  define(res, 'write', (...args: unknown[]) => callBack(args, true));
+  define(res, 'end', (...args: unknown[]) => callBack(args, res));
   // Whoever logs the request when its response is finished is to read what has left.
   Object.defineProperty(res, 'statusCode', { get: () => statusCode, set: () => {}, configurable: true });
 }
@@ -28,7 +36,8 @@ function define(res: ServerResponse, name: string, value: unknown): void {
   Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 
-function callBack(args: readonly unknown[]): void {
+function callBack<T>(args: readonly unknown[], result: T): T {
   const callback = args.findLast((each) => typeof each === 'function');
   if (callback !== undefined) process.nextTick(callback as () => void);
+  return result;
 }

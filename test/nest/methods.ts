@@ -85,6 +85,13 @@ describe('methods that are no routes', () => {
       await expect(users.find('bad', 'a')).rejects.toThrow('run 3');
     });
 
+    it('runs each time where it is not known whose the value is', async () => {
+      const users = await service();
+      const nobody = undefined as unknown as string;
+      for (const run of [1, 2]) expect(await users.find('1', nobody)).toMatchObject({ run });
+      expect(cache.getStats()).toMatchObject({ totalRequests: 0, sets: 0 });
+    });
+
     it('calls its functions on the instance', async () => {
       const users = await service();
       expect([await users.regional(), await users.regional()]).toEqual(['eu 1', 'eu 1']);
@@ -171,6 +178,15 @@ describe('methods that are no routes', () => {
     ])('%s', async (_what, by, anew) => {
       const users = await service();
       expect(await madeAnew(users, () => by(users))).toEqual(anew);
+    });
+
+    it('never means every tenant where a client was to be named: the method does not run', async () => {
+      const users = await service();
+      await cache.set('kept', 1, 'a', { tags: ['user:1'] });
+      const change = users.change('1', undefined as unknown as string, true);
+      await expect(change).rejects.toThrow('UsersService.change: clientId is undefined; nothing can be invalidated');
+      await expect(users.leave('')).rejects.toThrow('UsersService.leave: clientId is empty');
+      expect(await cache.get('kept', 'a')).toBe(1);
     });
 
     it('gives what the method gives', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -37,11 +38,13 @@ import { REQUEST } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { cacheMiddleware } from 'respcache/express';
 import { Cacheable, CacheInterceptor } from 'respcache/nest';
-import { concat, finalize, ignoreElements, map, of, timeout, timer } from 'rxjs';
+import { concat, finalize, ignoreElements, lastValueFrom, map, of, timeout, timer } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { commonOfVersion, memory, withCache } from './host.js';
 
 describe('routes', () => {
+  const onHeaders = createRequire(import.meta.url)('on-headers') as (res: Response, listener: () => void) => void;
+
   let runs = 0;
 
   beforeEach(() => {
@@ -262,16 +265,89 @@ describe('routes', () => {
           return { run: ++runs };
         }
       }
+      @Catch()
+      class Answering implements ExceptionFilter {
+        catch(_error: unknown, host: Parameters<ExceptionFilter['catch']>[1]) {
+          host.switchToHttp().getResponse<Response>().status(500).set('x-failed', 'yes').json({ failed: true });
+        }
+      }
       const statuses: number[] = [];
-      const { app, http } = await withCache(memory(), { controllers: [Wrapped] }, (app) =>
+      const errors: unknown[] = [];
+      const { http } = await withCache(memory(), { controllers: [Wrapped] }, (app) => {
+        app.useGlobalFilters(new Answering());
         app.use((_req: Request, res: Response, next: () => void) => {
           res.on('finish', () => statuses.push(res.statusCode));
+          const { json } = res;
+          res.json = (body) => {
+            try {
+              return json.call(res, body);
+            } catch (error) {
+              errors.push(error);
+              throw error;
+            }
+          };
           next();
-        }),
-      );
+        });
+      });
       for (let i = 0; i < 2; i++) await http.get('/').expect(200, { run: 1 });
-      expect(app).toBeDefined();
+      await expect.poll(() => statuses).toHaveLength(2);
+      expect(errors).toEqual([]);
       expect(statuses).toEqual([200, 200]);
+    });
+
+    it('layers that hold the end of an answer back add to a hit as ever', async () => {
+      @Controller()
+      class Plain {
+        @Get()
+        @Cacheable()
+        read() {
+          return { run: ++runs };
+        }
+      }
+      const holding = (_req: Request, res: Response, next: () => void) => {
+        onHeaders(res, () => res.setHeader('x-late', 'yes'));
+        const end = res.end.bind(res) as (...args: unknown[]) => Response;
+        res.end = ((...args: unknown[]) => {
+          setTimeout(() => end(...args), 5);
+          return res;
+        }) as Response['end'];
+        next();
+      };
+      const { http } = await withCache(memory(), { controllers: [Plain] }, (app) => app.use(holding));
+      const { headers } = await http.get('/').expect(200);
+      for (const condition of ['"other"', headers.etag!]) {
+        const hit = await http.get('/').set('if-none-match', condition);
+        expect(hit.status).toBe(condition === headers.etag ? 304 : 200);
+        expect(hit.headers).toMatchObject({ 'cache-status': expect.stringMatching(HIT), 'x-late': 'yes' });
+      }
+      expect(runs).toBe(1);
+    });
+
+    it('a stale answer is given while the application makes it anew in the background, guards and all', async () => {
+      let now = Date.now();
+      let guarded = 0;
+      class Counting implements CanActivate {
+        canActivate() {
+          guarded++;
+          return true;
+        }
+      }
+      @Controller()
+      @UseGuards(Counting)
+      class Slow {
+        @Get()
+        @Cacheable({ ttl: 10, staleWhileRevalidate: 60 })
+        read() {
+          return { run: ++runs };
+        }
+      }
+      const { http } = await withCache(memory({ clock: { now: () => now } }), { controllers: [Slow] });
+      await http.get('/').expect({ run: 1 });
+      now += 20_000;
+      await http.get('/').expect({ run: 1 });
+      await expect.poll(async () => (await http.get('/')).body).toEqual({ run: 2 });
+      expect(runs).toBe(2);
+      expect(guarded).toBeGreaterThanOrEqual(4);
     });
 
     it('pipes and exceptions: filters answer, what failed is not stored, nobody waits for it', async () => {
@@ -337,6 +413,23 @@ describe('routes', () => {
         ['b', 2],
       ] as const)
         await http.get('/').set('x-client-id', tenant).expect({ tenant, run });
+    });
+  });
+
+  describe('what is no request of Express', () => {
+    const intercept = (type: string, response: object) => {
+      const http = { getRequest: () => ({}), getResponse: () => response };
+      const context = { getType: () => type, switchToHttp: () => http, getHandler: () => intercept };
+      const next = { handle: () => of('handled') };
+      return new CacheInterceptor(memory()).intercept(context as unknown as ExecutionContext, next);
+    };
+
+    it('messages and the like pass by', async () => {
+      expect(await lastValueFrom(await intercept('rpc', {}))).toBe('handled');
+    });
+
+    it('another platform is told so', () => {
+      expect(() => intercept('http', { raw: {} })).toThrow('respcache/nest caches routes of the Express platform');
     });
   });
 
