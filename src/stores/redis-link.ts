@@ -89,6 +89,20 @@ export class RedisLink {
     throw new UnavailableError(`Redis is not connected (${this.client.status})`);
   }
 
+  /**
+   * Runs commands within so many ms, for who does not go by the store's guard.
+   * @throws {UnavailableError} if Redis does not answer, or refuses
+   */
+  async within<T>(ms: number, operation: string, work: () => Promise<T>): Promise<T> {
+    try {
+      await withDeadline(Promise.resolve(this.ready()), ms, operation);
+      return await withDeadline(work(), ms, operation);
+    } catch (cause) {
+      if (cause instanceof UnavailableError) throw cause;
+      throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+  }
+
   /** Calls back whenever a connection has been made. */
   onReady(listener: () => void): void {
     this.#listen('ready', listener);

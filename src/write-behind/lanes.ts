@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { deserializeValue, serializeValue } from '../entry/value.js';
-import { UnavailableError } from '../errors.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink, Script } from '../stores/redis-link.js';
 import { ADD, DEAD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
-import { type Dead, decodeWrite, encodeWrite, laneOf, textOfError, type Write } from './write.js';
+import { type Dead, decodeWrite, encodeWrite, laneOf, type Write } from './write.js';
 
 /** What a step with Redis may take, ms. */
 const DEADLINE = 2000;
@@ -131,14 +129,8 @@ export class Lanes {
   }
 
   /** @throws {UnavailableError} if Redis does not answer */
-  async #redis<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      await withDeadline(Promise.resolve(this.#link.ready()), DEADLINE, 'write-behind');
-      return await withDeadline(work(), DEADLINE, 'write-behind');
-    } catch (cause) {
-      if (cause instanceof UnavailableError) throw cause;
-      throw new UnavailableError(`write-behind: ${textOfError(cause)}`, { cause });
-    }
+  #redis<T>(work: () => Promise<T>): Promise<T> {
+    return this.#link.within(DEADLINE, 'write-behind', work);
   }
 }
 
