@@ -22,6 +22,7 @@ import {
   replyFrom,
   validationOf,
 } from './lookup/reply.js';
+import { isPersonal } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
 import type { Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
@@ -347,8 +348,7 @@ export class Exchange {
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */
   #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
-    const personal = reason === 'authorization' || reason === 'cookie';
-    const going = personal ? undefined : this.#run?.going;
+    const going = isPersonal(reason) ? undefined : this.#run?.going;
     return this.#withKey({
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
       // Where it is left out, it is taken for that of the answer.
