@@ -84,6 +84,11 @@ export class Exchange {
     return this.#state === 'served';
   }
 
+  /** Whether the handler's head has been told of. */
+  get isHeaded(): boolean {
+    return this.#headed;
+  }
+
   /** Whether the body's pieces are wanted: known once the head is. */
   get isFilling(): boolean {
     return this.#shadow !== undefined || (this.#run?.isFilling ?? false);

@@ -10,11 +10,16 @@ const CONTEXTS = new WeakMap<IncomingMessage, Context>();
 /** The exchange that a mount around this one has begun: within Koa, or around the whole application. */
 export function joined(engine: Engine, ctx: Context): Exchange | undefined {
   const exchange = exchangeOf(engine, ctx.res);
-  if (exchange !== undefined && exchange.request.source !== ctx) {
+  if (exchange !== undefined && isOutside(exchange, ctx)) {
     CONTEXTS.set(ctx.req, ctx);
     ctx.cache ??= exchange.control;
   }
   return exchange;
+}
+
+/** Whether the exchange was begun around the whole application. */
+export function isOutside(exchange: Exchange, ctx: Context): boolean {
+  return exchange.request.source !== ctx;
 }
 
 type Call = (source: unknown) => unknown;

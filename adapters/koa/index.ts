@@ -13,7 +13,7 @@ import { MountedRoute, openExchange } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
-import { joined, ofContext } from './contexts.js';
+import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice };
@@ -53,7 +53,11 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
       ? engine.handle(exchange)
       : engine.refine(outer, route.inside(outer.route)));
     if (reply !== undefined) return send(ctx, reply);
-    if (inner) return next();
+    if (inner) {
+      await next();
+      if (isOutside(exchange, ctx)) await sayUnsaid(ctx, exchange);
+      return;
+    }
     await watch(ctx, exchange, next);
   };
 }
@@ -170,6 +174,11 @@ async function drain(exchange: Exchange, stream: Readable): Promise<void> {
   } catch {
     exchange.abandon();
   }
+}
+
+/** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
+async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
+  if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
 }
 
 async function tell(

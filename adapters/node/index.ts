@@ -5,7 +5,7 @@ import type { CacheControl } from '../../src/control.js';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
-import { after } from '../../src/types.js';
+import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, MountedRoute, openExchange } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { send } from './send.js';
@@ -116,8 +116,17 @@ function watched(listener: Listener, req: IncomingMessage, res: ServerResponse, 
   } catch (error) {
     fail(error);
   }
+  if (!isThenable(returned)) return returned;
   // Passed on, not caught: whoever listens to rejections hears of this one.
-  return isThenable(returned) ? Promise.resolve(returned).catch(fail) : returned;
+  return Promise.resolve(returned).then((value) => after(unsaid(res, exchange), () => value), fail);
+}
+
+/** Koa says nothing to a client that has gone. What its handler has changed is to be invalidated all the same. */
+function unsaid(res: ServerResponse, exchange: Exchange): MaybePromise<unknown> {
+  const gone = res.closed || res.socket?.writable === false;
+  if (!gone || res.headersSent || exchange.isHeaded) return undefined;
+  exchange.abandon();
+  return res.statusCode < 400 ? exchange.invalidate(res.getHeaders()) : undefined;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
