@@ -13,7 +13,10 @@ export interface How {
 }
 
 /** Reasons that say that the request itself could not have been answered from the cache. */
-const BYPASSING: ReadonlySet<Reason | undefined> = new Set(['method', 'authorization', 'cookie', 'shadow']);
+const BYPASSING: ReadonlySet<Reason | undefined> = new Set([
+  ...(['method', 'shadow'] as const),
+  ...(['authorization', 'cookie', 'personal'] as const),
+]);
 
 /** Tells what became of one request: to whoever counts, and to whoever has made it. */
 export class Account {

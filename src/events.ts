@@ -20,6 +20,7 @@ export type Reason =
   // The request is personal, and nothing says that the answer is not.
   | 'authorization'
   | 'cookie'
+  | 'personal' // a field that the option `personal` names
   // The response may not be stored.
   | 'range' // a part was asked for, and the handler gave a part
   | 'head' // a HEAD has no body to keep

@@ -22,6 +22,7 @@ import {
   replyFrom,
   validationOf,
 } from './lookup/reply.js';
+import { isPersonal } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
 import type { Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
@@ -81,6 +82,11 @@ export class Exchange {
   /** Whether the response is the cache's own: nothing of it is to be captured. */
   get isServed(): boolean {
     return this.#state === 'served';
+  }
+
+  /** Whether the handler's head has been told of. */
+  get isHeaded(): boolean {
+    return this.#headed;
   }
 
   /** Whether the body's pieces are wanted: known once the head is. */
@@ -347,8 +353,7 @@ export class Exchange {
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */
   #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
-    const personal = reason === 'authorization' || reason === 'cookie';
-    const going = personal ? undefined : this.#run?.going;
+    const going = isPersonal(reason) ? undefined : this.#run?.going;
     return this.#withKey({
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
       // Where it is left out, it is taken for that of the answer.

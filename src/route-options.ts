@@ -46,6 +46,12 @@ export interface RouteOptions<S = unknown> {
     | { header?: string; resolve?: (source: S) => MaybePromise<string | null | undefined>; required?: boolean };
   /** Request fields that the response varies by, whether it says so or not. */
   vary?: readonly string[];
+  /**
+   * Request fields that make a request personal, beside `Authorization` and `Cookie`: `['x-api-key']`. What such a
+   * request brings is stored, and what others brought is given to it, only if the answer says `public`, `s-maxage` or
+   * `must-revalidate`, or if `vary`, `identity` or a `key` function keeps people apart. Default: none.
+   */
+  personal?: readonly string[];
   /** Whether the request may be looked up and stored at all. */
   when?: (source: S) => boolean;
   /**
@@ -139,6 +145,8 @@ export interface Route {
   readonly key: string | ((source: unknown) => string) | undefined;
   readonly tenant: TenantRule;
   readonly vary: readonly string[];
+  /** In lower case. */
+  readonly personal: readonly string[];
   readonly when: ((source: unknown) => boolean) | undefined;
   readonly identity: ((source: unknown) => string | undefined) | undefined;
   readonly query: QueryRule;
@@ -169,6 +177,7 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'key',
   'tenant',
   'vary',
+  'personal',
   'when',
   'identity',
   'query',
@@ -190,6 +199,9 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'shadow',
 ];
 
+/** One object, so that saying the default is no change. */
+const NOTHING: readonly string[] = [];
+
 export const DEFAULT_ROUTE: Route = Object.freeze({
   ttl: 300,
   negativeTtl: 10,
@@ -197,6 +209,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   key: undefined,
   tenant: { header: 'x-client-id', resolve: undefined, required: false },
   vary: [],
+  personal: NOTHING,
   when: undefined,
   identity: undefined,
   maxBodyBytes: 1_048_576,
@@ -217,7 +230,9 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
  * Which options have a say in what is looked up. A route that sets one of them inside another mount looks up anew, in
  * a place where the outer mount, which does not know it, never looks.
  */
-const DECISIVE: readonly (keyof Route)[] = ['tenant', 'when', 'identity', 'query', 'requestDirectives', 'policy'];
+const DECISIVE: readonly (keyof Route)[] = [
+  ...(['tenant', 'personal', 'when', 'identity', 'query', 'requestDirectives', 'policy'] as const),
+];
 
 /** Whether a route's own options change what is looked up, against the mount around it. */
 export function looksUpElsewhere(inner: Route, outer: Route): boolean {
@@ -257,7 +272,8 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: Q
     throw new ConfigError('option key', value, 'a text that is not empty, or a function that returns one');
   },
   tenant: checkTenant,
-  vary: (value) => texts('option vary', value).map((name) => fieldName('option vary', name === '*' ? undefined : name)),
+  vary: (value) => fieldNames('option vary', value),
+  personal: (value) => (Array.isArray(value) && value.length === 0 ? NOTHING : fieldNames('option personal', value)),
   when: (value) => aFunction('option when', value) as never,
   identity: (value) => aFunction('option identity', value) as never,
   query: checkQuery,
@@ -287,6 +303,11 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: Q
 function fraction(setting: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw new ConfigError(setting, value, 'a fraction from 0 to 1');
+}
+
+/** A `*` would name none. */
+function fieldNames(setting: string, value: unknown): readonly string[] {
+  return texts(setting, value).map((name) => fieldName(setting, name === '*' ? undefined : name));
 }
 
 /** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */

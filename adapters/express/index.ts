@@ -8,13 +8,15 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
-import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
+import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { after } from '../../src/types.js';
+import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { send } from '../node/send.js';
 import { lookup, purging } from './layer.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
+export type { CacheChoice };
 
 declare global {
   namespace Express {
@@ -23,12 +25,6 @@ declare global {
       cache: CacheControl;
     }
   }
-}
-
-/** What every middleware here takes. */
-export interface CacheChoice {
-  /** The cache to use. Default: `defaultCache()`, made from the environment. */
-  cache?: Cache;
 }
 
 export interface CacheMiddlewareOptions extends RouteOptions<Request>, CacheChoice {}
@@ -68,25 +64,14 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
  * app.put('/users/:id', invalidate({ tags: (req) => ['users', `user:${req.params.id}`] }), updateUser);
  * ```
  */
-export function invalidate(
-  spec: string | readonly string[] | (InvalidateSpec<Request> & CacheChoice),
-  options: CacheChoice = {},
-): RequestHandler {
-  const { cache: own, ...rest } = isPlain(spec)
-    ? { cache: undefined }
-    : ((spec ?? {}) as InvalidateSpec<Request> & CacheChoice);
-  knownOnly('', options, ['cache']);
-  return middleware(chosenCache(own ?? options.cache), ruleOf(isPlain(spec) ? spec : rest));
+export function invalidate(spec: Invalidated<Request>, options: CacheChoice = {}): RequestHandler {
+  const { cache, rule } = purgingOf(spec, options);
+  return middleware(cache, rule);
 }
 
 /** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
 export function clear(options: CacheChoice = {}): RequestHandler {
-  knownOnly('', options, ['cache']);
-  return middleware(chosenCache(options.cache), everything);
-}
-
-function isPlain(spec: unknown): spec is string | readonly string[] {
-  return typeof spec === 'string' || Array.isArray(spec);
+  return middleware(clearingOf(options), everything);
 }
 
 function middleware(cache: Cache, rule: PurgeRule): RequestHandler {

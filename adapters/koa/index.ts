@@ -11,27 +11,24 @@ import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
-import { everything, type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
+import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import type { HeaderBag } from '../../src/types.js';
-import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
+import { MountedRoute, openExchange } from '../node/exchanges.js';
+import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
+import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
+export type { CacheChoice };
 
 declare module 'koa' {
   interface ExtendableContext {
     /** How a handler speaks to the cache that its request came through. */
     cache: CacheControl;
   }
-}
-
-/** What every middleware here takes. */
-export interface CacheChoice {
-  /** The cache to use. Default: `defaultCache()`, made from the environment. */
-  cache?: Cache;
 }
 
 export interface CacheMiddlewareOptions extends RouteOptions<Context>, CacheChoice {}
@@ -52,9 +49,9 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   knownOnly('', own, ROUTE_OPTIONS);
   const cache = chosenCache(given);
   const { engine } = cache;
-  const route = new MountedRoute(engine, own, cache.settings.route);
+  const route = new MountedRoute(engine, ofContext(own), cache.settings.route);
   return async function respcache(ctx: Context, next: Next): Promise<void> {
-    const outer = exchangeOf(engine, ctx.res);
+    const outer = joined(engine, ctx);
     // An exchange that only waits to invalidate has no middleware yet that looks after its response.
     const inner = outer?.isHandled ?? false;
     const exchange = outer ?? begin(cache, ctx, route.own);
@@ -62,7 +59,11 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
       ? engine.handle(exchange)
       : engine.refine(outer, route.inside(outer.route)));
     if (reply !== undefined) return send(ctx, reply);
-    if (inner) return next();
+    if (inner) {
+      await next();
+      if (isOutside(exchange, ctx)) await sayUnsaid(ctx, exchange);
+      return;
+    }
     await watch(ctx, exchange, next);
   };
 }
@@ -77,30 +78,19 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
  * router.put('/users/:id', invalidate({ tags: (ctx) => ['users', `user:${ctx.params.id}`] }), updateUser);
  * ```
  */
-export function invalidate(
-  spec: string | readonly string[] | (InvalidateSpec<Context> & CacheChoice),
-  options: CacheChoice = {},
-): Middleware {
-  const { cache: own, ...rest } = isPlain(spec)
-    ? { cache: undefined }
-    : ((spec ?? {}) as InvalidateSpec<Context> & CacheChoice);
-  knownOnly('', options, ['cache']);
-  return purging(chosenCache(own ?? options.cache), ruleOf(isPlain(spec) ? spec : rest));
+export function invalidate(spec: Invalidated<Context>, options: CacheChoice = {}): Middleware {
+  const { cache, rule } = purgingOf(ofContext(spec), options);
+  return purging(cache, rule);
 }
 
 /** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
 export function clear(options: CacheChoice = {}): Middleware {
-  knownOnly('', options, ['cache']);
-  return purging(chosenCache(options.cache), everything);
-}
-
-function isPlain(spec: unknown): spec is string | readonly string[] {
-  return typeof spec === 'string' || Array.isArray(spec);
+  return purging(clearingOf(options), everything);
 }
 
 function purging(cache: Cache, rule: PurgeRule): Middleware {
   return async function respcacheInvalidate(ctx: Context, next: Next): Promise<void> {
-    const outer = exchangeOf(cache.engine, ctx.res);
+    const outer = joined(cache.engine, ctx);
     const exchange = outer ?? begin(cache, ctx, cache.settings.route);
     exchange.onSuccess(rule);
     await next();
@@ -190,6 +180,11 @@ async function drain(exchange: Exchange, stream: Readable): Promise<void> {
   } catch {
     exchange.abandon();
   }
+}
+
+/** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
+async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
+  if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
 }
 
 async function tell(

@@ -8,7 +8,7 @@ import { type Plan, type Visit, wantedBy } from '../lookup/plan.js';
 import { partAskedBy, replyFrom, validationOf } from '../lookup/reply.js';
 import { forwardFor, mayStandIn, type Use, useOf } from '../lookup/usable.js';
 import type { Asked } from '../request/directives.js';
-import type { Credentials } from '../request/eligibility.js';
+import { type Credentials, isPersonal } from '../request/eligibility.js';
 import { responseSubject } from '../request/key.js';
 import { killing, nearest, storedEntry } from './stored.js';
 import type { Stored, Told, Trail } from './trail.js';
@@ -135,8 +135,7 @@ export class Inspection {
     const part = partAskedBy(visit.request) === undefined ? '' : ', unless it is the part asked for alone';
     trail.fail('answer', `The handler runs${reason === undefined ? `, and what it says may be stored${part}` : ''}.`);
     // Told as a request that passes: its response is stored only if it says so itself.
-    const personal = reason === 'authorization' || reason === 'cookie';
-    return trail.end(personal ? 'bypass' : 'miss', stored, reason);
+    return trail.end(isPersonal(reason) ? 'bypass' : 'miss', stored, reason);
   }
 
   #declined(stored: Stored): Told {

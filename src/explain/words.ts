@@ -31,13 +31,14 @@ export function mountText({ route, nested }: Mount, from: MountSource): string {
     mount: 'By a mount of this cache',
     cache: "By the cache's own options",
   };
-  const { key, query, policy, requestDirectives } = route;
+  const { key, query, personal, policy, requestDirectives } = route;
   const says = [...(typeof key === 'string' ? [`as the route named ${key}`] : []), tenantText(route.tenant)];
   for (const name of ['when', 'key', 'identity'] as const) {
     if (typeof route[name] === 'function') says.push(`${name} by a function`);
   }
   if (query.only !== undefined) says.push(`of the query only ${listed(query.only)}`);
   if (query.ignore.length > 0) says.push(`the query without ${listed(query.ignore)}`);
+  if (personal.length > 0) says.push(`${listed(personal)} for credentials`);
   if (!policy.implicitTtl) says.push("mode 'rfc9111'");
   if (requestDirectives === 'honor') says.push('clients are heard');
   return `${by[from]}${nested ? ', inside another one that looks elsewhere' : ''}: ${says.join(', ')}.`;
@@ -79,7 +80,10 @@ export function credentialsText(credentials: Credentials | undefined, keyed: rea
 }
 
 export function credentialNames(credentials: Credentials | undefined): string[] {
-  return [...(credentials?.authorization ? ['Authorization'] : []), ...(credentials?.cookie ? ['Cookie'] : [])];
+  if (credentials === undefined) return [];
+  const { authorization, cookie, named = [] } = credentials;
+  const usual = [...(authorization ? ['Authorization'] : []), ...(cookie ? ['Cookie'] : [])];
+  return [...usual, ...named.filter((name) => !usual.some((each) => each.toLowerCase() === name))];
 }
 
 /** What the client has asked for in its `Cache-Control`. */

@@ -4,7 +4,7 @@ import { fieldText } from '../http/headers.js';
 import { variesBy } from '../http/vary.js';
 import { isHeuristicallyCacheable, type Lifetime, type Said, saidBy } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
-import type { Credentials } from '../request/eligibility.js';
+import { barringCredentials, type Credentials, type Personal } from '../request/eligibility.js';
 import type { Fields } from '../types.js';
 
 /** What is known of a response as its head leaves, and of the request that it answers. */
@@ -108,10 +108,6 @@ function notShared({
   keyed,
   said,
   policy,
-}: Pick<Candidate, 'credentials' | 'keyed' | 'said' | 'policy'>): 'authorization' | 'cookie' | undefined {
-  if (credentials === undefined) return undefined;
-  const shared = sharedWith(said, policy);
-  if (credentials.authorization && !shared.authorization && !keyed.includes('authorization')) return 'authorization';
-  if (credentials.cookie && !shared.cookie && !keyed.includes('cookie')) return 'cookie';
-  return undefined;
+}: Pick<Candidate, 'credentials' | 'keyed' | 'said' | 'policy'>): Personal | undefined {
+  return credentials === undefined ? undefined : barringCredentials(credentials, sharedWith(said, policy), keyed);
 }

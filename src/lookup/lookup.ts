@@ -4,7 +4,7 @@ import type { Tier } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { parseHttpDate } from '../http/date.js';
 import { variantKey } from '../http/vary.js';
-import type { Credentials } from '../request/eligibility.js';
+import { barringCredentials, type Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { Fields, MaybePromise } from '../types.js';
 import { after } from '../types.js';
@@ -203,7 +203,5 @@ function barrier(entry: ResponseEntry, { credentials, search }: Wanted): 'creden
 
 /** Whether a request with these credentials may be given a response that another request brought (RFC 9111 §3.5). */
 function isShared({ sharedWith, keyed }: ResponseEntry, credentials: Credentials | undefined): boolean {
-  if (credentials === undefined) return true;
-  if (credentials.authorization && !sharedWith.authorization && !keyed.includes('authorization')) return false;
-  return !credentials.cookie || sharedWith.cookie || keyed.includes('cookie');
+  return credentials === undefined || barringCredentials(credentials, sharedWith, keyed) === undefined;
 }

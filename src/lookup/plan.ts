@@ -84,7 +84,7 @@ export class Planner {
     return {
       address,
       search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
-      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies),
+      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies, route.personal),
       name: named,
       addressFor: (said) => {
         this.#searchRules.learn(exact, said);

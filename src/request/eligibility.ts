@@ -6,6 +6,15 @@ import type { RequestView } from './request.js';
 export interface Credentials {
   readonly authorization: boolean;
   readonly cookie: boolean;
+  /** What else the option `personal` names, and the request has: in lower case. */
+  readonly named?: readonly string[];
+}
+
+/** Reasons that say that an answer may be personal. */
+export type Personal = 'authorization' | 'cookie' | 'personal';
+
+export function isPersonal(reason: Reason | undefined): reason is Personal {
+  return reason === 'authorization' || reason === 'cookie' || reason === 'personal';
 }
 
 const SAFE_METHODS: ReadonlySet<string> = new Set([
@@ -30,11 +39,32 @@ export function ineligible(request: RequestView): Reason | undefined {
 
 /**
  * The credentials of a request that nothing makes safe. `personal`: an option (`identity`, a `key` function) makes the
- * key a different one for each user. `guardsCookies`: whether cookies count.
+ * key a different one for each user. `guardsCookies`: whether cookies count. `fields`: what counts beside them.
  */
-export function openCredentials(headers: Fields, personal: boolean, guardsCookies: boolean): Credentials | undefined {
+export function openCredentials(
+  headers: Fields,
+  personal: boolean,
+  guardsCookies: boolean,
+  fields: readonly string[] = [],
+): Credentials | undefined {
   if (personal) return undefined;
   const authorization = headers.authorization !== undefined;
   const cookie = guardsCookies && headers.cookie !== undefined;
+  const named = fields.filter((name) => headers[name] !== undefined);
+  if (named.length > 0) return { authorization, cookie, named };
   return authorization || cookie ? { authorization, cookie } : undefined;
+}
+
+/**
+ * Which credentials of a request keep a response from it. `shared`: whom the response lets in; `keyed`: request fields
+ * that are a part of its key.
+ */
+export function barringCredentials(
+  { authorization, cookie, named = [] }: Credentials,
+  shared: Pick<Credentials, 'authorization' | 'cookie'>,
+  keyed: readonly string[],
+): Personal | undefined {
+  if (authorization && !shared.authorization && !keyed.includes('authorization')) return 'authorization';
+  if (cookie && !shared.cookie && !keyed.includes('cookie')) return 'cookie';
+  return !shared.authorization && named.some((name) => !keyed.includes(name)) ? 'personal' : undefined;
 }

@@ -13,6 +13,8 @@ export interface Combination {
   readonly framework: Framework;
   readonly store: 'memory' | 'redis';
   readonly label: string;
+  /** The cache stands in front of the whole application, too. */
+  readonly inFront?: boolean;
 }
 
 /** Every framework on every store. */
@@ -26,6 +28,13 @@ export const LEAN = COMBINATIONS.filter(
     process.env.EVERY_COMBINATION !== undefined ||
     ['express 4 on redis', 'express 5 on memory', 'koa 2 on memory', 'koa 3 on redis'].includes(label),
 );
+
+/** The same with the cache also in front of the application. */
+export const IN_FRONT: readonly Combination[] = LEAN.map((each) => ({
+  ...each,
+  inFront: true,
+  label: `${each.label}, in front`,
+}));
 
 /** The combinations of one store or family only, for what there is nowhere else. */
 export const ON_REDIS = COMBINATIONS.filter(({ store }) => store === 'redis');
@@ -77,7 +86,12 @@ export function useBench(): Bench & { readonly shared: Bench } {
     await server.stop();
   });
 
-  const open = async (opened: Opened, { framework, store }: Combination, own: Own, more: CacheOptions) => {
+  const open = async (
+    opened: Opened,
+    { framework, store, inFront = false }: Combination,
+    own: Own,
+    more: CacheOptions,
+  ) => {
     // A busy machine is no reason to go on without the cache: other tests ask how soon that happens.
     const common = { timeout: 10_000, ...own, ...more };
     // Without the tier in memory, which would answer in Redis' place.
@@ -88,6 +102,7 @@ export function useBench(): Bench & { readonly shared: Bench } {
     opened.push(cache);
     await cache.health();
     const host = createHost(framework, cache);
+    host.inFront = inFront;
     opened.push(host);
     OWN.set(host, own);
     return host;

@@ -1,4 +1,4 @@
-// P5: requests with Authorization or Cookie, and answers with Set-Cookie, as long as nothing says what makes them safe.
+// P5: requests with Authorization, Cookie or what the option `personal` names, and answers with Set-Cookie, as long as nothing says what makes them safe.
 
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
@@ -10,17 +10,20 @@ const bench = useBench();
 const CREDENTIALS = [
   ['Authorization', 'Bearer one', 'Bearer two'],
   ['Cookie', 'sid=one', 'sid=two'],
+  ['X-Api-Key', 'one', 'two'],
 ] as const;
 
 describe.each(LEAN)('credentials: $label', (combination) => {
   describe.each(CREDENTIALS)('%s', (field, one, two) => {
-    const reason = field.toLowerCase();
+    const name = field.toLowerCase();
+    const reason = name === 'x-api-key' ? 'personal' : name;
+    const start = () => bench.start(combination, { personal: ['X-Api-Key'] });
     const by = (value: string) => ({ headers: { [field]: value } });
     /** Says who asked, and how often it has run. */
-    const personal = (headers = {}) => numbered((asked) => ({ headers, body: `for ${asked.headers[reason]}` }));
+    const personal = (headers = {}) => numbered((asked) => ({ headers, body: `for ${asked.headers[name]}` }));
 
     it('keeps what it brought from everybody, its sender too', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       const handler = personal();
       host.get('/me', {}, handler);
       const answer = await host.ask('/me', by(one));
@@ -32,7 +35,7 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     });
 
     it('is not given what an anonymous request left', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       host.get('/me', {}, personal());
       expect(await host.texts('/me', 2)).toEqual(['for undefined', 'for undefined']);
       const answer = await host.ask('/me', by(one));
@@ -41,7 +44,7 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     });
 
     it('does not replace what an anonymous request left', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       const handler = personal();
       host.get('/me', {}, handler);
       await host.texts('/me', 1);
@@ -53,7 +56,7 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     it.each(['public', 'PUBLIC, max-age=60', 's-maxage=60', 'max-age=1, S-MaxAge="60"'])(
       'is shared where the answer says %s',
       async (value) => {
-        const host = await bench.start(combination);
+        const host = await start();
         host.get('/me', {}, numbered({ headers: { 'Cache-Control': value } }));
         expect(await host.texts('/me', 1, by(one))).toEqual(['run 1']);
         expect(await host.texts('/me', 1, by(two))).toEqual(['run 1']);
@@ -64,7 +67,7 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     it.each(['max-age=60', 's-maxage=0', 'x-public', 'x="public"', 'immutable, max-age=60'])(
       'is not shared where the answer says %s',
       async (value) => {
-        const host = await bench.start(combination);
+        const host = await start();
         const handler = numbered({ headers: { 'Cache-Control': value } });
         host.get('/me', {}, handler);
         await host.ask('/me');
@@ -76,14 +79,14 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     );
 
     it(`${field === 'Cookie' ? 'is not' : 'is'} shared where the answer says must-revalidate`, async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       host.get('/me', {}, numbered({ headers: { 'Cache-Control': 'must-revalidate, max-age=60' } }));
       await host.ask('/me', by(one));
       expect(await host.texts('/me', 1, by(two))).toEqual([field === 'Cookie' ? 'run 2' : 'run 1']);
     });
 
     it('has an answer of its own where the route varies by it', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       const handler = personal();
       host.get('/me', { vary: [field] }, handler);
       for (const value of [one, two, one, two]) {
@@ -91,11 +94,11 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       }
       expect(await host.texts('/me', 2)).toEqual(['for undefined', 'for undefined']);
       expect(handler.runs).toBe(3);
-      expect((await host.ask('/me', by(one))).header('vary')?.toLowerCase()).toContain(reason);
+      expect((await host.ask('/me', by(one))).header('vary')?.toLowerCase()).toContain(name);
     });
 
     it('is not opened by a Vary of the answer alone', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       const handler = personal({ Vary: field });
       host.get('/me', {}, handler);
       await host.ask('/me');
@@ -105,13 +108,13 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       expect(handler.runs).toBe(5);
     });
 
-    const user = (source: Source) => String(source.headers[reason]);
+    const user = (source: Source) => String(source.headers[name]);
 
     it.each<[string, RouteOptions<Source>]>([
       ['a key function', { key: user }],
       ['identity', { identity: user }],
     ])('has an answer of its own where %s tells users apart', async (_, options) => {
-      const host = await bench.start(combination);
+      const host = await start();
       const handler = personal();
       host.get('/me', options, handler);
       for (const value of [one, two, one, two]) {
@@ -122,13 +125,13 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     });
 
     it('is bypassed where identity knows nobody', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       host.get('/me', { identity: () => undefined }, personal());
       for (const value of [one, two, one]) expect(await host.texts('/me', 1, by(value))).toEqual([`for ${value}`]);
     });
 
     it('is not opened by the name of a route', async () => {
-      const host = await bench.start(combination);
+      const host = await start();
       host.get('/me', { key: 'users:me' }, personal());
       await host.ask('/me');
       for (const value of [one, two, one]) expect(await host.texts('/me', 1, by(value))).toEqual([`for ${value}`]);
@@ -146,7 +149,7 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       ['identity gives no text', { identity: (() => 7) as unknown as () => string }],
       ['identity promises', { identity: (async () => 'x') as unknown as () => string }],
     ])('is bypassed where %s, and so are others', async (_, options) => {
-      const host = await bench.start(combination);
+      const host = await start();
       host.get('/me', options, numbered());
       const answer = await host.ask('/me', by(one));
       expect(answer).toMatchObject({ status: 200, text: 'run 1' });
@@ -154,6 +157,18 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       expect(await host.texts('/me', 1, by(one))).toEqual(['run 2']);
       expect(await host.texts('/me', 2)).toEqual(['run 3', 'run 4']);
     });
+  });
+
+  it('that an inner mount alone knows are looked up there alone', async () => {
+    const host = await bench.start(combination);
+    const handler = numbered(({ headers }) => ({ body: `for ${headers['x-api-key']}` }));
+    host.use({});
+    host.get('/me', { personal: ['x-api-key'] }, handler);
+    for (const value of ['one', 'two', 'one'])
+      expect(await host.texts('/me', 1, { headers: { 'X-Api-Key': value } })).toEqual([`for ${value}`]);
+    expect(await host.texts('/me', 2)).toEqual(['for undefined', 'for undefined']);
+    expect(await host.texts('/me', 1, { headers: { 'X-Api-Key': 'one' } })).toEqual(['for one']);
+    expect(handler.runs).toBe(5);
   });
 
   it('are each to be made safe: an answer that varies by one of two is kept from everybody', async () => {

@@ -19,6 +19,7 @@ import type { Context, Middleware } from 'koa';
 import type { Cache, CacheControl, InvalidateSpec, RouteOptions } from 'respcache';
 import * as forExpress from 'respcache/express';
 import * as forKoa from 'respcache/koa';
+import { withCache } from 'respcache/node';
 import { type Answer, type Arriving, type Ask, ask, begin } from './client.js';
 
 /** Loads a package that has no types, or none under its alias, as what it is. */
@@ -147,6 +148,8 @@ export abstract class Host {
   readonly cache: Cache;
   /** What the application reported as gone wrong (Koa only: Express has nobody to tell). */
   readonly errors: unknown[] = [];
+  /** Whether the cache stands in front of the whole application, too. */
+  inFront = false;
   readonly #bare: boolean;
   #server: Server | undefined;
 
@@ -254,7 +257,8 @@ export abstract class Host {
 
   async server(): Promise<Server> {
     if (this.#server === undefined) {
-      this.#server = createServer(this.listener());
+      const listener = this.listener();
+      this.#server = createServer(this.inFront ? withCache(listener, { cache: this.cache }) : listener);
       this.#server.listen(0, '127.0.0.1');
     }
     if (!this.#server.listening) await once(this.#server, 'listening');

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { type ClockedHost, COMBINATIONS, useBench } from './bench.js';
+import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
 import { raw } from './hosts.js';
 
 const bench = useBench();
@@ -49,7 +49,7 @@ async function askAndLeave(host: ClockedHost, work: Work, path: string, method =
   await gone;
 }
 
-describe.each(COMBINATIONS)('a client that goes: $label', (combination) => {
+describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (combination) => {
   it('leaves what its handler makes to the store', async () => {
     const host = await bench.start(combination);
     const work = new Work();

@@ -16,16 +16,16 @@ afterAll(() => redis.stop());
 
 afterEach(() => example.kill());
 
-describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
-  async function start(env: Record<string, string> = {}): Promise<string> {
-    example = new Example(file, [], { PORT: '0', ...env });
-    return (await example.prints(/http:\/\/localhost:\d+/))[0].replace('localhost', '127.0.0.1');
-  }
+async function start(file: string, env: Record<string, string> = {}): Promise<string> {
+  example = new Example(file, [], { PORT: '0', ...env });
+  return (await example.prints(/http:\/\/localhost:\d+/))[0].replace('localhost', '127.0.0.1');
+}
 
-  const get = (url: string) => fetch(url, { headers: { 'x-client-id': 'acme' } });
+const get = (url: string) => fetch(url, { headers: { 'x-client-id': 'acme' } });
 
+describe.each(['express/server.js', 'koa/server.js', 'node/server.js', 'fastify/server.js'])('%s', (file) => {
   it('serves from memory without any configuration, and ends on SIGTERM', async () => {
-    const origin = await start();
+    const origin = await start(file);
     await (await get(`${origin}/stats`)).text();
     expect((await get(`${origin}/stats`)).headers.get('cache-status')).toMatch(/^respcache; hit/);
     example.child.kill('SIGTERM');
@@ -34,7 +34,7 @@ describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
   });
 
   it('stores in Redis where REDIS_URL says so, and ends on SIGINT', async () => {
-    const origin = await start({ REDIS_URL: redis.url, CACHE_PREFIX: 'mine:' });
+    const origin = await start(file, { REDIS_URL: redis.url, CACHE_PREFIX: 'mine:' });
     const stored = async () => {
       // On a busy machine the first may take longer to look up than the cache waits, and is then not stored.
       await (await get(`${origin}/stats`)).text();
@@ -46,15 +46,32 @@ describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
     expect(await example.end()).toBe(0);
   });
 
-  it('opens the figures by tenant to the token in ADMIN_TOKEN', async () => {
-    const origin = await start({ ADMIN_TOKEN: 'open sesame' });
-    const figures = await fetch(`${origin}/cache`, { headers: { authorization: 'Bearer open sesame' } });
-    expect(await figures.json()).toHaveProperty('tenants');
-    expect(await (await fetch(`${origin}/cache`)).json()).not.toHaveProperty('tenants');
+  it('serves what was changed anew, and only that', async () => {
+    const origin = await start(file);
+    const read = async (path: string) => {
+      const answer = await get(origin + path);
+      await answer.text();
+      return `${answer.status} ${/hit|fwd/.exec(answer.headers.get('cache-status') ?? '')?.[0]}`;
+    };
+    const paths = ['/zones?limit=2', '/zones/europe-berlin', '/zones/asia-tokyo', '/stats', '/zones/nowhere'];
+    const all = async () => Promise.all(paths.map(read));
+    expect(await all()).toEqual(['200 fwd', '200 fwd', '200 fwd', '200 fwd', '404 fwd']);
+    expect(await all()).toEqual(['200 hit', '200 hit', '200 hit', '200 hit', '404 hit']);
+    const patch = (body: string) => {
+      const headers = { 'x-client-id': 'acme', 'content-type': 'application/json' };
+      return fetch(`${origin}/zones/europe-berlin`, { method: 'PATCH', headers, body });
+    };
+    expect((await patch('{"label":7}')).status).toBe(400);
+    expect(await all()).toEqual(['200 hit', '200 hit', '200 hit', '200 hit', '404 hit']);
+    expect((await patch('{"label":"Mine"}')).status).toBe(200);
+    expect(await all()).toEqual(['200 fwd', '200 fwd', '200 hit', '200 fwd', '404 hit']);
+    expect((await fetch(`${origin}/zones`)).status).toBe(400);
+    expect((await get(`${origin}/elsewhere`)).status).toBe(404);
+    expect(example.stderr).toBe('');
   });
 
   it('answers what it has begun before it ends', async () => {
-    const origin = await start();
+    const origin = await start(file);
     const slow = request(`${origin}/stats`, {
       headers: { 'x-client-id': 'acme', expect: '100-continue' },
       agent: false,
@@ -73,7 +90,7 @@ describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
   it('ends although Redis hangs', async () => {
     const own = await startRedis();
     try {
-      const origin = await start({ REDIS_URL: own.url });
+      const origin = await start(file, { REDIS_URL: own.url });
       await (await get(`${origin}/stats`)).text();
       await own.pause();
       example.child.kill('SIGTERM');
@@ -82,4 +99,13 @@ describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
       await own.stop();
     }
   }, 8000);
+});
+
+describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {
+  it('opens the figures by tenant to the token in ADMIN_TOKEN', async () => {
+    const origin = await start(file, { ADMIN_TOKEN: 'open sesame' });
+    const figures = await fetch(`${origin}/cache`, { headers: { authorization: 'Bearer open sesame' } });
+    expect(await figures.json()).toHaveProperty('tenants');
+    expect(await (await fetch(`${origin}/cache`)).json()).not.toHaveProperty('tenants');
+  });
 });

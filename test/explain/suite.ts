@@ -142,6 +142,15 @@ export function explainSuite(backend: Backend): void {
       expect((await explain('/a', { headers }, { identity: () => 'me' })).outcome).toBe('miss');
     });
 
+    it('names personal, of a request with a field that the option names', async () => {
+      const { explain } = bound(stage());
+      const headers = { 'X-Api-Key': 'k' };
+      const found = await explain('/a', { headers }, { personal: ['X-Api-Key'] });
+      expect(found).toMatchObject({ outcome: 'bypass', reason: 'personal' });
+      expect(textOf(found, 'credentials')).toContain('x-api-key');
+      expect((await explain('/a', { headers })).outcome).toBe('miss');
+    });
+
     it('names head, of a HEAD for which nothing is stored', async () => {
       expect(await stage().explain('/a', { method: 'HEAD' })).toMatchObject({ outcome: 'miss', reason: 'head' });
     });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'respcache-package-'));
-const entries = ['respcache', 'respcache/express', 'respcache/koa'];
+const entries = ['respcache', 'respcache/express', 'respcache/koa', 'respcache/node'];
 
 /** A project that has installed the packed package and its dependencies, and no peer but those linked here. */
 function link(...names: string[]): void {
@@ -47,6 +47,7 @@ describe('the packed package', () => {
       return JSON.parse(node('--input-type=module', '-e', program).output) as string[];
     };
     expect(names('respcache')).toEqual(expect.arrayContaining(['createCache', 'defaultCache', 'ConfigError']));
+    expect(names('respcache/node')).toEqual(['withCache', 'withInvalidation']);
     for (const entry of ['respcache/express', 'respcache/koa']) {
       expect(names(entry)).toEqual(expect.arrayContaining(['cacheMiddleware', 'invalidate', 'clear', 'statsRouter']));
     }
@@ -77,6 +78,8 @@ import Koa from 'koa';
 import { createCache, type Stats } from 'respcache';
 import { cacheMiddleware, invalidate, statsRouter } from 'respcache/express';
 import * as koa from 'respcache/koa';
+import { createServer } from 'node:http';
+import { withCache, withInvalidation } from 'respcache/node';
 import { Cacheable, CacheModule, CacheService } from 'respcache/nest';
 const cache = createCache({ redis: false, ttl: 60, query: { ignore: ['utm_*'] } });
 const app = express();
@@ -85,6 +88,9 @@ app.get('/', (_req, res) => { res.cache.tag('a').ttl(5); res.json({}); });
 app.post('/', invalidate({ cache, tags: ['a'] }), (_req, res) => { res.json({}); });
 app.use(statsRouter({ cache, authorize: (req) => req.ip === '::1' }));
 new Koa().use(koa.cacheMiddleware({ cache, when: (ctx) => ctx.path !== '/' })).use((ctx) => { ctx.cache.noStore(); });
+createServer(withCache(app, { cache, personal: ['x-api-key'] }));
+createServer(withCache(new Koa().callback(), { cache }));
+createServer(withInvalidation((req, res) => { res.cache.tag('a'); res.end(req.url); }, { tags: (req) => [String(req.url)] }, { cache }));
 CacheModule.forRoot({ ttl: '60', tenant: (req) => req.get('x-tenant') });
 Cacheable({ key: (id: string) => id, clientId: 'shared', ttl: 5 });
 const service: CacheService = new CacheService(cache);

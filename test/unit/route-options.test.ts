@@ -102,6 +102,9 @@ describe('resolveRoute', () => {
     [{ vary: ['a b'] }, 'option vary is "a b"', 'the name of a header field'],
     // Nothing could ever be found under it: a mistake, and one that must not reach a request.
     [{ vary: ['*'] }, 'option vary is', 'the name of a header field'],
+    [{ personal: 'x-api-key' }, 'option personal is "x-api-key"', 'a list of texts'],
+    [{ personal: ['a b'] }, 'option personal is "a b"', 'the name of a header field'],
+    [{ personal: ['*'] }, 'option personal is', 'the name of a header field'],
     [{ when: true }, 'option when is true', 'a function'],
     [{ identity: 'user' }, 'option identity is "user"', 'a function'],
     [{ query: ['a'] }, 'option query is ["a"]', 'an object'],
@@ -166,6 +169,7 @@ describe('looksUpElsewhere', () => {
 
   it.each<[options: RouteOptions]>([
     [{ tenant: false }],
+    [{ personal: ['x-api-key'] }],
     [{ when: () => true }],
     [{ identity: () => 'x' }],
     [{ query: { only: [] } }],

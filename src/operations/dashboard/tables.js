@@ -32,6 +32,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   'only-if-cached': 'nothing stored, and no handler wanted',
   authorization: 'a personal request',
   cookie: 'a personal request',
+  personal: 'a personal request',
   range: 'only a part was made',
   head: 'a HEAD has no body',
   status: 'not a status to keep',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../../src/events.js';
-import { ineligible, isUnsafe, openCredentials } from '../../../src/request/eligibility.js';
+import { barringCredentials, ineligible, isUnsafe, openCredentials } from '../../../src/request/eligibility.js';
 import type { RequestView } from '../../../src/request/request.js';
 import type { Fields } from '../../../src/types.js';
 
@@ -60,6 +60,19 @@ describe('openCredentials', () => {
     expect(openCredentials(headers, false, true)).toEqual(found);
   });
 
+  it.each<[headers: Fields, found: ReturnType<typeof openCredentials>]>([
+    [{}, undefined],
+    [{ 'x-other': '1' }, undefined],
+    [{ 'x-api-key': '' }, { authorization: false, cookie: false, named: ['x-api-key'] }],
+    [
+      { 'x-api-key': 'k', authorization: 'x' },
+      { authorization: true, cookie: false, named: ['x-api-key'] },
+    ],
+  ])('are also what the option personal names: %j', (headers, found) => {
+    expect(openCredentials(headers, false, true, ['x-api-key', 'x-user'])).toEqual(found);
+    expect(openCredentials(headers, true, true, ['x-api-key', 'x-user'])).toBeUndefined();
+  });
+
   it.each([true, false])('are no longer open where the key is personal (cookies guarded: %s)', (guardsCookies) => {
     expect(openCredentials({ authorization: 'x', cookie: 'y' }, true, guardsCookies)).toBeUndefined();
   });
@@ -72,5 +85,26 @@ describe('openCredentials', () => {
     ],
   ])('are no cookies where these are left to Cache-Control (RFC 9111 §7.3): %j', (headers, found) => {
     expect(openCredentials(headers, false, false)).toEqual(found);
+  });
+});
+
+describe('barringCredentials', () => {
+  const none = { authorization: false, cookie: false };
+  const named = { ...none, named: ['x-api-key', 'x-user'] };
+
+  it.each<[...Parameters<typeof barringCredentials>, ReturnType<typeof barringCredentials>]>([
+    [{ ...none, authorization: true }, none, [], 'authorization'],
+    [{ ...none, authorization: true }, { ...none, cookie: true }, [], 'authorization'],
+    [{ ...none, authorization: true }, none, ['authorization'], undefined],
+    [{ ...none, cookie: true }, { ...none, authorization: true }, [], 'cookie'],
+    [{ ...none, cookie: true }, { ...none, cookie: true }, [], undefined],
+    [named, none, [], 'personal'],
+    [named, { ...none, cookie: true }, [], 'personal'],
+    [named, { ...none, authorization: true }, [], undefined],
+    [named, none, ['x-user'], 'personal'],
+    [named, none, ['x-user', 'x-api-key'], undefined],
+    [{ ...named, cookie: true }, { ...none, authorization: true }, [], 'cookie'],
+  ])('of %j where %j is let in and %j is in the key: %s', (credentials, shared, keyed, barring) => {
+    expect(barringCredentials(credentials, shared, keyed)).toBe(barring);
   });
 });
