@@ -16,7 +16,7 @@ import { send } from '../node/send.js';
 import { lookup, purging } from './layer.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
-export type { CacheChoice };
+export type { CacheChoice, Invalidated };
 
 declare global {
   namespace Express {

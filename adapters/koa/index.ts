@@ -22,7 +22,7 @@ import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
-export type { CacheChoice };
+export type { CacheChoice, Invalidated };
 
 declare module 'koa' {
   interface ExtendableContext {

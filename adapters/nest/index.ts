@@ -1,3 +1,9 @@
+/**
+ * For NestJS 10, 11 and 12, on Express.
+ *
+ * @module respcache/nest
+ */
+
 import type { CacheControl } from '../../src/control.js';
 
 export type {

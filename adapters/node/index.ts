@@ -1,3 +1,9 @@
+/**
+ * For any `(req, res)` listener, a whole application included.
+ *
+ * @module respcache/node
+ */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -11,7 +17,7 @@ import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { send } from './send.js';
 import { tap } from './tap.js';
 
-export type { CacheChoice };
+export type { CacheChoice, Invalidated };
 
 /** What a wrapped listener is given as its response. */
 export interface CachedResponse extends ServerResponse {

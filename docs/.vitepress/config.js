@@ -18,6 +18,7 @@ const GUIDE = [
   page('Write-behind', '/docs/write-behind'),
   page('Sessions and rate limits', '/docs/sessions-and-limits'),
   page('NestJS', '/docs/nestjs'),
+  page('Any Node server', '/docs/node'),
   page('Security', '/docs/security'),
   page('Performance', '/docs/performance'),
   page('Recipes', '/docs/recipes'),
