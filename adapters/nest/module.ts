@@ -39,6 +39,7 @@ export class CacheModule implements OnModuleInit, OnApplicationShutdown {
   readonly #held: Held;
   readonly #modules: ModulesContainer;
 
+  /** Nest calls it. @internal */
   constructor(held: Held, modules: ModulesContainer) {
     this.#held = held;
     this.#modules = modules;
