@@ -43,7 +43,14 @@ export interface RouteOptions<S = unknown> {
     | string
     | false
     | ((source: S) => MaybePromise<string | null | undefined>)
-    | { header?: string; resolve?: (source: S) => MaybePromise<string | null | undefined>; required?: boolean };
+    | {
+        /** The name of the header. */
+        header?: string;
+        /** Finds the tenant; nothing found: it cannot be resolved. */
+        resolve?: (source: S) => MaybePromise<string | null | undefined>;
+        /** Whether requests without it are passed by. Default `false`. */
+        required?: boolean;
+      };
   /** Request fields that the response varies by, whether it says so or not. */
   vary?: readonly string[];
   /**

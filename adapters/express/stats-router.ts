@@ -4,6 +4,7 @@ import { jsonBody } from '../node/body.js';
 import { excludeFromStatistics } from '../node/exchanges.js';
 import { type OperationsOptions, operationsOf, requestFacts, sendOperations } from '../node/operations.js';
 
+/** What the statistics' router takes; functions are called with the framework's request or context. */
 export interface StatsRouterOptions extends OperationsOptions<Request> {}
 
 /**

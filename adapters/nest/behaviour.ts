@@ -6,7 +6,12 @@ import type { RouteOptions } from '../../src/route-options.js';
  * A value, or a function that returns it. On a route it is called with Express' request; on any other method with that
  * method's arguments, and with its instance as `this`.
  */
-export type Of<R> = R | { of(...args: unknown[]): R }['of'];
+export type Of<R> =
+  | R
+  | {
+      /** A method's parameters may be narrower than this. */
+      of(...args: unknown[]): R;
+    }['of'];
 
 type ValueOptions = NonNullable<Parameters<Cache['getOrSet']>[3]>;
 

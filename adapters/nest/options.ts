@@ -44,11 +44,13 @@ export interface CacheModuleOptions
 
 /** Makes the options; for `useClass` and `useExisting`. */
 export interface CacheOptionsFactory {
+  /** Called once, as the module is made. */
   createCacheOptions(): MaybePromise<CacheModuleOptions>;
 }
 
 /** Where options come from that have to be waited for, or need something injected. One of the three ways is taken. */
 export interface CacheModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** Makes the options of what is injected. */
   // biome-ignore lint/suspicious/noExplicitAny: what is injected is known to its tokens alone, here as in Nest's own modules
   useFactory?: (...args: any[]) => MaybePromise<CacheModuleOptions>;
   /** What `useFactory` is called with. */

@@ -20,6 +20,7 @@ export type CacheService = Cache;
 
 // A class only so that Nest and `emitDecoratorMetadata` can name it. What it gives is the cache, so that whatever the
 // cache can do needs no twin here.
+/** The token for it: see the type of the same name. */
 export const CacheService: new (cache: Cache) => Cache = class CacheService {
   constructor(cache: Cache) {
     // biome-ignore lint/correctness/noConstructorReturn: it is how one class stands for the instance of another

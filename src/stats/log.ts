@@ -3,9 +3,13 @@ import type { CacheEvents, Events } from '../events.js';
 
 /** Whoever keeps the log: pino, and whatever else has these methods and takes an object and a text; `console` too. */
 export interface Logger {
+  /** Hits, misses, what is stored: many. */
   debug(details: object, message: string): void;
+  /** What an operator may like to know. */
   info(details: object, message: string): void;
+  /** What an operator should look at. */
   warn(details: object, message: string): void;
+  /** Failures; `details.err` is the error. */
   error(details: object, message: string): void;
   /** Whether it keeps what is of a level: then nothing is made that is not kept. */
   isLevelEnabled?(level: string): boolean;

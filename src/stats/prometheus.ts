@@ -7,7 +7,9 @@ import type { Ranked } from './tallies.js';
 /** A registry of prom-client's, 14 or newer: as much of it as is needed. */
 export interface Registry {
   readonly contentType: string;
+  /** All that is registered, as text. */
   metrics(): Promise<string>;
+  /** Takes a metric on. */
   registerMetric(metric: never): void;
 }
 

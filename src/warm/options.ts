@@ -6,7 +6,10 @@ import { ConfigError } from '../errors.js';
 /** An application: Express', Koa's, a listener, or a server that has one. */
 export type App =
   | ((req: IncomingMessage, res: ServerResponse) => unknown)
-  | { callback(): (req: IncomingMessage, res: ServerResponse) => unknown }
+  | {
+      /** What Koa's applications have. */
+      callback(): (req: IncomingMessage, res: ServerResponse) => unknown;
+    }
   | NetServer;
 
 /** How far warming is. */
@@ -43,6 +46,7 @@ export interface WarmOptions {
   timeout?: number;
   /** What stays fresh for so many seconds is left as it is. Default 0: whatever is fresh. */
   minFresh?: number;
+  /** Told now and then how far it is. */
   onProgress?: (progress: WarmProgress) => void;
   signal?: AbortSignal;
 }
