@@ -5,7 +5,7 @@ import { cacheMiddleware, clear, invalidate, statsRouter } from 'respcache/expre
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../adapters/client.js';
 import { type Apicache, apicache } from './apicache.js';
-import { as, MigrationPage, Stage, texts } from './stage.js';
+import { answersOf, as, MigrationPage, Stage, texts } from './stage.js';
 
 const page = new MigrationPage('apicache');
 const stage = new Stage();
@@ -33,10 +33,12 @@ describe('docs/from/apicache.md', () => {
       ],
       ...['POST /users', 'GET /users', 'GET /users', 'GET /users/0'],
     ];
-    const [before, after] = await Promise.all([page.answers('before', requests), page.answers('after', requests)]);
+    const [before, after] = await Promise.all(
+      ['before', 'after'].map((name) => answersOf(page.snippets, name, requests)),
+    );
     expect(after).toEqual(before);
-    expect(before[0]).toBe(before[1]);
-    expect(before.at(-3)).toContain('Bob');
+    expect(before![0]).toBe(before![1]);
+    expect(before!.at(-3)).toContain('Bob');
   });
 });
 

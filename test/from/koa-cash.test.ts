@@ -6,7 +6,7 @@ import { cacheMiddleware, invalidate } from 'respcache/koa';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../adapters/client.js';
 import { both, count } from './koa-cash.js';
-import { as, MigrationPage, Stage, texts } from './stage.js';
+import { answersOf, as, MigrationPage, Stage, texts } from './stage.js';
 
 const page = new MigrationPage('koa-cash');
 const stage = new Stage();
@@ -38,10 +38,12 @@ describe('docs/from/koa-cash.md', () => {
       ],
       ...['POST /users', 'GET /users', 'GET /users', 'GET /users/0'],
     ];
-    const [before, after] = await Promise.all([page.answers('before', requests), page.answers('after', requests)]);
+    const [before, after] = await Promise.all(
+      ['before', 'after'].map((name) => answersOf(page.snippets, name, requests)),
+    );
     expect(after).toEqual(before);
-    expect(before[0]).toBe(before[1]);
-    expect(before.at(-3)).toContain('Bob');
+    expect(before![0]).toBe(before![1]);
+    expect(before!.at(-3)).toContain('Bob');
   });
 });
 

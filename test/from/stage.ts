@@ -50,6 +50,19 @@ export async function texts(port: number, ...requests: (string | readonly [strin
 /** A request of the client with these fields. */
 export const as = (target: string, headers: Record<string, string>): readonly [string, Ask] => [target, { headers }];
 
+/** Requests (`GET /users`) to the application of a snippet: status, type and text of the answers, in order. */
+export async function answersOf(snippets: Snippets, name: string, requests: readonly string[]): Promise<string[]> {
+  const { address } = await snippets.serve(name);
+  const port = Number(new URL(address).port);
+  const found: string[] = [];
+  for (const request of requests) {
+    const [method, target] = request.split(' ') as [string, string];
+    const answer = await ask(port, target, { method });
+    found.push(`${request}: ${answer.status} ${answer.header('content-type')} ${answer.text}`);
+  }
+  return found;
+}
+
 /** A page of docs/from. */
 export class MigrationPage {
   readonly text: string;
@@ -58,19 +71,6 @@ export class MigrationPage {
   constructor(name: string) {
     this.text = readFileSync(new URL(`../../docs/from/${name}.md`, import.meta.url), 'utf8');
     this.snippets = new Snippets(this.text);
-  }
-
-  /** Requests (`GET /users`) to the application of a snippet: status, type and text of the answers, in order. */
-  async answers(snippet: string, requests: readonly string[]): Promise<string[]> {
-    const { address } = await this.snippets.serve(snippet);
-    const port = Number(new URL(address).port);
-    const found: string[] = [];
-    for (const request of requests) {
-      const [method, target] = request.split(' ') as [string, string];
-      const answer = await ask(port, target, { method });
-      found.push(`${request}: ${answer.status} ${answer.header('content-type')} ${answer.text}`);
-    }
-    return found;
   }
 
   /** Fails for a name of the old package's that no row of the page's table begins with. */
