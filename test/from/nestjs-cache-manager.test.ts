@@ -30,7 +30,7 @@ const compilerOptions = {
 /** The page's applications as JavaScript, compiled as a user does it. */
 function compiled(): Snippets {
   // Inside the project, where the compiler finds the package under its own name.
-  const folder = mkdtempSync(fileURLToPath(new URL('.pages-', import.meta.url)));
+  const folder = mkdtempSync(fileURLToPath(new URL('../readme/.snippets-', import.meta.url)));
   try {
     mkdirSync(join(folder, 'src'));
     for (const [name, text] of files) writeFileSync(join(folder, 'src', name), text);
