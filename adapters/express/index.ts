@@ -10,6 +10,8 @@ import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
 import { send } from '../node/send.js';
 import { tap } from '../node/tap.js';
 
+export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 
 declare global {

@@ -13,6 +13,8 @@ import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 
+export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 
 declare module 'koa' {

@@ -81,6 +81,11 @@ interface Refreshing {
   [REFRESHING]?: object;
 }
 
+/** Whether a request is no client's, but made by the cache: to make an entry anew, or to warm. */
+export function isOwnRun(req: IncomingMessage): boolean {
+  return (req as Refreshing)[REFRESHING] !== undefined || (req as MarkedForWarming)[WARMING] !== undefined;
+}
+
 /** A request of Node's, as the engine sees it. */
 class View implements RequestView {
   readonly method: string;
