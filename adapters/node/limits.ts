@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Cache } from '../../src/cache.js';
 import type { Problem } from '../../src/limits/fields.js';
 import type { Limit, LimitVisit } from '../../src/limits/limit.js';
-import { exchangeOf, isOwnRun } from './exchanges.js';
+import { exchangeOf, isOwnRun, keepOutOfCaches } from './exchanges.js';
 
 /**
  * Counts a request and tells its client what is left. Gives what is to be answered in the handler's place, if anything
@@ -23,8 +23,8 @@ export async function admit(
       if (exchangeOf(cache.engine, res)?.control.status === 'hit') void onHit();
     });
   if (refusal !== undefined) {
-    // No cache may keep it: not this one, for which it is no news of what it has stored, and none further down.
-    exchangeOf(cache.engine, res)?.refuse('status');
+    // A field for these alone, which layers outside may have set, would outrank what is said to those further down.
+    keepOutOfCaches(res);
     res.setHeader('Cache-Control', 'no-store');
   }
   return refusal;

@@ -137,11 +137,11 @@ describe.each(FRAMEWORKS)('a rate limit under %s', (framework) => {
     expect((await get('/b')).text).toBe('/b 1');
     expect((await get('/c')).status).toBe(429);
     expect((await get('/c', from('2.2.2.2'))).text).toBe('/c 2');
-    const cache = createCache({ redis: false, clock, ttl: 10, staleIfError: 600 });
-    const stale = await site(framework, cache, ['cache', { points: 1 }]);
+    const cache = createCache({ redis: false, clock, mode: 'rfc9111', staleIfError: 6000 });
+    const stale = await site(framework, cache, ['public', 'cache', { points: 1, duration: 86_400 }]);
     sites.push(stale);
     await stale.get('/a');
-    now += 20_000;
+    now += 700_000;
     expect((await stale.get('/a')).status).toBe(429);
     const fails = { ...from('2.2.2.2'), 'x-fail': '1' };
     expect((await stale.get('/a', fails)).text).toBe('/a 1');

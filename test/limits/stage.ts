@@ -11,7 +11,7 @@ import * as forExpress from 'respcache/express';
 import * as forKoa from 'respcache/koa';
 import { type Answer, ask } from '../adapters/client.js';
 
-const KEEP = 'public, max-age=600';
+const KEEP = { 'Cache-Control': 'public, max-age=600', 'Respcache-Cache-Control': 'max-age=600' };
 const load = createRequire(import.meta.url) as <T>(name: string) => T;
 
 export const FRAMEWORKS = ['express4', 'express', 'koa2', 'koa'] as const;
@@ -65,7 +65,7 @@ export async function site(framework: Framework, cache: Cache, layers: readonly 
       else if (layer !== 'public') app.use(forKoa.rateLimit(full(layer)));
       else
         app.use((ctx, next) => {
-          ctx.set('Cache-Control', KEEP);
+          ctx.set(KEEP);
           return next();
         });
     }
@@ -81,7 +81,7 @@ export async function site(framework: Framework, cache: Cache, layers: readonly 
       else if (layer !== 'public') app.use(forExpress.rateLimit(full(layer)));
       else
         app.use((_req, res, next) => {
-          res.set('Cache-Control', KEEP);
+          res.set(KEEP);
           next();
         });
     }
