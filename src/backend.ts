@@ -165,6 +165,11 @@ export class Backend {
     return this.#run('maintenance', MAINTENANCE_DEADLINE, () => after(this.ledger.sync(), () => work(this.store)));
   }
 
+  /** An operation of another room's on the way of a request, such as a rate limit's. Rejects on failure. */
+  attempt<T>(operation: string, work: () => MaybePromise<T>): MaybePromise<T> {
+    return this.#run(operation, this.#settings.timeout, work);
+  }
+
   ping(): MaybePromise<void> {
     return this.#run('ping', this.#settings.timeout, () => this.store.ping());
   }

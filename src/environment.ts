@@ -60,12 +60,12 @@ function readRedis(variables: Variables): RedisTarget | undefined {
 /** A prefix of keys, checked. @throws {ConfigError} */
 export function checkPrefix(setting: string, prefix: unknown): string {
   const fits = typeof prefix === 'string' && prefix.length <= 200 && !/[{}]/.test(prefix) && prefix.isWellFormed();
-  // So begin the keys of a cache without a prefix, whose sweep would remove this one's entries.
-  if (fits && !/^(client|lease):/.test(prefix)) return prefix;
+  // So begin the keys of a cache without a prefix, whose sweep, or whose sessions' `clear`, would remove this one's.
+  if (fits && !/^(client|lease|session|limit):/.test(prefix)) return prefix;
   throw new ConfigError(
     setting,
     prefix,
-    "a text of at most 200 characters, without braces, that does not begin with 'client:' or 'lease:'",
+    "a text of at most 200 characters, without braces, that does not begin with 'client:', 'lease:', 'session:' or 'limit:'",
   );
 }
 

@@ -15,6 +15,8 @@ import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../no
 import { send } from '../node/send.js';
 import { lookup, purging } from './layer.js';
 
+export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice, Invalidated };
 

@@ -21,6 +21,8 @@ import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 
+export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice, Invalidated };
 

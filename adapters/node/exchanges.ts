@@ -47,6 +47,11 @@ export function excludeFromStatistics(res: ServerResponse): void {
   for (const exchange of (res as Marked)[EXCHANGES]?.values() ?? []) exchange.exclude();
 }
 
+/** Keeps a response out of every cache around it; what they have stored stays as it is. */
+export function keepOutOfCaches(res: ServerResponse): void {
+  for (const exchange of (res as Marked)[EXCHANGES]?.values() ?? []) exchange.refuse('status');
+}
+
 /**
  * A mount's options, laid over those of the mount around it. What the outer mount says is the same object for every
  * request, so that the result can be kept.
@@ -79,6 +84,11 @@ const REFRESHING = Symbol('respcache.refreshing');
 
 interface Refreshing {
   [REFRESHING]?: object;
+}
+
+/** Whether a request is no client's, but made by the cache: to make an entry anew, or to warm. */
+export function isOwnRun(req: IncomingMessage): boolean {
+  return (req as Refreshing)[REFRESHING] !== undefined || (req as MarkedForWarming)[WARMING] !== undefined;
 }
 
 /** A request of Node's, as the engine sees it. */

@@ -17,7 +17,10 @@ export interface TenantRule {
 export const NO_TENANT = '';
 
 /** The tenant's name as keys and tags hold it, or `undefined` if it cannot be resolved: then nothing is cached. */
-export function resolveTenant(rule: TenantRule, request: RequestView): MaybePromise<string | undefined> {
+export function resolveTenant(
+  rule: TenantRule,
+  request: Pick<RequestView, 'headers' | 'source'>,
+): MaybePromise<string | undefined> {
   if (rule.resolve !== undefined) {
     const found = rule.resolve(request.source);
     return found instanceof Promise ? found.then(usable) : usable(found);

@@ -49,7 +49,11 @@ describe('the packed package', () => {
     expect(names('respcache')).toEqual(expect.arrayContaining(['createCache', 'defaultCache', 'ConfigError']));
     expect(names('respcache/node')).toEqual(['withCache', 'withInvalidation']);
     for (const entry of ['respcache/express', 'respcache/koa']) {
-      expect(names(entry)).toEqual(expect.arrayContaining(['cacheMiddleware', 'invalidate', 'clear', 'statsRouter']));
+      expect(names(entry)).toEqual(
+        expect.arrayContaining([
+          ...['cacheMiddleware', 'invalidate', 'clear', 'statsRouter', 'sessionStore', 'rateLimit'],
+        ]),
+      );
     }
   });
 
@@ -69,6 +73,16 @@ describe('the packed package', () => {
     expect(found.output).toContain('option redis needs the package ioredis 5 or 6: npm install ioredis');
   });
 
+  it.each([
+    ['express', 'sessionStore()', 'express-session'],
+    ['express', 'rateLimit({ points: 1, duration: 1 })', 'rate-limiter-flexible'],
+    ['koa', 'rateLimit({ points: 1, duration: 1 })', 'rate-limiter-flexible'],
+  ])('respcache/%s says what to install for %s', (entry, call, peer) => {
+    const found = node('-e', `require('respcache/${entry}').${call}`);
+    expect(found.status).toBe(1);
+    expect(found.output).toContain(`() needs the package ${peer}: npm install ${peer}`);
+  });
+
   it('has types that a strict project can use', () => {
     link('express', '@types', 'koa', 'ioredis', 'undici-types');
     writeFileSync(
@@ -76,7 +90,8 @@ describe('the packed package', () => {
       `import express from 'express';
 import Koa from 'koa';
 import { createCache, type Stats } from 'respcache';
-import { cacheMiddleware, invalidate, statsRouter } from 'respcache/express';
+import session from 'express-session';
+import { cacheMiddleware, invalidate, rateLimit, sessionStore, statsRouter } from 'respcache/express';
 import * as koa from 'respcache/koa';
 import { createServer } from 'node:http';
 import { withCache, withInvalidation } from 'respcache/node';
@@ -86,7 +101,11 @@ const app = express();
 app.use(cacheMiddleware({ cache, tags: (req) => [req.path], identity: (req) => req.get('x-user') }));
 app.get('/', (_req, res) => { res.cache.tag('a').ttl(5); res.json({}); });
 app.post('/', invalidate({ cache, tags: ['a'] }), (_req, res) => { res.json({}); });
+app.use(session({ store: sessionStore({ cache, ttl: 60 }), secret: 's' }));
+app.use(rateLimit({ points: 1, duration: 1, cache, by: (req) => req.get('x-user') }));
 app.use(statsRouter({ cache, authorize: (req) => req.ip === '::1' }));
+const { get } = koa.sessionStore({ cache });
+new Koa().use(koa.rateLimit({ points: 1, duration: 1, cost: (ctx) => ctx.path.length })).use(async () => { await get('id'); });
 new Koa().use(koa.cacheMiddleware({ cache, when: (ctx) => ctx.path !== '/' })).use((ctx) => { ctx.cache.noStore(); });
 createServer(withCache(app, { cache, personal: ['x-api-key'] }));
 createServer(withCache(new Koa().callback(), { cache }));

@@ -1,0 +1,100 @@
+import type { EventEmitter } from 'node:events';
+import { createRequire } from 'node:module';
+import { type SessionStoreOptions as Common, Sessions, touchDisabled } from '../../src/sessions/sessions.js';
+
+/** What a session store takes. */
+export interface SessionStoreOptions extends Common {
+  /** Whether a request that does not change its session leaves the session's life as it is, too. Default `false`. */
+  disableTouch?: boolean;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the application says what is in a session; express-session's types, which say it to TypeScript, need not be installed.
+type Session = any;
+type Callback<T = void> = (error?: unknown, result?: T) => void;
+
+/** A store of express-session's kind. Without a callback a failure is told by the cache's event `error` alone. */
+export interface SessionStore extends EventEmitter {
+  get(id: string, callback: Callback<Session>): void;
+  set(id: string, session: Session, callback?: Callback): void;
+  touch(id: string, session: Session, callback?: Callback): void;
+  destroy(id: string, callback?: Callback): void;
+  /** All sessions of this store, each with its `id`. Reads Redis in steps. */
+  all(callback: Callback<Session[]>): void;
+  length(callback: Callback<number>): void;
+  /** Destroys all sessions of this store. */
+  clear(callback?: Callback): void;
+  regenerate(req: Session, callback: Callback): void;
+  load(id: string, callback: Callback<Session>): void;
+  createSession(req: Session, session: Session): Session;
+}
+
+/**
+ * A store for `express-session`, over the Redis or the memory of a cache. A session lives until its cookie expires, or for
+ * `ttl` seconds where that has no expiry. Nothing that clears or invalidates the cache reaches it. Where Redis does not
+ * answer the callback is given the error, so that nobody is taken for logged out.
+ *
+ * @throws {ConfigError} for an option that cannot be used; {Error} if the package `express-session` is not installed
+ * @example
+ * ```ts
+ * app.use(session({ store: sessionStore({ cache }), secret, resave: false, saveUninitialized: false }));
+ * ```
+ */
+export function sessionStore({ disableTouch, ...options }: SessionStoreOptions = {}): SessionStore {
+  const fixed = touchDisabled(disableTouch);
+  const sessions = new Sessions(options);
+  const life = (session: Session): number => sessions.until(session?.cookie?.expires) ?? sessions.life;
+  const Store = storeClass();
+
+  class RespcacheStore extends Store {
+    get(id: string, callback: Callback<Session>): void {
+      tell(sessions.get(id), callback);
+    }
+
+    set(id: string, session: Session, callback?: Callback): void {
+      tell(sessions.set(id, session, life(session)), callback);
+    }
+
+    touch(id: string, session: Session, callback?: Callback): void {
+      tell(fixed ? Promise.resolve() : sessions.touch(id, life(session)), callback);
+    }
+
+    destroy(id: string, callback?: Callback): void {
+      tell(sessions.destroy(id), callback);
+    }
+
+    all(callback: Callback<Session[]>): void {
+      const found = sessions.all();
+      tell(
+        found.then((all) => all.map(({ id, session }) => (id === undefined ? session : { ...session, id }))),
+        callback,
+      );
+    }
+
+    length(callback: Callback<number>): void {
+      tell(sessions.count(), callback);
+    }
+
+    clear(callback?: Callback): void {
+      tell(sessions.clear(), callback);
+    }
+  }
+  return new RespcacheStore();
+}
+
+/** Calls back outside the promise: what a callback throws is its own, and no unhandled rejection. */
+function tell<T>(work: Promise<T>, callback: Callback<T> = () => {}): void {
+  work.then(
+    (result) => process.nextTick(callback, null, result),
+    (error: unknown) => process.nextTick(callback, error),
+  );
+}
+
+type StoreClass = new () => EventEmitter & Pick<SessionStore, 'regenerate' | 'load' | 'createSession'>;
+
+function storeClass(): StoreClass {
+  try {
+    return (createRequire(import.meta.url)('express-session') as { Store: StoreClass }).Store;
+  } catch (cause) {
+    throw new Error('sessionStore() needs the package express-session: npm install express-session', { cause });
+  }
+}

@@ -1,0 +1,84 @@
+import type { Events } from '../events.js';
+import { withDeadline } from '../stores/guard.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import { keysBelow } from '../stores/redis-scan.js';
+import type { KeptSession, SessionSpace } from './space.js';
+
+/**
+ * What an operation may take, ms. Far longer than a lookup of the cache's, which has the handler to fall back on: here a
+ * failure is an error for the client. For the same reason the breaker, which slow lookups open, has no say here.
+ */
+const DEADLINE = 2000;
+
+/** Sessions in Redis, one key each; Redis ends them when their time is over. */
+export class RedisSpace implements SessionSpace {
+  readonly #link: RedisLink;
+  readonly #prefix: string;
+  readonly #events: Events;
+
+  /** `prefix`: the beginning of this store's keys. */
+  constructor(link: RedisLink, prefix: string, events: Events) {
+    this.#link = link;
+    this.#prefix = prefix;
+    this.#events = events;
+  }
+
+  async get(name: string): Promise<string | undefined> {
+    return (await this.#ask(() => this.#client.get(this.#prefix + name))) ?? undefined;
+  }
+
+  async set(name: string, text: string, life: number, existing: boolean): Promise<void> {
+    const key = this.#prefix + name;
+    await this.#ask<unknown>(() =>
+      existing ? this.#client.set(key, text, 'PX', life, 'XX') : this.#client.set(key, text, 'PX', life),
+    );
+  }
+
+  async touch(name: string, life: number): Promise<void> {
+    await this.#ask(() => this.#client.pexpire(this.#prefix + name, life));
+  }
+
+  async destroy(name: string): Promise<void> {
+    await this.drop([name]);
+  }
+
+  async *names(): AsyncGenerator<readonly string[]> {
+    const steps = keysBelow(this.#link, this.#prefix);
+    for (;;) {
+      const step = await this.#ask(() => steps.next());
+      if (step.done) return;
+      yield step.value.map((key) => key.slice(this.#prefix.length));
+    }
+  }
+
+  /** A command for each, which the client sends together: on a Cluster they are in many slots. */
+  async read(names: readonly string[]): Promise<readonly KeptSession[]> {
+    const texts = await this.#ask(() => Promise.all(names.map((name) => this.#client.get(this.#prefix + name))));
+    return names.flatMap((name, i) => {
+      const text = texts[i] ?? undefined;
+      return text === undefined ? [] : [{ name, text }];
+    });
+  }
+
+  async drop(names: readonly string[]): Promise<void> {
+    await this.#ask(() => Promise.all(names.map((name) => this.#client.unlink(this.#prefix + name))));
+  }
+
+  get #client(): RedisLink['client'] {
+    return this.#link.client;
+  }
+
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await withDeadline(this.#whenReady(work), DEADLINE, 'session');
+    } catch (error) {
+      this.#events.emit('error', { operation: 'session', error });
+      throw error;
+    }
+  }
+
+  async #whenReady<T>(work: () => Promise<T>): Promise<T> {
+    await this.#link.ready();
+    return work();
+  }
+}

@@ -1,0 +1,137 @@
+import { createCache } from 'respcache';
+import { rateLimit } from 'respcache/koa';
+import { describe, expect, it } from 'vitest';
+import { networkOf } from '../../src/limits/client.js';
+import { limitOf } from '../../src/limits/limit.js';
+import type { RateLimitOptions } from '../../src/limits/options.js';
+
+const open = (options: Partial<RateLimitOptions>, clock = { now: () => Date.now() }) => {
+  const cache = createCache({ redis: false, clock });
+  const errors: string[] = [];
+  cache.on('error', ({ operation }) => errors.push(operation));
+  return { ...limitOf({ points: 1, duration: 60, cache, ...options }), errors };
+};
+const visit = (ip: string, tenant?: string) => ({
+  headers: tenant === undefined ? {} : { 'x-client-id': tenant },
+  ip,
+  source: { ip },
+});
+
+describe('an address', () => {
+  it.each([
+    ['1.2.3.4', '1.2.3.4'],
+    ['::ffff:1.2.3.4', '1.2.3.4'],
+    ['::ffff:102:304', '1.2.3.4'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
+    ['2001:0DB8:0001:2::', '2001:db8:1:2::'],
+    ['2001:db8:1:3::1', '2001:db8:1:3::'],
+    ['fe80::1%eth0', 'fe80:0:0:0::'],
+    ['::1', '0:0:0:0::'],
+    ['64:ff9b::1.2.3.4', '64:ff9b:0:0::'],
+    ['', ''],
+    ['unix:', 'unix:'],
+  ])('%s is counted as %s', (ip, network) => {
+    expect(networkOf(ip)).toBe(network);
+  });
+});
+
+describe('a rate limit', () => {
+  it.each([
+    [{ points: 0 }, 'option points is 0; it takes a whole number'],
+    [{ duration: 0.5 }, 'option duration is 0.5; it takes a whole number'],
+    [{ by: 'user' }, `option by is "user"; it takes 'tenant' or 'ip'`],
+    [{ cost: -1 }, 'option cost is -1; it takes a whole number'],
+    [{ hits: 'free' }, `option hits is "free"; it takes 'count' or 'exempt'`],
+    [{ onUnavailable: 'open' }, `option onUnavailable is "open"; it takes 'allow' or 'deny'`],
+    [{ name: 'ü' }, 'option name is "ü"; it takes a text of 1 to 64 printable ASCII characters'],
+    [{ block: -1 }, 'option block is -1; it takes a whole number'],
+    [{ skip: true }, 'option skip is true; it takes a function'],
+    [{ tenant: 'a b' }, 'option tenant is "a b"; it takes the name of a header field'],
+    [{ window: 5 }, 'option window is 5; it takes no value: there is no such option'],
+  ])('refuses %o', (options, message) => {
+    expect(() => open(options as never)).toThrow(message);
+    expect(() => rateLimit({ points: 1, duration: 1, ...options } as never)).toThrow(message);
+  });
+
+  it('refuses to be made of nothing', () => {
+    expect(() => rateLimit(undefined as never)).toThrow(/options of rateLimit\(\) is undefined/);
+  });
+
+  it('finds the tenant as the cache does, or as its own option says', async () => {
+    const resolve = async (source: unknown) => (source as { ip: string }).ip;
+    const { limit } = open({ by: 'tenant', tenant: resolve });
+    expect((await limit.check(visit('a', 'same'))).refusal).toBeUndefined();
+    expect((await limit.check(visit('b', 'same'))).refusal).toBeUndefined();
+    expect((await limit.check(visit('a', 'other'))).refusal?.status).toBe(429);
+  });
+
+  it('counts all together whose tenant cannot be told, and those for whom by says nothing as by default', async () => {
+    const thrown = () => {
+      throw new Error('no');
+    };
+    const { limit, errors } = open({ by: 'tenant', tenant: thrown });
+    await limit.check(visit('a'));
+    expect((await limit.check(visit('b'))).refusal?.status).toBe(429);
+    expect(errors).toContain('tenant');
+    const other = open({ by: thrown });
+    await other.limit.check(visit('a', 't'));
+    expect((await other.limit.check(visit('a', 't'))).refusal?.status).toBe(429);
+    expect((await other.limit.check(visit('b', 't'))).refusal).toBeUndefined();
+    expect(other.errors).toContain('limit.by');
+  });
+
+  it('charges one point where cost fails, and skips nobody where skip does', async () => {
+    const { limit, errors } = open({
+      points: 2,
+      cost: () => 0.5,
+      skip: () => {
+        throw new Error('no');
+      },
+    });
+    const verdicts = [await limit.check(visit('a')), await limit.check(visit('a')), await limit.check(visit('a'))];
+    expect(verdicts.map(({ refusal }) => refusal?.status)).toEqual([undefined, undefined, 429]);
+    expect(new Set(errors)).toEqual(new Set(['limit.skip', 'limit.cost']));
+    expect(await open({ skip: () => true }).limit.check(visit('a'))).toEqual({ fields: [] });
+  });
+
+  it('blocks for as long as it says, from the first request beyond', async () => {
+    let now = 0;
+    const { limit } = open({ block: 600 }, { now: () => now });
+    await limit.check(visit('a'));
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['Retry-After', '600']);
+    now = 599_999;
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['Retry-After', '1']);
+    now = 600_000;
+    expect((await limit.check(visit('a'))).refusal).toBeUndefined();
+  });
+
+  it('gives back at most what there is, and nothing into another window', async () => {
+    let now = 0;
+    const { limit } = open({ points: 5, cost: 5, hits: 'exempt' }, { now: () => now });
+    const { onHit } = await limit.check(visit('a'));
+    await onHit?.();
+    await onHit?.();
+    const left = (await limit.check(visit('a'))).fields.find(([name]) => name === 'RateLimit')?.[1];
+    expect(left).toBe('"default";r=0;t=60');
+    now = 60_000;
+    await onHit?.();
+    expect((await limit.check(visit('a'))).refusal).toBeUndefined();
+    expect((await limit.check(visit('a'))).refusal?.status).toBe(429);
+  });
+
+  it('counts two limits of one name together, and of two names apart', async () => {
+    const cache = createCache({ redis: false });
+    const [first, same, other] = ['x', 'x', 'y'].map((name) => limitOf({ points: 1, duration: 60, name, cache }).limit);
+    await first!.check(visit('a'));
+    expect((await same!.check(visit('a'))).refusal?.status).toBe(429);
+    expect((await other!.check(visit('a'))).refusal).toBeUndefined();
+  });
+
+  it('forgets clients rather than to grow without bound', async () => {
+    const { limit } = open({ by: 'ip' });
+    await limit.check(visit('first'));
+    expect((await limit.check(visit('first'))).refusal).toBeDefined();
+    for (let i = 0; i < 100_000; i++) await limit.check(visit(`n${i}`));
+    expect((await limit.check(visit('first'))).refusal).toBeUndefined();
+  });
+});

@@ -1,0 +1,149 @@
+import { Redis } from 'ioredis';
+import { type Cache, createCache } from 'respcache';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limitOf } from '../../src/limits/limit.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { type Layer, type Site, site } from './stage.js';
+
+let server: RedisServer;
+let caches: Cache[];
+let sites: Site[];
+
+beforeEach(async () => {
+  server = await startRedis();
+  caches = [];
+  sites = [];
+});
+afterEach(async () => {
+  for (const each of sites) await each.close();
+  for (const cache of caches) await cache.close();
+  await server.stop();
+});
+
+async function open(layers: Layer[], cache?: Cache): Promise<Site> {
+  const used = cache ?? createCache({ redis: server.url, breaker: { openFor: 60_000 } });
+  caches.push(used);
+  await used.health();
+  const opened = await site('express', used, layers);
+  sites.push(opened);
+  return opened;
+}
+
+const KEY = 'limit:default:b::127.0.0.1';
+const points = async () => Number(await server.command('GET', KEY));
+
+describe('a rate limit over Redis', () => {
+  it('counts for all processes together, and outlives them', async () => {
+    const [first, second] = [await open([{}]), await open([{}])];
+    expect((await first.get()).header('ratelimit')).toMatch(/^"default";r=1;t=(60|59)$/);
+    expect((await second.get()).header('ratelimit')).toMatch(/^"default";r=0;/);
+    for (const cache of caches.splice(0)) await cache.close();
+    const third = await open([{}]);
+    expect((await third.get()).status).toBe(429);
+    expect(Number(await server.command('PTTL', KEY))).toBeGreaterThan(50_000);
+  });
+
+  it('lets exactly so many of many at once through', async () => {
+    const all = [await open([{ points: 10 }]), await open([{ points: 10 }])];
+    const answers = await Promise.all(Array.from({ length: 50 }, (_each, i) => all[i % 2]!.get()));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(10);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(40);
+  });
+
+  it('counts outside what the cache clears', async () => {
+    const { get } = await open([{ points: 1 }]);
+    await get();
+    await caches[0]?.clear();
+    await caches[0]?.invalidateTenant('default', { erase: true });
+    await caches[0]?.engine.sweep();
+    expect((await get()).status).toBe(429);
+  });
+
+  it('has keys of a bounded length, whoever asks', async () => {
+    const { get } = await open([{ by: ({ headers }: { headers: Record<string, string> }) => headers['x-user'] }]);
+    await get('/', { 'x-user': 'u'.repeat(4000), 'x-client-id': 't*'.repeat(2000) });
+    await get('/', { 'x-client-id': 't*'.repeat(2000) });
+    const keys = (await server.command('KEYS', 'limit:*')) as string[];
+    expect(keys).toHaveLength(2);
+    for (const key of keys) expect(key).toMatch(/^limit:default:[fb]:[\w.%:-]{1,300}$/);
+  });
+
+  it('blocks for as long as it says, once', async () => {
+    const { get } = await open([{ points: 1, block: 600 }]);
+    await get();
+    expect(Number((await get()).header('retry-after'))).toBeGreaterThan(590);
+    await server.command('PEXPIRE', KEY, '100000');
+    expect(Number((await get()).header('retry-after'))).toBeLessThanOrEqual(100);
+  });
+
+  it('gives back what a hit does not cost, and no more than there is', async () => {
+    const { get } = await open([{ points: 10, cost: 3, hits: 'exempt' }, 'cache']);
+    await get('/a');
+    expect(await points()).toBe(3);
+    await get('/a');
+    await expect.poll(points).toBe(3);
+    await get('/b');
+    expect(await points()).toBe(6);
+  });
+
+  it('never gives back more than there is, nor into another window', async () => {
+    await open([]);
+    const { limit } = limitOf({ points: 9, duration: 60, cost: 5, hits: 'exempt', cache: caches[0]! });
+    const { onHit } = await limit.check({ headers: {}, ip: '127.0.0.1', source: undefined });
+    expect(await points()).toBe(5);
+    await server.command('SET', KEY, '2', 'KEEPTTL');
+    await onHit?.();
+    expect(await points()).toBe(0);
+    expect(Number(await server.command('PTTL', KEY))).toBeGreaterThan(50_000);
+    await server.command('DEL', KEY);
+    await onHit?.();
+    expect(await server.command('EXISTS', KEY)).toBe(0);
+  });
+
+  it('counts in each process while Redis is dead, and in Redis after that', async () => {
+    const cache = createCache({ redis: server.url });
+    const { get } = await open([{ block: 600 }], cache);
+    expect((await get()).header('ratelimit')).toMatch(/;r=1;/);
+    await server.kill();
+    const answers = [await get(), await get(), await get()];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(answers[2]?.header('retry-after')).toBe('600');
+    await server.restart();
+    await expect.poll(async () => (await get()).status && (await points())).toBeGreaterThan(0);
+  });
+
+  it('lets nobody through while Redis is dead, if it is told so', async () => {
+    const opened = await open([{ onUnavailable: 'deny' }]);
+    expect((await opened.get()).status).toBe(200);
+    await server.kill();
+    const refused = await opened.get();
+    expect([refused.status, refused.header('retry-after'), refused.header('cache-control')]).toEqual([
+      503,
+      '60',
+      'no-store',
+    ]);
+    expect(JSON.parse(refused.text)).toMatchObject({ status: 503 });
+    expect(opened.runs).toBe(1);
+  });
+
+  it('does not wait for a Redis that hangs', async () => {
+    const { get } = await open([{}]);
+    await server.pause();
+    expect((await get()).header('ratelimit')).toMatch(/;r=1;/);
+    await server.resume();
+  });
+
+  it('leaves a client of the caller as it is', async () => {
+    const client = new Redis(server.url);
+    const before = Object.keys(client);
+    const cache = createCache({ redis: client });
+    const { get } = await open([{ points: 1, block: 5 }], cache);
+    await get();
+    expect((await get()).status).toBe(429);
+    expect(Object.keys(client).filter((name) => !before.includes(name) && name.includes('rlflx'))).toEqual([]);
+    expect('rlflxIncr' in client).toBe(false);
+    await cache.close();
+    expect(await client.ping()).toBe('PONG');
+    client.disconnect();
+  });
+});
