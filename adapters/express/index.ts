@@ -16,7 +16,12 @@ import { send } from '../node/send.js';
 import { lookup, purging } from './layer.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
-export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
+export {
+  type Callback,
+  type SessionStore,
+  type SessionStoreOptions,
+  sessionStore,
+} from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice, Invalidated };
 

@@ -10,21 +10,30 @@ export interface SessionStoreOptions extends Common {
 
 // biome-ignore lint/suspicious/noExplicitAny: the application says what is in a session; express-session's types, which say it to TypeScript, need not be installed.
 type Session = any;
-type Callback<T = void> = (error?: unknown, result?: T) => void;
+/** Told what became of it. */
+export type Callback<T = void> = (error?: unknown, result?: T) => void;
 
 /** A store of express-session's kind. Without a callback a failure is told by the cache's event `error` alone. */
 export interface SessionStore extends EventEmitter {
+  /** The session of an id; `null` or nothing if there is none. */
   get(id: string, callback: Callback<Session>): void;
+  /** Keeps a session until its cookie expires. */
   set(id: string, session: Session, callback?: Callback): void;
+  /** Lets a session that is there live on, without writing it again. */
   touch(id: string, session: Session, callback?: Callback): void;
+  /** Ends a session. */
   destroy(id: string, callback?: Callback): void;
   /** All sessions of this store, each with its `id`. Reads Redis in steps. */
   all(callback: Callback<Session[]>): void;
+  /** How many sessions this store has. Reads Redis in steps. */
   length(callback: Callback<number>): void;
   /** Destroys all sessions of this store. */
   clear(callback?: Callback): void;
+  /** Gives a request a new session; `express-session`'s own. */
   regenerate(req: Session, callback: Callback): void;
+  /** Reads a session as an object with methods; `express-session`'s own. */
   load(id: string, callback: Callback<Session>): void;
+  /** Makes such an object; `express-session`'s own. */
   createSession(req: Session, session: Session): Session;
 }
 

@@ -22,7 +22,7 @@ import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
-export { type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
+export { type Asked, type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice, Invalidated };
 

@@ -4,15 +4,18 @@ import { Sessions } from '../../src/sessions/sessions.js';
 export type { SessionStoreOptions } from '../../src/sessions/sessions.js';
 
 /** What `koa-session` says of the request beside the session. */
-interface Asked {
+export interface Asked {
   /** Koa's context. */
   readonly ctx?: object;
 }
 
 /** What the option `store` of `koa-session` takes. */
 export interface SessionStore {
+  /** The session of a key; `undefined` if there is none. */
   get(key: string, maxAge?: number | 'session', asked?: Asked): Promise<SessionRecord | undefined>;
+  /** Keeps a session for `maxAge` ms. */
   set(key: string, session: object, maxAge?: number | 'session', asked?: Asked & { changed?: boolean }): Promise<void>;
+  /** Ends a session. */
   destroy(key: string): Promise<void>;
 }
 

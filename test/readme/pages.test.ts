@@ -101,7 +101,7 @@ describe.concurrent('the pages', () => {
   });
 
   it('getting-started: Redis', async () => {
-    expect(await run('getting-started', 'redis', { REDIS_URL: redis.url })).toBe(
+    expect(await run('getting-started', 'redis', { REDIS_URL: redis.url, CACHE_PREFIX: 'started:' })).toBe(
       "[ { name: 'Ada' } ]\ntrue undefined\n",
     );
   });
@@ -124,7 +124,9 @@ describe.concurrent('the pages', () => {
   });
 
   it('stores-and-tiers: where Redis is', async () => {
-    expect(await run('stores-and-tiers', 'targets', { REDIS_URL: redis.url })).toBe('[ 1, 1, 1 ]\nPONG\n');
+    expect(await run('stores-and-tiers', 'targets', { REDIS_URL: redis.url, CACHE_PREFIX: 'targets:' })).toBe(
+      '[ 1, 1, 1 ]\nPONG\n',
+    );
   });
 
   it('security: the ACL user is enough, and is needed', async () => {
@@ -191,7 +193,10 @@ describe.concurrent('the pages', () => {
 
   it('recipes: a test, and a shutdown', async () => {
     expect(await run('recipes', 'testing')).toBe('{ run: 1 } { run: 1 }\n{ run: 2 }\n{ run: 3 }\n1\n');
-    const { address, child } = await pages.recipes.serve('shutdown', { REDIS_URL: redis.url });
+    const { address, child } = await pages.recipes.serve('shutdown', {
+      REDIS_URL: redis.url,
+      CACHE_PREFIX: 'shutdown:',
+    });
     expect((await ask(address)).response.status).toBe(200);
     child.kill('SIGTERM');
     await once(child, 'close');
