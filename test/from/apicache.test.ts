@@ -149,6 +149,16 @@ describe('what apicache has, here', () => {
     expect(await texts(port, '/run/x')).toEqual(['7']);
   });
 
+  it('clear from code, where all are one tenant with a name', async () => {
+    const cache = stage.cache({ tenant: () => 'everybody' });
+    const port = await stage.serve(counting(cacheMiddleware({ cache, key: 'runs' })));
+    expect(await texts(port, '/run', '/run')).toEqual(['1', '1']);
+    await cache.invalidateKey('/run', 'everybody');
+    expect(await texts(port, '/run', '/run')).toEqual(['2', '2']);
+    await cache.invalidatePattern('ru*', 'everybody');
+    expect(await texts(port, '/run')).toEqual(['3']);
+  });
+
   it('getPerformance: getStats and the router', async () => {
     const cache = stage.cache();
     const app = counting(cacheMiddleware({ cache }));
