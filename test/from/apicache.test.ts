@@ -67,6 +67,27 @@ describe('what apicache has, here', () => {
     expect(await texts(port, '/run', '/run')).toEqual(['1', '2']);
   });
 
+  it("defaultDuration and local options: the cache's, the route's, the request's", async () => {
+    const cache = stage.cache({ ttl: 1000 });
+    const left = async (layer: RequestHandler, target = '/run') => {
+      const port = await stage.serve(counting(layer));
+      await ask(port, target);
+      return Number(/ttl=(\d+)/.exec((await ask(port, target)).header('cache-status') ?? '')?.[1]);
+    };
+    const within = (seconds: number) => expect.toSatisfy((ttl: number) => ttl > seconds - 60 && ttl <= seconds);
+    expect(await left(cacheMiddleware({ cache }))).toEqual(within(1000));
+    expect(await left(cacheMiddleware({ cache, ttl: 600 }), '/run/route')).toEqual(within(600));
+    expect(await left(cacheMiddleware({ cache, ttl: (req) => Number(req.query.t) }), '/run?t=300')).toEqual(
+      within(300),
+    );
+  });
+
+  it('x-apicache-bypass: when', async () => {
+    const cache = stage.cache();
+    const port = await stage.serve(counting(cacheMiddleware({ cache, when: (req) => !req.get('x-bypass') })));
+    expect(await texts(port, '/run', as('/run', { 'x-bypass': 'true' }), '/run')).toEqual(['1', '2', '1']);
+  });
+
   it('appendKey: a key function', async () => {
     const cache = stage.cache();
     const port = await stage.serve(counting(cacheMiddleware({ cache, key: (req) => String(req.get('x-plan')) })));
@@ -126,6 +147,16 @@ describe('what apicache has, here', () => {
     expect(await texts(port, '/run/x', '/run?g=a', '/run?g=b')).toEqual(['3', '5', '6']);
     await post('/all');
     expect(await texts(port, '/run/x')).toEqual(['7']);
+  });
+
+  it('clear from code, where all are one tenant with a name', async () => {
+    const cache = stage.cache({ tenant: () => 'everybody' });
+    const port = await stage.serve(counting(cacheMiddleware({ cache, key: 'runs' })));
+    expect(await texts(port, '/run', '/run')).toEqual(['1', '1']);
+    await cache.invalidateKey('/run', 'everybody');
+    expect(await texts(port, '/run', '/run')).toEqual(['2', '2']);
+    await cache.invalidatePattern('ru*', 'everybody');
+    expect(await texts(port, '/run')).toEqual(['3']);
   });
 
   it('getPerformance: getStats and the router', async () => {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import * as cacheManager from 'cache-manager';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startRedis } from '../support/redis.js';
 import { MigrationPage, Stage } from './stage.js';
@@ -73,6 +74,33 @@ describe('what cache-manager has, here', () => {
     for (const end of ends) end();
     await cache.get('a', all);
     expect(heard).toHaveLength(4);
+  });
+
+  it('clear, in its own namespace alone, and disconnect, which leaves a client of yours open', async () => {
+    const redis = await startRedis();
+    stage.onClose(() => redis.stop());
+    const client = new Redis(redis.url);
+    stage.onClose(() => client.disconnect());
+    await client.set('not-of-a-cache', 'kept');
+    const [one, two] = ['one:', 'two:'].map((prefix) => stage.cache({ redis: client, prefix, timeout: 5000 }));
+    await Promise.all([one!.set('key', 1, all), two!.set('key', 2, all)]);
+    expect(await one!.clear()).toMatchObject({ durable: true });
+    expect([await one!.get('key', all), await two!.get('key', all)]).toEqual([undefined, 2]);
+    await Promise.all([one!.close(), two!.close()]);
+    expect(await client.get('not-of-a-cache')).toBe('kept');
+  });
+
+  it('refreshThreshold: the stale value at once, and a new one made meanwhile', async () => {
+    let now = Date.now();
+    const cache = stage.cache({ clock: { now: () => now } });
+    let runs = 0;
+    const options = { ttl: 2, staleWhileRevalidate: 3 };
+    const get = () => cache.getOrSet('key', () => ++runs, all, options);
+    expect(await get()).toBe(1);
+    now += 2500;
+    expect(await get()).toBe(1);
+    await expect.poll(get).toBe(2);
+    expect(runs).toBe(2);
   });
 
   it('deleting many: by tag and by pattern', async () => {

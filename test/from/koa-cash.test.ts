@@ -1,13 +1,16 @@
 // docs/from/koa-cash.md: its two applications, side by side, and the features that it maps.
 
 import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import Koa, { type Middleware } from 'koa';
 import { cacheMiddleware, invalidate } from 'respcache/koa';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../adapters/client.js';
+import { load } from '../adapters/hosts.js';
 import { both, count } from './koa-cash.js';
 import { answersOf, as, MigrationPage, Stage, texts } from './stage.js';
 
+const compress: (options: object) => Middleware = load('koa-compress');
 const page = new MigrationPage('koa-cash');
 const stage = new Stage();
 afterEach(() => stage.close());
@@ -85,6 +88,29 @@ describe('what koa-cash has, here', () => {
     expect(await texts(port, '/list', '/list', ['/other', { method: 'POST' }], '/list')).toEqual(['1', '1', '2', '3']);
     await cache.clear();
     expect(await texts(port, '/list')).toEqual(['4']);
+  });
+
+  it('compression: koa-compress, before the cache or after it', async () => {
+    const answer: Middleware = (ctx, next) => {
+      ctx.type = 'text';
+      return next();
+    };
+    const [gzip, plain] = [{ 'accept-encoding': 'gzip' }, { 'accept-encoding': 'identity' }];
+    const outcome = async (...layers: Middleware[]) => {
+      const port = await counting(...layers, answer);
+      const answers = [];
+      for (const headers of [gzip, plain, gzip]) answers.push(await ask(port, '/', { headers }));
+      const texts = answers.map(({ body, header }) =>
+        (header('content-encoding') === 'gzip' ? gunzipSync(body) : body).toString(),
+      );
+      return { texts, codings: answers.map(({ header }) => header('content-encoding') ?? 'identity') };
+    };
+    const cashed = () => cacheMiddleware({ cache: stage.cache() });
+    const compressing = () => compress({ threshold: 0 });
+    const codings = ['gzip', 'identity', 'gzip'];
+    // In either place it says that the answer varies, and before its handler runs.
+    expect(await outcome(compressing(), cashed())).toEqual({ texts: ['1', '2', '1'], codings });
+    expect(await outcome(cashed(), compressing())).toEqual({ texts: ['1', '2', '1'], codings });
   });
 
   it('HEAD and conditions', async () => {
