@@ -7,7 +7,15 @@ import { defineConfig } from 'vitepress';
 const generated = new URL('../api/typedoc-sidebar.json', import.meta.url);
 const reference = existsSync(generated) ? JSON.parse(readFileSync(generated, 'utf8')) : [];
 
-const page = (text, link) => ({ text, link });
+const pages = new URL('../pages/', import.meta.url);
+
+/** A link of the navigation: whether links in texts lead anywhere is checked elsewhere. */
+function page(text, link) {
+  const file = new URL(`.${link.endsWith('/') ? `${link}index` : link}.md`, pages);
+  if (!existsSync(file)) throw new Error(`the navigation names ${link}, which is no page`);
+  return { text, link };
+}
+
 const GUIDE = [
   page('Getting started', '/docs/getting-started'),
   page('Keys and tenants', '/docs/keys-and-tenants'),
@@ -46,7 +54,7 @@ export default defineConfig({
   srcDir: './pages',
   outDir: './site',
   cacheDir: './.vitepress/cache',
-  rewrites: { 'README.md': 'index.md', 'README.pt-BR.md': 'pt-br/index.md' },
+  rewrites: { 'README.md': 'index.md' },
   // Code and licences are read in the repository.
   ignoreDeadLinks: [/\/(?:src|test|adapters|examples|bench)\/(?!README)/, /LICENSE$/],
   themeConfig: {
@@ -65,7 +73,7 @@ export default defineConfig({
       { text: 'Reference', items: reference, collapsed: true },
       {
         text: 'Português',
-        items: [page('Início', '/pt-br/'), page('Primeiros passos', '/docs/pt-br/getting-started')],
+        items: [page('Início', '/README.pt-BR'), page('Primeiros passos', '/docs/pt-br/getting-started')],
         collapsed: true,
       },
     ],
