@@ -22,7 +22,7 @@ interface Pending {
 /** What has a handler. */
 interface Crew {
   readonly handler: Handler;
-  active: number;
+  readonly active: Set<Promise<void>>;
   /** Lanes that can be gone on with. */
   readonly ready: Set<Lane>;
 }
@@ -68,11 +68,13 @@ export class MemoryQueue implements WriteQueue {
   }
 
   work(handler: Handler): () => Promise<void> {
-    const crew: Crew = { handler, active: 0, ready: new Set() };
+    const crew: Crew = { handler, active: new Set(), ready: new Set() };
     this.#crews.set(handler.name, crew);
     for (const lane of this.#lanes.values()) if (lane.handler === handler.name && !lane.running) this.#go(lane);
     return async () => {
       if (this.#crews.get(handler.name) === crew) this.#crews.delete(handler.name);
+      crew.ready.clear();
+      await Promise.all(crew.active);
     };
   }
 
@@ -175,19 +177,19 @@ export class MemoryQueue implements WriteQueue {
   }
 
   #call(crew: Crew): void {
-    while (crew.active < crew.handler.concurrency) {
+    while (crew.active.size < crew.handler.concurrency) {
       const [lane] = crew.ready;
       if (lane === undefined) return;
       crew.ready.delete(lane);
-      crew.active++;
       lane.running = true;
-      void this.#run(crew, lane).finally(() => {
-        crew.active--;
+      const run = this.#run(crew, lane).then(() => {
+        crew.active.delete(run);
         lane.running = false;
         if (lane.waiting.length > 0) this.#go(lane);
         else this.#lanes.delete(lane.name);
         this.#call(crew);
       });
+      crew.active.add(run);
     }
   }
 

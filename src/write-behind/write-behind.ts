@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aFunction, flag, knownOnly, wholeNumber } from '../check.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { ConfigError, RespcacheError } from '../errors.js';
+import type { Events } from '../events.js';
 import { type Place, textOf } from '../service/place.js';
 import type { Maker, SetOptions, Values } from '../service/values.js';
 import { type Outdated, purgeOf } from '../service/write-through.js';
@@ -75,7 +77,8 @@ export class WriteBehind {
     persist: (request: PersistRequest<T>) => unknown,
     options: HandlerOptions,
   ): () => Promise<void> {
-    const handler = handlerOf(textOf('the name of a handler', name), persist as Handler['persist'], options);
+    const named = textOf('the name of a handler', name);
+    const handler = handlerOf(named, persist as Handler['persist'], options, this.#services.events);
     if (this.#handlers.has(name))
       throw new ConfigError('the name of a handler', name, 'one that is not registered yet');
     this.#handlers.set(name, handler);
@@ -207,7 +210,7 @@ export class WriteBehind {
   }
 }
 
-function handlerOf(name: string, persist: Handler['persist'], options: HandlerOptions): Handler {
+function handlerOf(name: string, persist: Handler['persist'], options: HandlerOptions, events: Events): Handler {
   const { coalesce = false, retries = USUAL_RETRIES, concurrency = USUAL_CONCURRENCY, backoff, ...rest } = options;
   knownOnly('of onWriteBehind: ', rest, ['coalesce', 'retries', 'concurrency', 'backoff']);
   if (backoff !== undefined) aFunction('option backoff', backoff);
@@ -217,7 +220,9 @@ function handlerOf(name: string, persist: Handler['persist'], options: HandlerOp
     coalesce: flag('option coalesce', coalesce),
     retries: wholeNumber('option retries', retries, 0),
     concurrency: wholeNumber('option concurrency', concurrency, 1, 1000),
-    backoff: (attempt) =>
-      backoff === undefined ? Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LAST_PAUSE) : checkBackoff(backoff(attempt)),
+    backoff: (attempt) => {
+      const usual = Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LAST_PAUSE);
+      return backoff === undefined ? usual : ask(events, 'backoff', usual, () => checkBackoff(backoff(attempt)));
+    },
   };
 }

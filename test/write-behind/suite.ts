@@ -241,6 +241,38 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.get('a', 'c')).toBe(2);
   });
 
+  it('a backoff that cannot be used is told of, and the usual one taken', async () => {
+    const cache = make();
+    const errors = vi.fn();
+    cache.on('error', errors);
+    let failures = 1;
+    const save = () => {
+      if (failures-- > 0) throw new Error('not now');
+    };
+    cache.onWriteBehind('save', save, { backoff: () => -1 });
+    await cache.writeBehind('a', 1, 'c', once());
+    await cache.flush();
+    expect(errors).toHaveBeenCalledWith(expect.objectContaining({ operation: 'backoff' }));
+    expect(await cache.deadLetters()).toEqual([]);
+  });
+
+  it('a handler that is taken away finishes what it is at; the next one goes on', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const [first, second] = [vi.fn(() => gate.promise), vi.fn()];
+    const end = cache.onWriteBehind('save', first);
+    await cache.writeBehind('a', 1, 'c', once());
+    await vi.waitFor(() => expect(first).toHaveBeenCalled());
+    await cache.writeBehind('a', 2, 'c', once());
+    const ended = end();
+    gate.resolve();
+    await ended;
+    cache.onWriteBehind('save', second);
+    await cache.flush();
+    expect(second.mock.lastCall).toEqual([expect.objectContaining({ value: 2 })]);
+    expect(await cache.get('a', 'c')).toBe(2);
+  });
+
   it('closing the cache waits for what is at work', async () => {
     const cache = make();
     const gate = deferred<void>();
