@@ -104,8 +104,8 @@ function agrees(said: Explanation, answer: Answer, { target, method }: Step): vo
 
 /** The figures but for those of stores: Redis says when it has stored what the request before has made. */
 function requests(cache: Cache): object {
-  const { sets: _, averageSetTime: __, ...figures } = cache.getStats();
-  return figures;
+  const { sets: _, averageSetTime: __, bytes, ...figures } = cache.getStats();
+  return { ...figures, served: bytes.served };
 }
 
 async function play(bench: Bench, options: CacheOptions, steps: readonly Step[], seen: Set<string>): Promise<void> {
