@@ -17,6 +17,9 @@ const CONNECTIONS = 32;
 const SIZE = 1024;
 const EVENTS = 200_000;
 const VARIANTS = ['with', 'without', 'control'];
+/** Of the fine measure: V8 makes other code of the same source in each process, so that one is not enough. */
+const PROCESSES = quick ? 1 : 5;
+const TURNS = quick ? 200 : 400;
 
 const dist = new URL('../dist', import.meta.url).href;
 const body = payload(SIZE);
@@ -41,12 +44,31 @@ try {
   const found = [];
   const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');
   for (const scene of SCENES.filter(({ name }) => only.test(name))) found.push(await measure(scene));
+  for (const each of SCENES.filter(({ name, store }) => store === 'memory' && only.test(name))) await fine(each);
   const alone = await perHit();
   console.table(found.map((scene) => row(scene, alone)));
   const ns = ({ median, low, high }) => `${Math.round(median)} (${Math.round(low)}–${Math.round(high)})`;
   for (const [what, spread] of Object.entries(alone)) console.log(`A hit that is ${what}: ${ns(spread)} ns`);
 } finally {
   await redis.stop();
+}
+
+/** What it costs a hit from memory, in several processes that each alternate every some hundred requests. */
+async function fine({ name, framework }) {
+  const found = [];
+  const config = { framework, dist, size: SIZE, rounds: TURNS };
+  for (let i = 0; i < PROCESSES; i++) {
+    process.stderr.write(`${name}, by short turns, process ${i + 1}\n`);
+    const contender = await Contender.start({ name, file: 'statistics-turns.js', config }, {});
+    found.push(contender.began);
+    await contender.stop();
+  }
+  const parts = found.map(({ without, more }) => (more / without) * 100);
+  const mean = parts.reduce((a, b) => a + b) / parts.length;
+  const deviation = Math.sqrt(parts.reduce((sum, part) => sum + (part - mean) ** 2, 0) / Math.max(1, parts.length - 1));
+  const each = found.map(({ without, more }) => `${more.toFixed(2)} of ${without.toFixed(1)} µs`).join(', ');
+  const error = parts.length > 1 ? ` ± ${(deviation / Math.sqrt(parts.length)).toFixed(2)}` : '';
+  console.log(`${name}, by short turns: ${mean.toFixed(2)}${error} % (${each})`);
 }
 
 async function measure({ name, framework, store }) {

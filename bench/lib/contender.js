@@ -15,6 +15,8 @@ export function killAll() {
 export class Contender {
   entry;
   port = 0;
+  /** What it has said as it began. */
+  began;
   /** How many requests it has answered in its turns. */
   answers = 0;
   /** How many of the answers were not of the kind to be measured. */
@@ -40,7 +42,8 @@ export class Contender {
     running.add(child);
     child.once('exit', () => running.delete(child));
     const contender = new Contender(entry, child);
-    contender.port = (await contender.#reply()).port;
+    contender.began = await contender.#reply();
+    contender.port = contender.began.port;
     return contender;
   }
 
