@@ -1,7 +1,6 @@
 // docs/guide-map.md: every row names something that is there, and every snippet runs as it says. What the rows name in
 // examples/nest runs in test/examples/nest.test.ts.
 
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,13 +25,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
   await redis.stop();
 });
-
-async function run(name: string, env: Record<string, string> = {}): Promise<string> {
-  const started = snippets.start(name, env);
-  const [code] = (await once(started.child, 'close')) as [number];
-  expect(code, started.stdout + started.stderr).toBe(0);
-  return started.stdout;
-}
 
 /** What a snippet prints where nothing but its comments has to be believed. */
 const PRINTS: [name: string, output: string][] = [
@@ -75,7 +67,7 @@ describe.concurrent('docs/guide-map.md', () => {
   });
 
   it.each(PRINTS)('%s', async (name, output) => {
-    const printed = await run(name);
+    const printed = await snippets.run(name);
     if (output.includes('.*')) expect(printed).toMatch(new RegExp(output.replace(/[()]/g, '\\$&')));
     else expect(printed).toBe(output);
   });
@@ -83,12 +75,12 @@ describe.concurrent('docs/guide-map.md', () => {
   it('environment', async () => {
     const variables = { REDIS_PORT: String(redis.port), REDIS_PASSWORD: '', REDIS_DB: '0', CACHE_TTL: '300' };
     const env = { REDIS_HOST: '127.0.0.1', ...variables, CACHE_MAX_ITEMS: '1000', CACHE_PREFIX: 'env:' };
-    expect(await run('environment', env)).toBe('redis\n');
+    expect(await snippets.run('environment', env)).toBe('redis\n');
     expect(await redis.command('EXISTS', 'env:client:client-123:users:list')).toBe(1);
   });
 
   it('figures', async () => {
-    const printed = await run('figures');
+    const printed = await snippets.run('figures');
     expect(printed).toMatch(
       /hits: 1,\s+misses: 1,\s+sets: 1,\s+deletes: 0,\s+errors: 0,\s+totalRequests: 2,\s+hitRate: 50/,
     );
@@ -96,13 +88,15 @@ describe.concurrent('docs/guide-map.md', () => {
   });
 
   it('tenants', async () => {
-    expect(await run('tenants', { REDIS_URL: redis.url })).toBe("undefined\n[ 'client-456' ]\n");
+    expect(await snippets.run('tenants', { REDIS_URL: redis.url })).toBe("undefined\n[ 'client-456' ]\n");
     expect(await redis.command('EXISTS', 'client:client-456:users:list')).toBe(1);
   });
 
   it('backup', async () => {
     const file = join(folder, 'cache.bak');
-    expect(await run('backup', { REDIS_URL: redis.url, CACHE_PREFIX: 'backup:', BACKUP_FILE: file })).toBe('1\n');
+    expect(await snippets.run('backup', { REDIS_URL: redis.url, CACHE_PREFIX: 'backup:', BACKUP_FILE: file })).toBe(
+      '1\n',
+    );
     expect(existsSync(file)).toBe(true);
   });
 });

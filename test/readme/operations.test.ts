@@ -1,6 +1,5 @@
 // Every example of docs/operations.md, run as a user runs it.
 
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,14 +16,6 @@ afterAll(() => {
   snippets.close();
   rmSync(folder, { recursive: true });
 });
-
-/** Runs an example to its end and returns what it printed. */
-async function run(name: string, env: Record<string, string> = {}): Promise<string> {
-  const started = snippets.start(name, env);
-  const [code] = (await once(started.child, 'close')) as [number];
-  expect(code, started.stdout + started.stderr).toBe(0);
-  return started.stdout;
-}
 
 const texts = async (url: string, times: number, init?: RequestInit) => {
   const answers: string[] = [];
@@ -70,7 +61,7 @@ describe.concurrent('docs/operations.md', () => {
   });
 
   it('logs as it says', async () => {
-    const lines = (await run('logs'))
+    const lines = (await snippets.run('logs'))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { msg: string; level: number });
@@ -92,7 +83,7 @@ describe.concurrent('docs/operations.md', () => {
   });
 
   it('explains', async () => {
-    const lines = (await run('explain')).trim().split('\n');
+    const lines = (await snippets.run('explain')).trim().split('\n');
     expect(lines[0]).toBe('bypass cookie');
     expect(lines.length).toBeGreaterThan(4);
     for (const line of lines.slice(1)) expect(line).toMatch(/^[+-] .+/);
@@ -110,14 +101,14 @@ describe.concurrent('docs/operations.md', () => {
   });
 
   it('warms', async () => {
-    const printed = await run('warming');
+    const printed = await snippets.run('warming');
     expect(printed).toContain('4/4\n');
     expect(printed).toMatch(/^2 \[/m);
     expect(printed).toMatch(/url: '\/me',\s+tenant: 'client-456',\s+reason: 'private'/);
   });
 
   it('backs up and restores', async () => {
-    expect(await run('backup', { BACKUP: join(folder, 'cache.bak') })).toBe('1 1 0\n');
+    expect(await snippets.run('backup', { BACKUP: join(folder, 'cache.bak') })).toBe('1 1 0\n');
   });
 
   it('names paths and options that exist', () => {

@@ -31,13 +31,6 @@ afterAll(async () => {
   await redis.stop();
 });
 
-async function run(page: keyof typeof pages, name: string, env: Record<string, string> = {}): Promise<string> {
-  const started = pages[page].start(name, env);
-  const [code] = (await once(started.child, 'close')) as [number];
-  expect(code, started.stdout + started.stderr).toBe(0);
-  return started.stdout;
-}
-
 const ask = async (url: string, headers: Record<string, string> = {}, init: RequestInit = {}) => {
   const response = await fetch(url, { ...init, headers });
   return { response, text: await response.text(), status: response.headers.get('cache-status') ?? '' };
@@ -101,7 +94,7 @@ describe.concurrent('the pages', () => {
   });
 
   it('getting-started: Redis', async () => {
-    expect(await run('getting-started', 'redis', { REDIS_URL: redis.url, CACHE_PREFIX: 'started:' })).toBe(
+    expect(await pages['getting-started'].run('redis', { REDIS_URL: redis.url, CACHE_PREFIX: 'started:' })).toBe(
       "[ { name: 'Ada' } ]\ntrue undefined\n",
     );
   });
@@ -124,7 +117,7 @@ describe.concurrent('the pages', () => {
   });
 
   it('stores-and-tiers: where Redis is', async () => {
-    expect(await run('stores-and-tiers', 'targets', { REDIS_URL: redis.url, CACHE_PREFIX: 'targets:' })).toBe(
+    expect(await pages['stores-and-tiers'].run('targets', { REDIS_URL: redis.url, CACHE_PREFIX: 'targets:' })).toBe(
       '[ 1, 1, 1 ]\nPONG\n',
     );
   });
@@ -192,7 +185,7 @@ describe.concurrent('the pages', () => {
   });
 
   it('recipes: a test, and a shutdown', async () => {
-    expect(await run('recipes', 'testing')).toBe('{ run: 1 } { run: 1 }\n{ run: 2 }\n{ run: 3 }\n1\n');
+    expect(await pages.recipes.run('testing')).toBe('{ run: 1 } { run: 1 }\n{ run: 2 }\n{ run: 3 }\n1\n');
     const { address, child } = await pages.recipes.serve('shutdown', {
       REDIS_URL: redis.url,
       CACHE_PREFIX: 'shutdown:',

@@ -1,6 +1,7 @@
 // The examples of a page, run as a user runs them: each as a process of its own, on the built package.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +41,14 @@ export class Snippets {
     }
     this.#started.push({ name, what: started });
     return started;
+  }
+
+  /** Runs an example to its end, which is a good one, and gives what it has printed. */
+  async run(name: string, env: Record<string, string> = {}): Promise<string> {
+    const started = this.start(name, env);
+    const [code] = (await once(started.child, 'close')) as [number];
+    expect(code, started.stdout + started.stderr).toBe(0);
+    return started.stdout;
   }
 
   /** What an example that was started last under this name has printed so far. */

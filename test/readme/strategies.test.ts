@@ -1,6 +1,5 @@
 // Every example of docs/strategies.md, run as a user runs it.
 
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Snippets } from './snippets.js';
@@ -10,13 +9,6 @@ const snippets = new Snippets(page);
 
 afterAll(() => snippets.close());
 
-async function run(name: string): Promise<string> {
-  const started = snippets.start(name);
-  const [code] = (await once(started.child, 'close')) as [number];
-  expect(code, started.stdout + started.stderr).toBe(0);
-  return started.stdout;
-}
-
 describe.concurrent('docs/strategies.md', () => {
   it('has no code that is not run here', () => {
     expect(page.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
@@ -24,10 +16,10 @@ describe.concurrent('docs/strategies.md', () => {
   });
 
   it('runs one factory for all who ask', async () => {
-    expect(await run('cacheFirst')).toBe("100 1\n[ { id: 1, name: 'Ada', run: 2 } ]\n");
+    expect(await snippets.run('cacheFirst')).toBe("100 1\n[ { id: 1, name: 'Ada', run: 2 } ]\n");
   });
 
   it('writes through', async () => {
-    expect(await run('writeThrough')).toBe("{ id: 1, name: 'Ada' }\na user has a name\nundefined\n");
+    expect(await snippets.run('writeThrough')).toBe("{ id: 1, name: 'Ada' }\na user has a name\nundefined\n");
   });
 });

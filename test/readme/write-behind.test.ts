@@ -1,6 +1,5 @@
 // Every example of docs/write-behind.md, run as a user runs it.
 
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
@@ -19,13 +18,6 @@ afterAll(async () => {
   await redis.stop();
 });
 
-async function run(name: string, env: Record<string, string> = {}): Promise<string> {
-  const started = snippets.start(name, env);
-  const [code] = (await once(started.child, 'close')) as [number];
-  expect(code, started.stdout + started.stderr).toBe(0);
-  return started.stdout;
-}
-
 describe.concurrent('docs/write-behind.md', () => {
   it('has no code that is not run here', () => {
     expect(page.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
@@ -33,10 +25,10 @@ describe.concurrent('docs/write-behind.md', () => {
   });
 
   it('has the value at once, and persists it though the first attempt fails', async () => {
-    expect(await run('behind')).toBe("{ id: 7, name: 'Ada' } 0\n{ id: 7, name: 'Ada' }\n");
+    expect(await snippets.run('behind')).toBe("{ id: 7, name: 'Ada' } 0\n{ id: 7, name: 'Ada' }\n");
   });
 
   it('is durable with BullMQ', async () => {
-    expect(await run('durable', { REDIS_URL: redis.url })).toBe('5n 1 36\n');
+    expect(await snippets.run('durable', { REDIS_URL: redis.url })).toBe('5n 1 36\n');
   });
 });
