@@ -77,7 +77,14 @@ export class Cache {
     this.#explainer = new Explainer(this.services, this.engine);
   }
 
-  /** The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer. */
+  /**
+   * The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer.
+   *
+   * @example
+   * ```ts
+   * const users = await cache.get('users:list', 'client-123'); // undefined where there is none
+   * ```
+   */
   get<T>(key: string, clientId: string): Promise<T | undefined> {
     return this.#service.get(key, clientId);
   }
@@ -96,22 +103,50 @@ export class Cache {
     return this.#service.set(key, value, clientId, options);
   }
 
-  /** Invalidates a key, fills of it that are under way too, and says whether there was a value. */
+  /**
+   * Invalidates a key, fills of it that are under way too, and says whether there was a value.
+   *
+   * @example
+   * ```ts
+   * const was = await cache.delete('users:list', 'client-123'); // true, if there was a value
+   * ```
+   */
   delete(key: string, clientId: string): Promise<boolean> {
     return this.#service.delete(key, clientId);
   }
 
-  /** Whether there is a value under the key. It counts as neither hit nor miss. */
+  /**
+   * Whether there is a value under the key. It counts as neither hit nor miss.
+   *
+   * @example
+   * ```ts
+   * if (!(await cache.has('users:list', 'client-123'))) console.log('not yet');
+   * ```
+   */
   has(key: string, clientId: string): Promise<boolean> {
     return this.#service.has(key, clientId);
   }
 
-  /** The values under several keys, in their order. */
+  /**
+   * The values under several keys, in their order.
+   *
+   * @example
+   * ```ts
+   * const [list, count] = await cache.mget(['users:list', 'users:count'], 'client-123');
+   * ```
+   */
   mget<T>(keys: readonly string[], clientId: string): Promise<(T | undefined)[]> {
     return this.#service.mget(keys, clientId);
   }
 
-  /** Stores several values with the same options. */
+  /**
+   * Stores several values with the same options.
+   *
+   * @example
+   * ```ts
+   * await cache.mset({ 'users:list': users, 'users:count': users.length }, 'client-123', { ttl: 300 }); // s
+   * ```
+   */
   mset(entries: Readonly<Record<string, unknown>>, clientId: string, options?: SetOptions): Promise<void> {
     return this.#service.mset(entries, clientId, options);
   }
@@ -201,12 +236,26 @@ export class Cache {
     return this.#writeBehind.write(key, value, clientId, options);
   }
 
-  /** Resolves when all that was written behind so far has been persisted, or has become a dead letter. */
+  /**
+   * Resolves when all that was written behind so far has been persisted, or has become a dead letter.
+   *
+   * @example
+   * ```ts
+   * await cache.flush(); // before a test looks at the database, say
+   * ```
+   */
   flush(): Promise<void> {
     return this.#writeBehind.flush();
   }
 
-  /** Writes that were given up, the oldest first. @throws {UnavailableError} if Redis, which has them, does not answer */
+  /**
+   * Writes that were given up, the oldest first. @throws {UnavailableError} if Redis, which has them, does not answer
+   *
+   * @example
+   * ```ts
+   * for (const { id, key, error } of await cache.deadLetters()) console.log(id, key, error);
+   * ```
+   */
   deadLetters(most?: number): Promise<DeadLetter[]> {
     return this.#writeBehind.deadLetters(most);
   }
@@ -214,12 +263,24 @@ export class Cache {
   /**
    * Has dead letters (one by its id, or all) persisted after all, behind what waits for the same key; gives their number.
    * The cache is left as it is, and what they change in the database is invalidated once they are persisted.
+   *
+   * @example
+   * ```ts
+   * const count = await cache.replayDeadLetters(); // all of them
+   * ```
    */
   replayDeadLetters(id?: string): Promise<number> {
     return this.#writeBehind.replay(id);
   }
 
-  /** Forgets dead letters (one by its id, or all); gives their number. */
+  /**
+   * Forgets dead letters (one by its id, or all); gives their number.
+   *
+   * @example
+   * ```ts
+   * const count = await cache.discardDeadLetters(); // all of them
+   * ```
+   */
   discardDeadLetters(id?: string): Promise<number> {
     return this.#writeBehind.discard(id);
   }
@@ -229,17 +290,36 @@ export class Cache {
    * not expire unless `ttl` says so when it begins.
    *
    * @throws {TypeError} if the value is no whole number; {UnavailableError} if Redis does not answer
+   * @example
+   * ```ts
+   * const views = await cache.increment('page:views', 1, 'client-123');
+   * ```
    */
   increment(key: string, by: number, clientId: string, options?: SetOptions): Promise<number> {
     return this.#service.increment(key, by, clientId, options);
   }
 
-  /** Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path. */
+  /**
+   * Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path.
+   *
+   * @example
+   * ```ts
+   * const { durable } = await cache.invalidateKey('users:list', 'client-123');
+   * ```
+   */
   invalidateKey(key: string, clientId: string): Promise<Receipt> {
     return this.#service.invalidateKey(key, clientId);
   }
 
-  /** Invalidates everything that has one of the tags: of one client, or without `clientId` of all. */
+  /**
+   * Invalidates everything that has one of the tags: of one client, or without `clientId` of all.
+   *
+   * @example
+   * ```ts
+   * await cache.invalidateByTags(['users'], 'client-123'); // of one client
+   * await cache.invalidateByTags(['prices']); // of all
+   * ```
+   */
   invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
     return this.#service.invalidateByTags(tags, clientId);
   }
@@ -247,6 +327,11 @@ export class Cache {
   /**
    * Invalidates the keys of one client that a glob matches (`users:*`), or, without glob signs, a key and all below
    * it: `users:list` reaches `users:list` and `users:list:page:2`. It never reaches another client.
+   *
+   * @example
+   * ```ts
+   * await cache.invalidatePattern('users:*', 'client-123');
+   * ```
    */
   invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
     return this.#service.invalidatePattern(pattern, clientId);
@@ -258,6 +343,10 @@ export class Cache {
    * their copies as those are pushed out.
    *
    * @throws {UnavailableError} only with `erase`, if Redis does not answer: then not all is deleted
+   * @example
+   * ```ts
+   * await cache.invalidateTenant('client-123', { erase: true, onProgress: console.log });
+   * ```
    */
   invalidateTenant(clientId: string, options?: EraseOptions): Promise<Receipt> {
     return this.#service.invalidateTenant(clientId, options);
@@ -266,6 +355,11 @@ export class Cache {
   /**
    * Invalidates everything in this cache's namespace; other keys in the same Redis stay. In Redis the entries are
    * removed in the background, in small steps.
+   *
+   * @example
+   * ```ts
+   * await cache.clear();
+   * ```
    */
   clear(): Promise<Receipt> {
     return this.#service.clear();
@@ -295,17 +389,35 @@ export class Cache {
    *
    * @throws {BackupError} if the file is none, damaged, or of another ledger (see the options): then nothing was stored;
    * with `problem: 'interrupted'` something failed later; the reason of `signal`
+   * @example
+   * ```ts
+   * const { restored } = await cache.restore('/backups/cache.bak', { foreign: 'adopt' });
+   * ```
    */
   restore(from: string | Readable, options?: RestoreOptions): Promise<RestoreReport> {
     return restore(this.services, from, options);
   }
 
-  /** The figures since the start, of all or of one client. */
+  /**
+   * The figures since the start, of all or of one client.
+   *
+   * @example
+   * ```ts
+   * const { hitRate, averageHitTime } = cache.getStats(); // %, ms
+   * ```
+   */
   getStats(clientId?: string): Stats {
     return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId));
   }
 
-  /** How the cache is, the store asked just now. Never rejects. */
+  /**
+   * How the cache is, the store asked just now. Never rejects.
+   *
+   * @example
+   * ```ts
+   * const { status } = await cache.health(); // 'healthy', 'degraded' or 'unhealthy'
+   * ```
+   */
   health(): Promise<Health> {
     return this.statistics.health();
   }
@@ -329,6 +441,12 @@ export class Cache {
   /**
    * Warms the cache now, and every so many seconds from then on; what would expire before the next round is made anew.
    * Returns the function that ends it; `close()` ends it too.
+   *
+   * @example
+   * ```ts
+   * const end = cache.keepWarm({ app, urls: ['/users'], every: 300 }); // s
+   * end();
+   * ```
    */
   keepWarm(options: KeepWarmOptions): () => void {
     return this.#warmer.keepWarm(options);
@@ -349,7 +467,15 @@ export class Cache {
     return this.#explainer.explain(request as ExplainRequest, options);
   }
 
-  /** Calls `listener` for each event of a kind; returns the function that ends it. */
+  /**
+   * Calls `listener` for each event of a kind; returns the function that ends it.
+   *
+   * @example
+   * ```ts
+   * const off = cache.on('purge', ({ tenant, durable }) => console.log(tenant, durable));
+   * off();
+   * ```
+   */
   on<K extends keyof CacheEvents>(event: K, listener: Listener<K>): () => void {
     return this.#events.on(event, listener);
   }
@@ -364,7 +490,14 @@ export class Cache {
     this.#onClose.push(listener);
   }
 
-  /** Ends background work and the connection, if this cache made it. A client that you gave stays open. */
+  /**
+   * Ends background work and the connection, if this cache made it. A client that you gave stays open.
+   *
+   * @example
+   * ```ts
+   * await cache.close();
+   * ```
+   */
   close(): Promise<void> {
     this.#closed ??= this.#end();
     return this.#closed;
@@ -402,7 +535,15 @@ export function chosenCache(cache: Cache | undefined): Cache {
 
 let shared: Cache | undefined;
 
-/** The cache of all middleware that is given none, made from the environment when it is first asked for. */
+/**
+ * The cache of all middleware that is given none, made from the environment when it is first asked for.
+ *
+ * @throws {ConfigError} for an environment variable that cannot be used
+ * @example
+ * ```ts
+ * const { store } = await defaultCache().health(); // 'redis', where REDIS_URL or REDIS_HOST says so
+ * ```
+ */
 export function defaultCache(): Cache {
   shared ??= createCache();
   return shared;

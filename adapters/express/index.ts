@@ -76,7 +76,14 @@ export function invalidate(spec: Invalidated<Request>, options: CacheChoice = {}
   return middleware(cache, rule);
 }
 
-/** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
+/**
+ * Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves.
+ *
+ * @example
+ * ```ts
+ * app.post('/reset', clear(), (req, res) => res.json({}));
+ * ```
+ */
 export function clear(options: CacheChoice = {}): RequestHandler {
   return middleware(clearingOf(options), everything);
 }

@@ -85,7 +85,14 @@ export function invalidate(spec: Invalidated<Context>, options: CacheChoice = {}
   return purging(cache, rule);
 }
 
-/** Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves. */
+/**
+ * Invalidates everything in the cache's namespace when the handler has succeeded, before its answer leaves.
+ *
+ * @example
+ * ```ts
+ * router.post('/reset', clear(), (ctx) => { ctx.body = {}; });
+ * ```
+ */
 export function clear(options: CacheChoice = {}): Middleware {
   return purging(clearingOf(options), everything);
 }
