@@ -5,7 +5,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const TOGETHER = [
   ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
-  ...['sessions', 'limits', 'write-behind'],
+  ...['sessions', 'limits', 'write-behind', 'readme', 'from', 'package', 'tiers', 'examples'],
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */

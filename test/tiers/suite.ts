@@ -206,8 +206,12 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
       const third = new Process(client, world, { ...PUSHED, prefix });
       opened.push(third);
       await third.ready();
-      const own = (await connections()).filter((each) => !before.has(each));
-      expect(own).not.toEqual([]);
+      // A node of a Cluster may not have counted it yet.
+      const own = await vi.waitFor(async () => {
+        const found = (await connections()).filter((each) => !before.has(each));
+        expect(found).not.toEqual([]);
+        return found;
+      });
       await third.cache.close();
       await vi.waitFor(async () => expect((await connections()).filter((each) => own.includes(each))).toEqual([]), {
         timeout: 5000,
