@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisClient, RedisLink } from '../stores/redis-link.js';
-import { type Hold, type Lane, Lanes } from './lanes.js';
+import { type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
 import { type Dead, type Handler, textOfError, type Work, type Write, type WriteQueue } from './write.js';
 
 export interface DurableQueueOptions {
@@ -162,27 +162,39 @@ export class DurableQueue implements WriteQueue {
         return ms;
       }
       const dead: Dead = { write, failedAt: clock.now(), error: textOfError(error) };
-      if (await this.#lanes.die(hold, dead)) await work.dead(write, error);
+      if (await this.#lanes.die(hold, dead)) await work.dead(write, error, () => this.#waits(hold.lane, 0));
       return undefined;
     } finally {
       clearInterval(renewal);
     }
-    await work.persisted(write, await this.#lanes.hasMore(hold.lane));
+    await work.persisted(write, () => this.#waits(hold.lane, 1));
     await this.#lanes.done(hold);
     return undefined;
   }
 
-  /** A process may have died between a write and its ticket. One ticket too many does no harm. */
+  /** Whether more than so many wait in a lane. Where that cannot be said: no, for then the key is purged, which is safe. */
+  #waits(lane: Lane, most: number): Promise<boolean> {
+    return this.#lanes.waiting(lane).then(
+      (count) => count > most,
+      () => false,
+    );
+  }
+
+  /** A process may have died between a write and its ticket. */
   async #adopt(handler: string): Promise<void> {
     try {
-      for (const lane of await this.#lanes.all()) if (lane.handler === handler) await this.#ticket(lane);
+      for (const lane of await this.#lanes.all()) {
+        if (lane.handler !== handler) continue;
+        await this.#ticket({ ...lane, ticket: (await this.#lanes.ticketOf(lane)) ?? randomUUID() });
+      }
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  async #ticket({ handler, list }: Lane): Promise<void> {
-    await withDeadline(this.#queue(handler).add('write', { list }), DEADLINE, 'write-behind');
+  /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */
+  async #ticket({ handler, list, ticket }: Ticketed): Promise<void> {
+    await withDeadline(this.#queue(handler).add('write', { list }, { jobId: ticket }), DEADLINE, 'write-behind');
   }
 
   #queue(handler: string): BullMQ.Queue {

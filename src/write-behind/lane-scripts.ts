@@ -2,7 +2,7 @@ import { type Script, script } from '../stores/redis-link.js';
 
 /*
  * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)
- * are of the first one. A lane that is empty has no state, and is not among the lanes.
+ * are of the first one, `ticket` is of the last. A lane that is empty has no state, and is not among the lanes.
  */
 
 const NOW = `
@@ -23,21 +23,26 @@ end
 return 1
 `;
 
-/** Keys: list, lock, state, size, lanes. Arguments: write, most, whether to coalesce, the lane's entry. -1: there is no room. */
+/**
+ * Keys: list, lock, state, size, lanes. Arguments: write, most, whether to coalesce, the lane's entry, ticket. Gives
+ * the ticket of the write, which is that of the one it replaces; empty: there is no room.
+ */
 export const ADD: Script = script(
   `
 local waiting = redis.call('LLEN', KEYS[1])
 if ARGV[3] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEYS[2]) == 0)) then
   redis.call('LSET', KEYS[1], -1, ARGV[1])
   if waiting == 1 then redis.call('HDEL', KEYS[3], 'attempts') end
-  return 0
+  redis.call('HSETNX', KEYS[3], 'ticket', ARGV[5])
+  return redis.call('HGET', KEYS[3], 'ticket')
 end
-if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return -1 end
+if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return '' end
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('HINCRBY', KEYS[3], 'added', 1)
+redis.call('HSET', KEYS[3], 'ticket', ARGV[5])
 redis.call('INCR', KEYS[4])
 redis.call('SADD', KEYS[5], ARGV[4])
-return 1
+return ARGV[5]
 `,
   true,
 );
@@ -82,11 +87,19 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[3])
 ${END}`);
 
-/** Keys: list, state, dead, lanes. Arguments: id, write, the lane's entry. */
+/** Keys: list, state, dead, lanes. Arguments: id, write, the lane's entry, ticket. */
 export const REPLAY: Script = script(`
 if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('HINCRBY', KEYS[2], 'added', 1)
+redis.call('HSET', KEYS[2], 'ticket', ARGV[4])
 redis.call('SADD', KEYS[4], ARGV[3])
+return 1
+`);
+
+/** Keys: dead, size. Arguments: id. */
+export const DISCARD: Script = script(`
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('DECR', KEYS[2])
 return 1
 `);

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import type { RedisLink, Script } from '../stores/redis-link.js';
-import { ADD, DEAD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
+import { ADD, DEAD, DISCARD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
 import { type Dead, decodeWrite, encodeWrite, laneOf, type Write } from './write.js';
 
 /** What a step with Redis may take, ms. */
@@ -12,6 +12,11 @@ export interface Lane {
   readonly handler: string;
   /** The key of the list. */
   readonly list: string;
+}
+
+/** A lane, and the ticket of its last write: another one each time that a write is put at its end. */
+export interface Ticketed extends Lane {
+  readonly ticket: string;
 }
 
 /** Whoever works on a lane, until it is let go or the lease is over. */
@@ -37,11 +42,12 @@ export class Lanes {
   }
 
   /** Puts a write at the end of its lane, or in the place of the last one; `undefined` where there is no room. */
-  async add(write: Write, coalesce: boolean, most: number): Promise<Lane | undefined> {
+  async add(write: Write, coalesce: boolean, most: number): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
     const keys = [...keysOf(lane), this.key('size'), this.key('lanes')];
-    const state = await this.#run(ADD, keys, [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane)]);
-    return state === -1 ? undefined : lane;
+    const args = [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane), randomUUID()];
+    const ticket = (await this.#run(ADD, keys, args)) as Buffer;
+    return ticket.length === 0 ? undefined : { ...lane, ticket: ticket.toString() };
   }
 
   /** Takes a lane, for so many ms unless it is renewed. */
@@ -56,9 +62,16 @@ export class Lanes {
     await this.#run(RENEW, [keysOf(lane)[1]], [pass, lease]);
   }
 
-  /** Whether other writes wait behind the first. */
-  async hasMore({ list }: Lane): Promise<boolean> {
-    return (await this.#redis(() => this.#link.client.llen(list))) > 1;
+  /** How many writes there are in a lane, one that is at work among them. */
+  waiting({ list }: Lane): Promise<number> {
+    return this.#redis(() => this.#link.client.llen(list));
+  }
+
+  /** The ticket of a lane's last write; `undefined`: it is empty. */
+  async ticketOf(lane: Lane): Promise<string | undefined> {
+    const [, , state] = keysOf(lane);
+    const [ticket] = await this.#redis(() => this.#link.client.hmget(state, 'ticket'));
+    return ticket ?? undefined;
   }
 
   /** The first write is persisted: the lane is let go. */
@@ -85,18 +98,18 @@ export class Lanes {
   }
 
   /** Puts a dead letter back to the end of its lane; `undefined` if somebody else has. */
-  async replay({ write }: Dead): Promise<Lane | undefined> {
+  async replay({ write }: Dead): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
     const [list, , state] = keysOf(lane);
     const keys = [list, state, this.key('dead'), this.key('lanes')];
-    return (await this.#run(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane)])) === 1 ? lane : undefined;
+    const ticket = randomUUID();
+    const found = await this.#run(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane), ticket]);
+    return found === 1 ? { ...lane, ticket } : undefined;
   }
 
   /** Forgets a dead letter. Whether it was there. */
   async discard({ write }: Dead): Promise<boolean> {
-    const gone = await this.#redis(() => this.#link.client.hdel(this.key('dead'), write.id));
-    if (gone > 0) await this.#redis(() => this.#link.client.decr(this.key('size')));
-    return gone > 0;
+    return (await this.#run(DISCARD, [this.key('dead'), this.key('size')], [write.id])) === 1;
   }
 
   /** Those that are not empty. */

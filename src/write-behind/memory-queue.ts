@@ -111,8 +111,12 @@ export class MemoryQueue implements WriteQueue {
     clearTimeout(this.#timer);
     this.#crews.clear();
     const error = new RespcacheError('the cache was closed before it was persisted');
-    for (const lane of this.#lanes.values())
-      for (const { write } of lane.waiting) await this.#options.work.dead(write, error);
+    const left = [...this.#lanes.values()].flatMap(({ waiting }) => waiting);
+    for (const { write, end } of left) {
+      await this.#options.work.dead(write, error, () => false);
+      // Whoever flushes is not to wait for ever.
+      end();
+    }
   }
 
   #open(): void {
@@ -169,8 +173,10 @@ export class MemoryQueue implements WriteQueue {
   /** A lane whose first write can be persisted as soon as there is a hand free. */
   #go(lane: Lane): void {
     const crew = this.#crews.get(lane.handler);
+    // Whoever registers next goes on with it; no timer outlives a queue that is closed.
+    if (crew === undefined) return;
     if (lane.dueAt > performance.now()) this.#wake(lane.dueAt);
-    else if (crew !== undefined) {
+    else {
       crew.ready.add(lane);
       this.#call(crew);
     }
@@ -208,9 +214,9 @@ export class MemoryQueue implements WriteQueue {
       this.#dead.set(write.id, { write, failedAt: clock.now(), error: textOfError(error) });
       // It still takes its place: what is never looked at pushes back in the end.
       this.#end(lane, false);
-      return work.dead(write, error);
+      return work.dead(write, error, () => lane.waiting.length > 0);
     }
-    await work.persisted(write, lane.waiting.length > 1);
+    await work.persisted(write, () => lane.waiting.length > 1);
     this.#end(lane, true);
   }
 

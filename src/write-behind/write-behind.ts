@@ -16,6 +16,7 @@ import {
   type Handler,
   type HandlerOptions,
   letterOf,
+  type Newer,
   type PersistRequest,
   textOfError,
   type Work,
@@ -59,7 +60,7 @@ export class WriteBehind {
     const work: Work = {
       persist: (write, attempt) => this.#persist(write, attempt),
       persisted: (write, newer) => this.#persisted(write, newer),
-      dead: (write, error) => this.#died(write, error),
+      dead: (write, error, newer) => this.#died(write, error, newer),
     };
     const { link } = backend;
     this.#queue =
@@ -158,19 +159,20 @@ export class WriteBehind {
   }
 
   /** Sees to it that what can be read is what was persisted. */
-  async #persisted(write: Write, newer: boolean): Promise<void> {
+  async #persisted(write: Write, newer: Newer): Promise<void> {
     const { tenant } = this.#values.place(write.key, write.clientId);
     const outdated = purgeOf(tenant, write.invalidate);
     if (outdated.tags.length + outdated.patterns.length > 0) await this.#values.purge(outdated, tenant);
-    // A newer one has the key, and looks after it in its turn.
-    if (!newer) await this.#inTurn(write, () => this.#settle(write));
+    await this.#inTurn(write, () => this.#settle(write, newer));
   }
 
   /**
    * While it waited the value may have been evicted or invalidated, and a reader may have brought the database's old one
    * back, or be about to.
    */
-  async #settle(write: Write): Promise<void> {
+  async #settle(write: Write, newer: Newer): Promise<void> {
+    // A newer one has the key, and looks after it in its turn.
+    if (await newer()) return;
     const place = this.#values.place(write.key, write.clientId);
     const [stored] = await this.#values.readFresh([place]);
     if (stored?.body.equals(write.body)) return;
@@ -178,11 +180,13 @@ export class WriteBehind {
   }
 
   /** What was never persisted is not to be read for longer. */
-  async #died(write: Write, error: unknown): Promise<void> {
+  async #died(write: Write, error: unknown, newer: Newer): Promise<void> {
     this.#caching.delete(write.id);
     this.#tell(write, undefined, undefined, textOfError(error));
     const { tenant } = this.#values.place(write.key, write.clientId);
     await this.#inTurn(write, async () => {
+      // What is read then is the newer one's value, which is still to be persisted.
+      if (await newer()) return;
       await this.#values.purge(purgeOf(tenant, { keys: [write.key] }), tenant);
     });
   }

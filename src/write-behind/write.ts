@@ -93,14 +93,20 @@ export interface Handler {
   persist(request: PersistRequest): unknown;
 }
 
+/**
+ * Whether another write of the same key waits behind it by now: asked at the moment it matters, for one may come at any time.
+ * Never rejects.
+ */
+export type Newer = () => boolean | Promise<boolean>;
+
 /** How a write goes on. */
 export interface Work {
   /** Calls the handler. Rejects with what it fails with. */
   persist(write: Write, attempt: number): Promise<void>;
-  /** It is persisted. `newer`: another write of the same key waits behind it. Never rejects. */
-  persisted(write: Write, newer: boolean): Promise<void>;
+  /** It is persisted. Never rejects. */
+  persisted(write: Write, newer: Newer): Promise<void>;
   /** It is given up. Never rejects. */
-  dead(write: Write, error: unknown): Promise<void>;
+  dead(write: Write, error: unknown, newer: Newer): Promise<void>;
 }
 
 /** Where writes wait. */

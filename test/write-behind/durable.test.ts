@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, createCache, type RedisClient, UnavailableError } from 'respcache';
@@ -26,6 +27,10 @@ function open(prefix: string, options: { lease?: number; redis?: RedisClient } =
   cleanups.push(() => cache.close());
   return cache;
 }
+
+describe('write-behind in this process, cached in Redis', () => {
+  writeBehindSuite({ durable: false, target: () => server.url });
+});
 
 describe('durable write-behind', () => {
   writeBehindSuite({ durable: true, target: () => server.url });
@@ -90,6 +95,33 @@ describe('durable write-behind', () => {
     await cache.flush();
     await own.stop();
     await expect(cache.writeBehind('n', 2, 'c', { handler: 'save' })).rejects.toThrow(UnavailableError);
+  });
+
+  it('writes that are coalesced while the database is down share one ticket', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix);
+    const save = vi.fn().mockRejectedValue(new Error('down'));
+    cache.onWriteBehind('save', save, { coalesce: true, backoff: () => 60_000 });
+    await cache.writeBehind('n', 0, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(save).toHaveBeenCalled());
+    for (let i = 1; i < 20; i++) await cache.writeBehind('n', i, 'c', { handler: 'save' });
+    const queue = new Queue('save', { connection: { url: server.url }, prefix: `${prefix}{respcache}:behind:bull` });
+    cleanups.push(() => queue.close());
+    // A second one, where the second write came while the first was at work.
+    expect(await queue.getJobCountByTypes()).toBeLessThanOrEqual(2);
+  });
+
+  it('a write that is coalesced before its worker comes is persisted', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix);
+    const save = vi.fn();
+    for (let round = 1; round <= 5; round++) {
+      const end = cache.onWriteBehind('save', save, { coalesce: true });
+      await Promise.all([0, 1, 2].map((i) => cache.writeBehind('n', `${round}.${i}`, 'c', { handler: 'save' })));
+      await cache.flush();
+      expect(save.mock.lastCall).toEqual([expect.objectContaining({ value: `${round}.2` })]);
+      await end();
+    }
   });
 
   describe('a process that is killed', () => {

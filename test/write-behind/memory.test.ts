@@ -23,6 +23,15 @@ describe('write-behind in this process', () => {
     expect(told).toHaveBeenCalledWith(expect.objectContaining({ dead: expect.stringContaining('closed before') }));
   });
 
+  it('a flush ends when closing has waited long enough', async () => {
+    const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
+    cache.onWriteBehind('save', () => new Promise(() => {}));
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    const flushed = cache.flush();
+    await cache.close();
+    await flushed;
+  });
+
   it('cannot be durable without Redis', () => {
     expect(() => createCache({ redis: false, writeBehind: { durable: true } })).toThrow(
       'option writeBehind.durable is true',

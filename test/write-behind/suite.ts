@@ -156,6 +156,40 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.get('n', 'c')).toBe('new');
   });
 
+  it('a write that comes while the one before it is settled stays readable', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const save = vi.fn(async ({ value }: PersistRequest<number>) => {
+      if (value === 1) return gate.promise;
+      // Once the queue knows that this one is persisted, and before the cache has been looked at for it.
+      setImmediate(() => void cache.writeBehind('n', 1, 'c', once()));
+      return undefined;
+    });
+    cache.onWriteBehind<number>('save', save);
+    await cache.writeBehind('n', 0, 'c', { ...once(), invalidate: { tags: ['lists'] } });
+    await vi.waitFor(() => expect(save).toHaveBeenCalledTimes(2));
+    await vi.waitFor(async () => expect(await cache.get('n', 'c')).toBe(1));
+    gate.resolve();
+    await cache.flush();
+  });
+
+  it('a write that is given up does not take the value of a newer one with it', async () => {
+    const cache = make();
+    const gates = [deferred<void>(), deferred<void>()];
+    const save = vi.fn(async ({ value }: PersistRequest<number>) => {
+      await gates[value]!.promise;
+      if (value === 0) throw new Error('never');
+    });
+    cache.onWriteBehind<number>('save', save, { retries: 0 });
+    for (const value of [0, 1]) await cache.writeBehind('n', value, 'c', once());
+    gates[0]!.resolve();
+    await vi.waitFor(() => expect(save).toHaveBeenCalledTimes(2));
+    expect(await cache.get('n', 'c')).toBe(1);
+    gates[1]!.resolve();
+    await cache.flush();
+    expect(await cache.get('n', 'c')).toBe(1);
+  });
+
   describe('a write that fails each time', () => {
     const withDead = async () => {
       const cache = make();
@@ -227,6 +261,19 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     await cache.writeBehind('d', 1, 'c', once());
     expect(await cache.get('d', 'c')).toBe(1);
     await cache.flush();
+  });
+
+  it('a dead letter takes a place until it is discarded', async () => {
+    const cache = make({ maxQueue: 1, waitForRoom: 0 });
+    const save = vi.fn().mockRejectedValueOnce(new Error('never'));
+    cache.onWriteBehind('save', save, { retries: 0 });
+    await cache.writeBehind('a', 1, 'c', once());
+    await cache.flush();
+    await expect(cache.writeBehind('b', 1, 'c', once())).rejects.toThrow(QueueFullError);
+    expect(await cache.discardDeadLetters()).toBe(1);
+    await cache.writeBehind('b', 1, 'c', once());
+    await cache.flush();
+    expect(save).toHaveBeenCalledTimes(2);
   });
 
   it('a writer waits for room', async () => {
