@@ -40,8 +40,11 @@ class Counts {
   }
 
   set(key: string, points: number, seconds: number): Count {
-    this.#windows.set(key, { points, endsAt: this.#clock.now() + seconds * 1000 });
-    return new this.#Res(0, seconds * 1000, points, true);
+    const now = this.#clock.now();
+    // A block that is shorter than what is left of the window must not end it sooner.
+    const endsAt = Math.max(now + seconds * 1000, this.#windows.get(key)?.endsAt ?? 0);
+    this.#windows.set(key, { points, endsAt });
+    return new this.#Res(0, endsAt - now, points, true);
   }
 }
 

@@ -17,7 +17,7 @@ else
 end
 local points = redis.call('incrby', KEYS[1], by)
 local limit, block = tonumber(ARGV[3]), tonumber(ARGV[4])
-if block > 0 and points > limit and had <= limit then redis.call('expire', KEYS[1], block) end
+if points > limit and had <= limit and block * 1000 > redis.call('pttl', KEYS[1]) then redis.call('expire', KEYS[1], block) end
 local ms = redis.call('pttl', KEYS[1])
 if ms < 0 then
   redis.call('expire', KEYS[1], ARGV[2])
