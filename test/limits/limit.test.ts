@@ -94,6 +94,15 @@ describe('a rate limit', () => {
     expect(await open({ skip: () => true }).limit.check(visit('a'))).toEqual({ fields: [] });
   });
 
+  it('a block that is shorter than what is left of the window does not end it sooner', async () => {
+    let now = 0;
+    const { limit } = open({ duration: 60, block: 5 }, { now: () => now });
+    await limit.check(visit('a'));
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['Retry-After', '60']);
+    now = 5000;
+    expect((await limit.check(visit('a'))).refusal).toMatchObject({ status: 429 });
+  });
+
   it('blocks for as long as it says, from the first request beyond', async () => {
     let now = 0;
     const { limit } = open({ block: 600 }, { now: () => now });
