@@ -18,6 +18,26 @@ const BYPASSING: ReadonlySet<Reason | undefined> = new Set([
   ...(['authorization', 'cookie', 'personal'] as const),
 ]);
 
+/** What a hit is told by: whose it is, where it is kept, and what its route is called. */
+export interface HitAt {
+  readonly tenant: string;
+  readonly key: string;
+  readonly route: string;
+}
+
+/** Tells of an answer from the cache. `ms`: how long its lookup took. */
+export function tellHit(events: Events, request: RequestView, at: HitAt, { body }: Reply, how: How, ms: number): void {
+  const { tenant, key, route } = at;
+  const { tier, stale, collapsed } = how;
+  const bytes = body === undefined || request.method === 'HEAD' ? 0 : body.length;
+  events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route, request });
+}
+
+/** What statistics call the route of a response: by the name that it was given, or else by its path. */
+export function labelFor(name: string | undefined, { key }: Route, target: string): string {
+  return name ?? (typeof key === 'string' ? key : pathOf(target));
+}
+
 /** Tells what became of one request: to whoever counts, and to whoever has made it. */
 export class Account {
   readonly #events: Events;
@@ -37,16 +57,12 @@ export class Account {
   }
 
   /** It was answered from the cache. `started`: when its lookup began; without it, when it came. */
-  hit({ address }: Plan, { name }: ResponseEntry, { body }: Reply, route: Route, how: How, started?: number): void {
+  hit({ address }: Plan, { name }: ResponseEntry, reply: Reply, route: Route, how: How, started?: number): void {
     this.#request.warming?.tell('fresh');
     if (!this.#open) return;
     const { tenant, key } = address;
-    const { tier, stale, collapsed } = how;
-    const request = this.#request;
-    const ms = performance.now() - (started ?? this.#opened);
-    const bytes = body === undefined || request.method === 'HEAD' ? 0 : body.length;
-    const label = this.#label(name, route);
-    this.#events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route: label, request });
+    const at = { tenant, key, route: this.#label(name, route) };
+    tellHit(this.#events, this.#request, at, reply, how, performance.now() - (started ?? this.#opened));
   }
 
   /** Its handler ran. `reason`: why its answer is not stored, if so; `plan`: where it would have been. */
@@ -72,8 +88,8 @@ export class Account {
   }
 
   /** Hits and misses of a route are of one name: that of what is stored, or would be. */
-  #label(name: string | undefined, { key }: Route): string {
-    return name ?? (typeof key === 'string' ? key : pathOf(this.#request.target));
+  #label(name: string | undefined, route: Route): string {
+    return labelFor(name, route, this.#request.target);
   }
 }
 

@@ -110,6 +110,12 @@ export class Backend {
     return this.#near.get(keys);
   }
 
+  /** The entry that this process keeps under a key, where it may be judged without asking anybody. */
+  recent(key: string): Entry | undefined {
+    const kept = this.#near ?? this.store;
+    return kept instanceof MemoryStore && this.ledger.isCurrent() ? kept.read(key) : undefined;
+  }
+
   /** The same where each lookup has to ask for the ledger's head: nothing, where nothing is kept under the first key. */
   nearInStep(keys: readonly string[]): MaybePromise<(Entry | undefined)[] | undefined> {
     const near = this.#near;

@@ -12,6 +12,14 @@ export interface CacheControl {
   readonly status: 'hit' | 'miss' | 'bypass';
 }
 
+/** Where the answer was at hand: no handler runs that could say anything. */
+export const SERVED: CacheControl = Object.freeze({
+  status: 'hit',
+  tag: () => SERVED,
+  ttl: () => SERVED,
+  noStore: () => SERVED,
+}) as CacheControl;
+
 /** What a handler has said. */
 export class Control implements CacheControl {
   status: 'hit' | 'miss' | 'bypass' = 'bypass';

@@ -6,12 +6,13 @@ import { Collapse, type Lead, type Part } from './fill/collapse.js';
 import type { Shared } from './fill/put.js';
 import { Refreshes } from './fill/refreshes.js';
 import type { Going } from './fill/run.js';
-import type { CacheStatus, Forward } from './http/cache-status.js';
+import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { type Found, Lookup } from './lookup/lookup.js';
 import { heardFrom, isKeptOut, isWanted, type Plan, Planner, tenantOf, wantedBy } from './lookup/plan.js';
-import type { Reply } from './lookup/reply.js';
+import { Recall, Recollections } from './lookup/recall.js';
+import { HIT, type Reply } from './lookup/reply.js';
 import { forwardFor, type Use, useOf } from './lookup/usable.js';
 import { Mounts } from './mounts.js';
 import type { Asked } from './request/directives.js';
@@ -28,6 +29,7 @@ export class Engine {
   readonly lookup: Lookup;
   readonly planner: Planner;
   readonly mounts: Mounts = new Mounts();
+  readonly #recollections = new Recollections();
   readonly #collapse: Collapse<Shared>;
   readonly #refreshes: Refreshes<Going, Shared>;
 
@@ -61,8 +63,13 @@ export class Engine {
   }
 
   /** Begins the exchange of one request, at the outermost mount of this cache. `outside`: the fields set so far. */
-  open(request: RequestView, route: Route, outside: Fields): Exchange {
-    return new Exchange(this.#services, request, route, outside);
+  open(request: RequestView, route: Route, outside: Fields, recall?: Recall): Exchange {
+    return new Exchange(this.#services, request, route, outside, recall);
+  }
+
+  /** The short way of hits from memory, for the mounts of a route. */
+  recallFor(route: Route): Recall {
+    return new Recall(this.#services, route, this.#recollections);
   }
 
   /**
@@ -125,6 +132,7 @@ export class Engine {
       const use = this.#useOf(found.entry, turn);
       if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
       if (isShadowed(turn.exchange)) return turn.exchange.shadow(turn.plan, found.entry);
+      if (use === 'fresh') learn(turn, found);
       if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found, use);
       return this.#refresh(turn, found, use);
     });
@@ -261,8 +269,6 @@ interface Answer {
   readonly tier?: Tier;
 }
 
-const HIT: CacheStatus = { hit: true };
-
 type Present = Extract<Found, { entry: ResponseEntry }>;
 type Missing = Extract<Found, { entry?: undefined }> & { readonly stale?: ResponseEntry };
 
@@ -271,6 +277,12 @@ const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 /** What is stored, but will not do as it is. */
 function asMissing({ entry, index }: Present, now: number): Missing {
   return { forward: forwardFor(entry, now), index, stale: entry };
+}
+
+/** What came from memory, at the outermost mount, need not be looked for the whole way the next time. */
+function learn({ exchange, plan }: Turn, found: Present): void {
+  const { recall, request, route } = exchange;
+  if (found.tier === 'memory' && recall?.route === route) recall.learn(request, plan, found);
 }
 
 /** Whether the handler is asked although there is an answer, to compare the two; for a client, and of a whole answer. */

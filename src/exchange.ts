@@ -13,6 +13,7 @@ import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
+import type { Recall } from './lookup/recall.js';
 import {
   gatewayTimeout,
   inPlaceOf,
@@ -21,10 +22,11 @@ import {
   type Reply,
   replyFrom,
   validationOf,
+  withKey,
 } from './lookup/reply.js';
 import { isPersonal } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
-import type { Route } from './route-options.js';
+import { namesInVary, type Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
 import { after } from './types.js';
 
@@ -46,6 +48,8 @@ export class Exchange {
   nested = false;
   /** The response's fields as layers outside had set them when the request came here. */
   readonly outside: Fields;
+  /** Where its hit is remembered, if it is one of those. */
+  readonly recall: Recall | undefined;
   readonly #services: Services;
   readonly #afterSuccess: AfterSuccess;
   readonly #account: Account;
@@ -63,7 +67,7 @@ export class Exchange {
   #left: NodeJS.Timeout | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
-  constructor(services: Services, request: RequestView, route: Route, outside: Fields) {
+  constructor(services: Services, request: RequestView, route: Route, outside: Fields, recall?: Recall) {
     this.#services = services;
     this.#account = new Account(services.events, request);
     this.#afterSuccess = new AfterSuccess(services);
@@ -72,6 +76,7 @@ export class Exchange {
     this.part = partAskedBy(request);
     this.route = route;
     this.outside = outside;
+    this.recall = recall;
   }
 
   /** Whether the request has been through the engine; until then there is an invalidation waiting, at the most. */
@@ -225,16 +230,16 @@ export class Exchange {
       now: this.#services.settings.clock.now(),
       conditions: this.conditions.current,
       part,
-      vary: this.#varyNames(),
+      vary: namesInVary(route),
       outside,
       downstream: route,
-      status: this.#withKey(status),
+      status: withKey(status, route, this.#key),
     });
   }
 
   /** An answer of the cache's own, where it has nothing that it may serve, and no handler is to be asked. */
   timeout(status: CacheStatus): Reply {
-    return gatewayTimeout(status, this.outside, this.#varyNames());
+    return gatewayTimeout(status, this.outside, namesInVary(this.route));
   }
 
   /**
@@ -347,20 +352,21 @@ export class Exchange {
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const reduced = reduceToNotModified(bag, status, this.conditions.held);
-    announce(bag, this.#varyNames(), this.#told(head, reason, reduced !== undefined), shared);
+    announce(bag, namesInVary(this.route), this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
   }
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */
   #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
     const going = isPersonal(reason) ? undefined : this.#run?.going;
-    return this.#withKey({
+    const told: CacheStatus = {
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
       // Where it is left out, it is taken for that of the answer.
       ...(going?.stale === undefined && !reduced ? {} : { forwardStatus: status }),
       stored: this.#run?.isFilling === true && (whole !== undefined || bag.getHeader('content-length') !== undefined),
       ...(reason === undefined ? {} : { detail: reason }),
-    });
+    };
+    return withKey(told, this.route, this.#key);
   }
 
   /** The handler says that what is stored is still the same: the client gets what it asked for. */
@@ -387,16 +393,6 @@ export class Exchange {
   #seat(): Seat {
     const { request, route, control, outside, part, conditions } = this;
     return { request, route, control, outside, ranged: part !== undefined && !conditions.asksHandler };
-  }
-
-  #withKey(status: CacheStatus): CacheStatus {
-    return this.route.exposeKey && this.#key !== undefined ? { ...status, key: this.#key } : status;
-  }
-
-  /** Request fields that go into `Vary` for the sake of caches further out. */
-  #varyNames(): readonly string[] {
-    const { header } = this.route.tenant;
-    return header === undefined ? this.route.vary : [...this.route.vary, header];
   }
 
   #count(reason: Reason | undefined, revalidated?: boolean): void {

@@ -248,6 +248,11 @@ export function looksUpElsewhere(inner: Route, outer: Route): boolean {
   );
 }
 
+/** Request fields that go into `Vary` for the sake of caches further out. */
+export function namesInVary({ vary, tenant }: Route): readonly string[] {
+  return tenant.header === undefined ? vary : [...vary, tenant.header];
+}
+
 /** Checks options and lays them over a base; `undefined` never overrides. @throws {ConfigError} */
 export function resolveRoute<S>(options: RouteOptions<S>, base: Route): Route {
   const mode = options.mode === undefined ? undefined : oneOf('option mode', options.mode, ['application', 'rfc9111']);

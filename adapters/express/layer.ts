@@ -1,11 +1,13 @@
 import type { Request, Response } from 'express';
 import type { Cache } from '../../src/cache.js';
+import { SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { PurgeRule } from '../../src/invalidation/purge-rule.js';
+import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import type { RouteOptions } from '../../src/route-options.js';
+import type { Route, RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, MountedRoute, openExchange } from '../node/exchanges.js';
+import { exchangeOf, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
 
 /** A mount of a cache. Gives the cache's answer; where it has none, the handler's is listened to from here on. */
@@ -17,9 +19,15 @@ export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
   const params: Params = new WeakMap();
   const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
   return (req, res) => {
-    params.set(req, req.params);
     const outer = exchangeOf(engine, res);
-    const exchange = outer ?? begin(cache, req, res, route.own);
+    const view = outer === undefined ? viewOf(req) : undefined;
+    const recalled = view && route.recalled(view, res);
+    if (recalled !== undefined) {
+      res.cache = SERVED;
+      return recalled;
+    }
+    params.set(req, req.params);
+    const exchange = outer ?? begin(cache, view!, res, route.own, route.recall);
     const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
     return after(reply, (found) => {
       // A hit has nothing to listen to.
@@ -36,7 +44,7 @@ export function purging(cache: Cache, rule: PurgeRule): Purging {
   return (req, res) => {
     let exchange = exchangeOf(cache.engine, res);
     if (exchange === undefined) {
-      exchange = begin(cache, req, res, cache.settings.route);
+      exchange = begin(cache, viewOf(req), res, cache.settings.route);
       tap(res, exchange);
     }
     const { params } = req;
@@ -44,8 +52,12 @@ export function purging(cache: Cache, rule: PurgeRule): Purging {
   };
 }
 
-function begin(cache: Cache, req: Request, res: Response, route: MountedRoute['own']): Exchange {
-  const exchange = openExchange(cache.engine, req, res, route, { target: req.originalUrl, source: req });
+function viewOf(req: Request): View {
+  return new View(req, { target: req.originalUrl, source: req });
+}
+
+function begin(cache: Cache, view: View, res: Response, route: Route, recall?: Recall): Exchange {
+  const exchange = openExchange(cache.engine, view, res, route, recall);
   res.cache = exchange.control;
   return exchange;
 }

@@ -9,13 +9,14 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
-import type { CacheControl } from '../../src/control.js';
+import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
+import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
-import type { HeaderBag } from '../../src/types.js';
-import { MountedRoute, openExchange } from '../node/exchanges.js';
+import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
+import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import { MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
@@ -52,22 +53,39 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   const cache = chosenCache(given);
   const { engine } = cache;
   const route = new MountedRoute(engine, ofContext(own), cache.settings.route);
-  return async function respcache(ctx: Context, next: Next): Promise<void> {
+  return function respcache(ctx: Context, next: Next): Promise<void> {
     const outer = joined(engine, ctx);
+    const view = outer === undefined ? viewOf(ctx) : undefined;
+    const recalled = view && route.recalled(view, ctx.res);
+    if (recalled !== undefined) {
+      ctx.cache = SERVED;
+      send(ctx, recalled);
+      return DONE;
+    }
     // An exchange that only waits to invalidate has no middleware yet that looks after its response.
     const inner = outer?.isHandled ?? false;
-    const exchange = outer ?? begin(cache, ctx, route.own);
-    const reply = await (outer === undefined
-      ? engine.handle(exchange)
-      : engine.refine(outer, route.inside(outer.route)));
-    if (reply !== undefined) return send(ctx, reply);
-    if (inner) {
-      await next();
-      if (isOutside(exchange, ctx)) await sayUnsaid(ctx, exchange);
-      return;
-    }
-    await watch(ctx, exchange, next);
+    const exchange = outer ?? begin(cache, ctx, view!, route.own, route.recall);
+    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
+    return proceed(ctx, { exchange, reply, inner }, next);
   };
+}
+
+/** Where the answer was at hand nothing is waited for. */
+const DONE: Promise<void> = Promise.resolve();
+
+/** What a request has come to at a mount. `inner`: another mount looks after its response already. */
+interface Turn {
+  readonly exchange: Exchange;
+  readonly reply: MaybePromise<Reply | undefined>;
+  readonly inner: boolean;
+}
+
+async function proceed(ctx: Context, { exchange, reply, inner }: Turn, next: Next): Promise<void> {
+  const found = await reply;
+  if (found !== undefined) return send(ctx, found);
+  if (!inner) return watch(ctx, exchange, next);
+  await next();
+  if (isOutside(exchange, ctx)) await sayUnsaid(ctx, exchange);
 }
 
 /**
@@ -100,15 +118,19 @@ export function clear(options: CacheChoice = {}): Middleware {
 function purging(cache: Cache, rule: PurgeRule): Middleware {
   return async function respcacheInvalidate(ctx: Context, next: Next): Promise<void> {
     const outer = joined(cache.engine, ctx);
-    const exchange = outer ?? begin(cache, ctx, cache.settings.route);
+    const exchange = outer ?? begin(cache, ctx, viewOf(ctx), cache.settings.route);
     exchange.onSuccess(rule);
     await next();
     if (outer === undefined) await tell(ctx, exchange, undefined);
   };
 }
 
-function begin(cache: Cache, ctx: Context, route: MountedRoute['own']): Exchange {
-  const exchange = openExchange(cache.engine, ctx.req, ctx.res, route, { target: ctx.originalUrl, source: ctx });
+function viewOf(ctx: Context): View {
+  return new View(ctx.req, { target: ctx.originalUrl, source: ctx });
+}
+
+function begin(cache: Cache, ctx: Context, view: View, route: Route, recall?: Recall): Exchange {
+  const exchange = openExchange(cache.engine, view, ctx.res, route, recall);
   ctx.cache = exchange.control;
   return exchange;
 }

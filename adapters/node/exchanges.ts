@@ -2,21 +2,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
+import type { Recall } from '../../src/lookup/recall.js';
+import type { Reply } from '../../src/lookup/reply.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
-import { type MarkedForWarming, WARMING } from '../../src/warm/visits.js';
+import type { HeaderBag } from '../../src/types.js';
+import { warmingOf } from '../../src/warm/visits.js';
 import { copyOf } from './rerun.js';
 
-const EXCHANGES = Symbol('respcache.exchanges');
+/** By response: a property of its own would cost more, where a framework has given it another prototype. */
+const EXCHANGES = new WeakMap<ServerResponse, Map<Engine, Exchange>>();
 
-interface Marked {
-  [EXCHANGES]?: Map<Engine, Exchange>;
-}
+/** Responses of which somebody wants to know whether a cache has given them, and which caches have. */
+const WATCHED = new WeakMap<ServerResponse, Set<Engine>>();
 
 /** The exchange that another mount of the same cache has begun for this response. */
 export function exchangeOf(engine: Engine, res: ServerResponse): Exchange | undefined {
-  return (res as Marked)[EXCHANGES]?.get(engine);
+  return EXCHANGES.get(res)?.get(engine);
 }
 
 /** What a framework adds to Node's own request. */
@@ -30,26 +33,36 @@ interface Origin {
 /** Begins an exchange for this response; later mounts of the same cache find it. */
 export function openExchange(
   engine: Engine,
-  req: IncomingMessage,
+  view: RequestView,
   res: ServerResponse,
   route: Route,
-  origin: Origin,
+  recall?: Recall,
 ): Exchange {
-  const exchange = engine.open(new View(req, origin), route, res.getHeaders());
-  const marked = res as Marked;
-  marked[EXCHANGES] ??= new Map();
-  marked[EXCHANGES].set(engine, exchange);
+  const exchange = engine.open(view, route, res.getHeaders(), recall);
+  const all = EXCHANGES.get(res);
+  if (all === undefined) EXCHANGES.set(res, new Map([[engine, exchange]]));
+  else all.set(engine, exchange);
   return exchange;
+}
+
+/** Has it remembered which caches give this response, from now on. */
+export function watch(res: ServerResponse): void {
+  if (!WATCHED.has(res)) WATCHED.set(res, new Set());
+}
+
+/** Whether a cache has given a response that is watched. */
+export function isHit(engine: Engine, res: ServerResponse): boolean {
+  return WATCHED.get(res)?.has(engine) === true || exchangeOf(engine, res)?.control.status === 'hit';
 }
 
 /** Leaves a response out of the statistics of every cache around it. */
 export function excludeFromStatistics(res: ServerResponse): void {
-  for (const exchange of (res as Marked)[EXCHANGES]?.values() ?? []) exchange.exclude();
+  for (const exchange of EXCHANGES.get(res)?.values() ?? []) exchange.exclude();
 }
 
 /** Keeps a response out of every cache around it; what they have stored stays as it is. */
 export function keepOutOfCaches(res: ServerResponse): void {
-  for (const exchange of (res as Marked)[EXCHANGES]?.values() ?? []) exchange.refuse('status');
+  for (const exchange of EXCHANGES.get(res)?.values() ?? []) exchange.refuse('status');
 }
 
 /**
@@ -58,6 +71,7 @@ export function keepOutOfCaches(res: ServerResponse): void {
  */
 export class MountedRoute {
   readonly own: Route;
+  readonly recall: Recall;
   readonly #engine: Engine;
   readonly #options: RouteOptions<never>;
   readonly #merged = new WeakMap<Route, Route>();
@@ -66,7 +80,15 @@ export class MountedRoute {
     this.#engine = engine;
     this.#options = options;
     this.own = resolveRoute(options, base);
+    this.recall = engine.recallFor(this.own);
     engine.mount(this.own);
+  }
+
+  /** The answer to a request that no other mount has seen, where it is at hand. */
+  recalled(view: RequestView, res: ServerResponse): Reply | undefined {
+    const reply = this.recall.answer(view, res as unknown as HeaderBag);
+    if (reply !== undefined) WATCHED.get(res)?.add(this.#engine);
+    return reply;
   }
 
   inside(outer: Route): Route {
@@ -80,25 +102,20 @@ export class MountedRoute {
   }
 }
 
-const REFRESHING = Symbol('respcache.refreshing');
-
-interface Refreshing {
-  [REFRESHING]?: object;
-}
+/** Requests that the cache has made to have an entry made anew. */
+const REFRESHING = new WeakMap<IncomingMessage, object>();
 
 /** Whether a request is no client's, but made by the cache: to make an entry anew, or to warm. */
 export function isOwnRun(req: IncomingMessage): boolean {
-  return (req as Refreshing)[REFRESHING] !== undefined || (req as MarkedForWarming)[WARMING] !== undefined;
+  return REFRESHING.has(req) || warmingOf(req) !== undefined;
 }
 
 /** A request of Node's, as the engine sees it. */
-class View implements RequestView {
+export class View implements RequestView {
   readonly method: string;
   readonly target: string;
   readonly headers: IncomingMessage['headers'];
   readonly source: unknown;
-  readonly refreshing: object | undefined;
-  readonly warming: Warming | undefined;
   readonly #req: IncomingMessage;
 
   constructor(req: IncomingMessage, { target, source }: Origin) {
@@ -107,9 +124,15 @@ class View implements RequestView {
     this.target = target;
     this.headers = req.headers;
     this.source = source;
-    // Marked before the application was given it.
-    this.refreshing = (req as Refreshing)[REFRESHING];
-    this.warming = (req as MarkedForWarming)[WARMING];
+  }
+
+  // Marked before the application was given it.
+  get refreshing(): object | undefined {
+    return REFRESHING.get(this.#req);
+  }
+
+  get warming(): Warming | undefined {
+    return warmingOf(this.#req);
   }
 
   get rawHeaders(): string[] {
@@ -126,7 +149,7 @@ class View implements RequestView {
       run &&
       ((mark, timeout) => {
         const prepare = (copy: IncomingMessage) => {
-          (copy as Refreshing)[REFRESHING] = mark;
+          REFRESHING.set(copy, mark);
         };
         return run({ prepare, timeout });
       })

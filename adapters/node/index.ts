@@ -7,14 +7,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
-import type { CacheControl } from '../../src/control.js';
+import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
+import type { Recall } from '../../src/lookup/recall.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, MountedRoute, openExchange } from './exchanges.js';
+import { exchangeOf, MountedRoute, openExchange, View } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
-import { send } from './send.js';
+import { sendWhole } from './send.js';
 import { tap } from './tap.js';
 
 export type { CacheChoice, Invalidated };
@@ -60,12 +61,18 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
   const route = new MountedRoute(engine, own, cache.settings.route);
   return function respcache(req: IncomingMessage, res: ServerResponse): unknown {
     const outer = exchangeOf(engine, res);
-    const exchange = outer ?? begin(engine, req, res, route.own);
+    const view = outer === undefined ? viewOf(req) : undefined;
+    const recalled = view && route.recalled(view, res);
+    if (recalled !== undefined) {
+      (res as CachedResponse).cache = SERVED;
+      return sendWhole(res, recalled);
+    }
+    const exchange = outer ?? begin(engine, view!, res, route.own, route.recall);
     const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
     // Nothing in the engine is expected to reject; if it does, the request is the listener's all the same.
     const sure = reply instanceof Promise ? reply.catch(() => undefined) : reply;
     return after(sure, (found) => {
-      if (found !== undefined) return send(res, found);
+      if (found !== undefined) return sendWhole(res, found);
       if (outer !== undefined) return listener(req, res as CachedResponse);
       tap(res, exchange);
       return watched(listener, req, res, exchange);
@@ -92,7 +99,7 @@ export function withInvalidation(
   const { cache, rule } = purgingOf(spec, options);
   return function respcacheInvalidate(req: IncomingMessage, res: ServerResponse): unknown {
     const outer = exchangeOf(cache.engine, res);
-    const exchange = outer ?? begin(cache.engine, req, res, cache.settings.route);
+    const exchange = outer ?? begin(cache.engine, viewOf(req), res, cache.settings.route);
     exchange.onSuccess(rule);
     if (outer !== undefined) return listener(req, res as CachedResponse);
     tap(res, exchange);
@@ -100,10 +107,14 @@ export function withInvalidation(
   };
 }
 
-function begin(engine: Engine, req: IncomingMessage, res: ServerResponse, route: Route): Exchange {
+function viewOf(req: IncomingMessage): View {
   // Where a framework stands around it, mounts have shortened the URL.
   const { originalUrl = req.url ?? '/' } = req as IncomingMessage & { originalUrl?: string };
-  const exchange = openExchange(engine, req, res, route, { target: originalUrl, source: req });
+  return new View(req, { target: originalUrl, source: req });
+}
+
+function begin(engine: Engine, view: View, res: ServerResponse, route: Route, recall?: Recall): Exchange {
+  const exchange = openExchange(engine, view, res, route, recall);
   (res as CachedResponse).cache = exchange.control;
   return exchange;
 }

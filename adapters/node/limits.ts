@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Cache } from '../../src/cache.js';
 import type { Problem } from '../../src/limits/fields.js';
 import type { Limit, LimitVisit } from '../../src/limits/limit.js';
-import { exchangeOf, isOwnRun, keepOutOfCaches } from './exchanges.js';
+import { isHit, isOwnRun, keepOutOfCaches, watch } from './exchanges.js';
 
 /**
  * Counts a request and tells its client what is left. Gives what is to be answered in the handler's place, if anything
@@ -18,10 +18,12 @@ export async function admit(
   // Somebody has answered meanwhile, a timeout say.
   if (res.headersSent) return refusal;
   for (const [name, value] of fields) res.setHeader(name, joined(res, name, value));
-  if (onHit !== undefined)
+  if (onHit !== undefined) {
+    watch(res);
     res.once('close', () => {
-      if (exchangeOf(cache.engine, res)?.control.status === 'hit') void onHit();
+      if (isHit(cache.engine, res)) void onHit();
     });
+  }
   if (refusal !== undefined) {
     // A field for these alone, which layers outside may have set, would outrank what is said to those further down.
     keepOutOfCaches(res);

@@ -9,9 +9,28 @@ export function layOn(res: ServerResponse, reply: Reply): void {
   res.statusMessage = reply.message ?? STATUS_CODES[reply.status] ?? '';
 }
 
-/** Sends an answer from the cache. */
+/** Sends an answer from the cache, for a framework whose layers may look at its fields. */
 export function send(res: ServerResponse, reply: Reply): void {
   layOn(res, reply);
+  end(res, reply);
+}
+
+/**
+ * Sends an answer from the cache where no layer outside has set anything: the head goes as it is, which takes half the
+ * time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
+ */
+export function sendWhole(res: ServerResponse, reply: Reply): void {
+  if (res.headersSent || res.getHeaderNames().length > 0) return send(res, reply);
+  const lines: string[] = [];
+  for (const [name, value] of reply.headers) {
+    if (typeof value === 'string') lines.push(name, value);
+    else for (const each of value) lines.push(name, each);
+  }
+  res.writeHead(reply.status, reply.message ?? STATUS_CODES[reply.status] ?? '', lines);
+  end(res, reply);
+}
+
+function end(res: ServerResponse, reply: Reply): void {
   if (reply.body === undefined || res.req.method === 'HEAD') res.end();
   else res.end(reply.body);
 }

@@ -29,6 +29,8 @@ export interface Ledger {
   lag(): number | undefined;
   /** What this process knows: the stamp for an entry whose making begins now. `undefined` before the first `sync`. */
   position(): Position | undefined;
+  /** Grows with whatever this process learns that may make an entry invalid: at the same one, what stood still stands. */
+  readonly revision: number;
   /** Whether an entry stamped with `asOf` is still valid, as far as this process knows. */
   stands(subject: Subject, asOf: Position): boolean;
   /**

@@ -16,6 +16,7 @@ export class MemoryLedger implements Ledger {
   readonly #table: PurgeTable;
   readonly #recent: RecentPurges;
   #position: Position;
+  #revision = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,6 +39,10 @@ export class MemoryLedger implements Ledger {
     return this.#position;
   }
 
+  get revision(): number {
+    return this.#revision;
+  }
+
   stands(subject: Subject, asOf: Position): boolean {
     return asOf.epoch === this.#table.epoch && this.#table.stands(subject, asOf.sequence);
   }
@@ -58,6 +63,7 @@ export class MemoryLedger implements Ledger {
 
   async purge(purge: Purge): Promise<Receipt> {
     const sequence = Math.max(this.#table.sequence + 1, this.#clock.now() * 1000);
+    this.#revision++;
     this.#table.apply(purge, sequence);
     this.#recent.add(purge, sequence);
     this.#position = { epoch: this.#table.epoch, sequence };

@@ -41,6 +41,7 @@ export class RedisLedger implements Ledger {
   #table: PurgeTable | undefined;
   #position: Position | undefined;
   #headText: string | undefined;
+  #revision = 0;
   readonly #recent = new RecentPurges(REMEMBERED);
   #reaching: Promise<void> | undefined;
   #flushing = false;
@@ -94,6 +95,10 @@ export class RedisLedger implements Ledger {
     return this.#position;
   }
 
+  get revision(): number {
+    return this.#revision;
+  }
+
   stands(subject: Subject, asOf: Position): boolean {
     const table = this.#table;
     if (table === undefined || asOf.epoch !== table.epoch) return false;
@@ -123,6 +128,7 @@ export class RedisLedger implements Ledger {
 
   async purge(purge: Purge): Promise<Receipt> {
     const batch = this.#pending.add(purge);
+    this.#revision++;
     this.#flush();
     const known = this.#position?.sequence ?? 0;
     const done = batch.done.then((sequence) => ({ sequence, durable: true }));
@@ -319,6 +325,7 @@ export class RedisLedger implements Ledger {
   }
 
   #stand(table: PurgeTable): void {
+    this.#revision++;
     this.#table = table;
     this.#position = { epoch: table.epoch, sequence: table.sequence };
     this.#headText = `${table.epoch}:${table.sequence}`;

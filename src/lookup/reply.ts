@@ -4,6 +4,7 @@ import { fieldText, type HeaderLine, linesOf, members } from '../http/headers.js
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { RequestView } from '../request/request.js';
+import type { Route } from '../route-options.js';
 import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
 import { type Downstream, downstreamLines, isOverruled } from './downstream.js';
@@ -139,6 +140,21 @@ export function inPlaceOf(reply: Reply, now: Fields, outside: Fields): Reply {
     restored.push([name, typeof value === 'number' ? String(value) : value]);
   }
   return { ...reply, removed, headers: restored.length === 0 ? reply.headers : [...restored, ...reply.headers] };
+}
+
+/** When the reply that is made of an entry now changes by itself, ms since 1970: its age or what is left of its life. */
+export function changesAt({ storedAt, freshUntil }: ResponseEntry, now: number): number {
+  const older = storedAt > now ? storedAt : storedAt + (Math.floor((now - storedAt) / 1000) + 1) * 1000;
+  const left = Math.floor((freshUntil - now) / 1000);
+  return Math.min(older, freshUntil - left * 1000 + 1, freshUntil);
+}
+
+/** What is told of a hit. */
+export const HIT: CacheStatus = { hit: true };
+
+/** What is told, with the key where the options ask for it. */
+export function withKey(status: CacheStatus, { exposeKey }: Route, key: string | undefined): CacheStatus {
+  return exposeKey && key !== undefined ? { ...status, key } : status;
 }
 
 function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {

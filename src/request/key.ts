@@ -172,7 +172,7 @@ function unescaped(code: string): string {
 }
 
 /** Fields by which proxies tell the application of another origin than the connection's: handlers use them. */
-export const FORWARDED: readonly string[] = [
+const FORWARDED: readonly string[] = [
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',
@@ -180,6 +180,9 @@ export const FORWARDED: readonly string[] = [
   'x-original-url',
   'x-rewrite-url',
 ];
+
+/** All fields that the origin is read from. */
+export const ORIGIN_FIELDS: readonly string[] = ['host', ...FORWARDED, 'forwarded'];
 
 /** What the handler may take for its own origin: the scheme, the Host, and what proxies say instead of them. */
 function originOf({ headers, secure }: RequestView): string {

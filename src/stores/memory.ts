@@ -41,7 +41,15 @@ export class MemoryStore implements Store {
   }
 
   get(keys: readonly string[]): (Entry | undefined)[] {
-    return keys.map((key) => this.#read(key));
+    return keys.map((key) => this.read(key));
+  }
+
+  /** The entry under one key. */
+  read(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry;
+    this.#entries.delete(key);
+    return undefined;
   }
 
   set(items: readonly StoreItem[]): void {
@@ -54,7 +62,7 @@ export class MemoryStore implements Store {
   delete(keys: readonly string[]): number {
     let removed = 0;
     for (const key of keys) {
-      const live = this.#read(key) !== undefined;
+      const live = this.read(key) !== undefined;
       this.#entries.delete(key);
       if (live) removed++;
     }
@@ -62,7 +70,7 @@ export class MemoryStore implements Store {
   }
 
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Increment {
-    const current = this.#read(key);
+    const current = this.read(key);
     if (!isSameCounter(current, expected)) return 'changed';
     if (current === undefined) {
       this.set([{ key, entry: fresh }]);
@@ -76,7 +84,7 @@ export class MemoryStore implements Store {
   }
 
   swap(key: string, expected: Entry | undefined, next: Entry): boolean {
-    if (this.#read(key) !== expected) return false;
+    if (this.read(key) !== expected) return false;
     this.set([{ key, entry: next }]);
     return true;
   }
@@ -115,13 +123,6 @@ export class MemoryStore implements Store {
     if (entry === undefined) return [];
     if (entry.kind === 'index') return [{ key, entry, bytes: 0 }];
     return [{ key, entry: heads ? { ...entry, body: Buffer.alloc(0) } : entry, bytes: entry.body.length }];
-  }
-
-  #read(key: string): Entry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry;
-    this.#entries.delete(key);
-    return undefined;
   }
 }
 

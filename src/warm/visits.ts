@@ -4,12 +4,12 @@ import { headText, inject } from '../inject.js';
 import type { Warming } from '../request/request.js';
 import type { WarmPlan } from './options.js';
 
-/** Where a request that fills the cache carries what is to come of it: no client can send it. */
-export const WARMING: unique symbol = Symbol('respcache.warming');
+/** Requests that are made to fill the cache, and what is to come of them: no client can say so of its own. */
+const WARMINGS = new WeakMap<IncomingMessage, Warming>();
 
-/** A request as Node makes it, marked. */
-export interface MarkedForWarming {
-  [WARMING]?: Warming;
+/** What is to come of a request, if it is made to fill the cache. */
+export function warmingOf(req: IncomingMessage): Warming | undefined {
+  return WARMINGS.get(req);
 }
 
 /** One request to be made. */
@@ -49,7 +49,7 @@ async function visitOnce(plan: WarmPlan, what: Visit): Promise<Visited> {
     },
   };
   const whole = await send(plan, what, (req, res) => {
-    (req as MarkedForWarming)[WARMING] = warming;
+    WARMINGS.set(req, warming);
     response = res;
   });
   if (typeof whole === 'string') return { outcome: 'failed', reason: whole };
