@@ -46,6 +46,8 @@ export class Backend {
   readonly link: RedisLink | undefined;
   /** Responses from Redis, kept in this process. */
   readonly #near: MemoryStore | undefined;
+  /** What this process keeps, be it all there is or copies. */
+  readonly #own: MemoryStore | undefined;
   readonly #sweeper: Sweeper;
   readonly #guard: Guard | undefined;
   readonly #settings: Settings;
@@ -56,7 +58,8 @@ export class Backend {
     const memory = () => new MemoryStore({ maxItems: settings.maxItems, maxBytes: settings.maxBytes, clock });
     if (settings.redis === undefined) {
       this.kind = 'memory';
-      this.store = memory();
+      this.#own = memory();
+      this.store = this.#own;
       this.ledger = new MemoryLedger(clock);
       this.#sweeper = this.#makeSweeper(ownTurn(), events);
       return;
@@ -72,6 +75,7 @@ export class Backend {
     this.store = new RedisStore(link, { now: () => clock.now(), onDamage: onError('decode') });
     this.leases = this.#guarded(new Leases(link, prefix));
     this.#near = l1 ? memory() : undefined;
+    this.#own = this.#near;
     this.ledger = new RedisLedger(link, {
       prefix,
       ...(l1 && consistency === 'pushed' ? { maxDisconnected: settings.maxDisconnected } : {}),
@@ -110,10 +114,9 @@ export class Backend {
     return this.#near.get(keys);
   }
 
-  /** The entry that this process keeps under a key, where it may be judged without asking anybody. */
-  recent(key: string): Entry | undefined {
-    const kept = this.#near ?? this.store;
-    return kept instanceof MemoryStore && this.ledger.isCurrent() ? kept.read(key) : undefined;
+  /** The entries that this process keeps, where they may be judged without asking anybody. */
+  get own(): MemoryStore | undefined {
+    return this.ledger.isCurrent() ? this.#own : undefined;
   }
 
   /** The same where each lookup has to ask for the ledger's head: nothing, where nothing is kept under the first key. */
@@ -129,7 +132,7 @@ export class Backend {
 
   /** How much is kept in this process. */
   kept(): { readonly items: number; readonly bytes: number } {
-    const { items = 0, bytes = 0 } = this.store instanceof MemoryStore ? this.store : (this.#near ?? {});
+    const { items = 0, bytes = 0 } = this.#own ?? {};
     return { items, bytes };
   }
 

@@ -4,22 +4,35 @@ import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
+import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
 import type { HeaderBag } from '../../src/types.js';
-import { warmingOf } from '../../src/warm/visits.js';
 import { copyOf } from './rerun.js';
 
-/** By response: a property of its own would cost more, where a framework has given it another prototype. */
-const EXCHANGES = new WeakMap<ServerResponse, Map<Engine, Exchange>>();
+/** What is known of a response here. */
+interface Known {
+  readonly exchanges: Map<Engine, Exchange>;
+  /** Which caches have given it, if somebody wants to know. */
+  given?: Set<Engine>;
+}
 
-/** Responses of which somebody wants to know whether a cache has given them, and which caches have. */
-const WATCHED = new WeakMap<ServerResponse, Set<Engine>>();
+/** By response: a property of its own would cost more, where a framework has given it another prototype. */
+const KNOWN = new WeakMap<ServerResponse, Known>();
+
+function known(res: ServerResponse): Known {
+  let found = KNOWN.get(res);
+  if (found === undefined) {
+    found = { exchanges: new Map() };
+    KNOWN.set(res, found);
+  }
+  return found;
+}
 
 /** The exchange that another mount of the same cache has begun for this response. */
 export function exchangeOf(engine: Engine, res: ServerResponse): Exchange | undefined {
-  return EXCHANGES.get(res)?.get(engine);
+  return KNOWN.get(res)?.exchanges.get(engine);
 }
 
 /** What a framework adds to Node's own request. */
@@ -39,30 +52,28 @@ export function openExchange(
   recall?: Recall,
 ): Exchange {
   const exchange = engine.open(view, route, res.getHeaders(), recall);
-  const all = EXCHANGES.get(res);
-  if (all === undefined) EXCHANGES.set(res, new Map([[engine, exchange]]));
-  else all.set(engine, exchange);
+  known(res).exchanges.set(engine, exchange);
   return exchange;
 }
 
 /** Has it remembered which caches give this response, from now on. */
 export function watch(res: ServerResponse): void {
-  if (!WATCHED.has(res)) WATCHED.set(res, new Set());
+  known(res).given ??= new Set();
 }
 
 /** Whether a cache has given a response that is watched. */
 export function isHit(engine: Engine, res: ServerResponse): boolean {
-  return WATCHED.get(res)?.has(engine) === true || exchangeOf(engine, res)?.control.status === 'hit';
+  return KNOWN.get(res)?.given?.has(engine) === true || exchangeOf(engine, res)?.control.status === 'hit';
 }
 
 /** Leaves a response out of the statistics of every cache around it. */
 export function excludeFromStatistics(res: ServerResponse): void {
-  for (const exchange of EXCHANGES.get(res)?.values() ?? []) exchange.exclude();
+  for (const exchange of KNOWN.get(res)?.exchanges.values() ?? []) exchange.exclude();
 }
 
 /** Keeps a response out of every cache around it; what they have stored stays as it is. */
 export function keepOutOfCaches(res: ServerResponse): void {
-  for (const exchange of EXCHANGES.get(res)?.values() ?? []) exchange.refuse('status');
+  for (const exchange of KNOWN.get(res)?.exchanges.values() ?? []) exchange.refuse('status');
 }
 
 /**
@@ -87,7 +98,7 @@ export class MountedRoute {
   /** The answer to a request that no other mount has seen, where it is at hand. */
   recalled(view: RequestView, res: ServerResponse): Reply | undefined {
     const reply = this.recall.answer(view, res as unknown as HeaderBag);
-    if (reply !== undefined) WATCHED.get(res)?.add(this.#engine);
+    if (reply !== undefined) KNOWN.get(res)?.given?.add(this.#engine);
     return reply;
   }
 
@@ -102,12 +113,9 @@ export class MountedRoute {
   }
 }
 
-/** Requests that the cache has made to have an entry made anew. */
-const REFRESHING = new WeakMap<IncomingMessage, object>();
-
 /** Whether a request is no client's, but made by the cache: to make an entry anew, or to warm. */
 export function isOwnRun(req: IncomingMessage): boolean {
-  return REFRESHING.has(req) || warmingOf(req) !== undefined;
+  return ownRunOf(req) !== undefined;
 }
 
 /** A request of Node's, as the engine sees it. */
@@ -116,6 +124,8 @@ export class View implements RequestView {
   readonly target: string;
   readonly headers: IncomingMessage['headers'];
   readonly source: unknown;
+  readonly refreshing: object | undefined;
+  readonly warming: Warming | undefined;
   readonly #req: IncomingMessage;
 
   constructor(req: IncomingMessage, { target, source }: Origin) {
@@ -124,15 +134,9 @@ export class View implements RequestView {
     this.target = target;
     this.headers = req.headers;
     this.source = source;
-  }
-
-  // Marked before the application was given it.
-  get refreshing(): object | undefined {
-    return REFRESHING.get(this.#req);
-  }
-
-  get warming(): Warming | undefined {
-    return warmingOf(this.#req);
+    const own = ownRunOf(req);
+    this.refreshing = own?.refreshing;
+    this.warming = own?.warming;
   }
 
   get rawHeaders(): string[] {
@@ -149,7 +153,7 @@ export class View implements RequestView {
       run &&
       ((mark, timeout) => {
         const prepare = (copy: IncomingMessage) => {
-          REFRESHING.set(copy, mark);
+          markOwnRun(copy, { refreshing: mark });
         };
         return run({ prepare, timeout });
       })

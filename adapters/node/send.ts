@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Reply } from '../../src/lookup/reply.js';
+import { flat, type Reply } from '../../src/lookup/reply.js';
 
 /** Puts the head of an answer from the cache onto a response, beside what layers outside have put there. */
 export function layOn(res: ServerResponse, reply: Reply): void {
@@ -20,17 +20,21 @@ export function send(res: ServerResponse, reply: Reply): void {
  * time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
  */
 export function sendWhole(res: ServerResponse, reply: Reply): void {
-  if (res.headersSent || res.getHeaderNames().length > 0) return send(res, reply);
-  const lines: string[] = [];
-  for (const [name, value] of reply.headers) {
-    if (typeof value === 'string') lines.push(name, value);
-    else for (const each of value) lines.push(name, each);
+  if (res.headersSent || res.getHeaderNames().length > 0) {
+    send(res, reply);
+    return;
   }
-  res.writeHead(reply.status, reply.message ?? STATUS_CODES[reply.status] ?? '', lines);
+  const lines = reply.lines ?? flat(reply.headers);
+  res.writeHead(reply.status, reply.message ?? STATUS_CODES[reply.status] ?? '', lines as string[]);
   end(res, reply);
 }
 
-function end(res: ServerResponse, reply: Reply): void {
-  if (reply.body === undefined || res.req.method === 'HEAD') res.end();
-  else res.end(reply.body);
+/**
+ * A small body goes as a text: with the head it is one write then, and not two pieces, which takes Node less time than the
+ * whole rest of a hit. Whoever has put a method of their own in place of `end` is given bytes.
+ */
+function end(res: ServerResponse, { body, text }: Reply): void {
+  if (body === undefined || res.req.method === 'HEAD') res.end();
+  else if (text === undefined || Object.hasOwn(res, 'end')) res.end(body);
+  else res.end(text, 'latin1');
 }

@@ -1,68 +1,49 @@
 import { type HitAt, labelFor, tellHit } from '../account.js';
 import type { Services } from '../backend.js';
-import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
+import type { ResponseEntry } from '../entry/entry.js';
 import { Generations } from '../generations.js';
+import type { HeaderLine } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
 import type { Subject } from '../invalidation/tags.js';
-import { type Address, responseSubject, variantAddress } from '../request/key.js';
+import { responseSubject, variantAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { Signature } from '../request/signature.js';
 import { namesInVary, type Route } from '../route-options.js';
-import type { HeaderBag } from '../types.js';
+import type { Slot } from '../stores/memory.js';
+import type { Fields, HeaderBag } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import type { Found } from './lookup.js';
 import type { Plan } from './plan.js';
-import { changesAt, HIT, partAskedBy, type Reply, replyFrom, withKey } from './reply.js';
+import { changesAt, flat, HIT, partAskedBy, type Reply, replyFrom, withKey } from './reply.js';
 
-/** How many requests, and answers made ready, are remembered at a time. */
-const MOST = 4096;
+/** How many requests are remembered at a time: two generations of so many. */
+const MOST = 2048;
 
-/** Where the response to a request is kept in this process. */
+/** What a request has come to. It holds nothing of an entry's body, which may leave memory meanwhile. */
 interface Known {
-  readonly address: Address;
-  readonly key: string;
-  /** What led there, if the responses of the URL vary. */
-  readonly index: IndexEntry | undefined;
-}
-
-/** What was made of an entry for a route. */
-interface Prepared {
-  readonly route: Route;
   readonly at: HitAt;
   readonly subject: Subject;
+  /** Where its response is, and, if the responses of its URL vary, what led there. */
+  readonly slot: Slot;
+  readonly index: Slot | undefined;
   /** The ledger's revision at which it was last found to stand. */
   revision: number;
-  reply: Reply | undefined;
-  /** The `Vary` that layers outside had begun, and from when to when (ms since 1970) the reply is the same. */
-  outside: unknown;
-  from: number;
-  until: number;
+  head: Head | undefined;
 }
 
 type Present = Extract<Found, { entry: ResponseEntry }>;
 
-/** What all routes of a cache remember together: bounded, and without holding an entry that the store has forgotten. */
-export class Recollections {
-  readonly known: Generations<Known> = new Generations(MOST);
-  #prepared = new WeakMap<ResponseEntry, Prepared>();
-  #count = 0;
+/** What all routes of a cache remember together. */
+export class Recollections extends Generations<Known> {
   #routes = 0;
+
+  constructor() {
+    super(MOST);
+  }
 
   /** A name for one more route. */
   mark(): string {
     return `${this.#routes++} `;
-  }
-
-  of(entry: ResponseEntry, route: Route, make: () => Prepared): Prepared {
-    const before = this.#prepared.get(entry);
-    if (before?.route === route) return before;
-    if (this.#count++ >= MOST) {
-      this.#prepared = new WeakMap();
-      this.#count = 0;
-    }
-    const prepared = make();
-    this.#prepared.set(entry, prepared);
-    return prepared;
   }
 }
 
@@ -90,17 +71,17 @@ export class Recall {
   answer(request: RequestView, bag: HeaderBag): Reply | undefined {
     const started = performance.now();
     const signature = this.#signature.of(request);
-    const known = signature === undefined ? undefined : this.#recollections.known.get(this.#mark + signature);
+    const known = signature === undefined ? undefined : this.#recollections.get(this.#mark + signature);
     if (known === undefined) return undefined;
-    const { backend, settings, events } = this.#services;
-    if (known.index !== undefined && backend.recent(known.address.key) !== known.index) return undefined;
-    const entry = backend.recent(known.key);
-    const now = settings.clock.now();
-    if (entry?.kind !== 'response' || entry.freshUntil <= now || entry.appended.length > 0) return undefined;
-    const prepared = this.#recollections.of(entry, this.route, () => this.#prepare(known, entry, request));
-    if (!this.#stands(prepared, entry)) return undefined;
-    const reply = this.#reply(prepared, entry, request, bag, now);
-    tellHit(events, request, prepared.at, reply, FROM_MEMORY, performance.now() - started);
+    const { entry } = known.slot;
+    const { own } = this.#services.backend;
+    if (entry?.kind !== 'response' || own === undefined || isGone(known.index)) return undefined;
+    const now = this.#services.settings.clock.now();
+    if (entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
+    own.use(known.slot);
+    if (known.index !== undefined) own.use(known.index);
+    const reply = this.#reply(known, entry, request, bag, now);
+    tellHit(this.#services.events, request, known.at, reply, FROM_MEMORY, performance.now() - started);
     return reply;
   }
 
@@ -110,51 +91,128 @@ export class Recall {
     if (search !== undefined || credentials !== undefined || (index?.varies.length ?? 0) > 1) return;
     if (entry.appended.length > 0 || !this.#signature.add(varies)) return;
     const signature = this.#signature.of(request);
-    if (signature === undefined) return;
-    const { languageOrder } = this.route.policy;
-    const variant = index && variantKey(varies, request.headers, { languageOrder });
-    const key = variant === undefined ? address.key : variantAddress(address.key, variant);
-    this.#recollections.known.set(this.#mark + signature, { address, key, index });
-  }
-
-  #prepare({ address }: Known, entry: ResponseEntry, { target }: RequestView): Prepared {
+    const { own } = this.#services.backend;
+    if (signature === undefined || own === undefined) return;
     const { route } = this;
+    const { languageOrder } = route.policy;
+    const base = own.slot(address.key);
+    const slot =
+      index === undefined
+        ? base
+        : own.slot(variantAddress(address.key, variantKey(varies, request.headers, { languageOrder })));
+    // What was found has left meanwhile.
+    if (slot?.entry !== entry || (index !== undefined && base?.entry !== index)) return;
     const { tenant, key } = address;
-    const at = { tenant, key, route: labelFor(entry.name, route, target) };
-    const subject = responseSubject(address, entry.tags, entry.name, entry.search);
-    return { route, at, subject, revision: -1, reply: undefined, outside: undefined, from: 0, until: 0 };
+    this.#recollections.set(this.#mark + signature, {
+      at: { tenant, key, route: labelFor(entry.name, route, request.target) },
+      subject: responseSubject(address, entry.tags, entry.name, entry.search),
+      slot,
+      index: index === undefined ? undefined : base,
+      revision: -1,
+      head: undefined,
+    });
   }
 
-  #stands(prepared: Prepared, { asOf }: ResponseEntry): boolean {
+  #stands(known: Known, { asOf }: ResponseEntry): boolean {
     const { ledger } = this.#services.backend;
     const { revision } = ledger;
-    if (prepared.revision === revision) return true;
-    if (!ledger.stands(prepared.subject, asOf)) return false;
-    prepared.revision = revision;
+    if (known.revision === revision) return true;
+    if (!ledger.stands(known.subject, asOf)) return false;
+    known.revision = revision;
     return true;
   }
 
-  /** Its age is told in whole seconds: the reply to one request is that to the next of the same second. */
-  #reply(prepared: Prepared, entry: ResponseEntry, request: RequestView, bag: HeaderBag, now: number): Reply {
-    const conditions = conditionsOf(request.headers);
-    const part = partAskedBy(request);
+  #reply(known: Known, entry: ResponseEntry, request: RequestView, bag: HeaderBag, now: number): Reply {
+    const { headers } = request;
     const outside = bag.getHeader('vary');
-    const plain = conditions === undefined && part === undefined;
-    const { reply, from, until } = prepared;
-    if (plain && reply !== undefined && from <= now && now < until && prepared.outside === outside) return reply;
+    const plain = asksForAll(headers);
+    const { head } = known;
+    if (plain && head?.holds(now, outside)) return new Whole(head, entry);
     const { route } = this;
     const made = replyFrom(entry, {
       now,
-      conditions,
-      part,
+      conditions: conditionsOf(headers),
+      part: partAskedBy(request),
       vary: namesInVary(route),
       outside: { vary: outside },
       downstream: route,
-      status: withKey(HIT, route, prepared.at.key),
+      status: withKey(HIT, route, known.at.key),
     });
-    if (plain) Object.assign(prepared, { reply: made, outside, from: now, until: changesAt(entry, now) });
-    return made;
+    if (!plain) return made;
+    known.head = new Head(made, outside, now, changesAt(entry, now));
+    return new Whole(known.head, entry);
+  }
+}
+
+/** Whether no field of a request may make the answer less than the whole. */
+function asksForAll(headers: Fields): boolean {
+  return (
+    headers['if-none-match'] === undefined && headers['if-modified-since'] === undefined && headers.range === undefined
+  );
+}
+
+/** Bodies of so many bytes at the most are kept as text, too. */
+const LONGEST_TEXT = 2048;
+
+/**
+ * A reply to whoever asks for the whole, without its body: the same for up to a second, as ages are told in seconds.
+ * Classes, here: what is read for each hit has one shape then, which an object put together of others has not.
+ */
+class Head {
+  readonly status: number;
+  readonly message: string | undefined;
+  readonly headers: readonly HeaderLine[];
+  readonly lines: readonly string[];
+  readonly removed: readonly string[];
+  readonly text: string | undefined;
+  readonly hasBody: boolean;
+  /** The `Vary` that layers outside had begun. */
+  readonly #outside: unknown;
+  /** From when to when it is the same, ms since 1970. */
+  readonly #from: number;
+  readonly #until: number;
+
+  constructor({ status, message, headers, removed, body }: Reply, outside: unknown, from: number, until: number) {
+    this.status = status;
+    this.message = message;
+    this.headers = headers;
+    this.lines = flat(headers);
+    this.removed = removed;
+    this.text = body !== undefined && body.length <= LONGEST_TEXT ? body.toString('latin1') : undefined;
+    this.hasBody = body !== undefined;
+    this.#outside = outside;
+    this.#from = from;
+    this.#until = until;
+  }
+
+  holds(now: number, outside: unknown): boolean {
+    return this.#from <= now && now < this.#until && this.#outside === outside;
+  }
+}
+
+class Whole implements Reply {
+  readonly status: number;
+  readonly message: string | undefined;
+  readonly headers: readonly HeaderLine[];
+  readonly lines: readonly string[];
+  readonly removed: readonly string[];
+  readonly text: string | undefined;
+  readonly body: Buffer | undefined;
+
+  constructor(head: Head, { body }: ResponseEntry) {
+    this.status = head.status;
+    this.message = head.message;
+    this.headers = head.headers;
+    this.lines = head.lines;
+    this.removed = head.removed;
+    this.text = head.text;
+    this.body = head.hasBody ? body : undefined;
   }
 }
 
 const FROM_MEMORY = { tier: 'memory' } as const;
+
+/** Whether other responses of the URL have come, or may have. */
+function isGone(index: Slot | undefined): boolean {
+  return index !== undefined && index.entry === undefined;
+}

@@ -16,10 +16,14 @@ export interface Reply {
   readonly status: number;
   readonly message: string | undefined;
   readonly headers: readonly HeaderLine[];
+  /** The same, names and values by turns, where they have been written so already. */
+  readonly lines?: readonly string[] | undefined;
   /** Fields to be taken away: layers outside have set them, or the handler whose response this one stands in for. */
   readonly removed: readonly string[];
   /** `undefined`: none is sent (304, 204). For HEAD the adapter leaves it out. */
   readonly body: Buffer | undefined;
+  /** The same bytes as a text in latin1, where they are few: Node sends it together with the head. */
+  readonly text?: string | undefined;
 }
 
 /** The part of a response that a client asks for (RFC 9110 §14.2). */
@@ -140,6 +144,16 @@ export function inPlaceOf(reply: Reply, now: Fields, outside: Fields): Reply {
     restored.push([name, typeof value === 'number' ? String(value) : value]);
   }
   return { ...reply, removed, headers: restored.length === 0 ? reply.headers : [...restored, ...reply.headers] };
+}
+
+/** Fields as names and values by turns, those of several lines one by one. */
+export function flat(headers: readonly HeaderLine[]): string[] {
+  const lines: string[] = [];
+  for (const [name, value] of headers) {
+    if (typeof value === 'string') lines.push(name, value);
+    else for (const each of value) lines.push(name, each);
+  }
+  return lines;
 }
 
 /** When the reply that is made of an entry now changes by itself, ms since 1970: its age or what is left of its life. */

@@ -19,6 +19,9 @@ export class Tallies {
   readonly #known = new Map<string, Counts>();
   readonly #names: string[] = [];
   readonly other: Counts = noCounts();
+  /** The last one that was counted in: many requests in a row are of one. */
+  #lastName = '';
+  #last: Counts | undefined;
 
   constructor(most: number) {
     this.#most = most;
@@ -30,8 +33,13 @@ export class Tallies {
 
   /** The counts of a name, to be counted in. */
   of(name: string): Counts {
+    if (this.#last !== undefined && this.#lastName === name) return this.#last;
     const known = this.#known.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#lastName = name;
+      this.#last = known;
+      return known;
+    }
     if (this.#names.length >= this.#most) return this.#replace(name);
     this.#names.push(name);
     return this.#begin(name);
@@ -54,6 +62,7 @@ export class Tallies {
     const before = this.#names[least]!;
     addCounts(this.other, this.#known.get(before)!);
     this.#known.delete(before);
+    if (this.#lastName === before) this.#last = undefined;
     this.#names[least] = name;
     return this.#begin(name);
   }

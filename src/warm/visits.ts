@@ -1,16 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { headText, inject } from '../inject.js';
+import { markOwnRun } from '../request/own-runs.js';
 import type { Warming } from '../request/request.js';
 import type { WarmPlan } from './options.js';
-
-/** Requests that are made to fill the cache, and what is to come of them: no client can say so of its own. */
-const WARMINGS = new WeakMap<IncomingMessage, Warming>();
-
-/** What is to come of a request, if it is made to fill the cache. */
-export function warmingOf(req: IncomingMessage): Warming | undefined {
-  return WARMINGS.get(req);
-}
 
 /** One request to be made. */
 export interface Visit {
@@ -49,7 +42,7 @@ async function visitOnce(plan: WarmPlan, what: Visit): Promise<Visited> {
     },
   };
   const whole = await send(plan, what, (req, res) => {
-    WARMINGS.set(req, warming);
+    markOwnRun(req, { warming });
     response = res;
   });
   if (typeof whole === 'string') return { outcome: 'failed', reason: whole };
