@@ -159,6 +159,7 @@ export function flat(headers: readonly HeaderLine[]): string[] {
 /** When the reply that is made of an entry now changes by itself, ms since 1970: its age or what is left of its life. */
 export function changesAt({ storedAt, freshUntil }: ResponseEntry, now: number): number {
   const older = storedAt > now ? storedAt : storedAt + (Math.floor((now - storedAt) / 1000) + 1) * 1000;
+  if (freshUntil === Number.POSITIVE_INFINITY) return older;
   const left = Math.floor((freshUntil - now) / 1000);
   return Math.min(older, freshUntil - left * 1000 + 1, freshUntil);
 }

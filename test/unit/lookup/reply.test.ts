@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ResponseEntry } from '../../../src/entry/entry.js';
 import type { HeaderLine } from '../../../src/http/headers.js';
 import type { Downstream } from '../../../src/lookup/downstream.js';
 import {
+  changesAt,
   gatewayTimeout,
   inPlaceOf,
   type PartAsked,
@@ -488,5 +490,29 @@ describe('validatorsOf', () => {
 
   it('are not the tag that was made here', () => {
     expect(validatorsOf(stored({ headers: [['ETag', 'W/"5"']], etagMade: true })).etag).toBeUndefined();
+  });
+});
+
+describe('changesAt', () => {
+  const ms = fc.integer({ min: 0, max: 12_000 });
+  const FOREVER = fc.constant(Number.POSITIVE_INFINITY);
+
+  it('is when the reply to the same request is another one, and not before', () => {
+    fc.assert(
+      fc.property(ms, fc.integer({ min: 0, max: 1000 }), fc.oneof(ms, FOREVER), (early, more, lifetime) => {
+        fc.pre(early < lifetime);
+        const entry = { freshUntil: BORN + lifetime, expiresAt: BORN + lifetime };
+        const at = (now: number) => reply(entry, { now: BORN + now }).headers;
+        const end = changesAt(stored(entry), BORN + early) - BORN;
+        expect(end).toBeGreaterThan(early);
+        if (early + more < end) expect(at(early + more)).toEqual(at(early));
+        if (end < lifetime) expect(at(end)).not.toEqual(at(early));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is no sooner than the entry was stored, where a clock went back', () => {
+    expect(changesAt(stored({ freshUntil: Number.POSITIVE_INFINITY }), BORN - 5000)).toBe(BORN);
   });
 });
