@@ -65,6 +65,7 @@ export class Exchange {
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #headed = false;
   #left: NodeJS.Timeout | undefined;
+  #onWaited: (() => void) | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
   constructor(services: Services, request: RequestView, route: Route, outside: Fields, recall?: Recall) {
@@ -116,8 +117,21 @@ export class Exchange {
 
   /** Whether the handler's response could be stored, or is compared, as far as the request is concerned. */
   get mayFill(): boolean {
-    const wanted = this.#run !== undefined || this.#shadow !== undefined;
-    return this.#state === 'open' && wanted && this.request.method !== 'HEAD';
+    return this.#state === 'open' && this.#isWaitedFor && this.request.method !== 'HEAD';
+  }
+
+  /** Calls back as soon as the handler's response may be stored or compared: it matters then how it ends. */
+  whenWaitedFor(listener: () => void): void {
+    this.#onWaited = listener;
+    this.#tellIfWaited();
+  }
+
+  get #isWaitedFor(): boolean {
+    return this.#run !== undefined || this.#shadow !== undefined;
+  }
+
+  #tellIfWaited(): void {
+    if (this.#isWaitedFor) this.#onWaited?.();
   }
 
   /** Whether there is an answer if the handler hangs up. */
@@ -142,6 +156,7 @@ export class Exchange {
     this.#barred = undefined;
     this.#key = plan.address.key;
     this.#run = new Run(this.#services, request, plan, going);
+    this.#tellIfWaited();
     this.control.status = 'miss';
     if (request.method !== 'GET') return;
     const validators = going.stale === undefined ? undefined : validationOf(request, going.stale);
@@ -161,6 +176,7 @@ export class Exchange {
     this.bypass('shadow');
     this.#key = plan.address.key;
     this.#shadow = new Shadow(this.#services, this.request, plan, stored);
+    this.#tellIfWaited();
     // It is compared as a whole.
     this.conditions.take();
   }
@@ -169,6 +185,7 @@ export class Exchange {
   post(plan: Plan): undefined {
     this.bypass('method');
     this.#run = new Run(this.#services, this.request, plan, { forward: 'method', index: undefined });
+    this.#tellIfWaited();
   }
 
   /** What the route calls the response, if it is stored. */
@@ -315,7 +332,7 @@ export class Exchange {
    * what it makes others may wait for. It is waited for as long as they would.
    */
   leave(): void {
-    if (this.#state === 'open')
+    if (this.#state === 'open' && (this.#isWaitedFor || !this.#afterSuccess.empty))
       this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
     else this.abandon();
   }

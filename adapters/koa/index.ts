@@ -172,6 +172,7 @@ function pastKoa(exchange: Exchange): Sink {
   return {
     head: (head) => (head.status === 304 && exchange.conditions.asksHandler ? exchange.head(head) : undefined),
     isFilling: false,
+    whenWaitedFor: nothing,
     hungUp: () => undefined,
     write: nothing,
     trailers: nothing,

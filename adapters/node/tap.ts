@@ -10,6 +10,8 @@ export interface Sink {
   head(head: ResponseHead): MaybePromise<Reply | undefined>;
   /** Whether the pieces are wanted though something else has left in their place. */
   readonly isFilling: boolean;
+  /** Calls back as soon as it matters how the response ends: at once, if it does. */
+  whenWaitedFor(listener: () => void): void;
   /** What leaves where the handler destroys its response before its head, if anything does. */
   hungUp(bag: HeaderBag): Reply | undefined;
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
@@ -40,20 +42,21 @@ export function tap(res: ServerResponse, sink: Sink): void {
 class Tap {
   readonly #res: ServerResponse;
   readonly #sink: Sink;
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers' | 'destroy'>;
+  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end'>;
   #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
   /** What was called while the head was held back. */
   #held: (() => void)[] = [];
   #ended = false;
   /** Something else has left, whole, in place of the response. */
   #replaced = false;
+  #attended = false;
   #whole: (() => Uint8Array) | undefined;
 
   constructor(res: ServerResponse, sink: Sink) {
     this.#res = res;
     this.#sink = sink;
-    const { writeHead, write, end, flushHeaders, addTrailers, destroy } = res;
-    this.#original = { writeHead, write, end, flushHeaders, addTrailers, destroy };
+    const { writeHead, write, end } = res;
+    this.#original = { writeHead, write, end };
   }
 
   install(): void {
@@ -61,15 +64,26 @@ class Tap {
     res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
     res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
     res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
-    res.flushHeaders = () => this.#flushHeaders();
-    res.addTrailers = (trailers) => {
-      this.#sink.trailers();
-      this.#original.addTrailers.call(res, trailers);
-    };
-    res.destroy = (error) => this.#destroy(error);
+    this.#sink.whenWaitedFor(() => this.#attend());
     // Whose client has gone during the lookup says so no more.
     if (res.closed) this.#leave();
     else res.once('close', () => this.#leave());
+  }
+
+  /**
+   * Listens also to how the response may fail. Not before it is of use: where a framework gives each response another
+   * prototype, every property costs microseconds.
+   */
+  #attend(): void {
+    if (this.#attended) return;
+    this.#attended = true;
+    const res = this.#res;
+    const { addTrailers, destroy } = res;
+    res.addTrailers = (trailers) => {
+      this.#sink.trailers();
+      addTrailers.call(res, trailers);
+    };
+    res.destroy = (error) => this.#destroy(error, destroy);
   }
 
   #leave(): void {
@@ -151,15 +165,8 @@ class Tap {
     return (this.#original.end as (done?: () => void) => ServerResponse).call(this.#res, callback);
   }
 
-  #flushHeaders(): void {
-    if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
-    const flush = () => this.#original.flushHeaders.call(this.#res);
-    if (this.#state === 'held') this.#held.push(flush);
-    else flush();
-  }
-
   /** A handler that gives up before it has said anything may be stood in for. */
-  #destroy(error: Error | undefined): ServerResponse {
+  #destroy(error: Error | undefined, destroy: ServerResponse['destroy']): ServerResponse {
     const res = this.#res;
     // What has taken the response's place is on its way: whoever gives up the response does not mean that.
     if (this.#replaced && !res.writableFinished) return res;
@@ -168,7 +175,7 @@ class Tap {
     if (reply === undefined) {
       // Nothing more will come: nobody is to wait for it.
       if (!this.#ended) this.#sink.abandon();
-      return this.#original.destroy.call(res, error);
+      return destroy.call(res, error);
     }
     this.#ended = true;
     this.#sink.end();
@@ -181,11 +188,13 @@ class Tap {
     const res = this.#res;
     this.#state = 'held';
     define(res, 'headersSent', true);
+    const { flushHeaders } = res;
     const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
     for (const [name] of methods) define(res, name, tooLate(name));
+    define(res, 'flushHeaders', () => this.#held.push(() => flushHeaders.call(res)));
     const settle = (reply: Reply | undefined) => {
       for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
-      for (const [name, method] of methods) restore(res, name, method);
+      for (const [name, method] of [...methods, ['flushHeaders', flushHeaders] as const]) restore(res, name, method);
       this.#release(reply);
       for (const call of this.#held.splice(0)) call();
     };
