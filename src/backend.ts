@@ -13,10 +13,12 @@ import { keySpace } from './request/key.js';
 import type { QueryRules } from './request/query.js';
 import { Guard, withDeadline } from './stores/guard.js';
 import { MemoryStore } from './stores/memory.js';
+import type { Reads } from './stores/reads.js';
 import { RedisStore } from './stores/redis.js';
 import { RedisLink } from './stores/redis-link.js';
+import { redisReads } from './stores/redis-reads.js';
 import type { Increment, Store, StoreItem, SweepProgress } from './stores/store.js';
-import { after, both, type MaybePromise } from './types.js';
+import { after, type MaybePromise } from './types.js';
 
 /** A write is not on the way of a request; but one that takes so long says that the server does not answer. */
 const WRITE_DEADLINE = 2000;
@@ -48,6 +50,7 @@ export class Backend {
   readonly #near: MemoryStore | undefined;
   /** What this process keeps, be it all there is or copies. */
   readonly #own: MemoryStore | undefined;
+  readonly #reads: Reads<Entry | undefined> | undefined;
   readonly #sweeper: Sweeper;
   readonly #guard: Guard | undefined;
   readonly #settings: Settings;
@@ -72,16 +75,19 @@ export class Backend {
     this.kind = 'redis';
     this.link = link;
     this.#guard = guard;
-    this.store = new RedisStore(link, { now: () => clock.now(), onDamage: onError('decode') });
+    const store = new RedisStore(link, { now: () => clock.now(), onDamage: onError('decode') });
+    this.store = store;
     this.leases = this.#guarded(new Leases(link, prefix));
     this.#near = l1 ? memory() : undefined;
     this.#own = this.#near;
-    this.ledger = new RedisLedger(link, {
+    const ledger = new RedisLedger(link, {
       prefix,
       ...(l1 && consistency === 'pushed' ? { maxDisconnected: settings.maxDisconnected } : {}),
       deadline: PURGE_DEADLINE,
       onError: (operation, error) => events.emit('error', { operation, error }),
     });
+    this.ledger = ledger;
+    this.#reads = redisReads({ link, ledger, store }, (work) => guard.run('read', timeout, work));
     this.#sweeper = this.#makeSweeper(sharedTurn(link, prefix), events);
   }
 
@@ -100,9 +106,7 @@ export class Backend {
 
   /** The entries under the keys, this process being up to the ledger's head: one round trip. Rejects on failure. */
   read(keys: readonly string[]): MaybePromise<(Entry | undefined)[]> {
-    return this.#run('read', this.#settings.timeout, () =>
-      after(both(this.ledger.sync(), this.store.get(keys)), ([, entries]) => entries),
-    );
+    return this.#reads === undefined ? this.store.get(keys) : this.#reads.get(keys);
   }
 
   /**

@@ -6,12 +6,6 @@ export function after<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePro
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** Both values, at once where both are there. */
-export function both<A, B>(a: MaybePromise<A>, b: MaybePromise<B>): MaybePromise<[A, B]> {
-  if (a instanceof Promise || b instanceof Promise) return Promise.all([a, b]);
-  return [a, b];
-}
-
 /** The header fields of a message as Node gives them: names in lower case. */
 export type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 

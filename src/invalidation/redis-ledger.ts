@@ -1,7 +1,7 @@
 import type { Position } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
-import type { RedisLink } from '../stores/redis-link.js';
+import { nothingOfAnotherType, type RedisLink } from '../stores/redis-link.js';
 import { type Cause, firstCause, lastCause } from './cause.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { LedgerTail, type LogRecord } from './ledger-tail.js';
@@ -67,15 +67,25 @@ export class RedisLedger implements Ledger {
 
   async sync(): Promise<void> {
     await this.#link.ready();
+    await this.meet(this.#link.client.get(this.#keys.head).catch(nothingOfAnotherType));
+  }
+
+  /** The key of the ledger's head, for who reads it together with something else. */
+  get head(): string {
+    return this.#keys.head;
+  }
+
+  /** The same as `sync`, with the head that has just been asked for. */
+  async meet(head: Promise<string | null>): Promise<void> {
     const known = this.#table;
     const sequence = known?.sequence ?? 0;
     const asked = performance.now();
-    const text = await this.#link.client.get(this.#keys.head).catch(orWrongType);
-    if (text === null || text !== this.#headText) await this.#meet(text, known, sequence);
+    const text = await head;
+    if (text === null || text !== this.#headText) await this.#catchUp(text, known, sequence);
     this.#confirmed = Math.max(this.#confirmed, asked);
   }
 
-  async #meet(text: string | null, known: PurgeTable | undefined, sequence: number): Promise<void> {
+  async #catchUp(text: string | null, known: PurgeTable | undefined, sequence: number): Promise<void> {
     // What this process knew when it asked, the server must know too: else it has lost something.
     const lost = known !== undefined && known === this.#table && isBehind(text, known.epoch, sequence);
     await this.#reach(text ?? '', lost);
@@ -253,7 +263,9 @@ export class RedisLedger implements Ledger {
   async #readLog(table: PurgeTable): Promise<boolean> {
     for (;;) {
       const from = `${table.sequence}-1`;
-      const records = await this.#link.client.xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP).catch(orWrongType);
+      const records = await this.#link.client
+        .xrange(this.#keys.log, from, '+', 'COUNT', READ_STEP)
+        .catch(nothingOfAnotherType);
       if (records === null) return false;
       if (!this.#applyRecords(table, records)) return false;
       if (records.length < READ_STEP) return records.length > 0;
@@ -286,11 +298,9 @@ export class RedisLedger implements Ledger {
   async #load(behind = false): Promise<void> {
     const { head, table, patterns } = this.#keys;
     const replies = await this.#link.client.multi().get(head).getBuffer(table).lrange(patterns, 0, -1).exec();
-    const [text, snapshot, list] = (replies ?? []).map(([error, value]) => (error ? orWrongType(error) : value)) as [
-      string | null,
-      Buffer | null,
-      string[] | null,
-    ];
+    const [text, snapshot, list] = (replies ?? []).map(([error, value]) =>
+      error ? nothingOfAnotherType(error) : value,
+    ) as [string | null, Buffer | null, string[] | null];
     const at = parseHead(text ?? '');
     const loaded = at && snapshot && list ? readSnapshot(at, snapshot, list) : undefined;
     if (loaded === undefined) return this.#begin(text ?? '');
@@ -340,10 +350,4 @@ export class RedisLedger implements Ledger {
 function isBehind(text: string | null, epoch: string, sequence: number): boolean {
   const head = parseHead(text ?? '');
   return head !== undefined && head.epoch === epoch && head.sequence < sequence;
-}
-
-/** Where somebody has put something else in the place of one of the ledger's keys, there is nothing of ours. */
-function orWrongType(error: Error): null {
-  if (error.message.startsWith('WRONGTYPE')) return null;
-  throw error;
 }

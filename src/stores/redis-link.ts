@@ -43,6 +43,9 @@ interface RawScripts {
   evalshaBuffer(sha: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
 }
 
+/** How many keys one command asks for. */
+const MOST_AT_ONCE = 100;
+
 /** How many listeners of ours a client may have at a time. */
 const LISTENERS = 8;
 
@@ -101,6 +104,25 @@ export class RedisLink {
       if (cause instanceof UnavailableError) throw cause;
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
+  }
+
+  /**
+   * The bytes under keys, in their order; `null` for those that are free, or hold something else. They are asked for at once,
+   * by one command for many where there is one server: on a Cluster they live in different slots.
+   */
+  async strings(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    if ('nodes' in this.client) return Promise.all(keys.map((key) => this.#string(key)));
+    const pipeline = this.client.pipeline();
+    for (let at = 0; at < keys.length; at += MOST_AT_ONCE) pipeline.mgetBuffer(keys.slice(at, at + MOST_AT_ONCE));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([error, values]) => {
+      if (error !== null) throw error;
+      return values as (Buffer | null)[];
+    });
+  }
+
+  #string(key: string): Promise<Buffer | null> {
+    return this.client.getBuffer(key).catch(nothingOfAnotherType);
   }
 
   /** Calls back whenever a connection has been made. */
@@ -208,6 +230,12 @@ export class RedisLink {
     this.client.on(event, listener);
     this.#listeners.push([event, listener]);
   }
+}
+
+/** Where somebody has put something else in the place of one of our keys, there is nothing of ours. */
+export function nothingOfAnotherType(error: Error): null {
+  if (error.message.startsWith('WRONGTYPE')) return null;
+  throw error;
 }
 
 function isClient(target: RedisTarget): target is RedisClient {

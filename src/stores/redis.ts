@@ -1,4 +1,4 @@
-import { decode, encode, FrameError } from '../entry/codec.js';
+import { Decoder, encode, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
@@ -65,6 +65,7 @@ export class RedisStore implements Store {
   readonly capabilities: { readonly shared: boolean } = { shared: true };
   readonly #link: RedisLink;
   readonly #options: RedisStoreOptions;
+  readonly #decoder = new Decoder();
   #pendingBytes = 0;
 
   constructor(link: RedisLink, options: RedisStoreOptions) {
@@ -73,7 +74,15 @@ export class RedisStore implements Store {
   }
 
   get(keys: readonly string[]): Promise<(Entry | undefined)[]> {
-    return this.#connected(() => Promise.all(keys.map((key) => this.#getOne(key))));
+    return this.#connected(async () => this.entries(keys, await this.#link.strings(keys)));
+  }
+
+  /** The entries in frames that were found under keys; `undefined` for those that are missing, expired or unreadable. */
+  entries(keys: readonly string[], frames: readonly (Buffer | null)[]): (Entry | undefined)[] {
+    return keys.map((key, i) => {
+      const frame = frames[i];
+      return frame == null ? undefined : this.#read(key, frame);
+    });
   }
 
   set(items: readonly StoreItem[]): Promise<void> {
@@ -145,15 +154,10 @@ export class RedisStore implements Store {
     return this.#link.close();
   }
 
-  async #getOne(key: string): Promise<Entry | undefined> {
-    const frame = await this.#link.client.getBuffer(key);
-    return frame === null ? undefined : this.#read(key, frame);
-  }
-
   /** The entry in a frame, if it can be read and has not expired. */
   #read(key: string, frame: Buffer): Entry | undefined {
     try {
-      const entry = decode(key, frame);
+      const entry = this.#decoder.decode(key, frame);
       return entry.expiresAt > this.#options.now() ? entry : undefined;
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decode, encode, FrameError } from '../../src/entry/codec.js';
+import { Decoder, decode, encode, FrameError } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
 import { type SearchRule, searchRuleText } from '../../src/http/no-vary-search.js';
 import { anyText } from './texts.js';
@@ -153,5 +153,55 @@ describe('the codec', () => {
         expect(read(key, frame.subarray(0, n % frame.length))).toBeUndefined();
       }),
     );
+  });
+});
+
+describe('Decoder', () => {
+  it('reads any frames as decode does, however often and in whichever order they come', () => {
+    const changed = fc.record({ entry, change: fc.constantFrom('none', 'body', 'damage'), at: fc.nat() });
+    const body = (each: Entry, at: number): Entry =>
+      each.kind === 'index' ? each : { ...each, body: Buffer.from(String(at)) };
+    fc.assert(
+      fc.property(
+        fc.array(changed, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (all, order) => {
+          const decoder = new Decoder();
+          const frames = all.map(({ entry: each, change, at }) => {
+            const frame = encode('k', change === 'body' ? body(each, at) : each);
+            if (change === 'damage') frame[at % frame.length]! ^= 1 + (at % 255);
+            return frame;
+          });
+          const read = (decoding: (frame: Buffer) => Entry, frame: Buffer): unknown => {
+            try {
+              return decoding(frame);
+            } catch (error) {
+              expect(error).toBeInstanceOf(FrameError);
+              return 'damaged';
+            }
+          };
+          for (const place of [0, 0, ...order]) {
+            const frame = frames[place % frames.length]!;
+            expect(read((each) => decoder.decode('k', each), frame)).toEqual(read((each) => decode('k', each), frame));
+          }
+        },
+      ),
+    );
+  });
+
+  it('knows a head by its key', () => {
+    const decoder = new Decoder();
+    const made = {
+      kind: 'value' as const,
+      asOf: { epoch: 'e', sequence: 1 },
+      storedAt: 1,
+      expiresAt: 2,
+      tags: [],
+      body: Buffer.from('x'),
+    };
+    const frame = encode('k', made);
+    expect(decoder.decode('k', frame)).toEqual(made);
+    expect(() => decoder.decode('other', frame)).toThrow(FrameError);
+    expect(decoder.decode('k', frame)).toEqual(made);
   });
 });

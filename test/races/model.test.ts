@@ -116,14 +116,14 @@ describe('the model finds the bug', { timeout: 120_000 }, () => {
   });
 
   it('when a lookup does not ask for the head', async () => {
-    vi.spyOn(RedisLedger.prototype, 'sync').mockImplementation(async function (this: RedisLedger) {
-      if (this.position() === undefined) await sync.call(this);
+    vi.spyOn(RedisLedger.prototype, 'meet').mockImplementation(async function (this: RedisLedger, head) {
+      if (this.position() === undefined) await meet.call(this, head);
     });
     expect(await finds(world({ l1: false }))).toBe(true);
   });
 });
 
-const { sync, stands } = RedisLedger.prototype;
+const { meet, stands } = RedisLedger.prototype;
 
 /** The newest position that any process knows, of the epoch of a given one. `ledger`: the prototype of theirs. */
 function watchPositions(ledger: { position(): Position | undefined }): (of: Position) => Position {

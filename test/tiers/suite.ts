@@ -53,13 +53,15 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
       return [here, there];
     }
 
-    /** How often the servers have been asked for a key so far. */
+    /** What one command asks for where there is one server, and takes several on a Cluster. */
+    const commands = (keys: number) => (site.servers.length === 1 ? Math.min(keys, 1) : keys);
+
+    /** How many commands have asked the servers for keys so far. */
     async function reads(): Promise<number> {
       const infos = await Promise.all(site.servers.map((server) => server.command('INFO', 'commandstats')));
-      return infos.reduce<number>(
-        (sum, info) => sum + Number(/^cmdstat_get:calls=(\d+)/m.exec(String(info))?.[1] ?? 0),
-        0,
-      );
+      const calls = (info: unknown, command: string) =>
+        Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(String(info))?.[1] ?? 0);
+      return infos.reduce<number>((sum, info) => sum + calls(info, 'get') + calls(info, 'mget'), 0);
     }
 
     /** The connections that the servers have, but for those that ask for them. */
@@ -88,7 +90,7 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
       await both(here, there);
       const before = await reads();
       for (let i = 0; i < 5; i++) for (const each of [here, there]) expect(await each.get('/a')).toEqual(hit('old'));
-      expect((await reads()) - before).toBe(10 * most);
+      expect((await reads()) - before).toBe(10 * commands(most));
     });
 
     describe.each(WAYS)('an invalidation by %s', (_how, invalidate) => {
@@ -180,7 +182,7 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
       for (const each of [here, there, here]) {
         for (const language of ['de', 'en']) expect(await ask(each, language)).toEqual(hit(`old in ${language}`));
       }
-      expect((await reads()) - before).toBe(6 * most);
+      expect((await reads()) - before).toBe(6 * commands(most));
       expect(await ask(here, 'fr')).toEqual(made('old in fr'));
       world.state = 'new';
       const receipt = await there.cache.invalidateKey('/varied', 'c');
