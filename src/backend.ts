@@ -118,6 +118,11 @@ export class Backend {
     return this.#near.get(keys);
   }
 
+  /** Whether every response is read from Redis. */
+  get keepsNothing(): boolean {
+    return this.#own === undefined;
+  }
+
   /** The entries that this process keeps, where they may be judged without asking anybody. */
   get own(): MemoryStore | undefined {
     return this.ledger.isCurrent() ? this.#own : undefined;
@@ -228,6 +233,7 @@ export class Backend {
   }
 
   #run<T>(operation: string, deadline: number, work: () => MaybePromise<T>): MaybePromise<T> {
+    this.#reads?.part();
     return this.#guard === undefined ? work() : this.#guard.run(operation, deadline, work);
   }
 }

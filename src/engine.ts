@@ -249,6 +249,7 @@ export class Engine {
 
   /** A lookup that fails is a miss: the guard has told of it already. */
   #find({ exchange, plan }: Turn): MaybePromise<Found> {
+    if (exchange.request.unreachable) return NOTHING;
     const found = this.lookup.find(wantedBy(plan, exchange, this.#now()));
     return found instanceof Promise ? found.catch(() => NOTHING) : found;
   }
@@ -279,10 +280,10 @@ function asMissing({ entry, index }: Present, now: number): Missing {
   return { forward: forwardFor(entry, now), index, stale: entry };
 }
 
-/** What came from memory, at the outermost mount, need not be looked for the whole way the next time. */
+/** What the outermost mount has found need not be looked for the whole way the next time. */
 function learn({ exchange, plan }: Turn, found: Present): void {
   const { recall, request, route } = exchange;
-  if (found.tier === 'memory' && recall?.route === route) recall.learn(request, plan, found);
+  if (recall?.route === route) recall.learn(request, plan, found);
 }
 
 /** Whether the handler is asked although there is an answer, to compare the two; for a client, and of a whole answer. */

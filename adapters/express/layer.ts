@@ -17,24 +17,28 @@ export type Lookup = (req: Request, res: Response) => MaybePromise<Reply | undef
 export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
   const { engine } = cache;
   const params: Params = new WeakMap();
+  const asksLater = typeof options.tags === 'function' || typeof options.ttl === 'function';
   const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
   return (req, res) => {
+    if (asksLater) params.set(req, req.params);
     const outer = exchangeOf(engine, res);
-    const view = outer === undefined ? viewOf(req) : undefined;
-    const recalled = view && route.recalled(view, res);
-    if (recalled !== undefined) {
+    if (outer !== undefined) return engine.refine(outer, route.inside(outer.route));
+    const view = viewOf(req);
+    return after(route.recalled(view, res), (recalled) => {
+      if (recalled === undefined) return goWholeWay(view, res);
       res.cache = SERVED;
       return recalled;
-    }
-    params.set(req, req.params);
-    const exchange = outer ?? begin(cache, view!, res, route.own, route.recall);
-    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
-    return after(reply, (found) => {
-      // A hit has nothing to listen to.
-      if (found === undefined && outer === undefined) tap(res, exchange);
-      return found;
     });
   };
+
+  function goWholeWay(view: View, res: Response): MaybePromise<Reply | undefined> {
+    const exchange = begin(cache, view, res, route.own, route.recall);
+    return after(engine.handle(exchange), (reply) => {
+      // A hit has nothing to listen to.
+      if (reply === undefined) tap(res, exchange);
+      return reply;
+    });
+  }
 }
 
 /** Has a rule invalidate when the handler has succeeded, before its answer leaves. */

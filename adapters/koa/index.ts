@@ -15,7 +15,7 @@ import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
-import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import type { HeaderBag } from '../../src/types.js';
 import { MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { type Sink, tap } from '../node/tap.js';
@@ -55,38 +55,39 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   const route = new MountedRoute(engine, ofContext(own), cache.settings.route);
   return function respcache(ctx: Context, next: Next): Promise<void> {
     const outer = joined(engine, ctx);
-    const view = outer === undefined ? viewOf(ctx) : undefined;
-    const recalled = view && route.recalled(view, ctx.res);
-    if (recalled !== undefined) {
-      ctx.cache = SERVED;
-      send(ctx, recalled);
-      return DONE;
-    }
-    // An exchange that only waits to invalidate has no middleware yet that looks after its response.
-    const inner = outer?.isHandled ?? false;
-    const exchange = outer ?? begin(cache, ctx, view!, route.own, route.recall);
-    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
-    return proceed(ctx, { exchange, reply, inner }, next);
+    if (outer !== undefined) return refined(ctx, outer, next);
+    const view = viewOf(ctx);
+    const recalled = route.recalled(view, ctx.res);
+    if (recalled instanceof Promise) return recalled.then((reply) => go(ctx, view, reply, next));
+    return go(ctx, view, recalled, next);
   };
+
+  function go(ctx: Context, view: View, recalled: Reply | undefined, next: Next): Promise<void> {
+    if (recalled === undefined) return goWholeWay(ctx, view, next);
+    ctx.cache = SERVED;
+    send(ctx, recalled);
+    return DONE;
+  }
+
+  async function goWholeWay(ctx: Context, view: View, next: Next): Promise<void> {
+    const exchange = begin(cache, ctx, view, route.own, route.recall);
+    const reply = await engine.handle(exchange);
+    return reply === undefined ? watch(ctx, exchange, next) : send(ctx, reply);
+  }
+
+  async function refined(ctx: Context, outer: Exchange, next: Next): Promise<void> {
+    // An exchange that only waits to invalidate has no middleware yet that looks after its response.
+    const isWatched = outer.isHandled;
+    const reply = await engine.refine(outer, route.inside(outer.route));
+    if (reply !== undefined) return send(ctx, reply);
+    if (!isWatched) return watch(ctx, outer, next);
+    await next();
+    if (isOutside(outer, ctx)) await sayUnsaid(ctx, outer);
+  }
 }
 
 /** Where the answer was at hand nothing is waited for. */
 const DONE: Promise<void> = Promise.resolve();
-
-/** What a request has come to at a mount. `inner`: another mount looks after its response already. */
-interface Turn {
-  readonly exchange: Exchange;
-  readonly reply: MaybePromise<Reply | undefined>;
-  readonly inner: boolean;
-}
-
-async function proceed(ctx: Context, { exchange, reply, inner }: Turn, next: Next): Promise<void> {
-  const found = await reply;
-  if (found !== undefined) return send(ctx, found);
-  if (!inner) return watch(ctx, exchange, next);
-  await next();
-  if (isOutside(exchange, ctx)) await sayUnsaid(ctx, exchange);
-}
 
 /**
  * Invalidates when the handler has succeeded (2xx, 3xx), before its answer leaves: a key, several, or

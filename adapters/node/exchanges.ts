@@ -8,7 +8,7 @@ import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
-import type { HeaderBag } from '../../src/types.js';
+import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
 import { copyOf } from './rerun.js';
 
 /** What is known of a response here. */
@@ -96,10 +96,11 @@ export class MountedRoute {
   }
 
   /** The answer to a request that no other mount has seen, where it is at hand. */
-  recalled(view: RequestView, res: ServerResponse): Reply | undefined {
-    const reply = this.recall.answer(view, res as unknown as HeaderBag);
-    if (reply !== undefined) KNOWN.get(res)?.given?.add(this.#engine);
-    return reply;
+  recalled(view: RequestView, res: ServerResponse): MaybePromise<Reply | undefined> {
+    return after(this.recall.answer(view, res as unknown as HeaderBag), (reply) => {
+      if (reply !== undefined) KNOWN.get(res)?.given?.add(this.#engine);
+      return reply;
+    });
   }
 
   inside(outer: Route): Route {

@@ -61,23 +61,31 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
   const route = new MountedRoute(engine, own, cache.settings.route);
   return function respcache(req: IncomingMessage, res: ServerResponse): unknown {
     const outer = exchangeOf(engine, res);
-    const view = outer === undefined ? viewOf(req) : undefined;
-    const recalled = view && route.recalled(view, res);
-    if (recalled !== undefined) {
+    if (outer !== undefined)
+      return after(surely(engine.refine(outer, route.inside(outer.route))), (reply) =>
+        reply === undefined ? listener(req, res as CachedResponse) : sendWhole(res, reply),
+      );
+    const view = viewOf(req);
+    return after(surely(route.recalled(view, res)), (recalled) => {
+      if (recalled === undefined) return goWholeWay(view, req, res);
       (res as CachedResponse).cache = SERVED;
       return sendWhole(res, recalled);
-    }
-    const exchange = outer ?? begin(engine, view!, res, route.own, route.recall);
-    const reply = outer === undefined ? engine.handle(exchange) : engine.refine(outer, route.inside(outer.route));
-    // Nothing in the engine is expected to reject; if it does, the request is the listener's all the same.
-    const sure = reply instanceof Promise ? reply.catch(() => undefined) : reply;
-    return after(sure, (found) => {
-      if (found !== undefined) return sendWhole(res, found);
-      if (outer !== undefined) return listener(req, res as CachedResponse);
+    });
+  };
+
+  function goWholeWay(view: View, req: IncomingMessage, res: ServerResponse): unknown {
+    const exchange = begin(engine, view, res, route.own, route.recall);
+    return after(surely(engine.handle(exchange)), (reply) => {
+      if (reply !== undefined) return sendWhole(res, reply);
       tap(res, exchange);
       return watched(listener, req, res, exchange);
     });
-  };
+  }
+}
+
+/** Nothing in the engine is expected to reject; if it does, the request is the listener's all the same. */
+function surely<T>(reply: MaybePromise<T | undefined>): MaybePromise<T | undefined> {
+  return reply instanceof Promise ? reply.catch(() => undefined) : reply;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Generations } from '../generations.js';
 import type { HeaderLine } from '../http/headers.js';
 import { hash64 } from '../invalidation/hash.js';
-import { type Entry, type IndexEntry, ownCopy, type Position } from './entry.js';
+import { type Entry, ownCopy, type Position } from './entry.js';
 
 /*
  * The frame of an entry, version 3. Numbers are big-endian.
@@ -99,20 +99,26 @@ const LONGEST_HEAD = 1024;
  * new, and comparing some hundred bytes takes a tenth of reading them.
  */
 export class Decoder {
-  readonly #heads = new Generations<{ readonly head: Buffer; readonly entry: Exclude<Entry, IndexEntry> }>(HEADS);
+  readonly #known = new Generations<Known>(HEADS);
 
   /** @throws {FrameError} if the frame is not the entry of this key */
   decode(key: string, frame: Buffer): Entry {
-    const known = this.#heads.get(key);
+    const known = this.#known.get(key);
     if (known !== undefined && isHead(known.head, frame))
       return withBody(known.entry, frame.subarray(known.head.length));
     const entry = decode(key, frame);
-    if (entry.kind === 'index') return entry;
-    const length = frame.length - entry.body.length;
-    if (length <= LONGEST_HEAD)
-      this.#heads.set(key, { head: ownCopy(frame.subarray(0, length)), entry: { ...entry, body: NOTHING } });
-    return entry;
+    const length = entry.kind === 'index' ? frame.length : frame.length - entry.body.length;
+    if (length > LONGEST_HEAD) return entry;
+    const kept = withBody(entry, NOTHING);
+    this.#known.set(key, { head: ownCopy(frame.subarray(0, length)), entry: kept });
+    return withBody(kept, frame.subarray(length));
   }
+}
+
+/** The head of a frame, and what stood in it: an entry without its body. */
+interface Known {
+  readonly head: Buffer;
+  readonly entry: Entry;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -122,8 +128,9 @@ function isHead(head: Buffer, frame: Buffer): boolean {
   return frame.length === head.length + head.readUInt32BE(40) && head.compare(frame, 0, head.length) === 0;
 }
 
-function withBody(entry: Exclude<Entry, IndexEntry>, body: Buffer): Entry {
-  return { ...entry, body };
+/** An index has none: it is the same object each time. */
+function withBody(entry: Entry, body: Buffer): Entry {
+  return entry.kind === 'index' ? entry : { ...entry, body };
 }
 
 /** Reads a frame that was found under a storage key. @throws {FrameError} if it is not that key's entry */

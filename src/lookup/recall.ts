@@ -9,26 +9,31 @@ import { responseSubject, variantAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { Signature } from '../request/signature.js';
 import { namesInVary, type Route } from '../route-options.js';
-import type { Slot } from '../stores/memory.js';
-import type { Fields, HeaderBag } from '../types.js';
+import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import type { Found } from './lookup.js';
 import type { Plan } from './plan.js';
 import { changesAt, flat, HIT, partAskedBy, type Reply, replyFrom, withKey } from './reply.js';
+import { InMemory, InRedis, type Whereabouts } from './whereabouts.js';
 
 /** How many requests are remembered at a time: two generations of so many. */
 const MOST = 2048;
 
-/** What a request has come to. It holds nothing of an entry's body, which may leave memory meanwhile. */
+/** What a request has come to. */
 interface Known {
   readonly at: HitAt;
   readonly subject: Subject;
-  /** Where its response is, and, if the responses of its URL vary, what led there. */
-  readonly slot: Slot;
-  readonly index: Slot | undefined;
+  readonly where: Whereabouts;
   /** The ledger's revision at which it was last found to stand. */
   revision: number;
   head: Head | undefined;
+}
+
+/** A request, the response as layers outside have begun it, and when its lookup began. */
+interface Asking {
+  readonly request: RequestView;
+  readonly bag: HeaderBag;
+  readonly started: number;
 }
 
 type Present = Extract<Found, { entry: ResponseEntry }>;
@@ -48,7 +53,7 @@ export class Recollections extends Generations<Known> {
 }
 
 /**
- * The short way of hits from memory, at the mounts of one route. What a request has come to is remembered under what it
+ * The short way of hits, at the mounts of one route. What a request has come to is remembered under what it
  * said, word for word; the next one that says the same needs no plan, no key and no choice: it is enough that the entry is
  * still there, fresh, and stands. Whatever is not so plain goes the whole way.
  */
@@ -68,49 +73,64 @@ export class Recall {
   }
 
   /** The answer, where it is at hand; it is told of as a hit. `bag`: the response as layers outside have begun it. */
-  answer(request: RequestView, bag: HeaderBag): Reply | undefined {
+  answer(request: RequestView, bag: HeaderBag): MaybePromise<Reply | undefined> {
     const started = performance.now();
     const signature = this.#signature.of(request);
     const known = signature === undefined ? undefined : this.#recollections.get(this.#mark + signature);
     if (known === undefined) return undefined;
-    const { entry } = known.slot;
-    const { own } = this.#services.backend;
-    if (entry?.kind !== 'response' || own === undefined || isGone(known.index)) return undefined;
-    const now = this.#services.settings.clock.now();
-    if (entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
-    own.use(known.slot);
-    if (known.index !== undefined) own.use(known.index);
-    const reply = this.#reply(known, entry, request, bag, now);
-    tellHit(this.#services.events, request, known.at, reply, FROM_MEMORY, performance.now() - started);
-    return reply;
+    const found = known.where.find(this.#services.backend);
+    if (!(found instanceof Promise)) return this.#serve(known, found, { request, bag, started });
+    return found.then(
+      (entry) => this.#serve(known, entry, { request, bag, started }),
+      () => {
+        request.unreachable = true;
+        return undefined;
+      },
+    );
   }
 
-  /** Remembers what a request has come to by the whole way: a fresh response from this process' memory. */
-  learn(request: RequestView, { address, search, credentials }: Plan, { entry, index, varies }: Present): void {
+  /** Remembers what a request has come to by the whole way: to a fresh response. */
+  learn(request: RequestView, { address, search, credentials }: Plan, found: Present): void {
+    const { entry, index, varies } = found;
     // Of several sets of fields the newest response wins: that is not decided here.
     if (search !== undefined || credentials !== undefined || (index?.varies.length ?? 0) > 1) return;
     if (entry.appended.length > 0 || !this.#signature.add(varies)) return;
     const signature = this.#signature.of(request);
-    const { own } = this.#services.backend;
-    if (signature === undefined || own === undefined) return;
+    if (signature === undefined) return;
     const { route } = this;
     const { languageOrder } = route.policy;
-    const base = own.slot(address.key);
-    const slot =
-      index === undefined
-        ? base
-        : own.slot(variantAddress(address.key, variantKey(varies, request.headers, { languageOrder })));
-    // What was found has left meanwhile.
-    if (slot?.entry !== entry || (index !== undefined && base?.entry !== index)) return;
+    const keys = [address.key];
+    if (index !== undefined)
+      keys.push(variantAddress(address.key, variantKey(varies, request.headers, { languageOrder })));
+    const where = this.#whereabouts(keys, found);
+    if (where === undefined) return;
     const { tenant, key } = address;
     this.#recollections.set(this.#mark + signature, {
       at: { tenant, key, route: labelFor(entry.name, route, request.target) },
       subject: responseSubject(address, entry.tags, entry.name, entry.search),
-      slot,
-      index: index === undefined ? undefined : base,
+      where,
       revision: -1,
       head: undefined,
     });
+  }
+
+  #whereabouts(keys: readonly string[], { tier, entry, index }: Present): Whereabouts | undefined {
+    const { own, keepsNothing } = this.#services.backend;
+    if (tier === 'redis') return keepsNothing ? new InRedis(keys, entry, index) : undefined;
+    const slots = keys.map((key) => own?.slot(key));
+    const slot = slots.at(-1);
+    // What was found has left meanwhile.
+    if (slot?.entry !== entry || (index !== undefined && slots[0]?.entry !== index)) return undefined;
+    return new InMemory(slot, index === undefined ? undefined : slots[0]);
+  }
+
+  #serve(known: Known, entry: ResponseEntry | undefined, { request, bag, started }: Asking): Reply | undefined {
+    const { settings, events } = this.#services;
+    const now = settings.clock.now();
+    if (entry === undefined || entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
+    const reply = this.#reply(known, entry, request, bag, now);
+    tellHit(events, request, known.at, reply, known.where, performance.now() - started);
+    return reply;
   }
 
   #stands(known: Known, { asOf }: ResponseEntry): boolean {
@@ -208,11 +228,4 @@ class Whole implements Reply {
     this.text = head.text;
     this.body = head.hasBody ? body : undefined;
   }
-}
-
-const FROM_MEMORY = { tier: 'memory' } as const;
-
-/** Whether other responses of the URL have come, or may have. */
-function isGone(index: Slot | undefined): boolean {
-  return index !== undefined && index.entry === undefined;
 }

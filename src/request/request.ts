@@ -20,6 +20,8 @@ export interface RequestView {
   readonly rawHeaders: string[];
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
+  /** The store has just failed to answer for it: it is not asked a second time. */
+  unreachable?: boolean;
   /** What the functions among the options are called with: Express' `req`, Koa's `ctx`. */
   readonly source: unknown;
   /**
