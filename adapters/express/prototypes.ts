@@ -9,6 +9,9 @@ type Make = (this: object, ...given: unknown[]) => void;
  * Whether requests and responses that are made with an application's prototypes are served faster. Express gives its
  * prototypes to each of them by `Object.setPrototypeOf`, which in the V8 of Node 20 and 22 makes an object slow for good;
  * where they have them already the call does nothing. From Node 24 on V8 does better by itself.
+ * Measured on a busy machine, µs of the server's time per request without and with it, each pair in one interleaved run:
+ * what the cache passes on 589 and 230 (Node 20), 482 and 150 (22), 164 and 204 (24), 166 and 184 (26); hits 41 and 33,
+ * 47 and 40, 38 and 44, 32 and 35.
  *
  * @param version of Node: `process.versions.node`
  */
@@ -36,7 +39,10 @@ export function constructorsOf(app: object): Constructors {
   return made;
 }
 
-/** A plain function: unlike a class's, its prototype can be one that is there already. */
+/**
+ * A plain function: unlike a class's, its prototype can be one that is there already. It inherits from Node's, as a class
+ * would, so that V8 makes room for the properties that Node's sets (measured: a hit in 31 µs in place of 40, on Node 20).
+ */
 function extended(base: unknown, prototype: object): unknown {
   const make = base as Make;
   // Two parameters, and not a list: none is made for each request.
@@ -44,6 +50,7 @@ function extended(base: unknown, prototype: object): unknown {
     make.call(this, first, second);
   };
   extending.prototype = prototype;
+  Object.setPrototypeOf(extending, make);
   return extending;
 }
 
