@@ -1,12 +1,16 @@
 import type { Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
+import type { Context } from 'koa';
+import type { CacheControl } from '../../src/control.js';
 import { ConfigError } from '../../src/errors.js';
-import type { Listener } from '../node/index.js';
+import type { CachedResponse, Listener } from '../node/index.js';
 import { type CreateServerOptions, type SecureServerOptions, serverOf } from '../node/server.js';
 
 /** An application of Koa, whatever its state and context are. */
 export interface Application {
   callback(): Listener;
+  /** What every `ctx` inherits from. */
+  readonly context: object;
 }
 
 /**
@@ -25,11 +29,27 @@ export interface Application {
 export function createServer(app: Application, options: SecureServerOptions): SecureServer;
 export function createServer(app: Application, options?: CreateServerOptions): Server;
 export function createServer(app: Application, options: CreateServerOptions = {}): Server | SecureServer {
-  if (typeof app?.callback !== 'function') throw new ConfigError('app', app, 'an application of Koa');
+  if (typeof app?.callback !== 'function' || typeof app.context !== 'object')
+    throw new ConfigError('app', app, 'an application of Koa');
+  giveControl(app.context);
   let handle: Listener | undefined;
   // Koa puts its layers together in `callback()`: with the first request, so that those added until then count.
   return serverOf((req, res) => {
     handle ??= app.callback();
     return handle(req, res);
   }, options);
+}
+
+/** `ctx.cache` for handlers with no mount around them: that of the response. What the application has there stays. */
+function giveControl(context: object): void {
+  if ('cache' in context) return;
+  Object.defineProperty(context, 'cache', {
+    configurable: true,
+    get(this: Context): CacheControl {
+      return (this.res as CachedResponse).cache;
+    },
+    set(this: Context, value: CacheControl) {
+      Object.defineProperty(this, 'cache', { value, configurable: true, enumerable: true, writable: true });
+    },
+  });
 }

@@ -214,6 +214,26 @@ describe('createServer', () => {
       expect(() => forKoa.createServer(app as never)).toThrow('it takes an application of Koa');
   });
 
+  it.each(['koa', 'koa2'])('of %s has ctx.cache, and leaves that of the application’s own alone', async (name) => {
+    const seen: unknown[] = [];
+    for (const own of [undefined, 'own']) {
+      const app = new (load<typeof import('koa')>(name))();
+      if (own !== undefined) app.context.cache = own;
+      const cache = createCache({ redis: false });
+      app.use((ctx) => {
+        if (own === undefined) ctx.cache.tag('told');
+        seen.push(own === undefined ? ctx.cache === (ctx.res as unknown as { cache: unknown }).cache : ctx.cache);
+        ctx.body = 'a';
+      });
+      const server = forKoa.createServer(app, { cache });
+      expect(await cache.warm({ app: server, urls: ['/a'] })).toMatchObject({ warmed: 1 });
+      await cache.invalidateByTags(['told']);
+      expect(await cache.warm({ app: server, urls: ['/a'] })).toMatchObject({ warmed: own === undefined ? 1 : 0 });
+      await cache.close();
+    }
+    expect(seen).toEqual([true, true, 'own']);
+  });
+
   it.each(['koa', 'koa2'])('of %s runs layers that were added before the first request', async (name) => {
     const app = new (load<typeof import('koa')>(name))();
     const cache = createCache({ redis: false });
