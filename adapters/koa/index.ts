@@ -24,7 +24,7 @@ import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
-export { createServer } from './server.js';
+export { type Application, createServer } from './server.js';
 export { type Asked, type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
 export type { CacheChoice, CreateServerOptions, Invalidated, SecureServerOptions };
