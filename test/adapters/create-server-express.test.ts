@@ -176,20 +176,26 @@ describe.each(TABLE)('$label', ({ express, make }) => {
 
   it('answers hits by Node’s own methods', async () => {
     const app = express();
-    let ended = 0;
-    const end = http.ServerResponse.prototype.end as (...given: unknown[]) => ServerResponse;
-    app.response.end = function (this: ServerResponse, ...given: unknown[]) {
-      ended++;
-      return end.apply(this, given);
-    } as never;
-    app.get('/a', (_req, res) => void res.send('a'));
+    const ended = counting(app);
     const host = await serve(app);
     expect(await host.texts('/a', 1)).toEqual(['a']);
-    const before = ended;
+    const before = ended();
     expect(await host.texts('/a', 2)).toEqual(['a', 'a']);
-    expect(ended).toBe(before);
+    expect(ended()).toBe(before);
   });
 });
+
+/** Puts a method in the place of Node's that counts its calls. */
+function counting(app: Express): () => number {
+  let ended = 0;
+  const end = http.ServerResponse.prototype.end as (...given: unknown[]) => ServerResponse;
+  app.get('/a', (_req, res) => void res.send('a'));
+  app.response.end = function (this: ServerResponse, ...given: unknown[]) {
+    ended++;
+    return end.apply(this, given);
+  } as never;
+  return () => ended;
+}
 
 describe('constructors of an application’s requests and responses', () => {
   const express = EXPRESS[1]![1];
@@ -229,6 +235,20 @@ describe('constructors of an application’s requests and responses', () => {
     ],
   ])('%s has none', (_, make) => {
     expect(constructorsOf(make())).toEqual({});
+  });
+
+  it('have methods that are put there later see hits', async () => {
+    const app = express();
+    let ended = () => 0;
+    const host = await bench.serve('memory', (cache) => {
+      const server = serverOf(app, { cache }, constructorsOf(app));
+      ended = counting(app);
+      return server;
+    });
+    expect(await host.texts('/a', 1)).toEqual(['a']);
+    const before = ended();
+    expect(await host.texts('/a', 2)).toEqual(['a', 'a']);
+    expect(ended()).toBe(before + 2);
   });
 
   it('are not put in place of the caller’s', async () => {

@@ -4,19 +4,16 @@ import { once } from 'node:events';
 import { createServer as plainServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Express } from 'express';
-import { createCache } from 'respcache';
+import type { Cache } from 'respcache';
 import { createServer } from 'respcache/express';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { constructorsOf } from '../../adapters/express/prototypes.js';
 import { serverOf } from '../../adapters/node/server.js';
 import { load } from './hosts.js';
+import { useNode } from './node-host.js';
 
 const EXPRESS = ['express4', 'express'];
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const each of opened.splice(0)) await each.close();
-});
+const bench = useNode();
 
 /** Sends what it is given, and reads until the server ends the connection. */
 async function said(server: Server, sent: string): Promise<string> {
@@ -29,20 +26,6 @@ async function said(server: Server, sent: string): Promise<string> {
   await once(socket, 'close');
   // The moment, and what the cache adds.
   return text.replaceAll(/^(?:Date|Cache-Status|ETag|Vary|Age): .*\r\n/gim, '');
-}
-
-async function listening(server: Server): Promise<Server> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  opened.push({
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  });
-  return server;
 }
 
 const answering = (what: string) => (_req: unknown, socket: unknown) => {
@@ -111,14 +94,12 @@ describe.each(EXPRESS)('a server in front of %s', (name) => {
 
   async function serving(kind: 'bare' | 'own' | 'with prototypes'): Promise<Server> {
     const app = application(name);
-    const cache = createCache({ redis: false });
-    opened.push(cache);
     const make = {
       bare: () => plainServer(http, app),
-      own: () => createServer(app, { cache, http }),
-      'with prototypes': () => serverOf(app, { cache, http }, constructorsOf(app)),
+      own: (cache: Cache) => createServer(app, { cache, http }),
+      'with prototypes': (cache: Cache) => serverOf(app, { cache, http }, constructorsOf(app)),
     };
-    return listening(make[kind]());
+    return (await bench.serve('memory', make[kind])).server;
   }
 
   it.each(SENT)('answers %s as Node does', async (_, sent) => {
@@ -143,12 +124,9 @@ describe.each(EXPRESS)('a server in front of %s', (name) => {
   });
 
   it('ends a request that takes too long, as its options say', async () => {
-    const app = application(name);
-    const cache = createCache({ redis: false });
-    opened.push(cache);
     const limits = { headersTimeout: 20, requestTimeout: 20, connectionsCheckingInterval: 10 };
-    const server = await listening(createServer(app, { cache, http: limits }));
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const { port } = await bench.serve('memory', (cache) => createServer(application(name), { cache, http: limits }));
+    const socket = connect(port, '127.0.0.1');
     socket.write('GET /a HTTP/1.1\r\n');
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 /);
