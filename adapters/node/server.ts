@@ -37,7 +37,8 @@ export function serverOf(
   if (http !== undefined && https !== undefined) {
     throw new ConfigError('option http', 'given', 'no value beside https: a server speaks one of the two');
   }
-  const options = anObject(https === undefined ? 'option http' : 'option https', https ?? http ?? {}) as SecureOptions;
+  const [setting, chosen = {}] = https === undefined ? ['option http', http] : ['option https', https];
+  const options = anObject(setting, chosen) as SecureOptions;
   const given = options.IncomingMessage ?? options.ServerResponse;
   const complete = given === undefined ? { ...options, ...constructors } : options;
   const wrapped = withCache(listener, own) as RequestListener;

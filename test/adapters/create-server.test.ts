@@ -200,6 +200,7 @@ describe('createServer', () => {
     ['both', listener, { http: {}, https: tls }, 'option http is "given"; it takes no value beside https'],
     ['no object', listener, { http: 3000 }, 'option http is 3000; it takes an object'],
     ['no object for TLS', listener, { https: true }, 'option https is true; it takes an object'],
+    ['null', listener, { https: null }, 'option https is null; it takes an object'],
     ['what there is no option for', listener, { tll: 5 }, 'option tll is 5'],
     ['no application', undefined, {}, 'app is undefined; it takes a function'],
   ])('refuses %s', (_, app, options, message) => {
