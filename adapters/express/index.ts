@@ -13,9 +13,11 @@ import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { after } from '../../src/types.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { send } from '../node/send.js';
+import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { lookup, purging } from './layer.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { createServer } from './server.js';
 export {
   type Callback,
   type SessionStore,
@@ -23,7 +25,7 @@ export {
   sessionStore,
 } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
-export type { CacheChoice, Invalidated };
+export type { CacheChoice, CreateServerOptions, Invalidated, SecureServerOptions };
 
 declare global {
   namespace Express {

@@ -18,14 +18,16 @@ import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-op
 import type { HeaderBag } from '../../src/types.js';
 import { MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
+import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
+export { type Application, createServer } from './server.js';
 export { type Asked, type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
-export type { CacheChoice, Invalidated };
+export type { CacheChoice, CreateServerOptions, Invalidated, SecureServerOptions };
 
 declare module 'koa' {
   interface ExtendableContext {

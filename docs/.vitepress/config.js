@@ -26,6 +26,7 @@ const GUIDE = [
   page('Write-behind', '/docs/write-behind'),
   page('Sessions and rate limits', '/docs/sessions-and-limits'),
   page('NestJS', '/docs/nestjs'),
+  page('In front of the application', '/docs/in-front'),
   page('Any Node server', '/docs/node'),
   page('Security', '/docs/security'),
   page('Performance', '/docs/performance'),

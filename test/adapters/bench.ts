@@ -7,14 +7,24 @@ import { type CacheOptions, type Clock, createCache } from 'respcache';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import type { Answer, Ask, Line } from './client.js';
-import { type Asked, createHost, FRAMEWORKS, type Framework, type Handler, type Host, type Said } from './hosts.js';
+import {
+  type Asked,
+  createHost,
+  FRAMEWORKS,
+  type Framework,
+  type Front,
+  type Handler,
+  type Host,
+  inFront,
+  type Said,
+} from './hosts.js';
 
 export interface Combination {
   readonly framework: Framework;
   readonly store: 'memory' | 'redis';
   readonly label: string;
-  /** The cache stands in front of the whole application, too. */
-  readonly inFront?: boolean;
+  /** What makes the server: the cache stands in front of the whole application, too. */
+  readonly front?: Front;
 }
 
 /** Every framework on every store. */
@@ -32,7 +42,7 @@ export const LEAN = COMBINATIONS.filter(
 /** The same with the cache also in front of the application. */
 export const IN_FRONT: readonly Combination[] = LEAN.map((each) => ({
   ...each,
-  inFront: true,
+  front: inFront,
   label: `${each.label}, in front`,
 }));
 
@@ -86,12 +96,7 @@ export function useBench(): Bench & { readonly shared: Bench } {
     await server.stop();
   });
 
-  const open = async (
-    opened: Opened,
-    { framework, store, inFront = false }: Combination,
-    own: Own,
-    more: CacheOptions,
-  ) => {
+  const open = async (opened: Opened, { framework, store, front }: Combination, own: Own, more: CacheOptions) => {
     // A busy machine is no reason to go on without the cache: other tests ask how soon that happens.
     const common = { timeout: 10_000, ...own, ...more };
     // Without the tier in memory, which would answer in Redis' place.
@@ -102,7 +107,7 @@ export function useBench(): Bench & { readonly shared: Bench } {
     opened.push(cache);
     await cache.health();
     const host = createHost(framework, cache);
-    host.inFront = inFront;
+    host.front = front;
     opened.push(host);
     OWN.set(host, own);
     return host;

@@ -19,7 +19,6 @@ import type { Context, Middleware } from 'koa';
 import type { Cache, CacheControl, InvalidateSpec, RouteOptions } from 'respcache';
 import * as forExpress from 'respcache/express';
 import * as forKoa from 'respcache/koa';
-import { withCache } from 'respcache/node';
 import { type Answer, type Arriving, type Ask, ask, begin } from './client.js';
 
 /** Loads a package that has no types, or none under its alias, as what it is. */
@@ -148,8 +147,8 @@ export abstract class Host {
   readonly cache: Cache;
   /** What the application reported as gone wrong (Koa only: Express has nobody to tell). */
   readonly errors: unknown[] = [];
-  /** Whether the cache stands in front of the whole application, too. */
-  inFront = false;
+  /** What makes the server in Node's place: the cache may stand in front of the whole application, too. */
+  front: Front | undefined;
   readonly #bare: boolean;
   #server: Server | undefined;
 
@@ -257,8 +256,7 @@ export abstract class Host {
 
   async server(): Promise<Server> {
     if (this.#server === undefined) {
-      const listener = this.listener();
-      this.#server = createServer(this.inFront ? withCache(listener, { cache: this.cache }) : listener);
+      this.#server = this.front?.(this.app, this.cache) ?? createServer(this.listener());
       this.#server.listen(0, '127.0.0.1');
     }
     if (!this.#server.listening) await once(this.#server, 'listening');
@@ -283,36 +281,44 @@ export abstract class Host {
   protected abstract addLayer(layer: Layer): void;
   protected abstract addMount(path: string, layers: Layer[]): void;
   protected abstract addRoute(method: Method, path: string, layers: Layer[]): void;
+  protected abstract readonly app: Application;
   protected abstract listener(): (req: IncomingMessage, res: ServerResponse) => unknown;
 }
+
+export type Application = Express | Koa;
+export type Front = (app: Application, cache: Cache) => Server;
+
+/** As users do it. */
+export const inFront: Front = (app, cache) =>
+  typeof app === 'function' ? forExpress.createServer(app, { cache }) : forKoa.createServer(app, { cache });
 
 type Method = 'get' | 'post' | 'put' | 'delete' | 'all';
 
 class ExpressHost extends Host {
   readonly family = 'express';
-  readonly #app: Express;
+  protected readonly app: Express;
 
   constructor(name: string, cache: Cache, bare: boolean) {
     super(cache, bare);
-    this.#app = load<typeof express>(name)();
+    this.app = load<typeof express>(name)();
     // What Express itself sets would hide what a bare response does (`writeHead` with a list of pairs, for one).
-    this.#app.disable('x-powered-by');
+    this.app.disable('x-powered-by');
   }
 
   protected addLayer(layer: Layer): void {
-    this.#app.use(layer.express);
+    this.app.use(layer.express);
   }
 
   protected addMount(path: string, layers: Layer[]): void {
-    this.#app.use(path, ...layers.map((layer) => layer.express));
+    this.app.use(path, ...layers.map((layer) => layer.express));
   }
 
   protected addRoute(method: Method, path: string, layers: Layer[]): void {
-    this.#app[method](path, ...layers.map((layer) => layer.express));
+    this.app[method](path, ...layers.map((layer) => layer.express));
   }
 
   protected listener(): (req: IncomingMessage, res: ServerResponse) => unknown {
-    return this.#app;
+    return this.app;
   }
 }
 
@@ -322,34 +328,34 @@ const mountAt = load<(path: string, app: Koa) => Middleware>('koa-mount');
 class KoaHost extends Host {
   readonly family = 'koa';
   readonly #create: () => Koa;
-  readonly #app: Koa;
+  protected readonly app: Koa;
 
   constructor(name: string, cache: Cache, bare: boolean) {
     super(cache, bare);
     const Application = load<typeof Koa>(name);
     this.#create = () => new Application();
-    this.#app = this.#create();
-    this.#app.on('error', (error) => this.errors.push(error));
+    this.app = this.#create();
+    this.app.on('error', (error) => this.errors.push(error));
   }
 
   protected addLayer(layer: Layer): void {
-    this.#app.use(layer.koa);
+    this.app.use(layer.koa);
   }
 
   protected addMount(path: string, layers: Layer[]): void {
     const inner = this.#create();
     for (const { koa } of layers) inner.use(koa);
-    this.#app.use(mountAt(path, inner));
+    this.app.use(mountAt(path, inner));
   }
 
   protected addRoute(method: Method, path: string, layers: Layer[]): void {
     const router = new newRouter();
     router[method](path, ...(layers.map((layer) => layer.koa) as unknown as Parameters<Router['get']>[1][]));
-    this.#app.use(router.routes() as unknown as Middleware);
+    this.app.use(router.routes() as unknown as Middleware);
   }
 
   protected listener(): (req: IncomingMessage, res: ServerResponse) => unknown {
-    return this.#app.callback();
+    return this.app.callback();
   }
 }
 

@@ -51,7 +51,7 @@ describe('the packed package', () => {
     for (const entry of ['respcache/express', 'respcache/koa']) {
       expect(names(entry)).toEqual(
         expect.arrayContaining([
-          ...['cacheMiddleware', 'invalidate', 'clear', 'statsRouter', 'sessionStore', 'rateLimit'],
+          ...['cacheMiddleware', 'invalidate', 'clear', 'createServer', 'statsRouter', 'sessionStore', 'rateLimit'],
         ]),
       );
     }
@@ -94,6 +94,8 @@ import session from 'express-session';
 import { cacheMiddleware, invalidate, rateLimit, sessionStore, statsRouter } from 'respcache/express';
 import * as koa from 'respcache/koa';
 import { createServer } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import * as inFront from 'respcache/express';
 import { withCache, withInvalidation } from 'respcache/node';
 import { Cacheable, CacheModule, CacheService } from 'respcache/nest';
 const cache = createCache({ redis: false, ttl: 60, query: { ignore: ['utm_*'] } });
@@ -109,6 +111,9 @@ new Koa().use(koa.rateLimit({ points: 1, duration: 1, cost: (ctx) => ctx.path.le
 new Koa().use(koa.cacheMiddleware({ cache, when: (ctx) => ctx.path !== '/' })).use((ctx) => { ctx.cache.noStore(); });
 createServer(withCache(app, { cache, personal: ['x-api-key'] }));
 createServer(withCache(new Koa().callback(), { cache }));
+inFront.createServer(app, { cache, ttl: 60, when: (req) => req.url !== '/', http: { keepAliveTimeout: 5 } }).listen();
+const secure: SecureServer = inFront.createServer(express(), { cache, https: { key: 'k', cert: 'c' } });
+koa.createServer(new Koa<{ a: 1 }, { b: 2 }>(), { cache }).on('upgrade', (req) => { secure.emit('request', req); });
 createServer(withInvalidation((req, res) => { res.cache.tag('a'); res.end(req.url); }, { tags: (req) => [String(req.url)] }, { cache }));
 CacheModule.forRoot({ ttl: '60', tenant: (req) => req.get('x-tenant') });
 Cacheable({ key: (id: string) => id, clientId: 'shared', ttl: 5 });

@@ -91,37 +91,45 @@ describe('the examples of the cache', () => {
   });
 });
 
+/** Where the functions of Express' adapter, and of Koa's, stand. */
+const FILES = ['index', 'server', 'stats-router', 'session-store', 'rate-limit'];
+
 describe('the examples of the middleware', () => {
   const secret = 'only for the test';
+  const serving =
+    <A extends unknown[], S extends Server>(create: (...args: A) => S) =>
+    (...args: A): S =>
+      kept(create(...args));
   const handlers = { listUsers: answer, createUser: answer, updateUser: answer, renameUser: answer, idOf: () => '7' };
 
-  describe.each(['index', 'stats-router', 'session-store', 'rate-limit'])('Express: %s', (file) => {
+  describe.each(FILES)('Express: %s', (file) => {
     it.each(examplesIn(`adapters/express/${file}.ts`).filter(({ code }) => code !== ''))('$name', async (example) => {
       const app = express();
-      const scope = { ...forExpress, ...handlers, app, secret, session: expressSession };
+      const own = { app, secret, session: expressSession, createServer: serving(forExpress.createServer) };
+      const scope = { ...forExpress, ...handlers, ...own };
       await run(example, { ...scope, cache: createCache({ redis: false }) });
     });
   });
 
-  describe.each(['index', 'stats-router', 'session-store', 'rate-limit'])('Koa: %s', (file) => {
+  describe.each(FILES)('Koa: %s', (file) => {
     it.each(examplesIn(`adapters/koa/${file}.ts`).filter(({ code }) => code !== ''))('$name', async (example) => {
       const app = new Koa();
-      const scope = { ...forKoa, ...handlers, app, mount, router: new Router(), session: koaSession };
+      const own = { app, mount, router: new Router(), session: koaSession, createServer: serving(forKoa.createServer) };
+      const scope = { ...forKoa, ...handlers, ...own };
       await run(example, { ...scope, cache: createCache({ redis: false }) });
     });
   });
 
   it.each(examplesIn('adapters/node/index.ts').filter(({ code }) => code !== ''))('Node: $name', async (example) => {
-    const serve = (...args: Parameters<typeof createServer>): Server => kept(createServer(...args));
-    await run(example, { ...forNode, ...handlers, app: express(), createServer: serve });
+    await run(example, { ...forNode, ...handlers, app: express(), createServer: serving(createServer) });
   });
 
   it.each([
-    ['express', 'cacheMiddleware,clear,invalidate,rateLimit,sessionStore,statsRouter'],
-    ['koa', 'cacheMiddleware,clear,invalidate,rateLimit,sessionStore,statsRouter'],
+    ['express', 'cacheMiddleware,clear,createServer,invalidate,rateLimit,sessionStore,statsRouter'],
+    ['koa', 'cacheMiddleware,clear,createServer,invalidate,rateLimit,sessionStore,statsRouter'],
     ['node', 'withCache,withInvalidation'],
   ])('%s has one for each function', (adapter, names) => {
-    const files = adapter === 'node' ? ['index'] : ['index', 'stats-router', 'session-store', 'rate-limit'];
+    const files = adapter === 'node' ? ['index'] : FILES;
     const found = files.flatMap((file) => examplesIn(`adapters/${adapter}/${file}.ts`));
     const documented = found.filter(({ code }) => code !== '').map(({ name }) => name);
     for (const name of names.split(',')) expect(documented).toContain(name);
