@@ -18,21 +18,25 @@ interface Known {
   given?: Set<Engine>;
 }
 
-/** By response: a property of its own would cost more, where a framework has given it another prototype. */
-const KNOWN = new WeakMap<ServerResponse, Known>();
+/**
+ * A property of the response: a WeakMap whose keys are as many and as short-lived as requests would take garbage collection
+ * a third of the time of a miss.
+ */
+const KNOWN = Symbol('respcache.known');
+
+interface Marked {
+  [KNOWN]?: Known;
+}
 
 function known(res: ServerResponse): Known {
-  let found = KNOWN.get(res);
-  if (found === undefined) {
-    found = { exchanges: new Map() };
-    KNOWN.set(res, found);
-  }
-  return found;
+  const marked = res as Marked;
+  marked[KNOWN] ??= { exchanges: new Map() };
+  return marked[KNOWN];
 }
 
 /** The exchange that another mount of the same cache has begun for this response. */
 export function exchangeOf(engine: Engine, res: ServerResponse): Exchange | undefined {
-  return KNOWN.get(res)?.exchanges.get(engine);
+  return (res as Marked)[KNOWN]?.exchanges.get(engine);
 }
 
 /** What a framework adds to Node's own request. */
@@ -63,17 +67,17 @@ export function watch(res: ServerResponse): void {
 
 /** Whether a cache has given a response that is watched. */
 export function isHit(engine: Engine, res: ServerResponse): boolean {
-  return KNOWN.get(res)?.given?.has(engine) === true || exchangeOf(engine, res)?.control.status === 'hit';
+  return (res as Marked)[KNOWN]?.given?.has(engine) === true || exchangeOf(engine, res)?.control.status === 'hit';
 }
 
 /** Leaves a response out of the statistics of every cache around it. */
 export function excludeFromStatistics(res: ServerResponse): void {
-  for (const exchange of KNOWN.get(res)?.exchanges.values() ?? []) exchange.exclude();
+  for (const exchange of (res as Marked)[KNOWN]?.exchanges.values() ?? []) exchange.exclude();
 }
 
 /** Keeps a response out of every cache around it; what they have stored stays as it is. */
 export function keepOutOfCaches(res: ServerResponse): void {
-  for (const exchange of KNOWN.get(res)?.exchanges.values() ?? []) exchange.refuse('status');
+  for (const exchange of (res as Marked)[KNOWN]?.exchanges.values() ?? []) exchange.refuse('status');
 }
 
 /**
@@ -98,7 +102,7 @@ export class MountedRoute {
   /** The answer to a request that no other mount has seen, where it is at hand. */
   recalled(view: RequestView, res: ServerResponse): MaybePromise<Reply | undefined> {
     return after(this.recall.answer(view, res as unknown as HeaderBag), (reply) => {
-      if (reply !== undefined) KNOWN.get(res)?.given?.add(this.#engine);
+      if (reply !== undefined) (res as Marked)[KNOWN]?.given?.add(this.#engine);
       return reply;
     });
   }

@@ -1,6 +1,7 @@
 import { ask } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
+import { AddressBook } from '../request/address-book.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
 import { type Credentials, openCredentials } from '../request/eligibility.js';
 import { type Address, responseAddress } from '../request/key.js';
@@ -56,10 +57,12 @@ export function tenantOf({ route, request }: Visit, events: Events): MaybePromis
 /** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */
 export class Planner {
   readonly #prefix: string;
+  readonly #addresses: AddressBook;
   readonly #searchRules = new SearchRules();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.#addresses = new AddressBook(prefix);
   }
 
   /**
@@ -75,7 +78,7 @@ export class Planner {
     const scope: string[] = nested ? ['route'] : [];
     if (typeof route.key === 'function') scope.push(`key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);
-    const exact = responseAddress(this.#prefix, tenant, request, route.query, scope);
+    const exact = this.#addresses.of(tenant, request, route.query, scope);
     const rule = this.#searchRules.of(request.target, exact);
     const under = (rule: SearchRule | undefined) =>
       rule === undefined ? exact : responseAddress(this.#prefix, tenant, request, route.query, scope, rule);

@@ -172,7 +172,7 @@ function unescaped(code: string): string {
 }
 
 /** Fields by which proxies tell the application of another origin than the connection's: handlers use them. */
-const FORWARDED: readonly string[] = [
+export const FORWARDED: readonly string[] = [
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',
