@@ -107,15 +107,19 @@ export class RedisLink {
   }
 
   /**
-   * The bytes under keys, in their order; `null` for those that are free, or hold something else. They are asked for at once,
-   * by one command for many where there is one server: on a Cluster they live in different slots.
+   * The bytes under keys, in their order; `null` for those that are free, or hold something else: by one command for many where
+   * there is one server; on a Cluster they live in different slots. `atOnce`: the command leaves now, before those that the
+   * client may be holding back to send them together.
    */
-  async strings(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    if ('nodes' in this.client) return Promise.all(keys.map((key) => this.#string(key)));
-    const pipeline = this.client.pipeline();
-    for (let at = 0; at < keys.length; at += MOST_AT_ONCE) pipeline.mgetBuffer(keys.slice(at, at + MOST_AT_ONCE));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([error, values]) => {
+  async strings(keys: readonly string[], atOnce = false): Promise<(Buffer | null)[]> {
+    const { client } = this;
+    if ('nodes' in client) return Promise.all(keys.map((key) => this.#string(key)));
+    const parts: (readonly string[])[] = [];
+    for (let at = 0; at < keys.length; at += MOST_AT_ONCE) parts.push(keys.slice(at, at + MOST_AT_ONCE));
+    if (!atOnce) return (await Promise.all(parts.map((part) => client.mgetBuffer([...part])))).flat();
+    const pipeline = client.pipeline();
+    for (const part of parts) pipeline.mgetBuffer([...part]);
+    return ((await pipeline.exec()) ?? []).flatMap(([error, values]) => {
       if (error !== null) throw error;
       return values as (Buffer | null)[];
     });

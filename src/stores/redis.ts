@@ -67,6 +67,7 @@ export class RedisStore implements Store {
   readonly #options: RedisStoreOptions;
   readonly #decoder = new Decoder();
   #pendingBytes = 0;
+  #writing = 0;
 
   constructor(link: RedisLink, options: RedisStoreOptions) {
     this.#link = link;
@@ -85,14 +86,19 @@ export class RedisStore implements Store {
     });
   }
 
+  /** Whether something that it was told to change may not have been changed yet. */
+  get isWriting(): boolean {
+    return this.#writing > 0;
+  }
+
   set(items: readonly StoreItem[]): Promise<void> {
-    return this.#connected(async () => {
+    return this.#change(async () => {
       await Promise.all(items.map((item) => this.#setOne(item)));
     });
   }
 
   delete(keys: readonly string[]): Promise<number> {
-    return this.#connected(async () => {
+    return this.#change(async () => {
       // One key a command: on a Cluster they live in different slots.
       const removed = await Promise.all(keys.map((key) => this.#link.client.unlink(key)));
       return removed.reduce((sum, each) => sum + Number(each), 0);
@@ -100,7 +106,7 @@ export class RedisStore implements Store {
   }
 
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Promise<Increment> {
-    return this.#connected(async () => {
+    return this.#change(async () => {
       if (expected !== undefined && expected.kind !== 'counter') return 'not-a-number';
       const before = expected === undefined ? '' : encode(key, { ...expected, body: Buffer.alloc(0) });
       const ttl = this.#ttl(fresh);
@@ -114,7 +120,7 @@ export class RedisStore implements Store {
   }
 
   swap(key: string, expected: Entry | undefined, next: Entry): Promise<boolean> {
-    return this.#connected(async () => {
+    return this.#change(async () => {
       const found = expected === undefined ? await this.#link.client.getBuffer(key) : encode(key, expected);
       if (expected === undefined && found !== null && this.#read(key, found) !== undefined) return false;
       const ttl = this.#ttl(next);
@@ -216,6 +222,15 @@ export class RedisStore implements Store {
     const found = all.filter((each) => each !== undefined);
     const items = found.filter(({ entry }) => entry.expiresAt > this.#options.now());
     return { items, expired: found.length - items.length, unreadable: all.length - found.length };
+  }
+
+  async #change<T>(work: () => Promise<T>): Promise<T> {
+    this.#writing++;
+    try {
+      return await this.#connected(work);
+    } finally {
+      this.#writing--;
+    }
   }
 
   /** Does `work` in this very tick where there is a connection: what is stored first is there for the next read. */
