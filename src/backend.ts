@@ -1,4 +1,5 @@
 import { detached, type Entry } from './entry/entry.js';
+import { shared } from './entry/shared.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
 import type { Comparisons } from './fill/comparisons.js';
@@ -147,7 +148,9 @@ export class Backend {
 
   /** Keeps in this process what Redis has given. */
   keep(items: readonly StoreItem[]): void {
-    this.#near?.set(items.map(({ key, entry }) => ({ key, entry: detached(entry) })));
+    this.#near?.set(
+      items.map(({ key, entry }) => ({ key, entry: detached(entry.kind === 'response' ? shared(entry) : entry) })),
+    );
   }
 
   /** Stores responses, here and in Redis. The command is on its way when this returns. Rejects on failure. */
