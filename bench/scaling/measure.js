@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { Agent, request as ask } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Redis } from 'ioredis';
-import { startRedis } from '../lib/redis.js';
+import { startServers } from './servers.js';
 import { folderName, HOST, pathOf, tenantName } from './site.js';
 
 /** How many requests may be under way: a machine that is too busy for the trace gets it later, not all at once. */
@@ -62,29 +61,29 @@ class Worker {
  * @param {Iterable<object>} requests
  * @param {import('./trace.js').Traffic} traffic
  * @param {import('./paper.js').Setup} setup
- * @param {number} bytes of each body
+ * @param {{ bytes: number, from: number, shards: number }} how `bytes`: of each body; `shards`: of a Cluster, or 1 for none
  */
-export async function measure(requests, traffic, setup, bytes, from) {
-  const server = await startRedis();
-  const probe = new Redis({ host: '127.0.0.1', port: server.port });
+export async function measure(requests, traffic, setup, { bytes, from, shards }) {
+  const servers = await startServers(shards);
   const workers = [];
   try {
-    for (let i = 0; i < traffic.processes; i++) workers.push(await Worker.start({ port: server.port, bytes, setup }));
+    const config = { redis: servers.target, bytes, setup };
+    for (let i = 0; i < traffic.processes; i++) workers.push(await Worker.start(config));
     let before;
     const begin = async () => {
       for (const worker of workers) await worker.tell({ forget: true });
-      before = await figures(probe);
+      before = await Promise.all(servers.probes.map(figures));
     };
     const sent = await drive(requests, workers, { kind: setup.kind, from, end: traffic.seconds, begin });
-    const after = await figures(probe);
+    const after = await Promise.all(servers.probes.map(figures));
     const all = [];
     for (const worker of workers) all.push(await worker.tell({}));
     for (const worker of workers) await worker.tell({ close: true });
-    return { ...resultOf(all, before, after), sent };
+    const loads = after.map((figures, i) => loadBetween(before[i], figures));
+    return { ...sharesOf(all), load: loads.reduce(added), shards: loads, sent };
   } finally {
     for (const worker of workers) await worker.stop();
-    probe.disconnect();
-    await server.stop();
+    await servers.stop();
   }
 }
 
@@ -134,51 +133,41 @@ async function send(worker, { tenant, page, write }, kind, agent) {
   await once(response, 'end');
 }
 
-/** What Redis has counted so far. */
+/** What a server has counted so far. */
 async function figures(probe) {
-  const fields = async (section) =>
-    Object.fromEntries(
-      [...(await probe.info(section)).matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, text]) => [name, text]),
-    );
-  const calls = Object.entries(await fields('commandstats')).map(([name, text]) => [
+  const fields = async (section) => [...(await probe.info(section)).matchAll(/^(\w+):(.*?)\r?$/gm)];
+  const calls = (await fields('commandstats')).map(([, name, text]) => [
     name.slice('cmdstat_'.length).split('|')[0],
     Number(/calls=(\d+)/.exec(text)[1]),
   ]);
-  const { total_net_input_bytes, total_net_output_bytes } = await fields('stats');
-  const { used_memory } = await fields('memory');
-  const { used_cpu_user, used_cpu_sys } = await fields('cpu');
-  return {
-    at: performance.now(),
-    commands: Object.fromEntries(calls),
-    in: Number(total_net_input_bytes),
-    out: Number(total_net_output_bytes),
-    memory: Number(used_memory),
-    cpu: Number(used_cpu_user) + Number(used_cpu_sys),
-    keys: await probe.dbsize(),
-  };
+  const stats = Object.fromEntries((await fields('stats')).map(([, name, text]) => [name, Number(text)]));
+  const { total_net_input_bytes: received, total_net_output_bytes: sent } = stats;
+  return { at: performance.now(), commands: Object.fromEntries(calls), in: received, out: sent };
 }
 
-function resultOf(all, before, after) {
+/** What only the probe, and clients that find their way, ask. */
+const ASIDE = ['info', 'client', 'cluster', 'hello', 'ping'];
+
+/** What a server did in a second between two looks. */
+function loadBetween(before, after) {
+  const seconds = (after.at - before.at) / 1000;
+  const commands = {};
+  for (const [name, calls] of Object.entries(after.commands))
+    if (!ASIDE.includes(name)) commands[name] = (calls - (before.commands[name] ?? 0)) / seconds;
+  const total = Object.values(commands).reduce((a, b) => a + b, 0);
+  return { commands, total, in: (after.in - before.in) / seconds, out: (after.out - before.out) / seconds };
+}
+
+function added(a, b) {
+  const commands = { ...a.commands };
+  for (const [name, calls] of Object.entries(b.commands)) commands[name] = (commands[name] ?? 0) + calls;
+  return { commands, total: a.total + b.total, in: a.in + b.in, out: a.out + b.out };
+}
+
+/** What became of the requests of all processes. */
+function sharesOf(all) {
   const sum = (name) => all.reduce((total, counts) => total + counts[name], 0);
   const names = ['memory', 'redis', 'collapsed', 'miss'];
   const reads = names.reduce((total, name) => total + sum(name), 0);
-  const seconds = (after.at - before.at) / 1000;
-  const commands = {};
-  for (const [name, calls] of Object.entries(after.commands)) {
-    // What the probe itself has asked.
-    if (['info', 'dbsize', 'client', 'ping'].includes(name)) continue;
-    commands[name] = (calls - (before.commands[name] ?? 0)) / seconds;
-  }
-  const total = Object.values(commands).reduce((a, b) => a + b, 0);
-  return {
-    ...Object.fromEntries(names.map((name) => [name, sum(name) / reads])),
-    ...{ reads, errors: sum('errors'), entries: after.keys, seconds },
-    load: {
-      commands,
-      total,
-      in: (after.in - before.in) / seconds,
-      out: (after.out - before.out) / seconds,
-      cpu: (after.cpu - before.cpu) / seconds,
-    },
-  };
+  return { ...Object.fromEntries(names.map((name) => [name, sum(name) / reads])), reads, errors: sum('errors') };
 }

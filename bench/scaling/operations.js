@@ -113,14 +113,16 @@ export function loadOf(done, sizes) {
   return load;
 }
 
-/** What is done on the ledger's shard of a Cluster, and on each of the others, where entries lie evenly on all. */
-export function shardsOf(done, shards) {
-  const spread = ['nothing', 'entry', 'take', 'held', 'release', 'put', 'scan', 'look', 'remove'];
-  const part = Object.fromEntries(
-    Object.entries(done).map(([thing, times]) => [thing, spread.includes(thing) ? times / shards : 0]),
-  );
-  const rest = Object.fromEntries(
-    Object.entries(done).map(([thing, times]) => [thing, spread.includes(thing) ? times / shards : times]),
-  );
-  return { ledger: rest, other: part };
+/** What is done with entries, which lie evenly on all shards of a Cluster; the rest is done where the ledger is. */
+const SPREAD = ['nothing', 'entry', 'take', 'held', 'release', 'put', 'scan', 'look', 'remove'];
+
+/** What a Cluster's shards have to do: first the one that has the ledger, then the others, which are all alike. */
+export function loadsOfShards(done, shards, sizes) {
+  const entries = { ...NOTHING_DONE };
+  for (const thing of SPREAD) entries[thing] = done[thing] / shards;
+  return [{ ...done, ...pick(entries, SPREAD) }, ...Array(shards - 1).fill(entries)].map((each) => loadOf(each, sizes));
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.map((name) => [name, object[name]]));
 }

@@ -7,7 +7,8 @@ import { describeMachine, machine } from '../lib/report.js';
 import { capacity } from './capacity.js';
 import { collision } from './che.js';
 import { measure } from './measure.js';
-import { predict, SETUP } from './paper.js';
+import { loadsOfShards } from './operations.js';
+import { predict, SETUP, sizesOf } from './paper.js';
 import { CHECK, SCENARIOS } from './scenarios.js';
 import { simulate } from './simulator.js';
 import { Site } from './site.js';
@@ -21,7 +22,7 @@ if (quick && writes) throw new Error('--write takes the figures of a whole run: 
 
 const PAGE = fileURLToPath(new URL('../../docs/scaling.md', import.meta.url));
 /** Of a quick run: every scenario's first and last row, with a shorter life and a shorter trace, too short for sweeps. */
-const SHORT = { traffic: { seconds: 45 }, setup: { ttl: 15, sweeps: false } };
+const SHORT = { traffic: { seconds: 60 }, setup: { ttl: 20, sweeps: false } };
 
 function settled({ traffic, setup }) {
   const short = quick ? SHORT : {};
@@ -41,10 +42,12 @@ function compute(row) {
 }
 
 async function check(row) {
+  const { bytes } = CHECK;
   const traffic = { ...TRAFFIC, ...CHECK.traffic, ...(quick ? { seconds: 10 } : {}) };
   const setup = { ...SETUP, ...CHECK.setup, ...row.setup };
-  const site = new Site({ bytes: CHECK.bytes });
-  const { sent, ...measured } = await measure(trace(traffic), traffic, setup, CHECK.bytes, CHECK.from);
+  const shards = row.shards ?? 1;
+  const site = new Site({ bytes });
+  const { sent, ...measured } = await measure(trace(traffic), traffic, setup, { bytes, from: CHECK.from, shards });
   if (measured.errors > 0) throw new Error(`${measured.errors} errors while measuring: the figures are worth nothing`);
   // As it was sent in the end, on a machine that may have been late.
   const seconds = sent.at(-1).at;
@@ -52,9 +55,10 @@ async function check(row) {
   const from = counted[0].at;
   const real = { ...traffic, seconds, rate: counted.length / (seconds - from) };
   real.writes = counted.filter(({ write }) => write).length / counted.length;
-  const simulated = simulate(sent, real, setup, site, from);
-  const paper = predict(real, setup, site.average(real, setup.kind));
-  return { label: row.label, paper, simulated, measured };
+  const average = site.average(real, setup.kind);
+  const shared = (result) => ({ ...result, shards: loadsOfShards(result.done, shards, sizesOf(setup, average)) });
+  const simulated = shared(simulate(sent, real, setup, site, from));
+  return { label: row.label, paper: shared(predict(real, setup, average)), simulated, measured };
 }
 
 function sketch() {

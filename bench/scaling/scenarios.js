@@ -12,15 +12,15 @@ const bits = (bits) => ({ ...GEOMETRY, bits });
 const vary = (name, heading, about, rows) => ({ name, heading, about, rows });
 
 export const SCENARIOS = [
-  vary('memory', 'Size of memory', '`maxItems` of each process; the site has 100,000 pages', [
+  vary('memory', 'Size of memory', '`maxItems` of each process; the site has 50,000 pages', [
     { label: '250', setup: { maxItems: 250 } },
     { label: '1,000 (default)' },
     { label: '4,000', setup: { maxItems: 4000 } },
     { label: '16,000', setup: { maxItems: 16_000 } },
-    { label: '64,000', setup: { maxItems: 64_000, maxBytes: 512 * MIB } },
+    { label: '50,000, all of them', setup: { maxItems: 50_000, maxBytes: 512 * MIB } },
     {
       label: '8 MiB by `maxBytes`, bodies of all sizes',
-      setup: { maxItems: 64_000, maxBytes: 8 * MIB },
+      setup: { maxItems: 50_000, maxBytes: 8 * MIB },
       body: { spread: 1 },
     },
   ]),
@@ -45,19 +45,19 @@ export const SCENARIOS = [
     { label: '1.2', traffic: { exponent: 1.2, tenantExponent: 1.2 } },
   ]),
   vary('size', 'Tenants and pages', 'tenants × pages of each', [
-    { label: '10 × 1,000', traffic: { tenants: 10 } },
-    { label: '100 × 100', traffic: { pages: 100 } },
-    { label: '100 × 1,000', traffic: {} },
-    { label: '1,000 × 1,000', traffic: { tenants: 1000 } },
-    { label: '10,000 × 1,000', traffic: { tenants: 10_000 }, paper: true },
+    { label: '10 × 500', traffic: { tenants: 10 } },
+    { label: '100 × 50', traffic: { pages: 50 } },
+    { label: '100 × 500', traffic: {} },
+    { label: '1,000 × 500', traffic: { tenants: 1000 } },
+    { label: '10,000 × 500', traffic: { tenants: 10_000 }, paper: true },
   ]),
   vary('rate', 'Rate and lifetime', 'requests a second, `ttl` in seconds', [
-    { label: '50/s, 300 s', traffic: { rate: 50 } },
-    { label: '500/s, 30 s', setup: { ttl: 30 } },
-    { label: '500/s, 300 s' },
-    { label: '500/s, 3,600 s', setup: { ttl: 3600 }, paper: true },
-    { label: '5,000/s, 300 s', traffic: { rate: 5000 }, paper: true },
-    { label: '50,000/s, 300 s', traffic: { rate: 50_000, processes: 64 }, paper: true },
+    { label: '25/s, 300 s', traffic: { rate: 25 } },
+    { label: '250/s, 30 s', setup: { ttl: 30 } },
+    { label: '250/s, 300 s' },
+    { label: '250/s, 3,600 s', setup: { ttl: 3600 }, paper: true },
+    { label: '2,500/s, 300 s', traffic: { rate: 2500 }, paper: true },
+    { label: '25,000/s, 300 s, 64 processes', traffic: { rate: 25_000, processes: 64 }, paper: true },
   ]),
   vary('writes', 'Writes', 'their share of all requests, and what each one invalidates', [
     { label: 'none', traffic: { writes: 0 } },
@@ -83,7 +83,7 @@ export const SCENARIOS = [
     { label: 'every 30 s other pages are popular', traffic: { drift: { seconds: 30, pages: 100 } }, same: true },
     {
       label: 'for 60 s half of all reads are for one page',
-      traffic: { crowd: { from: 400, to: 460, share: 0.5 } },
+      traffic: { crowd: { from: 700, to: 760, share: 0.5 } },
       same: true,
     },
     { label: 'a tenth of all reads is a crawler', traffic: { crawl: 0.1 }, same: true },
@@ -101,5 +101,6 @@ export const CHECK = {
     { label: "`consistency: 'strong'`; a tag", setup: { strong: true, kind: 'tag' } },
     { label: '`l1: false`; a pattern', setup: { tiers: 'redis', kind: 'pattern' } },
     { label: '`redis: false`; their URL', setup: { tiers: 'memory' } },
+    { label: 'both tiers on a Cluster of three', shards: 3 },
   ],
 };

@@ -237,13 +237,14 @@ class Simulation {
 }
 
 /**
- * Runs a trace through a site. What happens before `from` (seconds) only fills the cache.
+ * Runs a trace through a site. What happens before `from` (seconds) only fills the cache: it begins empty, and the
+ * entries of the first moments expire together.
  * @param {Iterable<object>} requests
  * @param {import('./trace.js').Traffic} traffic
  * @param {import('./paper.js').Setup} setup
  * @param {import('./site.js').Site} site
  */
-export function simulate(requests, traffic, setup, site, from = setup.ttl) {
+export function simulate(requests, traffic, setup, site, from = 2 * setup.ttl) {
   const simulation = new Simulation(traffic, setup, site);
   let warm = false;
   for (const request of requests) {

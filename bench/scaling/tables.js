@@ -1,7 +1,7 @@
 // The tables, as Markdown: printed, and put into the page between its markers.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { loadOf, shardsOf } from './operations.js';
+import { loadsOfShards } from './operations.js';
 import { sizesOf } from './paper.js';
 
 const percent = (share) => (share * 100).toFixed(share < 0.1 ? 2 : 1);
@@ -60,6 +60,10 @@ export function checkTable(found) {
       lines.push(line('all commands/s', ({ load }) => load.total, whole, ratio));
       lines.push(line('MB/s to Redis', ({ load }) => load.in, mega, ratio));
       lines.push(line('MB/s from Redis', ({ load }) => load.out, mega, ratio));
+      for (let i = 0; measured.shards.length > 1 && i < measured.shards.length; i++)
+        lines.push(
+          line(i === 0 ? 'commands/s, the ledger’s shard' : 'another', ({ shards }) => shards[i].total, whole, ratio),
+        );
     }
     return lines.map((cells, i) => [i === 0 ? label : '', ...cells]);
   });
@@ -69,10 +73,9 @@ export function checkTable(found) {
 /** How a Cluster's shards share what a site does. */
 export function shardTable({ paper }, setup, average) {
   const rows = [1, 2, 3, 6, 12].map((shards) => {
-    const { ledger, other } = shardsOf(paper.done, shards);
-    const [first, rest] = [ledger, other].map((done) => loadOf(done, sizesOf(setup, average)));
-    const cells = [first.total, rest.total].map(whole).concat([first.out, rest.out].map(mega));
-    return shards === 1 ? [shards, cells[0], '–', cells[2], '–'] : [shards, ...cells];
+    const [ledger, other] = loadsOfShards(paper.done, shards, sizesOf(setup, average));
+    const of = (pick, format) => [ledger, other].map((load) => (load === undefined ? '–' : format(pick(load))));
+    return [shards, ...of(({ total }) => total, whole), ...of(({ out }) => out, mega)];
   });
   return markdown(['shards', 'commands/s, the ledger’s', 'each other', 'MB/s from it', 'from each other'], rows);
 }

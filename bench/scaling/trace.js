@@ -20,8 +20,8 @@ import { generator, waiting, Zipf } from './random.js';
 
 /** Traffic with nothing unusual in it. */
 export const TRAFFIC = {
-  ...{ seed: 1, seconds: 600, rate: 500, processes: 4 },
-  ...{ tenants: 100, tenantExponent: 0.8, pages: 1000, exponent: 0.8, writes: 0.01 },
+  ...{ seed: 1, seconds: 900, rate: 250, processes: 4 },
+  ...{ tenants: 100, tenantExponent: 0.8, pages: 500, exponent: 0.8, writes: 0.01 },
 };
 
 /**

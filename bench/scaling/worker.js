@@ -7,11 +7,11 @@ import { createCache } from '../../dist/src/index.js';
 import { folderName, TYPE } from './site.js';
 
 const wanted = JSON.parse(process.argv[2]);
-const { port, bytes, setup } = wanted;
+const { redis, bytes, setup } = wanted;
 const { tiers, strong, maxItems, maxBytes, ttl, fill } = setup;
 
 const cache = createCache({
-  redis: tiers === 'memory' ? false : { host: '127.0.0.1', port },
+  redis: tiers === 'memory' ? false : redis,
   l1: tiers !== 'redis',
   consistency: strong ? 'strong' : 'pushed',
   // What is late is to be seen as late, and not as a miss: the machine is shared.
