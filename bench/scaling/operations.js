@@ -97,7 +97,15 @@ export function prices({ frame, key, record, purged, publication }) {
   };
 }
 
-/** What things done so often come to: calls of each command, of all, and bytes. */
+/**
+ * What is asked of Redis: calls of each command, of all, and bytes that it is sent (`in`) and sends.
+ * @typedef {{ commands: Record<string, number>, total: number, in: number, out: number }} Load
+ */
+
+/**
+ * What things done so often come to.
+ * @returns {Load}
+ */
 export function loadOf(done, sizes) {
   const commands = {};
   const load = { commands, total: 0, in: 0, out: 0 };
@@ -116,7 +124,10 @@ export function loadOf(done, sizes) {
 /** What is done with entries, which lie evenly on all shards of a Cluster; the rest is done where the ledger is. */
 const SPREAD = ['nothing', 'entry', 'take', 'held', 'release', 'put', 'scan', 'look', 'remove'];
 
-/** What a Cluster's shards have to do: first the one that has the ledger, then the others, which are all alike. */
+/**
+ * What a Cluster's shards have to do: first the one that has the ledger, then the others, which are all alike.
+ * @returns {Load[]}
+ */
 export function loadsOfShards(done, shards, sizes) {
   const entries = { ...NOTHING_DONE };
   for (const thing of SPREAD) entries[thing] = done[thing] / shards;

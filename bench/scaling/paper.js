@@ -11,7 +11,8 @@ import { FOLDER } from './site.js';
  * @typedef {object} Setup
  * @property {'both' | 'redis' | 'memory'} tiers
  * @property {boolean} strong whether each lookup asks for the ledger's head
- * @property {number} maxItems and `maxBytes`: of a process' memory
+ * @property {number} maxItems of a process' memory
+ * @property {number} maxBytes of the same
  * @property {number} ttl seconds
  * @property {number} fill how long the handler takes, seconds
  * @property {'key' | 'tag' | 'pattern' | 'tenant'} kind what a write invalidates
@@ -19,10 +20,24 @@ import { FOLDER } from './site.js';
  * @property {boolean} sweeps whether dead entries are looked for
  * @property {number} publication bytes of a process' figures; 0: it publishes none
  */
+/** @type {Setup} */
 export const SETUP = {
   ...{ tiers: 'both', strong: false, maxItems: 1000, maxBytes: 67_108_864, ttl: 300, fill: 0.005, kind: 'key' },
   ...{ geometry: GEOMETRY, sweeps: true, publication: 40_000 },
 };
+
+/**
+ * What becomes of a site's reads: shares of them that find their answer in memory, in Redis, wait for another's run, and run
+ * the handler; what is done in Redis, and what that comes to, a second; how many entries it holds.
+ * @typedef {object} Figures
+ * @property {number} memory
+ * @property {number} redis
+ * @property {number} collapsed
+ * @property {number} miss
+ * @property {Record<string, number>} done
+ * @property {import('./operations.js').Load} load
+ * @property {number} entries
+ */
 
 /** Purge tags that a page of `site.js` has: all, its tenant, its name, its URL, and its one tag twice. */
 const OWN_TAGS = 6;
@@ -101,6 +116,7 @@ function remembered(f) {
  * @param {import('./trace.js').Traffic} traffic
  * @param {Setup} setup
  * @param {{ weight: number, frame: number, key: number, record: number }} average what entries are like (`site.js`)
+ * @returns {Figures}
  */
 export function predict(traffic, setup, average) {
   const { rate, processes } = traffic;

@@ -64,7 +64,7 @@ async function check(row) {
 function sketch() {
   return [1000, 4000, 10_000, 30_000, 65_536, 131_072].map((tags) => ({
     tags,
-    simple: (tags / 2 ** GEOMETRY.bits) ** GEOMETRY.rows,
+    simple: Math.min(1, (tags / 2 ** GEOMETRY.bits) ** GEOMETRY.rows),
     paper: collision(tags, 1, GEOMETRY),
     real: falselyPurged(tags, quick ? 20_000 : 1_000_000, GEOMETRY),
     entry: collision(tags, 6, GEOMETRY),

@@ -65,6 +65,7 @@ export const SCENARIOS = [
     { label: '10 %, its URL', traffic: { writes: 0.1 } },
     { label: '1 %, a tag of 20 pages', setup: { kind: 'tag' } },
     { label: '10 %, a tag of 20 pages', traffic: { writes: 0.1 }, setup: { kind: 'tag' } },
+    { label: 'the same, no sweeps', traffic: { writes: 0.1 }, setup: { kind: 'tag', sweeps: false } },
     { label: '1 %, a pattern of 20 pages', setup: { kind: 'pattern' } },
     { label: '0.1 %, a pattern of 20 pages', traffic: { writes: 0.001 }, setup: { kind: 'pattern' } },
     { label: '0.1 %, its tenant', traffic: { writes: 0.001 }, setup: { kind: 'tenant' } },

@@ -243,6 +243,7 @@ class Simulation {
  * @param {import('./trace.js').Traffic} traffic
  * @param {import('./paper.js').Setup} setup
  * @param {import('./site.js').Site} site
+ * @returns {import('./paper.js').Figures & { reads: number }} `reads`: how many were counted
  */
 export function simulate(requests, traffic, setup, site, from = 2 * setup.ttl) {
   const simulation = new Simulation(traffic, setup, site);
@@ -264,5 +265,5 @@ function resultOf({ counts, done, stored }, seconds, setup, average) {
   const shares = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, count / reads]));
   const perSecond = Object.fromEntries(Object.entries(done).map(([thing, times]) => [thing, times / seconds]));
   const load = loadOf(perSecond, sizesOf(setup, average));
-  return { ...shares, reads, counts, done: perSecond, load, entries: stored.entries / (stored.samples || 1) };
+  return { ...shares, reads, done: perSecond, load, entries: stored.entries / (stored.samples || 1) };
 }

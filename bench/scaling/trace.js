@@ -18,7 +18,10 @@ import { generator, waiting, Zipf } from './random.js';
  * @property {number} [crawl] which share of the reads is a crawler's, which takes each page of each tenant in turn
  */
 
-/** Traffic with nothing unusual in it. */
+/**
+ * Traffic with nothing unusual in it.
+ * @type {Traffic}
+ */
 export const TRAFFIC = {
   ...{ seed: 1, seconds: 900, rate: 250, processes: 4 },
   ...{ tenants: 100, tenantExponent: 0.8, pages: 500, exponent: 0.8, writes: 0.01 },
