@@ -164,10 +164,11 @@ function added(a, b) {
   return { commands, total: a.total + b.total, in: a.in + b.in, out: a.out + b.out };
 }
 
-/** What became of the requests of all processes. */
+/** What became of the requests of all processes; `fill`: how long a run of the handler took, seconds. */
 function sharesOf(all) {
   const sum = (name) => all.reduce((total, counts) => total + counts[name], 0);
   const names = ['memory', 'redis', 'collapsed', 'miss'];
   const reads = names.reduce((total, name) => total + sum(name), 0);
-  return { ...Object.fromEntries(names.map((name) => [name, sum(name) / reads])), reads, errors: sum('errors') };
+  const shares = Object.fromEntries(names.map((name) => [name, sum(name) / reads]));
+  return { ...shares, reads, errors: sum('errors'), fill: sum('filling') / 1000 / sum('miss') };
 }

@@ -161,7 +161,8 @@ function doneIn({ rate, writes, processes }, { tiers, strong, sweeps, publicatio
   const { records, silences } = follows ? tailOf(purges, BLOCK / 1000) : { records: 0, silences: 0 };
   // Who does not follow the log reads it when a lookup, any of its own, finds that there is news.
   const asking = (reads * (strong ? 1 : redis + collapsed + miss)) / processes;
-  const catchUps = follows ? 0 : (processes * asking * purges) / (asking + purges || 1);
+  // Its own purges it knows.
+  const foreign = follows ? 0 : purges * (1 - 1 / processes);
   return {
     ...NOTHING_DONE,
     // Each lookup; once more for who gets a lease; and in strict step, those that memory answers.
@@ -174,8 +175,8 @@ function doneIn({ rate, writes, processes }, { tiers, strong, sweeps, publicatio
     purge: purges,
     record: processes * records,
     silence: processes * silences,
-    catchUp: catchUps,
-    caught: follows ? 0 : processes * purges,
+    catchUp: (processes * asking * foreign) / (asking + foreign || 1),
+    caught: processes * foreign,
     publish: publication > 0 ? processes / PUBLISH : 0,
     sweep: sweeps ? 1 / SWEEP : 0,
     // Nothing is looked for where nothing was purged.

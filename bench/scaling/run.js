@@ -1,5 +1,6 @@
 // How hits and Redis' load grow with a site: formulas, a simulation, and a check of both against real processes.
-// `--quick` takes less of each (under a minute), `--write` puts the tables into docs/scaling.md.
+// `--quick` takes less of each (under a minute), `--only=memory,check` makes some of the tables, and `--write` puts those that
+// were made into docs/scaling.md.
 
 import { fileURLToPath } from 'node:url';
 import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
@@ -19,6 +20,12 @@ import { TRAFFIC, trace } from './trace.js';
 const quick = process.argv.includes('--quick');
 const writes = process.argv.includes('--write');
 if (quick && writes) throw new Error('--write takes the figures of a whole run: leave --quick out');
+
+const only = process.argv
+  .find((each) => each.startsWith('--only='))
+  ?.slice('--only='.length)
+  .split(',');
+const wanted = (name) => only?.includes(name) ?? true;
 
 const PAGE = fileURLToPath(new URL('../../docs/scaling.md', import.meta.url));
 /** Of a quick run: every scenario's first and last row, with a shorter life and a shorter trace, too short for sweeps. */
@@ -57,8 +64,10 @@ async function check(row) {
   real.writes = counted.filter(({ write }) => write).length / counted.length;
   const average = site.average(real, setup.kind);
   const shared = (result) => ({ ...result, shards: loadsOfShards(result.done, shards, sizesOf(setup, average)) });
-  const simulated = shared(simulate(sent, real, setup, site, from));
-  return { label: row.label, paper: shared(predict(real, setup, average)), simulated, measured };
+  // And as long as its handlers took.
+  const filled = { ...setup, fill: measured.fill };
+  const simulated = shared(simulate(sent, real, filled, site, from));
+  return { label: row.label, paper: shared(predict(real, filled, average)), simulated, measured };
 }
 
 function sketch() {
@@ -71,36 +80,46 @@ function sketch() {
   }));
 }
 
-const tables = {};
-const tell = (name, about, table) => {
-  tables[name] = table;
-  process.stdout.write(`${name}: ${about}\n\n${table}\n\n`);
-};
-
-process.stdout.write(`${describeMachine(machine())}\nsimulated (on paper)\n\n`);
-for (const { name, heading, about, rows } of SCENARIOS) {
-  const chosen = quick ? [rows[0], rows.findLast(({ paper }) => !paper)] : rows;
-  tell(name, about, scenarioTable(heading, chosen.map(compute)));
-}
-const { traffic, setup } = settled({});
-tell('shards', 'on paper', shardTable(compute({ paper: true }), setup, new Site().average(traffic, setup.kind)));
-tell('collisions', `4 rows of 65,536 buckets`, collisionTable(sketch()));
-const cost = await capacity(quick ? { times: 500 } : {});
-const [together, alone, purge] = [cost.together, cost.alone, cost.purge].map((µs) => µs.toFixed(1));
-tell(
-  'capacity',
-  'CPU time of Redis',
-  markdown(
+async function costs() {
+  const found = await capacity(quick ? { times: 500 } : {});
+  const row = (what, µs) => [what, µs.toFixed(1), Math.round(1e6 / µs).toLocaleString('en')];
+  return markdown(
     ['', 'µs of Redis’ CPU', 'so many a second keep its thread busy'],
     [
-      ['a lookup, 32 in one write', together, Math.round(1e6 / cost.together).toLocaleString('en')],
-      ['a lookup that comes alone', alone, Math.round(1e6 / cost.alone).toLocaleString('en')],
-      ['a purge of one tag', purge, Math.round(1e6 / cost.purge).toLocaleString('en')],
+      row('a lookup, 32 in one write', found.together),
+      row('a lookup that comes alone', found.alone),
+      row('a purge of one tag', found.purge),
     ],
-  ),
-);
-const checked = [];
-for (const row of quick ? CHECK.rows.slice(0, 1) : CHECK.rows) checked.push(await check(row));
-tell('check', 'real processes, a real Redis, the same trace', checkTable(checked));
-process.stdout.write(`An entry with a body of ${CHECK.bytes} bytes takes ${Math.round(cost.memory)} in Redis.\n`);
+  );
+}
+
+async function checks() {
+  const found = [];
+  for (const row of quick ? CHECK.rows.slice(0, 1) : CHECK.rows) found.push(await check(row));
+  return checkTable(found);
+}
+
+function onShards() {
+  const { traffic, setup } = settled({});
+  return shardTable(compute({ paper: true }), setup, new Site().average(traffic, setup.kind));
+}
+
+const tables = {};
+async function tell(name, about, make) {
+  if (!wanted(name)) return;
+  tables[name] = await make();
+  process.stdout.write(`${name}: ${about}\n\n${tables[name]}\n\n`);
+}
+
+const place = describeMachine(machine());
+process.stdout.write(`${place}\nsimulated (on paper)\n\n`);
+for (const { name, heading, about, rows } of SCENARIOS) {
+  const chosen = quick ? [rows[0], rows.findLast(({ paper }) => !paper)] : rows;
+  await tell(name, about, () => scenarioTable(heading, chosen.map(compute)));
+}
+await tell('shards', 'on paper', onShards);
+await tell('collisions', '4 rows of 65,536 buckets', () => collisionTable(sketch()));
+await tell('capacity', 'CPU time of Redis', costs);
+await tell('check', 'real processes, a real Redis, the same trace', checks);
+if (tables.capacity !== undefined) tables.machine = place.split('\n')[0];
 if (writes) write(PAGE, tables);

@@ -98,7 +98,7 @@ export function collisionTable(rows) {
 
 const signed = (value, places) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(places)}`;
 
-/** Puts tables in the place of those that a page has between their markers. */
+/** Puts tables, and the name of the machine, in the place of those that a page has between their markers. */
 export function write(file, tables) {
   let page = readFileSync(file, 'utf8');
   for (const [name, table] of Object.entries(tables)) {

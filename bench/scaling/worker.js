@@ -20,7 +20,7 @@ const cache = createCache({
   publishInterval: false,
   ...{ maxItems, maxBytes, ttl },
 });
-const counts = { memory: 0, redis: 0, collapsed: 0, miss: 0, errors: 0 };
+const counts = { memory: 0, redis: 0, collapsed: 0, miss: 0, errors: 0, filling: 0 };
 cache.on('hit', ({ tier, collapsed }) => {
   counts[collapsed ? 'collapsed' : tier]++;
 });
@@ -34,8 +34,11 @@ cache.on('error', () => {
 const body = Buffer.alloc(bytes, 'x');
 async function handler(request, response) {
   if (request.method !== 'GET') return response.writeHead(204).end();
+  const started = performance.now();
   await pause(fill * 1000);
-  response.writeHead(200, { 'Content-Type': TYPE, 'Content-Length': bytes }).end(body);
+  response.writeHead(200, { 'Content-Type': TYPE, 'Content-Length': bytes }).end(body, () => {
+    counts.filling += performance.now() - started;
+  });
 }
 
 const tags = ({ url }) => [folderName(Number(url.slice(url.lastIndexOf('/') + 1)))];
