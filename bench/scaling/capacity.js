@@ -24,7 +24,7 @@ export async function capacity({ times = 3000, bytes = 2048 } = {}) {
     let asked = 0;
     const lookUp = (together) => async () => {
       const pipeline = client.pipeline();
-      for (let i = 0; i < together; i++) pipeline.get('{respcache}:head').getBuffer(keys[asked++ % keys.length]);
+      for (let i = 0; i < together; i++) pipeline.mgetBuffer('{respcache}:head', keys[asked++ % keys.length]);
       await pipeline.exec();
     };
     const together = (await cpuOf(client, times, lookUp(TOGETHER))) / TOGETHER;

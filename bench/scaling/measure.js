@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { Agent, request as ask } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { addLoads } from './operations.js';
 import { startServers } from './servers.js';
 import { folderName, HOST, pathOf, tenantName } from './site.js';
 
@@ -80,7 +81,7 @@ export async function measure(requests, traffic, setup, { bytes, from, shards })
     for (const worker of workers) all.push(await worker.tell({}));
     for (const worker of workers) await worker.tell({ close: true });
     const loads = after.map((figures, i) => loadBetween(before[i], figures));
-    return { ...sharesOf(all), load: loads.reduce(added), shards: loads, sent };
+    return { ...sharesOf(all), load: loads.reduce(addLoads), shards: loads, sent };
   } finally {
     for (const worker of workers) await worker.stop();
     await servers.stop();
@@ -156,12 +157,6 @@ function loadBetween(before, after) {
     if (!ASIDE.includes(name)) commands[name] = (calls - (before.commands[name] ?? 0)) / seconds;
   const total = Object.values(commands).reduce((a, b) => a + b, 0);
   return { commands, total, in: (after.in - before.in) / seconds, out: (after.out - before.out) / seconds };
-}
-
-function added(a, b) {
-  const commands = { ...a.commands };
-  for (const [name, calls] of Object.entries(b.commands)) commands[name] = (commands[name] ?? 0) + calls;
-  return { commands, total: a.total + b.total, in: a.in + b.in, out: a.out + b.out };
 }
 
 /** What became of the requests of all processes; `fill`: how long a run of the handler took, seconds. */

@@ -7,9 +7,10 @@ import { newEpoch } from '../../dist/src/invalidation/redis-table.js';
 /**
  * How often each thing is done: in a time, or a second.
  *
- *   head      the ledger's head is read: with each lookup in Redis, and whenever the log has been silent
- *   nothing   an entry is asked for that is not there
- *   entry     an entry is read; dead ones count, too: their bytes come all the same
+ *   lookup    a lookup in Redis, which reads the ledger's head, and an entry: `nothing` is there, or the `entry`; dead ones
+ *             count, too: their bytes come all the same. Lookups of one turn of the event loop share a command, which is
+ *             left out of account: a busy site asks less than is said here
+ *   head      the ledger's head is read by itself: in strict step, and whenever the log has been silent
  *   take      a lease is asked for, and had; `held`: another process has it
  *   release   a lease is given back
  *   put       an entry is stored
@@ -21,7 +22,19 @@ import { newEpoch } from '../../dist/src/invalidation/redis-table.js';
  *   sweep     one goes through the namespace; `scan`: a step of it; `look`: a key of it; `remove`: a dead one
  */
 export const NOTHING_DONE = Object.freeze({
-  ...{ head: 0, nothing: 0, entry: 0, take: 0, held: 0, release: 0, put: 0, purge: 0, record: 0, silence: 0 },
+  ...{
+    lookup: 0,
+    nothing: 0,
+    entry: 0,
+    head: 0,
+    take: 0,
+    held: 0,
+    release: 0,
+    put: 0,
+    purge: 0,
+    record: 0,
+    silence: 0,
+  },
   ...{ catchUp: 0, caught: 0, publish: 0, sweep: 0, scan: 0, look: 0, remove: 0 },
 });
 
@@ -57,9 +70,11 @@ function insideOfPurge({ tags, patterns }) {
  * What one of each thing is: the commands that Redis counts (those inside scripts, too), and the bytes that it is sent
  * and sends.
  * @param {{ frame: number, key: number, record: number, buckets: number, purged: { tags: number, patterns: number },
- *   publication: number }} sizes bytes of an entry, its key, and the record of a purge
+ *   publication: number, cluster?: boolean }} sizes bytes of an entry, its key, the record of a purge, and figures;
+ *   `cluster`: keys lie on several servers, so that each is asked for by a command of its own
  */
-export function prices({ frame, key, record, purged, publication }) {
+export function prices({ frame, key, record, purged, publication, cluster = false }) {
+  const entry = cluster ? { commands: { get: 1 }, in: list(3, key) } : { commands: {}, in: bulk(key) };
   const lease = key + 'lease:'.length;
   const logged = line(2) + bulk(SEQUENCE + 2) + list(1, SEQUENCE, 1, record);
   const offsets = 4 * purged.tags;
@@ -69,8 +84,11 @@ export function prices({ frame, key, record, purged, publication }) {
   );
   return {
     head: { commands: { get: 1 }, in: list(3, LEDGER_KEY - 1), out: bulk(HEAD) },
-    nothing: { commands: { get: 1 }, in: list(3, key), out: NIL },
-    entry: { commands: { get: 1 }, in: list(3, key), out: bulk(frame) },
+    lookup: cluster
+      ? { commands: { get: 1 }, in: list(3, LEDGER_KEY - 1), out: bulk(HEAD) }
+      : { commands: { mget: 1 }, in: list(4, LEDGER_KEY - 1), out: line(2) + bulk(HEAD) },
+    nothing: { ...entry, out: NIL },
+    entry: { ...entry, out: bulk(frame) },
     take: { commands: { evalsha: 1, get: 1, set: 1 }, in: list(7, SHA, 1, lease, LEASE, 4, 0), out: bulk(5) },
     held: { commands: { evalsha: 1, get: 1 }, in: list(7, SHA, 1, lease, LEASE, 4, 0), out: bulk(LEASE) },
     release: { commands: { evalsha: 1, get: 1, del: 1 }, in: list(7, SHA, 1, lease, LEASE, 1), out: 4 },
@@ -121,6 +139,13 @@ export function loadOf(done, sizes) {
   return load;
 }
 
+/** What two servers have to do together. */
+export function addLoads(a, b) {
+  const commands = { ...a.commands };
+  for (const [name, calls] of Object.entries(b.commands)) commands[name] = (commands[name] ?? 0) + calls;
+  return { commands, total: a.total + b.total, in: a.in + b.in, out: a.out + b.out };
+}
+
 /** What is done with entries, which lie evenly on all shards of a Cluster; the rest is done where the ledger is. */
 const SPREAD = ['nothing', 'entry', 'take', 'held', 'release', 'put', 'scan', 'look', 'remove'];
 
@@ -131,7 +156,9 @@ const SPREAD = ['nothing', 'entry', 'take', 'held', 'release', 'put', 'scan', 'l
 export function loadsOfShards(done, shards, sizes) {
   const entries = { ...NOTHING_DONE };
   for (const thing of SPREAD) entries[thing] = done[thing] / shards;
-  return [{ ...done, ...pick(entries, SPREAD) }, ...Array(shards - 1).fill(entries)].map((each) => loadOf(each, sizes));
+  const cluster = shards > 1;
+  const all = [{ ...done, ...pick(entries, SPREAD) }, ...Array(shards - 1).fill(entries)];
+  return all.map((each) => loadOf(each, { ...sizes, cluster }));
 }
 
 function pick(object, names) {

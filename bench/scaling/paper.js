@@ -165,8 +165,9 @@ function doneIn({ rate, writes, processes }, { tiers, strong, sweeps, publicatio
   const foreign = follows ? 0 : purges * (1 - 1 / processes);
   return {
     ...NOTHING_DONE,
-    // Each lookup; once more for who gets a lease; and in strict step, those that memory answers.
-    head: reads * (redis + collapsed + 2 * miss + (strong ? memory : 0)) + processes * silences,
+    // Once more for who gets a lease.
+    lookup: reads * (redis + collapsed + 2 * miss),
+    head: reads * (strong ? memory : 0) + processes * silences,
     entry: reads * (redis + 2 * dead),
     nothing: reads * (collapsed + 2 * (miss - dead)),
     take: reads * miss,

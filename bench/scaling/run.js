@@ -8,7 +8,7 @@ import { describeMachine, machine } from '../lib/report.js';
 import { capacity } from './capacity.js';
 import { collision } from './che.js';
 import { measure } from './measure.js';
-import { loadsOfShards } from './operations.js';
+import { addLoads, loadsOfShards } from './operations.js';
 import { predict, SETUP, sizesOf } from './paper.js';
 import { CHECK, SCENARIOS } from './scenarios.js';
 import { simulate } from './simulator.js';
@@ -63,7 +63,10 @@ async function check(row) {
   const real = { ...traffic, seconds, rate: counted.length / (seconds - from) };
   real.writes = counted.filter(({ write }) => write).length / counted.length;
   const average = site.average(real, setup.kind);
-  const shared = (result) => ({ ...result, shards: loadsOfShards(result.done, shards, sizesOf(setup, average)) });
+  const shared = (result) => {
+    const loads = loadsOfShards(result.done, shards, sizesOf(setup, average));
+    return { ...result, load: loads.reduce(addLoads), shards: loads };
+  };
   // And as long as its handlers took.
   const filled = { ...setup, fill: measured.fill };
   const simulated = shared(simulate(sent, real, filled, site, from));

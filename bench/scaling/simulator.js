@@ -88,7 +88,7 @@ class Simulation {
     const process = this.#processes[at];
     const { tiers, strong } = this.#setup;
     const near = process.memory?.read(page.key);
-    if (near !== undefined && strong) this.#askForHead(process);
+    if (near !== undefined && strong) this.#askForHead(process, 'head');
     if (near !== undefined && this.#stands(at, page.subject, near)) this.counts.memory++;
     else if (tiers !== 'memory' && this.#readFar(at, page)) this.counts.redis++;
     else this.#fill(at, page);
@@ -97,7 +97,7 @@ class Simulation {
   /** A lookup in Redis: entry and head in one round trip. */
   #readFar(at, page) {
     const process = this.#processes[at];
-    this.#askForHead(process);
+    this.#askForHead(process, 'lookup');
     const entry = this.#redis.get(page.key)?.entry;
     const there = entry !== undefined && entry.expiresAt > START + this.#now;
     this.done[there ? 'entry' : 'nothing']++;
@@ -106,8 +106,9 @@ class Simulation {
     return true;
   }
 
-  #askForHead(process) {
-    this.done.head++;
+  /** `how`: with an entry, or by itself. */
+  #askForHead(process, how) {
+    this.done[how]++;
     if (!this.#follows && process.known < this.#purges) this.#catchUp(process);
   }
 
@@ -147,13 +148,13 @@ class Simulation {
     let pause = PAUSES.first;
     for (let ms = this.#now; ms < lease.until; ms += pause, pause = Math.min(2 * pause, PAUSES.most)) {
       this.done.held++;
-      this.done.head++;
+      this.done.lookup++;
       this.done.nothing++;
     }
     // The last look finds it, the lease given back.
     this.done.take++;
     this.done.release++;
-    this.done.head++;
+    this.done.lookup++;
     this.done.entry++;
     return true;
   }

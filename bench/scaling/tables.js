@@ -48,7 +48,7 @@ export function checkTable(found) {
       line('handler, %', ({ miss }) => miss, percent, points),
     ];
     if (measured.load.total > 0) {
-      for (const name of ['get', 'set', 'evalsha', 'xread', 'xrange'])
+      for (const name of ['mget', 'get', 'set', 'evalsha', 'xread', 'xrange'])
         lines.push(
           line(
             `${name.toUpperCase()}/s`,

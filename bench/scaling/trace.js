@@ -23,7 +23,7 @@ import { generator, waiting, Zipf } from './random.js';
  * @type {Traffic}
  */
 export const TRAFFIC = {
-  ...{ seed: 1, seconds: 900, rate: 250, processes: 4 },
+  ...{ seed: 1, seconds: 840, rate: 250, processes: 4 },
   ...{ tenants: 100, tenantExponent: 0.8, pages: 500, exponent: 0.8, writes: 0.01 },
 };
 

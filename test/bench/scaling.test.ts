@@ -204,11 +204,12 @@ describe('the load on Redis', () => {
 
   it('is shared by the shards of a Cluster, but for the ledger', () => {
     const sizes = sizesOf(SITE, { frame: 2000, key: 60, record: 90 });
-    const done = { ...NOTHING_DONE, head: 100, entry: 60, nothing: 40 };
+    const done = { ...NOTHING_DONE, lookup: 100, entry: 60, nothing: 40 };
+    // One server reads head and entry by one command; on several, all heads are read where the ledger is.
+    expect(loadsOfShards(done, 1, sizes).map(({ total }) => total)).toEqual([100]);
     const loads = loadsOfShards(done, 4, sizes);
-    // All heads are read where the ledger is; of the entries each has a quarter.
     expect(loads.map(({ total }) => total)).toEqual([125, 25, 25, 25]);
-    const whole = loadOf(done, sizes);
+    const whole = loadOf(done, { ...sizes, cluster: true });
     for (const figure of ['in', 'out'] as const)
       expect(loads.reduce((sum, load) => sum + load[figure], 0)).toBeCloseTo(whole[figure], 6);
   });
@@ -217,8 +218,10 @@ describe('the load on Redis', () => {
     const sizes = sizesOf(SITE, { frame: 2000, key: 60, record: 90 });
     const one = (thing: string) => loadOf({ ...NOTHING_DONE, [thing]: 1 }, sizes);
     expect(one('take').commands).toMatchObject({ evalsha: 1, get: 1, set: 1 });
-    // *2 $3 get $60 …, and $2000 …: what stands around each text is 5 to 9 bytes.
-    expect([one('entry').in, one('entry').out]).toEqual([4 + 9 + 67, 7 + 2000 + 2]);
+    // $60 …, and $2000 …: beside the MGET and the head, which are the lookup's.
+    expect([one('entry').in, one('entry').out]).toEqual([5 + 60 + 2, 7 + 2000 + 2]);
+    // *3 $4 MGET $16 {respcache}:head, and *2 with the head.
+    expect([one('lookup').commands, one('lookup').in]).toEqual([{ mget: 1 }, 4 + 10 + 23]);
   });
 });
 
