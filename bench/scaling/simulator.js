@@ -149,7 +149,8 @@ class Simulation {
     for (let ms = this.#now; ms < lease.until; ms += pause, pause = Math.min(2 * pause, PAUSES.most)) {
       this.done.held++;
       this.done.lookup++;
-      this.done.nothing++;
+      // What is dead is read all the same.
+      this.done[this.#redis.has(page.key) ? 'entry' : 'nothing']++;
     }
     // The last look finds it, the lease given back.
     this.done.take++;
