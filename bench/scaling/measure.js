@@ -58,7 +58,8 @@ class Worker {
 
 /**
  * Sends a trace to as many processes as it has, each request when it is due, or as soon after that as the machine can,
- * and counts what comes of it from `from` (s) on. `sent`: the trace as it was in the end, for who is to go through the same.
+ * and counts what comes of it from `from` (s) on. `sent`: the trace as it was in the end, for who is to go through the same;
+ * `began`: when counting did, in its time.
  * @param {Iterable<object>} requests
  * @param {import('./trace.js').Traffic} traffic
  * @param {import('./paper.js').Setup} setup
@@ -75,13 +76,13 @@ export async function measure(requests, traffic, setup, { bytes, from, shards })
       for (const worker of workers) await worker.tell({ forget: true });
       before = await Promise.all(servers.probes.map(figures));
     };
-    const sent = await drive(requests, workers, { kind: setup.kind, from, end: traffic.seconds, begin });
+    const { sent, began } = await drive(requests, workers, { kind: setup.kind, from, end: traffic.seconds, begin });
     const after = await Promise.all(servers.probes.map(figures));
     const all = [];
     for (const worker of workers) all.push(await worker.tell({}));
     for (const worker of workers) await worker.tell({ close: true });
     const loads = after.map((figures, i) => loadBetween(before[i], figures));
-    return { ...sharesOf(all), load: loads.reduce(addLoads), shards: loads, sent };
+    return { ...sharesOf(all), load: loads.reduce(addLoads), shards: loads, sent, began };
   } finally {
     for (const worker of workers) await worker.stop();
     await servers.stop();
@@ -93,16 +94,16 @@ async function drive(requests, workers, { kind, from, end, begin }) {
   const under = new Set();
   const sent = [];
   let start = performance.now();
-  let begun = false;
+  let began;
   const now = () => (performance.now() - start) / 1000;
   for (const each of requests) {
-    if (!begun && each.at >= from) {
+    if (began === undefined && each.at >= from) {
       await Promise.all(under);
       const stopped = performance.now();
       await begin();
       // What it took to ask is no part of the trace.
       start += performance.now() - stopped;
-      begun = true;
+      began = now();
     }
     const early = (each.at - now()) * 1000;
     if (early > 1) await pause(early);
@@ -115,7 +116,7 @@ async function drive(requests, workers, { kind, from, end, begin }) {
   }
   await Promise.all(under);
   agent.destroy();
-  return sent;
+  return { sent, began };
 }
 
 async function send(worker, { tenant, page, write }, kind, agent) {

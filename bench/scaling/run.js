@@ -54,12 +54,15 @@ async function check(row) {
   const setup = { ...SETUP, ...CHECK.setup, ...row.setup };
   const shards = row.shards ?? 1;
   const site = new Site({ bytes });
-  const { sent, ...measured } = await measure(trace(traffic), traffic, setup, { bytes, from: CHECK.from, shards });
+  const {
+    sent,
+    began: from,
+    ...measured
+  } = await measure(trace(traffic), traffic, setup, { bytes, from: CHECK.from, shards });
   if (measured.errors > 0) throw new Error(`${measured.errors} errors while measuring: the figures are worth nothing`);
   // As it was sent in the end, on a machine that may have been late.
   const seconds = sent.at(-1).at;
-  const counted = sent.filter(({ at }) => at >= CHECK.from);
-  const from = counted[0].at;
+  const counted = sent.filter(({ at }) => at >= from);
   const real = { ...traffic, seconds, rate: counted.length / (seconds - from) };
   real.writes = counted.filter(({ write }) => write).length / counted.length;
   const average = site.average(real, setup.kind);
