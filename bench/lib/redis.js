@@ -16,12 +16,13 @@ const CONFIG = ['--bind', HOST, '--save', '', '--maxmemory', '256mb', '--maxmemo
 /** Ends the server as soon as its input does: when the bench closes it, or is no more, whatever killed it. */
 const KEEPER = '"$0" "$@" >/dev/null 2>&1 & echo $!; read -r line; kill -9 $!; wait';
 
-export async function startRedis() {
+/** `more`: further arguments of the server's. */
+export async function startRedis(more = []) {
   const binary = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
   if (binary === undefined) throw new Error('no redis-server or valkey-server on PATH: run node test/setup.mjs');
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = await freePort();
-    const args = ['-c', KEEPER, binary, '--port', String(port), ...CONFIG];
+    const args = ['-c', KEEPER, binary, '--port', String(port), ...CONFIG, ...more];
     // In a session of its own Ctrl-C does not reach the keeper, which has work to do then.
     const keeper = spawn('sh', args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: tmpdir(), detached: true });
     const stop = async () => {
@@ -50,7 +51,7 @@ async function info(port) {
   }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const { port } = server.address();

@@ -30,6 +30,7 @@ const GUIDE = [
   page('Any Node server', '/docs/node'),
   page('Security', '/docs/security'),
   page('Performance', '/docs/performance'),
+  page('Scaling', '/docs/scaling'),
   page('Recipes', '/docs/recipes'),
 ];
 const OPERATIONS = [page('Operations', '/docs/operations'), page('The command line', '/docs/cli')];

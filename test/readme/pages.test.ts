@@ -14,6 +14,7 @@ const NAMES = [
   'stores-and-tiers',
   'security',
   'performance',
+  'scaling',
   'recipes',
 ] as const;
 const texts = Object.fromEntries(NAMES.map((name) => [name, read(name)])) as Record<(typeof NAMES)[number], string>;
@@ -52,6 +53,7 @@ describe.concurrent('the pages', () => {
       'stores-and-tiers': ['targets'],
       security: [],
       performance: [],
+      scaling: [],
       recipes: ['search', 'negative', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
     };
     expect(texts[name].match(/^```(js|ts|javascript|typescript)$/gm) ?? []).toHaveLength(pages[name].code.size);
