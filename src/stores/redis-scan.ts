@@ -7,7 +7,7 @@ const SCAN_STEP = 250;
 /** How much of bodies is asked for at a time, bytes: an answer of Redis' must keep neither it nor this process busy. */
 const READ_STEP = 1_048_576;
 /** So long are most frames without their bodies. */
-const USUAL_HEAD = 4096;
+const USUAL_HEAD = 512;
 
 /** An entry without its body, the fixed part of its frame, and how long the body is. */
 export interface Head {
