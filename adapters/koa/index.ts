@@ -309,7 +309,9 @@ function send(ctx: Context, reply: Reply): void {
   for (const name of reply.removed) ctx.remove(name);
   ctx.status = reply.status;
   if (reply.message !== undefined) ctx.message = reply.message;
-  for (const [name, value] of reply.headers) ctx.res.setHeader(name, value);
+  // The length is set with the body.
+  for (const [name, value] of reply.headers)
+    if (name !== 'Content-Length' || reply.body === undefined) ctx.res.setHeader(name, value);
   const typed = ctx.res.hasHeader('content-type');
   ctx.body = reply.body ?? null;
   if (!typed) ctx.res.removeHeader('Content-Type');
