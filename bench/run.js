@@ -74,13 +74,21 @@ async function bench(nodes) {
 async function underNode(node, redis) {
   const result = { node: node.name.slice(1), scenes: [], notes: [] };
   for (const [i, scene] of scenes.entries()) {
-    say(`Node ${result.node}: ${scene.name} (${i + 1} of ${scenes.length}), ${scene.entries.length} contenders`);
+    say(
+      `${elapsed()} Node ${result.node}: ${scene.name} (${i + 1} of ${scenes.length}), ${scene.entries.length} contenders`,
+    );
     const { rows, notes } = await measureScene(scene, { options, node, redis, say });
     result.scenes.push({ name: scene.name, rows });
     result.notes.push(...notes);
   }
   if (result.notes.some(({ useless, ours }) => useless && ours)) process.exitCode = 1;
   return { ...result, goals: judgeGoals(result) };
+}
+
+/** Minutes and seconds since the beginning. */
+function elapsed() {
+  const seconds = Math.floor(performance.now() / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
 /** Prints a run, and writes it where the options say. */

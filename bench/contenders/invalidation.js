@@ -1,4 +1,5 @@
-// Fills a cache, invalidates all of it, and tells how long that took: ms by the number of entries.
+// Fills a cache, invalidates all of it, and tells how long that took, by the number of entries: `first`, with all of them
+// there, and `again`, the median of more calls where they cost what the first one does; both ms.
 
 import { Redis } from 'ioredis';
 import { makeCache } from '../lib/ours.js';
@@ -47,11 +48,16 @@ const WAYS = {
       await cache.mset(Object.fromEntries(some), 'tenant', { ttl: 3600, tags: ['all'] });
     }
     sure((await cache.get('item:0', 'tenant')) === VALUE, 'it was not filled');
-    const took = await timed(() => cache.invalidateByTags(['all'], 'tenant'));
+    const call = {
+      tag: () => cache.invalidateByTags(['all'], 'tenant'),
+      pattern: () => cache.invalidatePattern('item:*', 'tenant'),
+      tenant: () => cache.invalidateTenant('tenant'),
+    }[does];
+    const took = await timed(call);
     sure((await cache.get('item:0', 'tenant')) === undefined, 'it was not invalidated');
-    const again = await median(() => cache.invalidateByTags(['all'], 'tenant'));
+    const again = await median(call);
     await cache.close();
-    return Math.max(took, again);
+    return { first: took, again };
   },
   async bentocache(count) {
     const { open } = await import('../caches/bentocache.js');
@@ -62,7 +68,7 @@ const WAYS = {
     sure((await cache.get({ key: 'item:0' })) === undefined, 'it was not invalidated');
     const again = await median(() => cache.deleteByTag({ tags: ['all'] }));
     await cache.disconnectAll();
-    return Math.max(took, again);
+    return { first: took, again };
   },
   /** Its groups are filled by requests only, so they are made of requests and responses that nobody sent. */
   async apicache(count) {
@@ -92,17 +98,17 @@ const WAYS = {
     sure(cache.getIndex().all.length === 0, 'it was not invalidated');
     agent.destroy();
     server.close();
-    return took;
+    return { first: took };
   },
   async plain(count) {
     await redis.flushall();
     const key = (i) => `plain:item:${i}`;
     await inSteps(count, (i) => redis.set(key(i), VALUE, 'EX', 3600));
     if (does === 'a set of keys per tag') await inSteps(count, (i) => redis.sadd('tag:all', key(i)));
-    if (does === 'a version counter') return median(() => redis.incr('version:all'));
+    if (does === 'a version counter') return { again: await median(() => redis.incr('version:all')) };
     const took = await timed(PLAIN[does]);
     sure((await redis.exists(key(0))) === 0, 'it was not invalidated');
-    return took;
+    return { first: took };
   },
 };
 

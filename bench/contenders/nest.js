@@ -1,7 +1,7 @@
 // NestJS on Express with its own CacheInterceptor, as its documentation says.
 
 import 'reflect-metadata';
-import { KeyvRedis } from '@keyv/redis';
+import KeyvRedis from '@keyv/redis';
 import { CacheInterceptor, CacheModule } from '@nestjs/cache-manager';
 import { Controller, Get, Module, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

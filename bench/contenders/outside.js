@@ -57,7 +57,8 @@ const program = wanted.cache;
 if (installed([program === 'nginx' ? 'nginx' : 'varnishd'], program === 'nginx' ? '-v' : '-V') === undefined) {
   await unavailable('not installed');
 }
-const origin = createServer((_req, res) => res.writeHead(200, { 'Content-Type': CONTENT_TYPE }).end(body));
+const head = { 'Content-Type': CONTENT_TYPE, 'Content-Length': body.length };
+const origin = createServer((_req, res) => res.writeHead(200, head).end(body));
 await once(origin.listen(0, '127.0.0.1'), 'listening');
 const port = await freePort();
 const command = PROGRAMS[program](port, origin.address().port);

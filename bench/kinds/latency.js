@@ -23,7 +23,7 @@ export async function measure(scene, context) {
   try {
     await crew.start(scene.entries);
     for (const contender of crew.contenders) {
-      await crew.attempt(contender.entry, () => crew.load(contender, options.warming));
+      await crew.attempt(contender.entry, () => crew.warm(contender));
     }
     const turns = new Map(scene.entries.map((entry) => [entry.name, []]));
     for (let round = 0; round < options.rounds; round++) await oneRound(crew, turns, round, options);

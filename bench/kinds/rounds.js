@@ -25,7 +25,7 @@ export async function measure(scene, context) {
   try {
     await crew.start(scene.entries);
     for (const contender of crew.contenders) {
-      await crew.attempt(contender.entry, () => crew.load(contender, options.warming));
+      await crew.attempt(contender.entry, () => crew.warm(contender));
     }
     if (options.profile !== undefined) await Promise.all(crew.contenders.map((each) => each.ask('startProfile')));
     const turns = new Map(scene.entries.map((entry) => [entry, []]));

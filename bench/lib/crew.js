@@ -64,9 +64,15 @@ export class Crew {
     }
   }
 
-  /** The closed loop, on one of them: its answers a second. `most`: it may end sooner. */
-  async load(contender, { seconds, most = Number.POSITIVE_INFINITY }) {
-    return applyLoad(contender.port, { ...this.job(contender), seconds, most });
+  /** The closed loop on one of them, for so many seconds, or until there were `most` answers, but never fewer than `least`. */
+  load(contender, { seconds, most = Number.POSITIVE_INFINITY, least = 0 }) {
+    return applyLoad(contender.port, { ...this.job(contender), seconds, most, least });
+  }
+
+  /** The closed loop until V8 has made its code, and each page that is asked for by turns is there. */
+  warm(contender) {
+    const least = contender.entry.config.urls * 2;
+    return this.load(contender, { ...this.#context.options.warming, least });
   }
 
   /** What a load has to know of a contender. */

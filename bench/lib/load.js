@@ -3,11 +3,11 @@
 import { withConnections } from './connections.js';
 
 /**
- * Asks `port` for so many seconds over so many connections (or until there were `most` answers), and checks each answer.
+ * Asks `port` for so many seconds over so many connections (or until there were `most` answers, and at least until there were `least`), and checks each answer.
  * Resolves with how many there were, in how many seconds, and how many did not have their mark. Rejects at a wrong one.
  *
  * @param {number} port
- * @param {{ connections: number, seconds: number, most: number, awake: boolean, request: () => string | Buffer, expected: object }} job
+ * @param {{ connections: number, seconds: number, most: number, least?: number, awake: boolean, request: () => string | Buffer, expected: object }} job
  */
 export function applyLoad(port, job) {
   return withConnections(port, job, async (connections) => {
@@ -21,13 +21,14 @@ export function applyLoad(port, job) {
 }
 
 /** Asks again and again over one connection, until the time is over. */
-function converse(connection, { most, request }, until, result) {
+function converse(connection, { most, least = 0, request }, until, result) {
   return new Promise((resolve, reject) => {
     connection.listen((marked, error) => {
       if (error !== undefined) return reject(error);
       result.answers++;
       if (!marked) result.unmarked++;
-      if (result.answers < most && performance.now() < until) connection.send(request());
+      const goesOn = result.answers < most && (performance.now() < until || result.answers < least);
+      if (goesOn) connection.send(request());
       else resolve();
     });
     connection.send(request());

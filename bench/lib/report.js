@@ -12,7 +12,12 @@ export function asText(run) {
     parts.push(`\n== Node ${result.node} ==\n`);
     for (const { name, rows } of result.scenes)
       parts.push(`\n${sceneOf(name).title}  [${name}]\n\n${textTable(...grid(name, rows))}`);
-    parts.push(`\nGoals\n\n${textTable(GOAL_HEADINGS, [{ cells: result.goals.map(goalCells) }])}`);
+    const measured = result.goals.filter(({ verdict }) => verdict !== 'not measured');
+    const left = result.goals.length - measured.length;
+    parts.push(
+      `\nGoals (${left} more were not measured)\n\n`,
+      textTable(GOAL_HEADINGS, [{ cells: measured.map(goalCells) }]),
+    );
     for (const { text } of result.notes) parts.push(`Note: ${text}\n`);
   }
   return parts.join('');

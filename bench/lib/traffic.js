@@ -32,6 +32,7 @@ export function request(page, more = '') {
 /**
  * The requests of a contender, one with each call: `fresh`: for a new page each time; `keys`: of so many pages by Zipf's
  * law; else `urls` pages by turns.
+ * @param {{ fresh?: boolean, keys?: number, urls?: number, more?: string }} traffic
  */
 export function requests({ fresh = false, keys, urls = URLS, more = '' }) {
   let count = 0;
