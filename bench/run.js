@@ -24,6 +24,9 @@ for (const [signal, code] of [
   process.on(signal, () => process.exit(code));
 }
 
+/** Below that share of free cores a run is said to be of little use. */
+const QUIET = 0.8;
+
 const scenes = chosenScenes(options);
 
 if (options.list) process.stdout.write(`${scenes.flatMap(names).join('\n')}\n`);
@@ -59,11 +62,14 @@ async function bench(nodes) {
     const { rounds, seconds, connections, quick, dists } = options;
     const run = {
       date: new Date().toISOString().slice(0, 10),
-      machine: machine(redis),
+      machine: await machine(redis),
       options: { rounds, seconds, connections, quick, dists: dists.length },
       nodes: [],
     };
-    for (const node of nodes) run.nodes.push(await underNode(node, redis));
+    const { cores, free } = run.machine;
+    if (free < cores * QUIET)
+      say(`bench: only ${free.toFixed(1)} of ${cores} cores are free: the figures will be of little use`);
+    for (const node of nodes) run.nodes.push(await underNode(node, { redis, freeCores: free }));
     return run;
   } finally {
     await redis.stop();
@@ -71,13 +77,13 @@ async function bench(nodes) {
 }
 
 /** All scenes under one Node. */
-async function underNode(node, redis) {
+async function underNode(node, about) {
   const result = { node: node.name.slice(1), scenes: [], notes: [] };
   for (const [i, scene] of scenes.entries()) {
     say(
       `${elapsed()} Node ${result.node}: ${scene.name} (${i + 1} of ${scenes.length}), ${scene.entries.length} contenders`,
     );
-    const { rows, notes } = await measureScene(scene, { options, node, redis, say });
+    const { rows, notes } = await measureScene(scene, { ...about, options, node, say });
     result.scenes.push({ name: scene.name, rows });
     result.notes.push(...notes);
   }

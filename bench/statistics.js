@@ -43,7 +43,7 @@ for (const [signal, code] of [
 const redis = await startRedis();
 try {
   process.stdout.write(
-    `${describeMachine(machine(redis))}Node ${process.version}, ${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`,
+    `${describeMachine(await machine(redis))}Node ${process.version}, ${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`,
   );
   const found = [];
   const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');

@@ -20,6 +20,7 @@ export async function measure(scene, context) {
   const rows = [];
   for (const entry of scene.entries) {
     const { name, group, what, ours, peer } = entry;
+    await context.redis.client.flushall();
     const figures = await crew.attempt(entry, () => measureOne(entry, crew));
     rows.push({ name, group, what, ours, peer, ...(figures ?? { failed: crew.failures.get(entry) }) });
   }

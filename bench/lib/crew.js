@@ -1,10 +1,11 @@
 // The contenders of a scene while it runs. One that fails is out, and its row says why; if it is ours, all ends.
 
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Contender, Unavailable } from './contender.js';
 import { applyLoad } from './load.js';
 import { payload } from './traffic.js';
+
+const LARGE = 100_000;
 
 /** Asked once before a scene of 304s: the tag of what is stored. */
 async function tagOf(port) {
@@ -71,7 +72,9 @@ export class Crew {
 
   /** The closed loop until V8 has made its code, and each page that is asked for by turns is there. */
   warm(contender) {
-    const least = contender.entry.config.urls * 2;
+    const { least: requests, large } = this.#context.options.warming;
+    // A large body is mostly the kernel's work, and a few of them take as long as many small ones.
+    const least = Math.max(contender.entry.config.urls * 2, this.#body.length > LARGE ? large : requests);
     return this.load(contender, { ...this.#context.options.warming, least });
   }
 
@@ -80,7 +83,9 @@ export class Crew {
     return {
       connections: this.#context.options.connections,
       // A core for the contender, one for the load, one for Redis; where they are fewer, they have to share.
-      awake: availableParallelism() >= (entry.config.store === 'memory' || entry.config.store === undefined ? 2 : 3),
+      awake:
+        Math.round(this.#context.freeCores) >=
+        (entry.config.store === 'memory' || entry.config.store === undefined ? 2 : 3),
       request,
       expected: { body: this.#body, mark: entry.mark, ...entry.expected },
     };

@@ -2,8 +2,12 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { availableParallelism, cpus, release, type } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { versionOf } from './modules.js';
+
+/** How long the machine is watched before anything is measured, ms. */
+const WATCHED = 500;
 
 const PROJECT = new URL('../../package.json', import.meta.url);
 const BENCH = new URL('../package.json', import.meta.url);
@@ -23,14 +27,14 @@ const PEERS = [
 ];
 
 /** The processor, the system, and the versions of all that takes part and is installed. */
-export function machine(redis) {
+export async function machine(redis) {
   const versions = (names, root) => names.map((name) => [name, versionOf(name, root)]);
   const all = [...versions(OURS, PROJECT), ...versions(PEERS, BENCH), ...programs()];
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     system: `${type()} ${release()}`,
-    load: loadavg()[0],
+    free: await freeCores(),
     respcache: ownVersion(),
     ...Object.fromEntries(all.filter(([, version]) => version !== undefined)),
     redis: redis.version,
@@ -51,4 +55,12 @@ function programs() {
     const { stdout, stderr, status } = spawnSync(name, [flag], { encoding: 'utf8' });
     return [name, status === 0 ? /(\d+\.\d+\.\d+)/.exec(stdout + stderr)?.[1] : undefined];
   });
+}
+
+/** How many cores had nothing to do, over a moment. */
+async function freeCores() {
+  const idle = () => cpus().reduce((sum, { times }) => sum + times.idle, 0);
+  const [before, start] = [idle(), performance.now()];
+  await sleep(WATCHED);
+  return (idle() - before) / (performance.now() - start);
 }

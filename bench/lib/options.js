@@ -12,6 +12,7 @@ const USAGE = `npm run bench -- [options]
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
   --rounds <n>         how often each contender has its turn (15; quick: 5)
   --seconds <n>        how long a turn is (0.3; quick: 0.15)
+  --warming <n>        with how many requests a contender is warmed (10,000 and some seconds; quick: 2,500)
   --connections <n>    open at the same time, each with one request under way (64)
   --everything         with --quick: all scenes and contenders, briefly
   --list               the names, and nothing else
@@ -22,8 +23,14 @@ const USAGE = `npm run bench -- [options]
   --profile <folder>   writes a CPU profile of each contender there, and prints where the time went
 `;
 
-/** V8 goes on making code faster for some ten thousand requests: until then it is V8 that is measured. */
-const WARMING = { full: { seconds: 5, most: 40_000 }, quick: { seconds: 0.8, most: 10_000 } };
+/**
+ * V8 goes on making code faster for some ten thousand requests: until then it is V8 that is measured. So a contender is warmed
+ * for some seconds, but with no fewer requests than `least`, `large` of large bodies, however busy the machine is.
+ */
+const WARMING = {
+  full: { seconds: 4, most: 40_000, least: 10_000, large: 1000 },
+  quick: { seconds: 0.6, most: 8000, least: 2500, large: 200 },
+};
 
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
 export function readOptions(args) {
@@ -71,7 +78,10 @@ function checked(args) {
     render: values.render && resolve(values.render),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '15'), 1, 1000, true),
     seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.3'), 0.05, 60),
-    warming: { ...warming, seconds: number('warming', values.warming ?? String(warming.seconds), 0.05, 60) },
+    warming: {
+      ...warming,
+      ...(values.warming && { least: number('warming', values.warming, 1, 1e6, true), seconds: 0 }),
+    },
     connections: number('connections', values.connections, 1, 1024, true),
     size: values.size === undefined ? undefined : sizes(values.size),
     nodes: values.node === undefined ? [undefined] : majors(values.node),

@@ -16,11 +16,21 @@ export async function startRedis(more = []) {
     const port = await freePort();
     const { pid, stop } = await startChild(binary, ['--port', String(port), ...CONFIG, ...more]);
     const { process_id, redis_version } = await info(port);
-    if (process_id === pid) return { port, version: redis_version, stop };
+    if (process_id === pid) return opened(port, redis_version, stop);
     // Somebody else was faster to take the port.
     await stop();
   }
   throw new Error('no free port for Redis');
+}
+
+/** The server, and a client of the bench's own. */
+function opened(port, version, stopServer) {
+  const client = new Redis({ host: HOST, port });
+  const stop = () => {
+    client.disconnect();
+    return stopServer();
+  };
+  return { port, version, client, stop };
 }
 
 async function info(port) {

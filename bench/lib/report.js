@@ -43,9 +43,9 @@ function describeRun({ options: { rounds, seconds, connections, quick, dists } }
   return `${connections} connections, ${rounds} rounds of ${seconds} s${quick ? ', quick: for a first look only' : ''}${builds}`;
 }
 
-export function describeMachine({ cpu, cores, system, load, ...versions }) {
+export function describeMachine({ cpu, cores, system, free, ...versions }) {
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${cpu}, ${cores} cores, ${system}, load ${load.toFixed(1)} at the start\n${packages.join(', ')}\n`;
+  return `${cpu}, ${cores} cores (${free.toFixed(1)} of them free at the start), ${system}\n${packages.join(', ')}\n`;
 }
 
 function goalCells({ what, goal, found, verdict }) {

@@ -117,7 +117,7 @@ describe('an answer', () => {
 const rounds = (median: number) => spread([median, median, median]);
 const RUN = {
   date: '2026-11-28',
-  machine: { cpu: 'A | B', cores: 2, system: 'Linux', load: 0.1, respcache: '1.0.0' },
+  machine: { cpu: 'A | B', cores: 2, system: 'Linux', free: 1.9, respcache: '1.0.0' },
   options: { rounds: 3, seconds: 1, connections: 64, quick: false, dists: 1 },
   nodes: [] as object[],
 };
