@@ -83,6 +83,8 @@ async function underNode(node, about) {
     say(
       `${elapsed()} Node ${result.node}: ${scene.name} (${i + 1} of ${scenes.length}), ${scene.entries.length} contenders`,
     );
+    // What is left of other scenes, and of the same one under another Node, would be found.
+    await about.redis.client.flushall();
     const { rows, notes } = await measureScene(scene, { ...about, options, node, say });
     result.scenes.push({ name: scene.name, rows });
     result.notes.push(...notes);

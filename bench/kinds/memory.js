@@ -36,28 +36,36 @@ async function measureOne(entry, crew, size, { redis, options }) {
   const onRedis = entry.config.store === 'redis';
   const contender = await crew.startOne(entry, {}, { execArgv: ['--expose-gc'] });
   try {
-    const used = onRedis ? () => usedByRedis(redis.client) : async () => (await contender.ask('memory')).bytes;
     const fill = (most) => crew.load(contender, { seconds: LONG, most });
-    await fill(BEFORE);
-    const before = await used();
+    const look = onRedis
+      ? () => inRedis(redis.client)
+      : async () => ({ bytes: (await contender.ask('memory')).bytes, entries: contender.answers });
+    contender.answers += (await fill(BEFORE)).answers;
+    const before = await look();
     const most = options.quick ? AFTER.quick : AFTER.full;
-    const { answers } = await fill(SLOW.has(entry.config.cache) ? Math.min(most, AFTER_SLOW) : most);
-    const after = await used();
-    const beyond = (after - before) / answers - size;
-    return { where: onRedis ? 'Redis' : 'process', entries: answers, beyond };
+    const many = SLOW.has(entry.config.cache) ? Math.min(most, AFTER_SLOW) : most;
+    contender.answers += (await fill(many)).answers;
+    const after = await look();
+    const entries = after.entries - before.entries;
+    if (entries < many / 2) throw new Error(`only ${entries} of ${many} answers were stored`);
+    return { where: onRedis ? 'Redis' : 'process', entries, beyond: (after.bytes - before.bytes) / entries - size };
   } finally {
     await contender.stop();
   }
 }
 
-/** Entries are written beside the answers: it is settled when it grows no more. */
-async function usedByRedis(client) {
-  for (let last = -1, count = await client.dbsize(); count !== last; count = await client.dbsize()) {
-    last = count;
+/**
+ * Entries are written beside the answers: they are there when their number grows no more. On a busy machine some are never
+ * written, so that it is they that are counted and not the answers.
+ */
+async function inRedis(client) {
+  let entries = await client.dbsize();
+  for (let last = -1; entries !== last; entries = await client.dbsize()) {
+    last = entries;
     await sleep(SETTLED);
   }
   // Buffers of connections come and go with what has just been written.
   const text = await client.info('memory');
   const figure = (name) => Number(new RegExp(`\\n${name}:(\\d+)`).exec(text)[1]);
-  return figure('used_memory') - figure('mem_clients_normal');
+  return { bytes: figure('used_memory') - figure('mem_clients_normal'), entries };
 }

@@ -2,6 +2,9 @@
 
 import { unavailable, wanted } from './serve.js';
 
+/** Of a lookup, ms: the limits have none, and a machine that stands still for a moment is not what is measured. */
+const DEADLINE = 10_000;
+
 const load = (path) => import(`${wanted.dist}/${path}/index.js`);
 
 /** The options of a scene that cannot be told as JSON. */
@@ -9,7 +12,7 @@ const OPTIONS = { bypass: { when: () => false } };
 
 function storeOptions() {
   const redis = wanted.store === 'memory' ? false : { host: '127.0.0.1', port: wanted.redis };
-  return { redis, l1: wanted.store !== 'redis', prefix: `${wanted.prefix ?? wanted.slug}:` };
+  return { redis, l1: wanted.store !== 'redis', prefix: `${wanted.prefix ?? wanted.slug}:`, timeout: DEADLINE };
 }
 
 export async function makeCache() {
