@@ -41,7 +41,8 @@ function sure(condition, what) {
 
 const WAYS = {
   async respcache(count) {
-    wanted.cacheOptions = { maxItems: count + 10, maxBytes: 4e9 };
+    // What is swept beside it is not waited for by anybody, but it would be in the way of the next filling.
+    wanted.cacheOptions = { maxItems: count + 10, maxBytes: 4e9, sweepInterval: false };
     const cache = await makeCache();
     for (let from = 0; from < count; from += STEP) {
       const some = Array.from({ length: STEP }, (_, i) => [`item:${from + i}`, VALUE]);

@@ -17,7 +17,7 @@ const cell =
   };
 
 /** The sizes of a run differ: only those that somebody was measured with have a column. */
-export const columns = [1000, 10_000, 100_000, 1_000_000].map((count) => ({
+export const columns = [1000, 5000, 10_000, 100_000, 1_000_000].map((count) => ({
   title: `${label(count)} entries: first / again`,
   of: cell(count),
 }));

@@ -6,7 +6,7 @@ import { signed, whole } from '../lib/words.js';
 
 /** Entries that are there before it is measured: what is made once is made by then. */
 const BEFORE = 1000;
-const AFTER = { full: 20_000, quick: 10_000 };
+const AFTER = 10_000;
 /** Of those that take the longer for each miss, the more they have. */
 const SLOW = new Set(['apicache']);
 const AFTER_SLOW = 3000;
@@ -26,13 +26,13 @@ export async function measure(scene, context) {
   for (const entry of scene.entries) {
     const { name, group, what, ours, peer } = entry;
     await context.redis.client.flushall();
-    const figures = await crew.attempt(entry, () => measureOne(entry, crew, scene.size, context));
+    const figures = await crew.attempt(entry, () => measureOne(entry, crew, scene.size, context.redis));
     rows.push({ name, group, what, ours, peer, ...(figures ?? { failed: crew.failures.get(entry) }) });
   }
   return { rows, notes: [] };
 }
 
-async function measureOne(entry, crew, size, { redis, options }) {
+async function measureOne(entry, crew, size, redis) {
   const onRedis = entry.config.store === 'redis';
   const contender = await crew.startOne(entry, {}, { execArgv: ['--expose-gc'] });
   try {
@@ -42,8 +42,7 @@ async function measureOne(entry, crew, size, { redis, options }) {
       : async () => ({ bytes: (await contender.ask('memory')).bytes, entries: contender.answers });
     contender.answers += (await fill(BEFORE)).answers;
     const before = await look();
-    const most = options.quick ? AFTER.quick : AFTER.full;
-    const many = SLOW.has(entry.config.cache) ? Math.min(most, AFTER_SLOW) : most;
+    const many = SLOW.has(entry.config.cache) ? AFTER_SLOW : AFTER;
     contender.answers += (await fill(many)).answers;
     const after = await look();
     const entries = after.entries - before.entries;

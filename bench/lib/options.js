@@ -5,16 +5,17 @@ import { parseArgs } from 'node:util';
 const USAGE = `npm run bench -- [options]
 
   --quick              what is most important, in less than two minutes
-  --scene <regexp>     scenes whose names match: hit-1k, hit-50k, hit-1m, miss, compression, latency, stampede,
-                       invalidation, memory, cold, tags, vary, not-modified, keys-1, keys-10k, keys-1m
+  --scene <regexp>     scenes whose names match: hit-1k, hit-50k, miss, compression, latency, stampede,
+                       invalidation, memory, cold, keys-10k, keys-1m; and, only if they are named: hit-1m, tags, vary,
+                       not-modified, keys-1
   --only <regexp>      contenders whose names ("hit-1k express hit memory") match, and the limits that they are compared with
   --size <list>        hits of these sizes only: 1k, 50k, 1m; several with commas
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
-  --rounds <n>         how often each contender has its turn (15; quick: 5)
-  --seconds <n>        how long a turn is (0.3; quick: 0.15)
+  --rounds <n>         how often each contender has its turn (11; quick: 5)
+  --seconds <n>        how long a turn is (0.2; quick: 0.15)
   --warming <n>        with how many requests a contender is warmed (10,000 and some seconds; quick: 2,500)
   --connections <n>    open at the same time, each with one request under way (64)
-  --everything         with --quick: all scenes and contenders, briefly
+  --everything         all scenes and contenders: half an hour; with --quick briefly
   --list               the names, and nothing else
   --json [file]        the result as JSON: to the file, or (--json=-) to the output
   --write              writes the results to docs/performance.md
@@ -28,7 +29,7 @@ const USAGE = `npm run bench -- [options]
  * for some seconds, but with no fewer requests than `least`, `large` of large bodies, however busy the machine is.
  */
 const WARMING = {
-  full: { seconds: 4, most: 40_000, least: 10_000, large: 1000 },
+  full: { seconds: 2, most: 40_000, least: 10_000, large: 1000 },
   quick: { seconds: 0.6, most: 8000, least: 2500, large: 200 },
 };
 
@@ -76,8 +77,8 @@ function checked(args) {
   return {
     ...{ quick, everything, list, write, json: values.json },
     render: values.render && resolve(values.render),
-    rounds: number('rounds', values.rounds ?? (quick ? '5' : '15'), 1, 1000, true),
-    seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.3'), 0.05, 60),
+    rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
+    seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.2'), 0.05, 60),
     warming: {
       ...warming,
       ...(values.warming && { least: number('warming', values.warming, 1, 1e6, true), seconds: 0 }),

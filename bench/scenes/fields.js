@@ -3,7 +3,7 @@
 import { contender, hit } from './define.js';
 
 const SIZE = 1024;
-const common = { kind: 'rounds', size: SIZE, quick: false };
+const common = { kind: 'rounds', size: SIZE, quick: false, extra: true };
 const STACKS = ['express', 'koa'];
 
 function withOptions(name, title, options) {

@@ -21,7 +21,7 @@ const ALL = [hits, misses, compression, latency, stampede, invalidation, memory,
 export function chosenScenes(options) {
   const { quick, scene: named, size, only, dists, everything } = options;
   return ALL.filter(({ name }) => named.test(name) && (size === undefined || sizes(size).includes(name)))
-    .filter((scene) => !quick || scene.quick || everything)
+    .filter((scene) => everything || (quick ? scene.quick : !scene.extra || asked(options)))
     .map((scene) => {
       const taking = scene.entries.filter((entry) => !quick || entry.quick || everything);
       return {
@@ -36,6 +36,9 @@ export function chosenScenes(options) {
     })
     .filter(({ entries }) => entries.length > 0);
 }
+
+/** Whether scenes are named at all: then those that are left out without a word take part, too. */
+const asked = ({ scene, size }) => size !== undefined || !scene.test('');
 
 /** The names of the scenes of hits of these sizes. */
 const sizes = (text) => text.split(',').map((each) => `hit-${each.toLowerCase()}`);

@@ -14,6 +14,7 @@ function scene(name, keys, about, entries) {
     about: `Keys by Zipf's law, exponent 1, seeded. ${about}`,
     size: SIZE,
     quick: false,
+    extra: keys === 1,
     // A miss is a part of what is measured where the cache is smaller than the set: the column of hits says how many.
     entries: entries.map((entry) => ({ ...entry, traffic, counts: true })),
   };

@@ -16,7 +16,7 @@ export default [
     kind: 'memory',
     title: 'Memory of an entry, a body of 1,024 bytes',
     about:
-      'Bytes beyond the body, each of 20,000 answers under a URL of its own (10,000 in a quick run, 3,000 of apicache, whose misses grow), measured after 1,000 others; in process ' +
+      'Bytes beyond the body, each of 10,000 answers under a URL of its own (3,000 of apicache, whose misses grow), measured after 1,000 others; in process ' +
       'after forced garbage collection (heap and external), in Redis by `used_memory`. Peers that keep the value instead of its text have its ' +
       'objects counted. A shorter body than its JSON would have is why a figure can be below zero.',
     size: 1024,

@@ -212,10 +212,18 @@ describe('the choice', () => {
     expect(names({ only: /express hit memory/, dists })).toEqual(both);
   });
 
+  it('leaves some scenes out until they are named', () => {
+    const scenes = (more: object) => new Set(names({ ...more }).map((name) => name.split(' ')[0]));
+    expect(scenes({ scene: /(?:)/ })).not.toContain('hit-1m');
+    expect(scenes({ scene: /^hit-1m$/ })).toContain('hit-1m');
+    expect(scenes({ scene: /(?:)/, size: '1m' })).toContain('hit-1m');
+    expect(scenes({ scene: /(?:)/, everything: true })).toContain('hit-1m');
+  });
+
   it('is smaller when it has to be quick, and knows limits for all who have one', () => {
     expect(names({ quick: true }).length).toBeLessThan(names({}).length);
     for (const quick of [true, false]) {
-      for (const { name, entries } of chosenScenes({ ...options, quick, scene: /./ })) {
+      for (const { name, entries } of chosenScenes({ ...options, quick, everything: !quick, scene: /./ })) {
         const all = new Set(entries.map((entry) => entry.name));
         for (const { limit, name: who } of entries)
           expect(limit === undefined || all.has(limit), `${name} ${who}`).toBe(true);
