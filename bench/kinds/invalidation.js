@@ -25,17 +25,11 @@ export const columns = [1000, 5000, 10_000, 100_000, 1_000_000].map((count) => (
 export async function measure(scene, context) {
   const crew = new Crew(context, scene.size);
   const sizes = SIZES[context.options.quick ? 'quick' : 'full'];
-  const rows = [];
-  for (const entry of scene.entries) {
-    const { name, group, what, ours, peer } = entry;
-    const mine = bounded(sizes, entry.config.most, context.options.quick);
-    const times = await crew.attempt(entry, async () => {
-      const contender = await crew.startOne(entry, { sizes: mine });
-      await contender.stop();
-      return contender.began.times;
-    });
-    rows.push({ name, group, what, ours, peer, ...(times ? { times } : { failed: crew.failures.get(entry) }) });
-  }
+  const rows = await crew.oneByOne(scene.entries, async (entry) => {
+    const contender = await crew.startOne(entry, { sizes: bounded(sizes, entry.config.most, context.options.quick) });
+    await contender.stop();
+    return { times: contender.began.times };
+  });
   return { rows, notes: [] };
 }
 

@@ -17,13 +17,7 @@ export const columns = [
 
 export async function measure(scene, context) {
   const crew = new Crew(context, scene.size);
-  const rows = [];
-  for (const entry of scene.entries) {
-    const { name, group, what, ours, peer } = entry;
-    await context.redis.client.flushall();
-    const figures = await crew.attempt(entry, () => measureOne(entry, crew));
-    rows.push({ name, group, what, ours, peer, ...(figures ?? { failed: crew.failures.get(entry) }) });
-  }
+  const rows = await crew.oneByOne(scene.entries, (entry) => measureOne(entry, crew));
   return { rows, notes: [] };
 }
 

@@ -65,6 +65,18 @@ export class Crew {
     }
   }
 
+  /** One after the other, each on an empty Redis and with what it needs started by `work` itself: a row for each. */
+  async oneByOne(entries, work) {
+    const rows = [];
+    for (const entry of entries) {
+      const { name, group, what, ours, peer } = entry;
+      await this.#context.redis.client.flushall();
+      const figures = await this.attempt(entry, () => work(entry));
+      rows.push({ name, group, what, ours, peer, ...(figures ?? { failed: this.failures.get(entry) }) });
+    }
+    return rows;
+  }
+
   /** The closed loop on one of them, for so many seconds, or until there were `most` answers, but never fewer than `least`. */
   load(contender, { seconds, most = Number.POSITIVE_INFINITY, least = 0 }) {
     return applyLoad(contender.port, { ...this.job(contender), seconds, most, least });

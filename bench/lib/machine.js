@@ -37,7 +37,7 @@ export async function machine(redis) {
     free: await freeCores(),
     respcache: ownVersion(),
     ...Object.fromEntries(all.filter(([, version]) => version !== undefined)),
-    redis: redis.version,
+    ...(redis === undefined ? {} : { redis: redis.version }),
   };
 }
 

@@ -1,6 +1,6 @@
 // What is asked and answered: the same for every contender.
 
-import { zipf } from './zipf.js';
+import { generator, Zipf } from '../scaling/random.js';
 
 /** How many URLs are asked for by turns, unless a scene says otherwise: a cache that knows only one would be too easily fast. */
 export const URLS = 100;
@@ -8,6 +8,7 @@ export const CONTENT_TYPE = 'application/json; charset=utf-8';
 
 /** So many keys are drawn once, and then asked for again and again: drawing takes time, which is the contenders'. */
 const DRAWN = 1 << 18;
+const SEED = 7;
 /** Up to so many requests are kept as bytes. */
 const KEPT = 10_000;
 
@@ -41,8 +42,8 @@ export function requests({ fresh = false, keys, urls = URLS, more = '' }) {
     const texts = Array.from({ length: urls }, (_, page) => Buffer.from(request(page, more)));
     return () => texts[count++ % urls];
   }
-  const next = zipf({ count: keys, exponent: 1, seed: 7 });
-  const pages = Uint32Array.from({ length: DRAWN }, next);
+  const [chance, law] = [generator(SEED), new Zipf(keys, 1)];
+  const pages = Uint32Array.from({ length: DRAWN }, () => law.rank(chance()));
   const texts = keys <= KEPT ? Array.from({ length: keys }, (_, page) => Buffer.from(request(page, more))) : undefined;
   return () => {
     const page = pages[count++ % DRAWN];

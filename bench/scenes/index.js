@@ -16,7 +16,7 @@ const ALL = [hits, misses, compression, latency, stampede, invalidation, memory,
 /**
  * The scenes of a run, with those who take part: `--quick`, `--scene`, `--size` and `--only` choose, and the limits of
  * those chosen come along. Of several builds of the package each is a contender of its own, `#1`, `#2`, ….
- * @param {{ quick: boolean, scene: RegExp, size?: string, only: RegExp, dists: string[] }} options
+ * @param {{ quick: boolean, scene: RegExp, size?: string, only: RegExp, dists: string[], everything?: boolean }} options
  */
 export function chosenScenes(options) {
   const { quick, scene: named, size, only, dists, everything } = options;

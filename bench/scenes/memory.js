@@ -1,14 +1,13 @@
 // What an entry takes beyond its body.
 
-import { contender, respcache } from './define.js';
+import { respcache } from './define.js';
+import { peers } from './peers.js';
 
 const does = 'memory';
 const cacheOptions = { maxItems: 1_000_000, maxBytes: 4e9 };
 const fresh = { traffic: { fresh: true } };
 const ours = (stack, store, more) =>
   respcache(stack, `respcache ${store}`, { store, does, cacheOptions, ...fresh, ...more });
-const peer = (stack, cache, store, more) =>
-  contender(stack, `${cache} ${store}`, { cache, store, does, ...fresh, ...more });
 
 export default [
   {
@@ -25,21 +24,7 @@ export default [
       ours('express', 'memory', { quick: true }),
       ours('express', 'redis', { quick: true }),
       ours('koa', 'memory'),
-      peer('express', 'apicache', 'memory'),
-      peer('express', 'apicache', 'redis'),
-      peer('express', 'cache-express', 'memory'),
-      peer('express', 'route-cache', 'memory'),
-      peer('express', 'route-cache', 'redis'),
-      peer('express', 'ocache', 'memory'),
-      peer('express', 'ocache', 'redis'),
-      peer('express', 'bentocache', 'memory'),
-      peer('express', 'bentocache', 'redis'),
-      peer('express', 'cacheable', 'memory'),
-      peer('express', 'cacheable', 'redis'),
-      peer('nest', 'cache-manager', 'memory'),
-      peer('nest', 'cache-manager', 'redis'),
-      peer('koa', 'koa-cash', 'memory'),
-      peer('koa', 'koa-cash', 'redis'),
+      ...peers(() => ({ does, ...fresh })),
     ],
   },
 ];

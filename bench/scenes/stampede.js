@@ -1,12 +1,12 @@
 // One key that nobody has, and a crowd that asks for it at once.
 
 import { contender, respcache } from './define.js';
+import { peers } from './peers.js';
 
 const does = 'stampede';
-const peer = (stack, cache, store, more = {}) =>
-  contender(stack, `${cache} ${store}`, { cache, store, does, processes: store === 'redis' ? 2 : 1, ...more });
+const processes = (store) => (store === 'memory' ? 1 : 2);
 const ours = (stack, store, more = {}) =>
-  respcache(stack, `respcache ${store}`, { store, does, processes: store === 'memory' ? 1 : 2, ...more });
+  respcache(stack, `respcache ${store}`, { store, does, processes: processes(store), ...more });
 
 export default [
   {
@@ -22,20 +22,11 @@ export default [
       ours('express', 'tiers', { quick: true }),
       ours('koa', 'tiers'),
       contender('express', 'no cache', { does, processes: 1 }),
-      peer('express', 'apicache', 'memory', { quick: true }),
-      peer('express', 'apicache', 'redis'),
-      peer('express', 'cache-express', 'memory'),
-      peer('express', 'route-cache', 'memory'),
-      peer('express', 'route-cache', 'redis'),
-      peer('express', 'ocache', 'memory'),
-      peer('express', 'ocache', 'redis'),
-      peer('express', 'bentocache', 'memory'),
-      peer('express', 'bentocache', 'redis'),
-      peer('express', 'cacheable', 'memory'),
-      peer('express', 'cacheable', 'redis'),
-      peer('nest', 'cache-manager', 'memory'),
-      peer('nest', 'cache-manager', 'redis'),
-      peer('koa', 'koa-cash', 'memory'),
+      ...peers((store, cache) => ({
+        does,
+        processes: processes(store),
+        quick: cache === 'apicache' && store === 'memory',
+      })),
     ],
   },
 ];
