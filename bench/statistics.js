@@ -4,9 +4,11 @@
 import { availableParallelism } from 'node:os';
 import { Contender, killAll } from './lib/contender.js';
 import { applyLoad } from './lib/load.js';
+import { machine } from './lib/machine.js';
 import { startRedis } from './lib/redis.js';
-import { describeMachine, machine, spread } from './lib/report.js';
-import { payload, request, URLS } from './lib/traffic.js';
+import { describeMachine } from './lib/report.js';
+import { spread } from './lib/spread.js';
+import { payload } from './lib/traffic.js';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 31 : 201;
@@ -40,7 +42,9 @@ for (const [signal, code] of [
 
 const redis = await startRedis();
 try {
-  process.stdout.write(`${describeMachine(machine(redis))}${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`);
+  process.stdout.write(
+    `${describeMachine(await machine(redis))}Node ${process.version}, ${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`,
+  );
   const found = [];
   const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');
   for (const scene of SCENES.filter(({ name }) => only.test(name))) found.push(await measure(scene));
@@ -115,10 +119,9 @@ async function turn(contender, variant, duration, mark) {
   await contender.ask(variant);
   const before = await contender.ask('cpu');
   const awake = availableParallelism() >= (contender.entry.config.store === 'redis' ? 3 : 2);
-  const next = () => request(contender.nextPage(URLS));
   const load = await applyLoad(contender.port, {
-    ...{ ...duration, connections: CONNECTIONS, awake, body },
-    ...{ request: next, mark: mark && `respcache; ${mark}` },
+    ...{ ...duration, connections: CONNECTIONS, awake, request: contender.request },
+    expected: { body, mark: mark && `respcache; ${mark}` },
   });
   const after = await contender.ask('cpu');
   if (load.unmarked > load.answers * 0.01) throw new Error(`${contender.entry.name}: ${load.unmarked} were no hits`);

@@ -1,9 +1,13 @@
-// Express 5 or 4: a bare handler, or the same one behind respcache.
+// Express 5 or 4: a bare handler, one behind respcache, or one behind or with another cache.
 
-import { body, redisReader, respcache, serve, wanted } from '../lib/serve.js';
+import { projectModule } from '../lib/modules.js';
+import { inFront, middleware } from '../lib/ours.js';
+import { redisReader } from '../lib/redis-reader.js';
+import { body, data, serve, slowly, wanted } from '../lib/serve.js';
 import { CONTENT_TYPE } from '../lib/traffic.js';
 
-const { default: express } = await import(wanted.framework);
+const TAG = '"of-these-bytes"';
+const express = await projectModule(wanted.stack);
 const app = express();
 
 function answer(res, bytes) {
@@ -11,12 +15,44 @@ function answer(res, bytes) {
   res.end(bytes);
 }
 
-if (wanted.does === 'bare' && wanted.store === 'redis') {
-  const read = await redisReader();
-  app.get('/users', async (req, res) => answer(res, await read(req.url)));
-} else {
-  if (wanted.does !== 'bare') app.use(await respcache('express'));
-  app.get('/users', (_req, res) => answer(res, body));
+/** The handler without a cache: it ends a buffer, which is its own where memory is measured. */
+function bare() {
+  if (slowly !== undefined) return async (_req, res) => answer(res, await slowly().then(() => body));
+  if (wanted.does === 'memory') return (_req, res) => answer(res, Buffer.from(body));
+  if (wanted.does !== 'not modified' || wanted.cache !== undefined) return (_req, res) => answer(res, body);
+  return (req, res) => {
+    res.setHeader('ETag', TAG);
+    if (req.headers['if-none-match'] !== TAG) return answer(res, body);
+    res.statusCode = 304;
+    res.end();
+  };
 }
 
-serve(app);
+/** What the handler of another cache makes: always its own. */
+async function fresh() {
+  await slowly?.();
+  return structuredClone(data);
+}
+
+async function peer() {
+  const { middleware, value } = await import(`../caches/${wanted.cache}.js`);
+  if (middleware !== undefined) {
+    return app.get('/users', await middleware(wanted), async (_req, res) => res.json(await fresh()));
+  }
+  const cached = await value(wanted, fresh);
+  app.get('/users', async (req, res) => res.json(await cached(req.originalUrl)));
+}
+
+if (wanted.compression) {
+  const { default: compression } = await import('compression');
+  app.use(compression());
+}
+if (wanted.cache === 'redis') {
+  const read = await redisReader();
+  app.get('/users', async (req, res) => answer(res, await read(req.url)));
+} else if (wanted.cache === undefined || wanted.cache === 'respcache') {
+  if (wanted.cache !== undefined && wanted.mount === 'middleware') app.use(await middleware('express'));
+  app.get('/users', bare());
+} else await peer();
+
+serve(await inFront('express', app, app));

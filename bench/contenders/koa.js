@@ -1,9 +1,13 @@
-// Koa 3 or 2: a bare handler, or the same one behind respcache.
+// Koa 3 or 2: a bare handler, one behind respcache, or one behind koa-cash.
 
-import { body, redisReader, respcache, serve, wanted } from '../lib/serve.js';
+import { projectModule } from '../lib/modules.js';
+import { inFront, middleware } from '../lib/ours.js';
+import { redisReader } from '../lib/redis-reader.js';
+import { body, data, serve, slowly, wanted } from '../lib/serve.js';
 import { CONTENT_TYPE } from '../lib/traffic.js';
 
-const { default: Koa } = await import(wanted.framework);
+const TAG = '"of-these-bytes"';
+const Koa = await projectModule(wanted.stack);
 const app = new Koa();
 
 function answer(ctx, bytes) {
@@ -11,12 +15,31 @@ function answer(ctx, bytes) {
   ctx.body = bytes;
 }
 
-if (wanted.does === 'bare' && wanted.store === 'redis') {
-  const read = await redisReader();
-  app.use(async (ctx) => answer(ctx, await read(ctx.url)));
-} else {
-  if (wanted.does !== 'bare') app.use(await respcache('koa'));
-  app.use((ctx) => answer(ctx, body));
+function bare() {
+  if (slowly !== undefined) return async (ctx) => answer(ctx, await slowly().then(() => body));
+  if (wanted.does === 'memory') return (ctx) => answer(ctx, Buffer.from(body));
+  if (wanted.does !== 'not modified' || wanted.cache !== undefined) return (ctx) => answer(ctx, body);
+  return (ctx) => {
+    ctx.set('ETag', TAG);
+    if (ctx.get('If-None-Match') !== TAG) return answer(ctx, body);
+    ctx.status = 304;
+  };
 }
 
-serve(app.callback());
+if (wanted.cache === 'redis') {
+  const read = await redisReader();
+  app.use(async (ctx) => answer(ctx, await read(ctx.url)));
+} else if (wanted.cache === undefined || wanted.cache === 'respcache') {
+  if (wanted.cache !== undefined && wanted.mount === 'middleware') app.use(await middleware('koa'));
+  app.use(bare());
+} else {
+  const { middleware, already } = await import(`../caches/${wanted.cache}.js`);
+  app.use(await middleware(wanted));
+  app.use(async (ctx) => {
+    if (await already(ctx)) return;
+    await slowly?.();
+    ctx.body = structuredClone(data);
+  });
+}
+
+serve(await inFront('koa', app, app.callback()));

@@ -3,14 +3,20 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { requests } from './traffic.js';
 
 const STOP_DEADLINE = 10_000;
+/** How much of what a contender says on standard error is kept, for the reason why it ended. */
+const KEPT = 2000;
 const running = new Set();
 
 /** Nothing outlives the bench, however it ends; without a bench at all the contenders end by themselves. */
 export function killAll() {
   for (const child of running) child.kill('SIGKILL');
 }
+
+/** What the build under test, or this machine, does not have. */
+export class Unavailable extends Error {}
 
 export class Contender {
   entry;
@@ -21,35 +27,41 @@ export class Contender {
   answers = 0;
   /** How many of the answers were not of the kind to be measured. */
   unmarked = 0;
+  /** The next request, as a text or bytes. */
+  request;
   #child;
-  #page = 0;
+  #said = '';
 
   constructor(entry, child) {
     this.entry = entry;
+    this.request = requests(entry.traffic ?? {});
     this.#child = child;
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#said = (this.#said + text).slice(-KEPT);
+    });
   }
 
-  /** `config`: what the process is told beside what its entry says. */
-  static async start(entry, config) {
+  /**
+   * `config`: what the process is told beside what its entry says; `execPath`: the Node that runs it.
+   * @throws {Unavailable} if it has not what is wanted
+   */
+  static async start(entry, config, { execPath = process.execPath, execArgv = [] } = {}) {
     const file = fileURLToPath(new URL(`../contenders/${entry.file}`, import.meta.url));
     const wanted = { ...entry.config, ...config };
-    // Nothing of the caller's environment: it could hold settings of the cache or of Node.
+    // Nothing else of the caller's environment: it could hold settings of the cache or of Node.
     const child = fork(file, [JSON.stringify(wanted)], {
-      execArgv: [],
-      env: { NODE_ENV: 'production' },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execPath,
+      execArgv,
+      env: { NODE_ENV: 'production', PATH: process.env.PATH },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     running.add(child);
     child.once('exit', () => running.delete(child));
     const contender = new Contender(entry, child);
     contender.began = await contender.#reply();
+    if (contender.began.unavailable !== undefined) throw new Unavailable(contender.began.unavailable);
     contender.port = contender.began.port;
     return contender;
-  }
-
-  /** The number of the next page to be asked for: each once, or the same ones again and again. */
-  nextPage(urls) {
-    return this.entry.fresh ? this.#page++ : this.#page++ % urls;
   }
 
   /** Asks for one of the things that `serve.js` knows of. */
@@ -59,8 +71,9 @@ export class Contender {
   }
 
   async stop() {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, 'exit');
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), STOP_DEADLINE);
     await exit;
     clearTimeout(patience);
@@ -72,8 +85,8 @@ export class Contender {
     try {
       return await Promise.race([
         once(this.#child, 'message', { signal }).then(([message]) => message),
-        once(this.#child, 'exit', { signal }).then(() => {
-          throw new Error(`${this.entry.name}: the process has ended`);
+        once(this.#child, 'close', { signal }).then(() => {
+          throw new Error(`the process has ended: ${this.#said.trim()}`);
         }),
       ]);
     } finally {

@@ -4,17 +4,34 @@ import { parseArgs } from 'node:util';
 
 const USAGE = `npm run bench -- [options]
 
-  --quick              a first look, in a minute and a half
-  --rounds <n>         how often each contender has its turn (31; quick: 7)
-  --seconds <n>        how long a turn is (0.4; quick: 0.3)
-  --connections <n>    open at the same time, each with one request under way (32)
-  --size <n>           bytes of the body, such as 1k (the default) or 50k
-  --only <regexp>      contenders whose names match, and the limits that they are compared with
+  --quick              what is most important, in less than two minutes
+  --scene <regexp>     scenes whose names match: hit-1k, hit-50k, miss, compression, latency, stampede,
+                       invalidation, memory, cold, keys-10k, keys-1m; and, only if they are named: hit-1m, tags, vary,
+                       not-modified, keys-1
+  --only <regexp>      contenders whose names ("hit-1k express hit memory") match, and the limits that they are compared with
+  --size <list>        hits of these sizes only: 1k, 50k, 1m; several with commas
+  --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
+  --rounds <n>         how often each contender has its turn (11; quick: 5)
+  --seconds <n>        how long a turn is (0.2; quick: 0.15)
+  --warming <n>        with how many requests a contender is warmed (10,000 and some seconds; quick: 2,500)
+  --connections <n>    open at the same time, each with one request under way (64)
+  --everything         all scenes and contenders: half an hour; with --quick briefly
   --list               the names, and nothing else
-  --json               the result as JSON
+  --json [file]        the result as JSON: to the file, or (--json=-) to the output
+  --write              writes the results to docs/performance.md
+  --render <file>      measures nothing: takes the results of a --json file
   --dist <folder>      a build of the package (dist); given again, builds are compared with one another
   --profile <folder>   writes a CPU profile of each contender there, and prints where the time went
 `;
+
+/**
+ * V8 goes on making code faster for some ten thousand requests: until then it is V8 that is measured. So a contender is warmed
+ * for some seconds, but with no fewer requests than `least`, `large` of large bodies, however busy the machine is.
+ */
+const WARMING = {
+  full: { seconds: 2, most: 40_000, least: 10_000, large: 1000 },
+  quick: { seconds: 0.6, most: 8000, least: 2500, large: 200 },
+};
 
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
 export function readOptions(args) {
@@ -33,13 +50,19 @@ function checked(args) {
     args,
     options: {
       quick: flag,
+      everything: flag,
       list: flag,
-      json: flag,
+      write: flag,
       help: flag,
+      json: text,
+      render: text,
       rounds: text,
       seconds: text,
-      connections: { ...text, default: '32' },
-      size: { ...text, default: '1k' },
+      warming: text,
+      connections: { ...text, default: '64' },
+      size: text,
+      node: text,
+      scene: { ...text, default: '' },
       only: { ...text, default: '' },
       profile: text,
       dist: { ...text, multiple: true, default: [fileURLToPath(new URL('../../dist', import.meta.url))] },
@@ -49,14 +72,21 @@ function checked(args) {
     process.stdout.write(USAGE);
     process.exit(0);
   }
+  const { quick, everything, list, write } = values;
+  const warming = WARMING[quick ? 'quick' : 'full'];
   return {
-    quick: values.quick,
-    list: values.list,
-    json: values.json,
-    rounds: number('rounds', values.rounds ?? (values.quick ? '7' : '31'), 1, 1000, true),
-    seconds: number('seconds', values.seconds ?? (values.quick ? '0.3' : '0.4'), 0.1, 60),
+    ...{ quick, everything, list, write, json: values.json },
+    render: values.render && resolve(values.render),
+    rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
+    seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.2'), 0.05, 60),
+    warming: {
+      ...warming,
+      ...(values.warming && { least: number('warming', values.warming, 1, 1e6, true), seconds: 0 }),
+    },
     connections: number('connections', values.connections, 1, 1024, true),
-    size: bytes(values.size),
+    size: values.size === undefined ? undefined : sizes(values.size),
+    nodes: values.node === undefined ? [undefined] : majors(values.node),
+    scene: new RegExp(values.scene),
     only: new RegExp(values.only),
     dists: values.dist.map((folder) => pathToFileURL(resolve(folder)).href),
     profile: values.profile === undefined ? undefined : resolve(values.profile),
@@ -69,9 +99,12 @@ function number(name, text, least, most, whole = false) {
   throw new Error(`--${name} takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not ${text}`);
 }
 
-function bytes(text) {
-  const [, digits, unit] = /^(\d+)(k|m)?$/i.exec(text) ?? [];
-  const size = Number(digits) * { k: 1024, m: 1_048_576 }[unit?.toLowerCase()] || Number(digits);
-  if (size >= 100 && size <= 1_048_576) return size;
-  throw new Error(`--size takes bytes from 100 to 1m, such as 50k, not ${text}`);
+function sizes(text) {
+  if (/^(1k|50k|1m)(,(1k|50k|1m))*$/i.test(text)) return text;
+  throw new Error(`--size takes 1k, 50k and 1m, several with commas, not ${text}`);
+}
+
+function majors(text) {
+  if (/^\d+(,\d+)*$/.test(text)) return text.split(',');
+  throw new Error(`--node takes majors, such as 20,26, not ${text}`);
 }

@@ -1,41 +1,36 @@
 // A Redis server of the bench's own, which ends with it.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
+import { freePort, HOST, installed, startChild } from './children.js';
 
-const HOST = '127.0.0.1';
 const ATTEMPTS = 5;
 const PATIENCE = 5000;
 // Only entries expire, so that only they, and of them those of the misses first, are evicted; ledgers stay.
-const CONFIG = ['--bind', HOST, '--save', '', '--maxmemory', '256mb', '--maxmemory-policy', 'volatile-ttl'];
-
-/** Ends the server as soon as its input does: when the bench closes it, or is no more, whatever killed it. */
-const KEEPER = '"$0" "$@" >/dev/null 2>&1 & echo $!; read -r line; kill -9 $!; wait';
+const CONFIG = ['--bind', HOST, '--save', '', '--maxmemory', '3gb', '--maxmemory-policy', 'volatile-ttl'];
 
 /** `more`: further arguments of the server's. */
 export async function startRedis(more = []) {
-  const binary = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
+  const binary = installed(['redis-server', 'valkey-server'], '--version');
   if (binary === undefined) throw new Error('no redis-server or valkey-server on PATH: run node test/setup.mjs');
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = await freePort();
-    const args = ['-c', KEEPER, binary, '--port', String(port), ...CONFIG, ...more];
-    // In a session of its own Ctrl-C does not reach the keeper, which has work to do then.
-    const keeper = spawn('sh', args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: tmpdir(), detached: true });
-    const stop = async () => {
-      keeper.stdin.end();
-      if (keeper.exitCode === null) await once(keeper, 'exit');
-    };
-    const [pid] = await once(createInterface(keeper.stdout), 'line');
+    const { pid, stop } = await startChild(binary, ['--port', String(port), ...CONFIG, ...more]);
     const { process_id, redis_version } = await info(port);
-    if (process_id === pid) return { port, version: redis_version, stop };
+    if (process_id === pid) return opened(port, redis_version, stop);
     // Somebody else was faster to take the port.
     await stop();
   }
   throw new Error('no free port for Redis');
+}
+
+/** The server, and a client of the bench's own. */
+function opened(port, version, stopServer) {
+  const client = new Redis({ host: HOST, port });
+  const stop = () => {
+    client.disconnect();
+    return stopServer();
+  };
+  return { port, version, client, stop };
 }
 
 async function info(port) {
@@ -49,13 +44,4 @@ async function info(port) {
   } finally {
     redis.disconnect();
   }
-}
-
-export async function freePort() {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,87 +1,96 @@
-import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+// A run as text for a terminal, and as Markdown for the page.
 
-const PACKAGES = ['express', 'express4', 'koa', 'koa2', 'ioredis'];
+import { columnsOf } from '../kinds/index.js';
+import { sceneOf } from '../scenes/index.js';
 
-/** What the figures depend on beside the code. */
-export function machine(redis) {
-  const version = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version;
-  return {
-    node: process.version,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: availableParallelism(),
-    system: `${type()} ${release()}`,
-    load: loadavg()[0],
-    respcache: version('../../package.json'),
-    ...Object.fromEntries(PACKAGES.map((name) => [name, version(`../../node_modules/${name}/package.json`)])),
-    ...(redis === undefined ? {} : { redis: redis.version }),
-  };
+const GOAL_HEADINGS = ['goal', 'must be', 'is', ''];
+
+/** All of a run. */
+export function asText(run) {
+  const parts = [describeMachine(run.machine), `${describeRun(run)}\n`];
+  for (const result of run.nodes) {
+    parts.push(`\n== Node ${result.node} ==\n`);
+    for (const { name, rows } of result.scenes)
+      parts.push(`\n${sceneOf(name).title}  [${name}]\n\n${textTable(...grid(name, rows))}`);
+    const measured = result.goals.filter(({ verdict }) => verdict !== 'not measured');
+    const left = result.goals.length - measured.length;
+    parts.push(
+      `\nGoals (${left} more were not measured)\n\n`,
+      textTable(GOAL_HEADINGS, [{ cells: measured.map(goalCells) }]),
+    );
+    for (const { text } of result.notes) parts.push(`Note: ${text}\n`);
+  }
+  return parts.join('');
 }
 
-/**
- * The figures of each contender over the rounds. What is compared with a limit is compared within a round, where both
- * had the same weather, and only then is the median taken.
- * @param {Map<object, { rate: number, cpu: number }[]>} turns by catalogue entry
- */
-export function summarize(turns) {
-  const byName = new Map([...turns].map(([{ name }, list]) => [name, list]));
-  return [...turns].map(([{ name, group, scene, limit }, list]) => {
-    const limits = limit && byName.get(limit);
-    return {
-      name,
-      group,
-      scene,
-      limit,
-      requestsPerSecond: spread(list.map(({ rate }) => rate)),
-      cpuPerRequest: spread(list.map(({ cpu }) => cpu)),
-      ratio: limits && spread(list.map(({ rate }, round) => rate / limits[round].rate)),
-      cpuOverLimit: limits && spread(list.map(({ cpu }, round) => cpu - limits[round].cpu)),
-    };
-  });
+/** All of a run, as it stands in docs/performance.md. */
+export function asMarkdown(run) {
+  const parts = [`${run.date}. ${describeMachine(run.machine).trim().replace('\n', '. ')}. ${describeRun(run)}.\n`];
+  for (const result of run.nodes) {
+    parts.push(`### Node ${result.node}\n`);
+    parts.push(`#### Goals\n\n${markdownTable(GOAL_HEADINGS, [{ cells: result.goals.map(goalCells) }])}`);
+    for (const { name, rows } of result.scenes) {
+      const { title, about } = sceneOf(name);
+      parts.push(`#### ${title}\n\n${about}\n\n${markdownTable(...grid(name, rows))}`);
+    }
+    if (result.notes.length > 0) parts.push(`${result.notes.map(({ text }) => `- ${text}`).join('\n')}\n`);
+  }
+  return parts.join('\n');
 }
 
-/** The median and the quartiles. */
-export function spread(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75), rounds: values };
+function describeRun({ options: { rounds, seconds, connections, quick, dists } }) {
+  const builds = dists > 1 ? `, ${dists} builds` : '';
+  return `${connections} connections, ${rounds} rounds of ${seconds} s${quick ? ', quick: for a first look only' : ''}${builds}`;
 }
 
-function quantile(sorted, share) {
-  const at = (sorted.length - 1) * share;
-  const below = sorted[Math.floor(at)];
-  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
+export function describeMachine({ cpu, cores, system, free, ...versions }) {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `${cpu}, ${cores} cores (${free.toFixed(1)} of them free at the start), ${system}\n${packages.join(', ')}\n`;
 }
 
-const whole = (value) => Math.round(value).toLocaleString('en');
-const HEADINGS = ['', 'requests/s', '(quartiles)', 'of its limit', '(quartiles)', 'CPU µs', 'over the limit'];
+function goalCells({ what, goal, found, verdict }) {
+  const text = found === undefined ? '' : Math.abs(found) >= 100 ? String(Math.round(found)) : found.toFixed(2);
+  return [what, goal, text, verdict];
+}
 
-export function table(summary) {
-  const rows = summary.map((line) => {
-    const { scene, requestsPerSecond: rate, ratio, cpuPerRequest, cpuOverLimit: over } = line;
-    return [
-      scene,
-      whole(rate.median),
-      `(${whole(rate.low)}–${whole(rate.high)})`,
-      ratio ? ratio.median.toFixed(2) : '',
-      ratio ? `(${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})` : 'a limit',
-      cpuPerRequest.median.toFixed(1),
-      over ? `${over.median < 0 ? '' : '+'}${over.median.toFixed(1)}` : '',
-    ];
-  });
-  const widths = HEADINGS.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i].length)));
-  const format = (cells) => {
-    const padded = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
-    return `  ${padded.join('  ')}`.trimEnd();
-  };
-  const lines = [format(HEADINGS)];
-  for (const [i, { group }] of summary.entries()) {
-    if (group !== summary[i - 1]?.group) lines.push('', group);
-    lines.push(format(rows[i]));
+/** The headings, and the groups of rows, of a scene. Columns that nobody has anything in are left out. */
+export function grid(scene, rows) {
+  const all = columnsOf(sceneOf(scene).kind);
+  const of = (column, row) => (row.failed === undefined ? column.of(row) : '');
+  const columns = all.filter((column) => rows.some((row) => of(column, row) !== ''));
+  const cells = (row) => [
+    row.what,
+    ...columns.map((column, i) => (row.failed !== undefined && i === 0 ? row.failed : of(column, row))),
+  ];
+  const groups = new Map();
+  for (const row of rows) groups.set(row.group, [...(groups.get(row.group) ?? []), cells(row)]);
+  return [['', ...columns.map(({ title }) => title)], [...groups].map(([name, lines]) => ({ name, cells: lines }))];
+}
+
+/** Columns under one another; `groups`: rows of cells, each group under its name. */
+export function textTable(headings, groups) {
+  const rows = groups.flatMap(({ cells }) => cells);
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => short(row[i], i).length)));
+  const line = (cells) =>
+    `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')}`.trimEnd();
+  const lines = [line(headings)];
+  for (const { name, cells } of groups) {
+    if (name !== undefined) lines.push(name);
+    lines.push(...cells.map(line));
   }
   return `${lines.join('\n')}\n`;
 }
 
-export function describeMachine({ node, cpu, cores, system, load, ...versions }) {
-  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `Node ${node}, ${cpu}, ${cores} cores, ${system}, load ${load.toFixed(1)} at the start\n${packages.join(', ')}\n`;
+/** A reason why somebody failed is no measure for a column's width. */
+const short = (cell, i) => (i === 1 && cell.length > 24 ? '' : cell);
+
+export function markdownTable(headings, groups) {
+  const escaped = (cell) => cell.replaceAll('|', '\\|');
+  const line = (cells) => `| ${cells.map(escaped).join(' | ')} |`;
+  const lines = [line(headings), line(headings.map((_, i) => (i === 0 ? '---' : '--:')))];
+  for (const { name, cells } of groups) {
+    if (name !== undefined) lines.push(line([`**${name}**`, ...headings.slice(1).map(() => '')]));
+    lines.push(...cells.map(line));
+  }
+  return `${lines.join('\n')}\n`;
 }

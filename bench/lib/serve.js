@@ -1,22 +1,49 @@
 // The contenders' side of the talk with the bench.
 
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, Server } from 'node:http';
 import { Session } from 'node:inspector/promises';
-import { Redis } from 'ioredis';
-import { payload, target, URLS } from './traffic.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { payload } from './traffic.js';
 
-/** What the bench wants of this process; `bench/catalogue.js` says what it can be. */
+/** What the bench wants of this process; `bench/scenes/` says what it can be. */
 export const wanted = JSON.parse(process.argv[2]);
-export const body = payload(wanted.size);
+export const body = payload(wanted.size ?? 1024);
+/** What a handler would have made its body of. */
+export const data = JSON.parse(body.toString());
+
+/** How long a handler takes that a crowd waits for, ms. */
+const SLOW = 100;
+let runs = 0;
+
+/** What every handler awaits before it answers, if this is defined: in a stampede it is slow, and counted. */
+export const slowly =
+  wanted.does === 'stampede'
+    ? () => {
+        runs++;
+        return sleep(SLOW);
+      }
+    : undefined;
 
 /** Listens on a free port, tells it, and then does what the bench asks. `more`: questions of this contender's own. */
 export function serve(listener, more = {}) {
+  const server = listener instanceof Server ? listener : createServer(listener);
+  server.listen(0, '127.0.0.1', () => begin(server.address().port, more));
+}
+
+/** Tells the bench where to ask, and answers its questions. */
+export function begin(port, more = {}) {
   const questions = { ...QUESTIONS, ...more };
-  const server = createServer(listener).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
   process.on('message', async (question) => process.send((await questions[question]()) ?? {}));
   // The bench is done, or gone.
   process.on('disconnect', () => process.exit());
+  process.send({ port });
+}
+
+/** Ends this contender, with a reason: the build under test, or this machine, cannot do what is wanted. */
+export function unavailable(reason) {
+  process.send({ unavailable: reason }, () => process.exit());
+  return new Promise(() => {});
 }
 
 let profiler;
@@ -25,6 +52,15 @@ const QUESTIONS = {
   cpu() {
     const { user, system } = process.cpuUsage();
     return { cpu: user + system };
+  },
+  /** Bytes that are in use when everything else is collected. */
+  memory() {
+    for (let i = 0; i < 4; i++) globalThis.gc();
+    const { heapUsed, external } = process.memoryUsage();
+    return { bytes: heapUsed + external };
+  },
+  runs() {
+    return { runs };
   },
   async startProfile() {
     profiler = new Session();
@@ -38,23 +74,3 @@ const QUESTIONS = {
     writeFileSync(wanted.profile, JSON.stringify(profile));
   },
 };
-
-/** The adapter under test, from the built package, and what its middleware is to be given. */
-export async function respcache(adapter) {
-  const { createCache } = await import(`${wanted.dist}/src/index.js`);
-  const { cacheMiddleware } = await import(`${wanted.dist}/adapters/${adapter}/index.js`);
-  const cache = createCache({
-    redis: wanted.store === 'redis' ? { host: '127.0.0.1', port: wanted.redis } : false,
-    prefix: `${wanted.slug}:`,
-    // Hits outlive the run; what is stored for a miss is asked for by nobody, and makes room.
-    ttl: wanted.does === 'miss' ? 10 : 3600,
-  });
-  return cacheMiddleware(wanted.does === 'bypass' ? { cache, when: () => false } : { cache });
-}
-
-/** What a hit on Redis cannot do without: one read, sent together with those of other requests. */
-export async function redisReader() {
-  const redis = new Redis({ host: '127.0.0.1', port: wanted.redis, enableAutoPipelining: true });
-  for (let page = 0; page < URLS; page++) await redis.set(`bare:${target(page)}`, body);
-  return (url) => redis.getBuffer(`bare:${url}`);
-}

@@ -4,7 +4,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
-import { describeMachine, machine } from '../lib/report.js';
+import { machine } from '../lib/machine.js';
+import { describeMachine } from '../lib/report.js';
 import { capacity } from './capacity.js';
 import { collision } from './che.js';
 import { measure } from './measure.js';
@@ -117,7 +118,7 @@ async function tell(name, about, make) {
   process.stdout.write(`${name}: ${about}\n\n${tables[name]}\n\n`);
 }
 
-const place = describeMachine(machine());
+const place = `Node ${process.version}, ${describeMachine(await machine())}`;
 process.stdout.write(`${place}\nsimulated (on paper)\n\n`);
 for (const { name, heading, about, rows } of SCENARIOS) {
   const chosen = quick ? [rows[0], rows.findLast(({ paper }) => !paper)] : rows;

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { freePort, startRedis } from '../lib/redis.js';
+import { freePort } from '../lib/children.js';
+import { startRedis } from '../lib/redis.js';
 
 const HOST = '127.0.0.1';
 const SLOTS = 16_384;

@@ -1,0 +1,70 @@
+// Latency under an open load, with its limit in the same round.
+
+import { Crew, order } from '../lib/crew.js';
+import { applyRate } from '../lib/open-loop.js';
+import { spread } from '../lib/spread.js';
+import { fixed, range, whole } from '../lib/words.js';
+
+/** Of what the limit does in a closed loop. */
+const SHARE = 0.5;
+
+export const columns = [
+  { title: 'rate/s', of: ({ rate }) => whole(rate.median) },
+  { title: 'p50 ms', of: ({ p50 }) => p50.median.toFixed(3) },
+  { title: 'p99 ms', of: ({ p99 }) => p99.median.toFixed(3) },
+  { title: 'p50 of its limit', of: ({ ratio50 }) => (ratio50 ? fixed(ratio50.median) : 'a limit') },
+  { title: 'p99 of its limit', of: ({ ratio99 }) => (ratio99 ? fixed(ratio99.median) : '') },
+  { title: '(quartiles)', of: ({ ratio99 }) => (ratio99 ? range(ratio99, fixed) : '') },
+];
+
+export async function measure(scene, context) {
+  const { options } = context;
+  const crew = new Crew(context, scene.size);
+  try {
+    await crew.start(scene.entries);
+    for (const contender of crew.contenders) {
+      await crew.attempt(contender.entry, () => crew.warm(contender));
+    }
+    const turns = new Map(scene.entries.map((entry) => [entry.name, []]));
+    for (let round = 0; round < options.rounds; round++) await oneRound(crew, turns, round, options);
+    return { rows: scene.entries.map((entry) => row(entry, turns, crew)), notes: [] };
+  } finally {
+    await crew.stop();
+  }
+}
+
+/** First what the limits can do, then everybody at half of what their limit can. */
+async function oneRound(crew, turns, round, { rounds, seconds }) {
+  const rates = new Map();
+  for (const contender of crew.contenders.filter(({ entry }) => entry.limit === undefined)) {
+    const { answers, seconds: took } = await crew.load(contender, { seconds });
+    rates.set(contender.entry.name, (answers / took) * SHARE);
+  }
+  for (const contender of order(crew.contenders, round, rounds)) {
+    const { entry, port } = contender;
+    const rate = rates.get(entry.limit ?? entry.name);
+    // Percentiles want more answers than a mean does.
+    const job = { ...crew.job(contender), awake: true, seconds: seconds * 2, rate };
+    const took = await crew.attempt(entry, () => applyRate(port, job));
+    if (took !== undefined) turns.get(entry.name).push({ ...took, rate });
+  }
+}
+
+function row(entry, turns, crew) {
+  const { name, group, what, ours, peer, limit } = entry;
+  const about = { name, group, what, ours, peer };
+  const list = turns.get(name);
+  if (crew.failures.has(entry) || list.length === 0) return { ...about, failed: crew.failures.get(entry) ?? 'no turn' };
+  const limits = limit && turns.get(limit);
+  const ratio = (key) =>
+    limits?.length === list.length ? spread(list.map((each, i) => each[key] / limits[i][key])) : undefined;
+  return {
+    ...about,
+    limit,
+    rate: spread(list.map(({ rate }) => rate)),
+    p50: spread(list.map(({ p50 }) => p50)),
+    p99: spread(list.map(({ p99 }) => p99)),
+    ratio50: ratio('p50'),
+    ratio99: ratio('p99'),
+  };
+}

@@ -1,0 +1,109 @@
+// Hits: as fast as the framework can end a buffer?
+
+import { contender, hit } from './define.js';
+
+const SIZES = { '1k': 1024, '50k': 51_200, '1m': 1_048_576 };
+/** So many pages of 1 MB fit the default `maxBytes` of 64 MiB. */
+const FEW = 20;
+
+const bare = (stack, more) => contender(stack, 'bare', more);
+const getBuffer = (stack, more) => contender(stack, 'one getBuffer', { store: 'redis', cache: 'redis', ...more });
+const getBuffer5 = (stack) =>
+  contender(stack, 'one getBuffer, ioredis 5', { store: 'redis', cache: 'redis', client: 'ioredis5' });
+const peer = (stack, cache, store, more) =>
+  contender(stack, `${cache} ${store}`, {
+    cache,
+    store,
+    limit: `${stack === 'nest' ? 'express' : stack} ${store === 'redis' ? 'one getBuffer' : 'bare'}`,
+    ...more,
+  });
+const outside = (cache, more) => contender('outside', cache, { cache, store: 'memory', limit: 'http bare', ...more });
+
+const quick = { quick: true };
+
+/** Limits and ours, and the peers that the goals name. */
+function core() {
+  return [
+    bare('http', quick),
+    getBuffer('http', quick),
+    bare('express', quick),
+    getBuffer('express', quick),
+    hit('express', 'memory', quick),
+    hit('express', 'redis', quick),
+    peer('express', 'apicache', 'memory', quick),
+    peer('express', 'apicache', 'redis'),
+    peer('express', 'bentocache', 'memory'),
+    peer('express', 'bentocache', 'redis'),
+    bare('koa', quick),
+    getBuffer('koa', quick),
+    hit('koa', 'memory', quick),
+    hit('koa', 'redis', quick),
+    peer('koa', 'koa-cash', 'memory', quick),
+    hit('express', 'memory', { mount: 'withCache', quick: true }),
+    hit('express', 'redis', { mount: 'withCache', quick: true }),
+    hit('express', 'memory', { mount: 'createServer', quick: true }),
+    hit('express', 'redis', { mount: 'createServer' }),
+    outside('nginx', quick),
+    outside('varnish', quick),
+  ];
+}
+
+function rest() {
+  return [
+    getBuffer5('http'),
+    getBuffer5('express'),
+    getBuffer5('koa'),
+    hit('express', 'tiers'),
+    peer('express', 'cache-express', 'memory'),
+    peer('express', 'route-cache', 'memory'),
+    peer('express', 'route-cache', 'redis'),
+    peer('express', 'ocache', 'memory'),
+    peer('express', 'ocache', 'redis'),
+    peer('express', 'cacheable', 'memory'),
+    peer('express', 'cacheable', 'redis'),
+    peer('nest', 'cache-manager', 'memory'),
+    peer('nest', 'cache-manager', 'redis'),
+    bare('express4'),
+    getBuffer('express4'),
+    hit('express4', 'memory'),
+    hit('express4', 'redis'),
+    hit('koa', 'tiers'),
+    peer('koa', 'koa-cash', 'redis'),
+    bare('koa2'),
+    getBuffer('koa2'),
+    hit('koa2', 'memory'),
+    hit('koa2', 'redis'),
+    hit('express', 'tiers', { mount: 'withCache' }),
+    hit('koa', 'memory', { mount: 'withCache' }),
+    hit('koa', 'redis', { mount: 'withCache' }),
+    hit('koa', 'memory', { mount: 'createServer' }),
+    hit('koa', 'redis', { mount: 'createServer' }),
+  ];
+}
+
+/** Where a large body makes the difference: nobody that is not in `core` is measured. */
+const inQuick50k = new Set(['http bare', 'http one getBuffer', 'express bare', 'express one getBuffer']);
+
+function hits(size) {
+  const entries = size === '1k' ? [...core(), ...rest()] : core();
+  const traffic = size === '1m' ? { urls: FEW } : {};
+  return {
+    name: `hit-${size}`,
+    kind: 'rounds',
+    title: `Hits of ${SIZES[size].toLocaleString('en')} bytes`,
+    about:
+      'Closed loop. Of its limit: the ratio of requests/s within a round to those of the handler that ends the same buffer.',
+    size: SIZES[size],
+    quick: size !== '1m',
+    extra: size === '1m',
+    /** A quick run has the limits and ours alone for the larger one, and apicache for the comparison. */
+    entries: entries.map((entry) => ({
+      ...entry,
+      traffic: { ...entry.traffic, ...traffic },
+      config: { ...entry.config, urls: traffic.urls ?? entry.config.urls },
+      quick: size === '1k' ? entry.quick : inQuick50k.has(entry.name) || /^express (with|hit)/.test(entry.name),
+    })),
+  };
+}
+
+export default [hits('1k'), hits('50k'), hits('1m')];

@@ -1,0 +1,42 @@
+// The benchmark itself, once, as short as it can be: that it starts, measures, judges and ends.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const RUN = fileURLToPath(new URL('../../bench/run.js', import.meta.url));
+const BRIEFLY = ['--quick', '--rounds', '1', '--seconds', '0.2', '--warming', '100', '--connections', '4'];
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bench-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const bench = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args], { encoding: 'utf8' });
+
+it('measures hits of the built package, tells the goals, and takes its own results again', () => {
+  const file = join(folder, 'run.json');
+  const run = bench(...BRIEFLY, '--only', '^hit-1k express hit memory$', '--scene', '^hit-1k$', '--json', file);
+  expect(run.status, run.stderr).toBe(0);
+  const { nodes } = JSON.parse(readFileSync(file, 'utf8'));
+  const [{ scenes, goals }] = nodes;
+  const [{ rows }] = scenes;
+  expect(rows.map(({ name }: { name: string }) => name)).toEqual(['express bare', 'express hit memory']);
+  expect(rows[1].rate.median).toBeGreaterThan(0);
+  const goal = goals.find(
+    ({ what }: { what: string }) => what === 'express, middleware, memory, 1k: of the bare handler',
+  );
+  expect(goal.found).toBe(rows[1].ratio.median);
+  expect(bench('--render', file).stdout).toBe(run.stdout);
+});
+
+it('says what an option takes', () => {
+  const run = bench('--rounds', 'many');
+  expect(run.status).toBe(2);
+  expect(run.stderr).toContain('--rounds takes a whole number from 1 to 1000, not many');
+});
