@@ -8,6 +8,8 @@ import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
 import { Explainer } from './explain/explainer.js';
 import type { ExplainRequest, Explanation } from './explain/explanation.js';
+import { Compressor } from './compress/compressor.js';
+import { PlainEntries } from './compress/plain.js';
 import { Comparisons } from './fill/comparisons.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
@@ -68,6 +70,8 @@ export class Cache {
       events: this.#events,
       queries: new QueryRules(),
       comparisons: new Comparisons(),
+      compressor: new Compressor(this.#backend, this.#events),
+      plain: new PlainEntries(),
     };
     this.statistics = new Statistics(counters, errors, this.services);
     this.engine = new Engine(this.services);
@@ -506,6 +510,7 @@ export class Cache {
   async #end(): Promise<void> {
     for (const listener of this.#onClose) listener();
     this.#warmer.close();
+    this.services.compressor.close();
     await this.#writeBehind.close();
     await this.statistics.close();
     await this.#backend.close();
