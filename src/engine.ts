@@ -246,8 +246,7 @@ export class Engine {
     return after(this.#readable(exchange, answer.entry), (entry) => {
       if (entry === undefined) return exchange.forward(plan, NOTHING);
       const stale = use !== 'fresh';
-      if (collapsed === undefined)
-        return exchange.serve(plan, entry, HIT, started, stale ? { tier, stale } : { tier });
+      if (collapsed === undefined) return exchange.serve(plan, entry, HIT, started, stale ? { tier, stale } : { tier });
       const status = { forward: collapsed, collapsed: true };
       return exchange.serve(plan, entry, status, started, stale ? { collapsed: true, stale } : { collapsed: true });
     });

@@ -11,10 +11,10 @@ import { announce, reduceToNotModified } from './fill/head.js';
 import { type Going, type ResponseHead, Run, type Seat } from './fill/run.js';
 import { Shadow } from './fill/shadow.js';
 import type { CacheStatus } from './http/cache-status.js';
+import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
-import { fieldText } from './http/headers.js';
 import type { Conditions } from './lookup/conditional.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
@@ -270,7 +270,12 @@ export class Exchange {
 
   #choice(entry: ResponseEntry, conditions: Conditions | undefined): Choice {
     const { part, route, request } = this;
-    return choose(entry, { accepted: this.#accepted, fixed: asksForFixed(route.requestDirectives, request.headers), part, conditions });
+    return choose(entry, {
+      accepted: this.#accepted,
+      fixed: asksForFixed(route.requestDirectives, request.headers),
+      part,
+      conditions,
+    });
   }
 
   /** An answer of the cache's own, where it has nothing that it may serve, and no handler is to be asked. */
@@ -387,7 +392,7 @@ export class Exchange {
     const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
-    const negotiated = mayNegotiate(this.route.compress, status, bag.getHeaders());
+    const negotiated = mayNegotiate(this.route.compress, status, bag.getHeaders(), this.outside);
     const reduced = reduceToNotModified(bag, status, this.conditions.held, negotiated ? this.#accepted : undefined);
     const vary = negotiated ? [...namesInVary(this.route), ...ACCEPT_ENCODING] : namesInVary(this.route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);

@@ -7,8 +7,8 @@
 export type { BackupOptions, BackupProgress, BackupReport } from './backup/backup.js';
 export type { RestoreOptions, RestoreProgress, RestoreReport } from './backup/restore.js';
 export { Cache, createCache, defaultCache } from './cache.js';
-export type { CompressOptions } from './compress/rule.js';
 export type { Clock } from './clock.js';
+export type { CompressOptions } from './compress/rule.js';
 export type { CacheControl } from './control.js';
 export {
   BackupError,

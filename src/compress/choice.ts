@@ -41,8 +41,7 @@ export function choose(entry: ResponseEntry, { accepted, fixed, part, conditions
   if (!entry.negotiated && entry.forms === undefined) return { coding: undefined, part, held: false };
   const etag = lineOf(entry.headers, 'etag');
   if (part !== undefined && isOfPlain(part, etag)) return { coding: undefined, part, held: false };
-  const weights =
-    fixed || isFixed(lineOf(entry.headers, 'cache-control')) ? NO_WEIGHTS : weightsOf(accepted);
+  const weights = fixed || isFixed(lineOf(entry.headers, 'cache-control')) ? NO_WEIGHTS : weightsOf(accepted);
   const coding = preferred(entry, weights);
   const held = entry.status === 200 ? heldForm(etag, conditions, weights, coding) : undefined;
   return { coding: held === undefined ? coding : held.coding, part: undefined, held: held !== undefined };

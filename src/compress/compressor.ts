@@ -1,6 +1,6 @@
-import type { Backend } from '../backend.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { Events } from '../events.js';
+import type { Ledger } from '../invalidation/ledger.js';
 import { type Address, responseSubject } from '../request/key.js';
 import type { MaybePromise } from '../types.js';
 import { CODECS } from './codings.js';
@@ -13,6 +13,13 @@ const MOST_AT_ONCE = 2;
 const MOST_WAITING = 32 * 1024 * 1024;
 /** A form must be smaller than so much of the body: less is not worth its being unpacked. */
 const WORTH = 0.9;
+
+/** Where stored responses are, and what tells whether they are still valid. */
+export interface Shelf {
+  readonly ledger: Pick<Ledger, 'stands'>;
+  /** Puts a response in another form in its place, if it is still there, and says whether it did. Rejects on failure. */
+  replace(key: string, entry: ResponseEntry, next: ResponseEntry): MaybePromise<boolean>;
+}
 
 /** A response that has just been stored, and is to be compressed. */
 export interface Stored {
@@ -29,15 +36,15 @@ export interface Stored {
  * the same entry is still there. Whatever fails leaves the entry as it is.
  */
 export class Compressor {
-  readonly #backend: Backend;
+  readonly #shelf: Shelf;
   readonly #events: Events;
   #waiting: Stored[] = [];
   #waitingBytes = 0;
   #running = 0;
   #closed = false;
 
-  constructor(backend: Backend, events: Events) {
-    this.#backend = backend;
+  constructor(shelf: Shelf, events: Events) {
+    this.#shelf = shelf;
     this.#events = events;
   }
 
@@ -81,7 +88,7 @@ export class Compressor {
       // What was invalidated meanwhile would only be written in vain: its stamp stays, and with it its death.
       if (forms.length === 0 || !this.#stands(address, entry)) return;
       const next = packed(entry, forms);
-      if (!(await this.#backend.replace(key, entry, next))) return;
+      if (!(await this.#shelf.replace(key, entry, next))) return;
       this.#events.emit('compress', {
         tenant: address.tenant,
         key: address.key,
@@ -105,7 +112,7 @@ export class Compressor {
   }
 
   #stands(address: Address, { tags, name, search, asOf }: ResponseEntry): boolean {
-    return !this.#closed && this.#backend.ledger.stands(responseSubject(address, tags, name, search), asOf);
+    return !this.#closed && this.#shelf.ledger.stands(responseSubject(address, tags, name, search), asOf);
   }
 }
 

@@ -82,15 +82,20 @@ const BODILESS: ReadonlySet<number> = new Set([204, 205, 206, 304]);
 
 /**
  * Whether a response may be given to clients in compressed forms: it is of a type that is worth it, has no coding of its
- * handler's, and may be changed on its way (RFC 9110 §7.7). A handler that chooses by `Accept-Encoding` itself is left to it.
+ * handler's, and may be changed on its way (RFC 9110 §7.7). A handler that chooses by `Accept-Encoding` itself is left to it;
+ * a layer outside that has said so (`outside`) finds answers that are encoded already.
  */
-export function mayNegotiate(rule: CompressRule | undefined, status: number, fields: Fields): boolean {
+export function mayNegotiate(rule: CompressRule | undefined, status: number, fields: Fields, outside: Fields): boolean {
   if (rule === undefined || BODILESS.has(status)) return false;
   const coding = fieldText(fields, 'content-encoding');
   if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') return false;
-  if (!rule.isCompressible(mediaTypeOf(fields)) || tokens(fieldText(fields, 'vary')).includes('accept-encoding'))
+  if (!rule.isCompressible(mediaTypeOf(fields)) || (variesByEncoding(fields) && !variesByEncoding(outside)))
     return false;
   return !isFixed(fieldText(fields, 'cache-control'));
+}
+
+function variesByEncoding(fields: Fields): boolean {
+  return tokens(fieldText(fields, 'vary')).includes('accept-encoding');
 }
 
 function mediaTypeOf(fields: Fields): string {

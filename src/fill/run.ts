@@ -161,7 +161,7 @@ export class Run {
       etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),
-      ...(mayNegotiate(route.compress, status, fields) ? { negotiated: true as const } : {}),
+      ...(mayNegotiate(route.compress, status, fields, outside) ? { negotiated: true as const } : {}),
     };
     const declared = status === 204 || status === 205 ? undefined : fieldText(fields, 'content-length');
     const fill = new Fill(head, declared === undefined ? undefined : Number(declared), maxBodyBytes, policy.makesEtag);

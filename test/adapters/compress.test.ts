@@ -6,7 +6,7 @@ import type { Middleware } from 'koa';
 import { describe, expect, it } from 'vitest';
 import { LEAN, numbered, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
-import { type Handler, type Host, Layer, load } from './hosts.js';
+import { type Host, Layer, load, type Said } from './hosts.js';
 import { nextEvent, told } from './traffic.js';
 
 const bench = useBench();
@@ -37,51 +37,60 @@ async function filled(host: Host, target: string, how?: Ask): Promise<Answer> {
 }
 
 describe.each(LEAN)('compress: $label', (combination) => {
-  const handlers: [string, () => ReturnType<Handler>][] = [
+  const handlers: [string, () => Said][] = [
     ['whole', () => ({ headers: { ...JSON_TYPE, ETag: '"abc"' }, body: LONG })],
-    ['streamed', () => ({ headers: { ...JSON_TYPE, ETag: '"abc"' }, body: stream([LONG.slice(0, 99), LONG.slice(99)]) })],
+    [
+      'streamed',
+      () => ({ headers: { ...JSON_TYPE, ETag: '"abc"' }, body: stream([LONG.slice(0, 99), LONG.slice(99)]) }),
+    ],
   ];
 
-  it.each(handlers)('a %s body is filled as it is, and then given in the form that its client likes best', async (_, say) => {
-    const host = await bench.start(combination);
-    const handler = numbered(say);
-    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, handler);
-    const first = await filled(host, '/', reading(BROWSER));
-    expect(first.header('content-encoding')).toBeUndefined();
-    expect(first.header('vary')).toMatch(/\bAccept-Encoding\b/);
-    expect(first.text).toBe(LONG);
-    for (const [accepted, coding] of [
-      [BROWSER, 'br'],
-      ['gzip', 'gzip'],
-      ['x-gzip', 'gzip'],
-      ['br;q=0.5, gzip', 'gzip'],
-      ['*', 'br'],
-      ['identity', undefined],
-      ['br;q=0, gzip;q=0', undefined],
-      ['deflate', undefined],
-      ['no list at all;;', undefined],
-      [undefined, undefined],
-      [BROWSER, 'br'],
-    ] as const) {
-      const answer = await host.ask('/', reading(accepted));
-      expect(answer.header('content-encoding'), accepted).toBe(coding);
-      expect(decoded(answer)).toBe(LONG);
-      expect(answer.header('content-length')).toBe(String(answer.body.length));
-      expect(answer.header('vary')).toMatch(/\bAccept-Encoding\b/);
-      expect(answer.header('etag')).toBe(coding === undefined ? '"abc"' : `"abc--${coding}"`);
-      expect(told(answer).hit).toBe(true);
-      const head = await host.ask('/', reading(accepted, { method: 'HEAD' }));
-      expect(head.header('content-length')).toBe(String(answer.body.length));
-      expect(head.header('content-encoding')).toBe(coding);
-      expect(head.body).toHaveLength(0);
-    }
-    expect(handler.runs).toBe(1);
-    expect(host.cache.stats()).toMatchObject({ hits: 22, misses: 1 });
-  });
+  it.each(handlers)(
+    'a %s body is filled as it is, and then given in the form that its client likes best',
+    async (_, say) => {
+      const host = await bench.start(combination);
+      const handler = numbered(say);
+      host.get('/', { compress: { encodings: ['gzip', 'br'] } }, handler);
+      const first = await filled(host, '/', reading(BROWSER));
+      expect(first.header('content-encoding')).toBeUndefined();
+      expect(first.header('vary')).toMatch(/\bAccept-Encoding\b/);
+      expect(first.text).toBe(LONG);
+      for (const [accepted, coding] of [
+        [BROWSER, 'br'],
+        ['gzip', 'gzip'],
+        ['x-gzip', 'gzip'],
+        ['br;q=0.5, gzip', 'gzip'],
+        ['*', 'br'],
+        ['identity', undefined],
+        ['br;q=0, gzip;q=0', undefined],
+        ['deflate', undefined],
+        ['no list at all;;', undefined],
+        [undefined, undefined],
+        [BROWSER, 'br'],
+      ] as const) {
+        const answer = await host.ask('/', reading(accepted));
+        expect(answer.header('content-encoding'), accepted).toBe(coding);
+        expect(decoded(answer)).toBe(LONG);
+        expect(answer.header('content-length')).toBe(String(answer.body.length));
+        expect(answer.header('vary')).toMatch(/\bAccept-Encoding\b/);
+        expect(answer.header('etag')).toBe(coding === undefined ? '"abc"' : `"abc--${coding}"`);
+        expect(told(answer).hit).toBe(true);
+        const head = await host.ask('/', reading(accepted, { method: 'HEAD' }));
+        expect(head.header('content-length')).toBe(String(answer.body.length));
+        expect(head.header('content-encoding')).toBe(coding);
+        expect(head.body).toHaveLength(0);
+      }
+      expect(handler.runs).toBe(1);
+      expect(host.cache.getStats()).toMatchObject({ hits: 22, misses: 1 });
+    },
+  );
 
   it('a 304 carries the tag of the form that the client has and can read', async () => {
     const host = await bench.start(combination);
-    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, () => ({ headers: { ...JSON_TYPE, ETag: '"abc"' }, body: LONG }));
+    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, () => ({
+      headers: { ...JSON_TYPE, ETag: '"abc"' },
+      body: LONG,
+    }));
     await filled(host, '/');
     for (const [accepted, has, tag] of [
       [BROWSER, '"abc--br"', '"abc--br"'],
@@ -132,8 +141,7 @@ describe.each(LEAN)('compress: $label', (combination) => {
       body: LONG,
     }));
     await filled(host, '/');
-    const part = (more: object) =>
-      host.ask('/', reading('br', { headers: { Range: 'bytes=5-14', ...more } }));
+    const part = (more: object) => host.ask('/', reading('br', { headers: { Range: 'bytes=5-14', ...more } }));
     for (const answer of [await part({}), await part({ 'If-Range': '"abc"' })]) {
       expect([answer.status, answer.text]).toEqual([206, Buffer.from(LONG).subarray(5, 15).toString()]);
       expect(answer.header('content-encoding')).toBeUndefined();
@@ -227,20 +235,6 @@ describe.each(LEAN)('compress: $label', (combination) => {
     }
   });
 
-  it('shadow mode compares the body as it is', async () => {
-    const host = await bench.start(combination);
-    const handler: Handler = () => ({ headers: JSON_TYPE, body: LONG });
-    host.get('/', { compress: true }, handler);
-    host.use({ shadow: 1, compress: true });
-    await filled(host, '/');
-    const beside = await bench.beside(combination, host);
-    beside.get('/', { shadow: 1, compress: true }, handler);
-    if (combination.store === 'memory') return;
-    const compared = nextEvent(beside.cache, 'shadow');
-    await beside.ask('/', reading('br'));
-    expect(await compared).toMatchObject({ differences: [] });
-  });
-
   it('beside a layer outside that compresses, nothing is compressed twice', async () => {
     const host = await bench.start(combination);
     host.use(new Layer(compression({ threshold: 100 }), koaCompress({ threshold: 100 })));
@@ -252,6 +246,38 @@ describe.each(LEAN)('compress: $label', (combination) => {
       expect(decoded(answer)).toBe(LONG);
       expect(answer.header('vary')!.match(/accept-encoding/gi)).toHaveLength(1);
     }
+  });
+});
+
+describe.each(LEAN.filter(({ store }) => store === 'redis'))('compress, in two processes: $label', (combination) => {
+  const site = { headers: { Host: 'site.example' } };
+
+  it('what one has compressed is given by the other, which need not compress itself', async () => {
+    const host = await bench.start(combination);
+    const other = await bench.beside(combination, host);
+    for (const [each, options] of [
+      [host, { compress: true }],
+      [other, {}],
+    ] as const)
+      each.get('/', options, numbered({ headers: JSON_TYPE, body: LONG }));
+    await filled(host, '/', site);
+    for (const accepted of ['br', undefined]) {
+      const answer = await other.ask('/', reading(accepted, site));
+      expect([told(answer).hit, answer.header('content-encoding')]).toEqual([true, accepted]);
+      expect(answer.header('vary')).toMatch(/Accept-Encoding/);
+      expect(decoded(answer)).toBe(LONG);
+    }
+  });
+
+  it('shadow mode compares the body as it is', async () => {
+    const host = await bench.start(combination);
+    const other = await bench.beside(combination, host);
+    host.get('/', { compress: true }, () => ({ headers: JSON_TYPE, body: LONG }));
+    other.get('/', { compress: true, shadow: 1 }, () => ({ headers: JSON_TYPE, body: LONG }));
+    await filled(host, '/', site);
+    const compared = nextEvent(other.cache, 'shadow');
+    await other.ask('/', reading('br', site));
+    expect(await compared).toMatchObject({ differences: [] });
   });
 });
 
