@@ -55,7 +55,7 @@ describe.each(LEAN)('compress: $label', (combination) => {
       expect(first.header('content-encoding')).toBeUndefined();
       expect(first.header('vary')).toMatch(/\bAccept-Encoding\b/);
       expect(first.text).toBe(LONG);
-      for (const [accepted, coding] of [
+      const table = [
         [BROWSER, 'br'],
         ['gzip', 'gzip'],
         ['x-gzip', 'gzip'],
@@ -67,7 +67,9 @@ describe.each(LEAN)('compress: $label', (combination) => {
         ['no list at all;;', undefined],
         [undefined, undefined],
         [BROWSER, 'br'],
-      ] as const) {
+      ] as const;
+      // Who asks the same again goes a shorter way.
+      for (const [accepted, coding] of [...table, ...table, ...table]) {
         const answer = await host.ask('/', reading(accepted));
         expect(answer.header('content-encoding'), accepted).toBe(coding);
         expect(decoded(answer)).toBe(LONG);
@@ -81,7 +83,7 @@ describe.each(LEAN)('compress: $label', (combination) => {
         expect(head.body).toHaveLength(0);
       }
       expect(handler.runs).toBe(1);
-      expect(host.cache.getStats()).toMatchObject({ hits: 22, misses: 1 });
+      expect(host.cache.getStats()).toMatchObject({ hits: 66, misses: 1 });
     },
   );
 
