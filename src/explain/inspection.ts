@@ -164,7 +164,9 @@ export class Inspection {
     const named = info.name === undefined ? '' : ` as ${info.name}`;
     const place = tier === 'memory' ? 'in this process' : 'in Redis';
     const since = span((this.#now - info.storedAt) / 1000);
-    trail.pass('stored', `A ${info.status} with ${info.bytes} bytes is stored ${place}${named}, since ${since}.`);
+    const how =
+      entry.forms === undefined ? '' : `, compressed (${listed(entry.forms.list.map(({ coding }) => coding))}),`;
+    trail.pass('stored', `A ${info.status} with ${info.bytes} bytes${how} is stored ${place}${named}, since ${since}.`);
     if (varies.length > 0) trail.pass('variant', `It varies by ${listed(varies)}, and is for what this request has.`);
   }
 

@@ -1,5 +1,8 @@
 // Stored responses in compressed forms: who is given which, and that nobody is given anything else by it.
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
@@ -235,6 +238,52 @@ describe.each(LEAN)('compress: $label', (combination) => {
       expect([answer.status, answer.header('content-encoding')]).toEqual([200, accepted]);
       expect(decoded(answer)).toBe(LONG);
     }
+  });
+
+  it('an explanation knows of the forms, and tells parts of the plain body', async () => {
+    const host = await bench.start(combination);
+    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, () => ({
+      headers: { ...JSON_TYPE, ETag: '"abc"' },
+      body: LONG,
+    }));
+    const at = { Host: 'site.example' };
+    await filled(host, '/', { headers: at });
+    const explain = async (headers: Record<string, string>) => {
+      const { outcome, steps } = await host.cache.explain({ url: '/', headers: { ...at, ...headers } });
+      const of = (step: string) => steps.find((each) => each.step === step)?.text;
+      return [outcome, of('stored'), of('answer')];
+    };
+    const stored = expect.stringMatching(/bytes, compressed \(gzip and br\), is stored/);
+    for (const [headers, answer] of [
+      [{ 'Accept-Encoding': 'br' }, /from the cache\.$/],
+      [{ 'Accept-Encoding': 'br', 'If-None-Match': '"abc--br"' }, /304/],
+      [{ 'Accept-Encoding': 'br', Range: 'bytes=0-1' }, /206/],
+      [{ 'Accept-Encoding': 'br', Range: 'bytes=0-1', 'If-Range': '"abc--br"' }, /from the cache\.$/],
+      [{ Range: `bytes=${Buffer.byteLength(LONG)}-` }, /416/],
+    ] as const)
+      expect(await explain(headers)).toEqual(['hit', stored, expect.stringMatching(answer)]);
+  });
+
+  it('a backup holds the forms, and they are given when they are back', async () => {
+    const host = await bench.start(combination);
+    const handler = numbered({ headers: JSON_TYPE, body: LONG });
+    host.get('/', { compress: true }, handler);
+    let key = '';
+    host.cache.on('compress', (event) => {
+      key = event.key;
+    });
+    await filled(host, '/');
+    const folder = await mkdtemp(join(tmpdir(), 'respcache-compress-'));
+    try {
+      await host.cache.backup(join(folder, 'x.bak'));
+      expect(await host.cache.services.backend.remove([key])).toBe(1);
+      expect(await host.cache.restore(join(folder, 'x.bak'))).toMatchObject({ entries: 1, restored: 1 });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+    for (const accepted of ['br', undefined]) expect(decoded(await host.ask('/', reading(accepted)))).toBe(LONG);
+    expect((await host.ask('/', reading('gzip'))).header('content-encoding')).toBe('gzip');
+    expect(handler.runs).toBe(1);
   });
 
   it('beside a layer outside that compresses, nothing is compressed twice', async () => {
