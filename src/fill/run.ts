@@ -281,9 +281,11 @@ export class Run {
       return filled;
     }
     lead?.filled(filled.shared, filled.written);
-    const { key, written } = filled;
     const { compress: rule } = route;
-    if (rule !== undefined) this.#services.compressor.begin({ rule, address: this.plan.address, key, written, entry });
+    const { address } = this.plan;
+    // The entry as the store has it, which may be another object than the one that was given.
+    const { key, written, shared } = filled;
+    if (rule !== undefined) this.#services.compressor.begin({ rule, address, key, written, entry: shared.entry });
     return filled;
   }
 
