@@ -1,4 +1,6 @@
-import { detached, type Entry } from './entry/entry.js';
+import type { Compressor } from './compress/compressor.js';
+import type { PlainEntries } from './compress/plain.js';
+import { detached, type Entry, type ResponseEntry } from './entry/entry.js';
 import { shared } from './entry/shared.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
@@ -37,6 +39,9 @@ export interface Services {
   readonly queries: QueryRules;
   /** How shadow mode's comparisons went. */
   readonly comparisons: Comparisons;
+  /** What compresses stored responses, and what brings them back for clients that read them only so. */
+  readonly compressor: Compressor;
+  readonly plain: PlainEntries;
 }
 
 /** A store, the ledger beside it, and the guard around both: what engine and service work with. */
@@ -181,6 +186,19 @@ export class Backend {
     return this.#run('increment', WRITE_DEADLINE, () => this.store.swap(key, expected, next));
   }
 
+  /**
+   * Puts a response in another form in the place of itself, here and in Redis, and says whether it did: not if it has gone,
+   * or another has come. Rejects on failure.
+   */
+  replace(key: string, entry: ResponseEntry, next: ResponseEntry): MaybePromise<boolean> {
+    const replaced = this.#run('write', WRITE_DEADLINE, () => this.store.swap(key, entry, next));
+    return after(replaced, (done) => {
+      const kept = done ? this.#near?.read(key) : undefined;
+      if (kept !== undefined && isSame(kept, entry)) this.#near?.swap(key, kept, next);
+      return done;
+    });
+  }
+
   /** One step of work on the store that no request waits for, this process being up to the ledger's head. */
   maintain<T>(work: (store: Store) => Promise<T>): MaybePromise<T> {
     return this.#run('maintenance', MAINTENANCE_DEADLINE, () => after(this.ledger.sync(), () => work(this.store)));
@@ -239,4 +257,10 @@ export class Backend {
     this.#reads?.part();
     return this.#guard === undefined ? work() : this.#guard.run(operation, deadline, work);
   }
+}
+
+/** Whether a copy is that of a response, in the same form. */
+function isSame(copy: Entry, { storedAt, asOf, body }: ResponseEntry): boolean {
+  if (copy.kind !== 'response' || copy.storedAt !== storedAt || copy.asOf.sequence !== asOf.sequence) return false;
+  return copy.body.equals(body);
 }

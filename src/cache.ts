@@ -3,6 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 import { Backend, type Services } from './backend.js';
 import { type BackupOptions, type BackupReport, backup } from './backup/backup.js';
 import { type RestoreOptions, type RestoreReport, restore } from './backup/restore.js';
+import { Compressor } from './compress/compressor.js';
+import { PlainEntries } from './compress/plain.js';
 import { Engine } from './engine.js';
 import { ConfigError } from './errors.js';
 import { type CacheEvents, Events, type Listener } from './events.js';
@@ -68,6 +70,8 @@ export class Cache {
       events: this.#events,
       queries: new QueryRules(),
       comparisons: new Comparisons(),
+      compressor: new Compressor(this.#backend, this.#events),
+      plain: new PlainEntries(),
     };
     this.statistics = new Statistics(counters, errors, this.services);
     this.engine = new Engine(this.services);
@@ -506,6 +510,7 @@ export class Cache {
   async #end(): Promise<void> {
     for (const listener of this.#onClose) listener();
     this.#warmer.close();
+    this.services.compressor.close();
     await this.#writeBehind.close();
     await this.statistics.close();
     await this.#backend.close();

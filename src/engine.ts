@@ -131,7 +131,7 @@ export class Engine {
       if (found.entry === undefined) return this.#miss(turn, found);
       const use = this.#useOf(found.entry, turn);
       if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
-      if (isShadowed(turn.exchange)) return turn.exchange.shadow(turn.plan, found.entry);
+      if (isShadowed(turn.exchange)) return this.#shadow(turn, found);
       if (use === 'fresh') learn(turn, found);
       if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found, use);
       return this.#refresh(turn, found, use);
@@ -150,15 +150,15 @@ export class Engine {
     const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
     // Who cannot hear of purges does not know which flights they have killed; who asks for the handler is not to wait.
     const deaf = found === NOTHING && !this.#services.backend.ledger.isCurrent();
-    if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return exchange.forward(plan, found);
+    if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return this.#forward(turn, found);
     const look = async () => {
       const found = await this.#find(turn);
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
       return { entry: found.entry, varies: found.varies, request: request.headers };
     };
     return after(this.#collapse.enter({ ...this.#part(plan), look }), (chance) => {
-      if (chance.kind === 'run') return exchange.forward(plan, { forward, index, stale });
-      if (chance.kind === 'lead') return exchange.forward(plan, { forward, index, stale, lead: chance.lead });
+      if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
+      if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
       if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result, 'fresh', forward);
       // Made before a purge that this request comes after, or another variant: it takes part again.
       return after(this.#find(turn), (again) => {
@@ -213,7 +213,7 @@ export class Engine {
     const free = plan.credentials === undefined && exchange.request.method === 'GET';
     const lead = free ? await this.#leadRefresh(turn, found.entry) : undefined;
     if (lead === undefined) return this.#serve(turn, found, use);
-    return exchange.forward(plan, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
+    return this.#forward(turn, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
   }
 
   /** Leads a run that makes an entry anew, unless one has ended between the lookup that found it and this. */
@@ -240,11 +240,45 @@ export class Engine {
     return this.#services.settings.clock.now();
   }
 
-  #serve({ exchange, plan, started }: Turn, { entry, tier }: Answer, use: Use, collapsed?: Forward): Reply {
-    const stale = use !== 'fresh';
-    if (collapsed === undefined) return exchange.serve(plan, entry, HIT, started, stale ? { tier, stale } : { tier });
-    const status = { forward: collapsed, collapsed: true };
-    return exchange.serve(plan, entry, status, started, stale ? { collapsed: true, stale } : { collapsed: true });
+  #serve(turn: Turn, answer: Answer, use: Use, collapsed?: Forward): MaybePromise<Reply | undefined> {
+    const { exchange, plan, started } = turn;
+    const { tier } = answer;
+    return after(this.#readable(exchange, answer.entry), (entry) => {
+      if (entry === undefined) return exchange.forward(plan, NOTHING);
+      const stale = use !== 'fresh';
+      if (collapsed === undefined) return exchange.serve(plan, entry, HIT, started, stale ? { tier, stale } : { tier });
+      const status = { forward: collapsed, collapsed: true };
+      return exchange.serve(plan, entry, status, started, stale ? { collapsed: true, stale } : { collapsed: true });
+    });
+  }
+
+  /** Runs the handler, with what is stored in a form that this request can be given. */
+  #forward({ exchange, plan }: Turn, going: Going): MaybePromise<undefined> {
+    if (going.stale === undefined) return exchange.forward(plan, going);
+    return after(this.#readable(exchange, going.stale), (stale) => exchange.forward(plan, { ...going, stale }));
+  }
+
+  /** Only whole and plain bodies are compared. */
+  #shadow({ exchange, plan }: Turn, { entry }: Present): MaybePromise<undefined> {
+    return after(this.#plain(entry), (plain) =>
+      plain === undefined ? exchange.forward(plan, NOTHING) : exchange.shadow(plan, plain),
+    );
+  }
+
+  /** The entry, with its plain body where this request needs that; `undefined` where it cannot be had: as if it were not there. */
+  #readable(exchange: Exchange, entry: ResponseEntry): MaybePromise<ResponseEntry | undefined> {
+    return exchange.needsPlain(entry) ? this.#plain(entry) : entry;
+  }
+
+  #plain(entry: ResponseEntry): MaybePromise<ResponseEntry | undefined> {
+    if (entry.forms === undefined) return entry;
+    const { plain, events } = this.#services;
+    const made = plain.of(entry);
+    if (!(made instanceof Promise)) return made;
+    return made.catch((error) => {
+      events.emit('error', { operation: 'decompress', error });
+      return undefined;
+    });
   }
 
   /** A lookup that fails is a miss: the guard has told of it already. */

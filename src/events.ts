@@ -104,6 +104,18 @@ export interface CacheEvents {
   bypass: OfRequest & { tenant: string | undefined; reason: Reason };
   /** An entry was stored. `ms`: how long storing took; `bytes`: its body. */
   set: { tenant: string; key: string; ms: number; bytes: number };
+  /**
+   * A stored response is kept compressed from now on, in these codings. `ms`: how long that took, in the background;
+   * `plainBytes`: its body as its handler gave it; `bytes`: all forms together.
+   */
+  compress: {
+    tenant: string;
+    key: string;
+    ms: number;
+    codings: readonly ('gzip' | 'br' | 'zstd')[];
+    plainBytes: number;
+    bytes: number;
+  };
   /** A response was captured in vain. */
   skip: { tenant: string; key: string; reason: Reason; route?: string };
   /** The application began to run in the background, to make an entry anew. */
@@ -143,6 +155,7 @@ export const EVENT_KINDS: readonly (keyof CacheEvents)[] = [
   'miss',
   'bypass',
   'set',
+  'compress',
   'skip',
   'refresh',
   'shadow',

@@ -1,6 +1,9 @@
 import { Account, type How } from './account.js';
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
+import { type Choice, choose, isPacked } from './compress/choice.js';
+import { replyInForm } from './compress/reply.js';
+import { ACCEPT_ENCODING, asksForFixed, mayNegotiate } from './compress/rule.js';
 import { Control } from './control.js';
 import type { ResponseEntry } from './entry/entry.js';
 import type { Reason } from './events.js';
@@ -8,9 +11,11 @@ import { announce, reduceToNotModified } from './fill/head.js';
 import { type Going, type ResponseHead, Run, type Seat } from './fill/run.js';
 import { Shadow } from './fill/shadow.js';
 import type { CacheStatus } from './http/cache-status.js';
+import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
+import type { Conditions } from './lookup/conditional.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
@@ -20,7 +25,6 @@ import {
   type PartAsked,
   partAskedBy,
   type Reply,
-  replyFrom,
   validationOf,
   withKey,
 } from './lookup/reply.js';
@@ -43,6 +47,8 @@ export class Exchange {
   readonly conditions: HeldConditions;
   /** The part that is asked for. */
   readonly part: PartAsked | undefined;
+  /** Its `Accept-Encoding` as it came: layers inside may change it. */
+  readonly #accepted: string | undefined;
   route: Route;
   /** A mount inside another one has taken over. */
   nested = false;
@@ -75,6 +81,7 @@ export class Exchange {
     this.request = request;
     this.conditions = new HeldConditions(request.headers, request.rawHeaders);
     this.part = partAskedBy(request);
+    this.#accepted = fieldText(request.headers, 'accept-encoding');
     this.route = route;
     this.outside = outside;
     this.recall = recall;
@@ -147,6 +154,7 @@ export class Exchange {
     this.letGo();
     this.#barred = reason;
     this.control.status = 'bypass';
+    if (this.route.compress !== undefined) this.conditions.takePlainTags();
   }
 
   /** The handler runs, and what it says may be stored. */
@@ -163,6 +171,7 @@ export class Exchange {
     if (validators !== undefined) this.conditions.take(validators);
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
+    else if (this.route.compress !== undefined) this.conditions.takePlainTags();
   }
 
   /** The handler runs for no client, to make anew what is stored. */
@@ -240,17 +249,32 @@ export class Exchange {
     return this.#purged;
   }
 
+  /** Whether the plain body of an entry is needed for its answer, and the entry has only other forms of it. */
+  needsPlain(entry: ResponseEntry): boolean {
+    return entry.forms !== undefined && isPacked(entry, this.#choice(entry, undefined));
+  }
+
   /** The answer from an entry, for this request. */
   reply(entry: ResponseEntry, status: CacheStatus): Reply {
-    const { route, part, outside } = this;
-    return replyFrom(entry, {
+    const { route, outside } = this;
+    const conditions = this.conditions.current;
+    return replyInForm(entry, this.#choice(entry, conditions), {
       now: this.#services.settings.clock.now(),
-      conditions: this.conditions.current,
-      part,
+      conditions,
       vary: namesInVary(route),
       outside,
       downstream: route,
       status: withKey(status, route, this.#key),
+    });
+  }
+
+  #choice(entry: ResponseEntry, conditions: Conditions | undefined): Choice {
+    const { part, route, request } = this;
+    return choose(entry, {
+      accepted: this.#accepted,
+      fixed: asksForFixed(route.requestDirectives, request.headers),
+      part,
+      conditions,
     });
   }
 
@@ -368,8 +392,10 @@ export class Exchange {
     const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
-    const reduced = reduceToNotModified(bag, status, this.conditions.held);
-    announce(bag, namesInVary(this.route), this.#told(head, reason, reduced !== undefined), shared);
+    const negotiated = mayNegotiate(this.route.compress, status, bag.getHeaders(), this.outside);
+    const reduced = reduceToNotModified(bag, status, this.conditions.held, negotiated ? this.#accepted : undefined);
+    const vary = negotiated ? [...namesInVary(this.route), ...ACCEPT_ENCODING] : namesInVary(this.route);
+    announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
   }
 

@@ -8,6 +8,7 @@ export type { BackupOptions, BackupProgress, BackupReport } from './backup/backu
 export type { RestoreOptions, RestoreProgress, RestoreReport } from './backup/restore.js';
 export { Cache, createCache, defaultCache } from './cache.js';
 export type { Clock } from './clock.js';
+export type { CompressOptions } from './compress/rule.js';
 export type { CacheControl } from './control.js';
 export {
   BackupError,

@@ -10,6 +10,7 @@ import {
   texts,
   wholeNumber,
 } from './check.js';
+import { type CompressOptions, type CompressRule, checkCompress } from './compress/rule.js';
 import { ConfigError } from './errors.js';
 import { MAX_DELTA_SECONDS } from './http/cache-control.js';
 import { OWN_FIELD } from './lookup/downstream.js';
@@ -73,6 +74,13 @@ export interface RouteOptions<S = unknown> {
   query?: { ignore?: readonly string[]; only?: readonly string[]; sort?: boolean };
   /** Bytes that a response's body may have to be stored. Default 1,048,576. */
   maxBodyBytes?: number;
+  /**
+   * Whether stored responses are compressed, once and in the background, and clients given the form that they like best by
+   * `Accept-Encoding` (RFC 9110 §12.5.3). What the handler has encoded itself, forbids to change (`no-transform`), or is of
+   * a type or size not worth it is left alone. An object says more: `minBytes` (default 1024), `types`, `encodings`. Answers
+   * that hold both a secret and what an attacker can write should not be compressed (BREACH). Default `false`.
+   */
+  compress?: boolean | CompressOptions;
   /**
    * `'honor'`: what a client's `Cache-Control` asks is obeyed (RFC 9111 §5.2.1): `no-cache`, `no-store`, `max-age`,
    * `min-fresh`, `max-stale`, `only-if-cached` (504 if there is nothing). Default `'ignore'`.
@@ -158,6 +166,7 @@ export interface Route {
   readonly identity: ((source: unknown) => string | undefined) | undefined;
   readonly query: QueryRule;
   readonly maxBodyBytes: number;
+  readonly compress: CompressRule | undefined;
   readonly requestDirectives: 'ignore' | 'honor';
   /** What the option `mode` stands for. */
   readonly policy: Policy;
@@ -189,6 +198,7 @@ export const ROUTE_OPTIONS: readonly string[] = [
   'identity',
   'query',
   'maxBodyBytes',
+  'compress',
   'requestDirectives',
   'mode',
   'staleWhileRevalidate',
@@ -220,6 +230,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   when: undefined,
   identity: undefined,
   maxBodyBytes: 1_048_576,
+  compress: undefined,
   ...modeDefaults('application', SORTED),
   staleWhileRevalidate: 0,
   staleIfError: 0,
@@ -290,6 +301,7 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: Q
   identity: (value) => aFunction('option identity', value) as never,
   query: checkQuery,
   maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
+  compress: checkCompress,
   requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
   staleWhileRevalidate: (value) => window('staleWhileRevalidate', value),
   staleIfError: (value) => window('staleIfError', value),

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util';
+import { unpacked } from '../../src/compress/forms.js';
+import { plainBody } from '../../src/compress/plain.js';
 import type { Entry, ResponseEntry } from '../../src/entry/entry.js';
 import { deserializeValue } from '../../src/entry/value.js';
 import type { Explanation } from '../../src/explain/explanation.js';
@@ -93,10 +95,11 @@ export interface GetOptions {
 export async function get(session: Session, name: string, options: GetOptions): Promise<void> {
   const { cache, terminal } = session;
   const { prefix } = cache.settings;
-  const entry = /^(?:\/|https?:\/\/)/i.test(name)
+  const found = /^(?:\/|https?:\/\/)/i.test(name)
     ? await responseTo(session, name, options)
     : await read(session, name.startsWith(keySpace(prefix)) ? name : keyOf(prefix, name, options.tenant));
-  if (entry === undefined || entry.kind === 'index') throw new Failure(`Nothing valid is stored for ${visible(name)}.`);
+  if (found === undefined || found.kind === 'index') throw new Failure(`Nothing valid is stored for ${visible(name)}.`);
+  const entry = found.kind === 'response' ? unpacked(found, await plainBody(found)) : found;
   if (options.raw) return raw(terminal, entry.body);
   if (entry.kind !== 'response') return value(terminal, entry);
   if (terminal.json)

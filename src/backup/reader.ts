@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
-import { VERSION } from '../entry/codec.js';
+import { OLDEST, VERSION } from '../entry/codec.js';
 import { BackupError } from '../errors.js';
 import type { StoreItem } from '../stores/store.js';
 import { cut, damage, type Fault, type Findings, Reading } from './findings.js';
@@ -57,7 +57,8 @@ export class BackupFile {
       if (!stat.isFile()) throw new BackupError('not-a-backup', 'not a backup: it is no regular file');
       const found = decodeHeader(await readAt(file, 0, Math.min(LONGEST_HEADER, stat.size)));
       const { frames } = found.header;
-      if (frames !== VERSION) throw unknownVersion(`entries of frame version ${frames}`, `${VERSION}`);
+      if (frames < OLDEST || frames > VERSION)
+        throw unknownVersion(`entries of frame version ${frames}`, `${OLDEST} to ${VERSION}`);
       return new BackupFile(file, stat.size, found);
     } catch (error) {
       await file.close();

@@ -1,10 +1,10 @@
 import { Generations } from '../generations.js';
 import type { HeaderLine } from '../http/headers.js';
 import { hash64 } from '../invalidation/hash.js';
-import { type Entry, ownCopy, type Position } from './entry.js';
+import { type Coding, type Entry, type Forms, ownCopy, type Position } from './entry.js';
 
 /*
- * The frame of an entry, version 3. Numbers are big-endian.
+ * The frame of an entry, version 3 or 4. Numbers are big-endian.
  *
  *    0  2  magic 'RC'
  *    2  1  version
@@ -17,9 +17,14 @@ import { type Entry, ownCopy, type Position } from './entry.js';
  *   40  4  length of the body
  *   44  …  metadata: JSON, UTF-8 (`Meta` below)
  *    …  …  the body, raw
+ *
+ * In version 4 the body is there in compressed forms, one behind another, of which the metadata tells (`z`). All else is as
+ * in version 3, which is written wherever there are none: who knows only that one takes the others for misses, and never for
+ * bodies.
  */
-/** The version of the frames that are written, the only one that is read. */
-export const VERSION: number = 3;
+/** The newest version of the frames that are written, and the oldest that is read. */
+export const VERSION: number = 4;
+export const OLDEST: number = 3;
 const KINDS = ['response', 'index', 'value', 'counter'] as const;
 /** How long the fixed part of a frame is, in bytes. */
 export const PREAMBLE: number = 44;
@@ -45,6 +50,8 @@ interface Meta {
   c?: number; // cost
   p?: number; // shared with: 1 authorization, 2 cookie
   v?: string[][]; // an index's sets of fields
+  u?: 1; // negotiated
+  z?: (string | number)[]; // forms: bytes of the plain body, then coding and bytes by turns
 }
 
 /** What most responses say: stored as its place here, which must never change. */
@@ -70,7 +77,7 @@ export function encode(key: string, entry: Entry): Buffer {
   const body = entry.kind === 'index' ? Buffer.alloc(0) : entry.body;
   const frame = Buffer.allocUnsafe(PREAMBLE + meta.length + body.length);
   frame.write('RC', 0, 'latin1');
-  frame[2] = VERSION;
+  frame[2] = entry.kind === 'response' && entry.forms !== undefined ? VERSION : OLDEST;
   frame[3] = KINDS.indexOf(entry.kind) + 1;
   const [high, low] = hash64(key);
   frame.writeUInt32BE(high, 4);
@@ -136,7 +143,7 @@ function withBody(entry: Entry, body: Buffer): Entry {
 /** Reads a frame that was found under a storage key. @throws {FrameError} if it is not that key's entry */
 export function decode(key: string, frame: Buffer): Entry {
   if (frame.length < PREAMBLE || frame[0] !== 0x52 || frame[1] !== 0x43) throw new FrameError('not a frame');
-  if (frame[2] !== VERSION) throw new FrameError(`unknown frame version ${frame[2]}`);
+  if (frame[2] !== VERSION && frame[2] !== OLDEST) throw new FrameError(`unknown frame version ${frame[2]}`);
   const kind = KINDS[frame[3]! - 1];
   const [high, low] = hash64(key);
   if (frame.readUInt32BE(4) !== high || frame.readUInt32BE(8) !== low) throw new FrameError('the frame of another key');
@@ -146,10 +153,28 @@ export function decode(key: string, frame: Buffer): Entry {
   const asOf: Position = { epoch: meta.e, sequence: frame.readDoubleBE(12) };
   const common = { asOf, storedAt: frame.readDoubleBE(20), expiresAt: frame.readDoubleBE(28), tags: meta.t ?? [] };
   const body = frame.subarray(bodyAt);
+  if ((frame[2] === VERSION) !== (meta.z !== undefined)) throw new FrameError('damaged metadata');
   if (kind === 'index') return { kind, ...common, varies: meta.v ?? [] };
   if (kind === 'counter') return { kind, ...common, body };
   if (kind === 'value') return { kind, ...common, ...(meta.g && { freshUntil: common.expiresAt - meta.g }), body };
-  return { kind, ...common, ...responseOf(meta, common.expiresAt), body };
+  const forms = meta.z && formsOf(meta.z);
+  if (forms !== undefined && forms.list.reduce((sum, { bytes }) => sum + bytes, 0) !== body.length)
+    throw new FrameError('a damaged frame');
+  const negotiated = meta.u === undefined ? {} : { negotiated: true as const };
+  return {
+    kind,
+    ...common,
+    ...responseOf(meta, common.expiresAt),
+    ...negotiated,
+    ...(forms && { forms }),
+    body,
+  };
+}
+
+function formsOf([plainBytes, ...rest]: readonly (string | number)[]): Forms {
+  const list: { coding: Coding; bytes: number }[] = [];
+  for (let i = 0; i < rest.length; i += 2) list.push({ coding: rest[i] as Coding, bytes: rest[i + 1] as number });
+  return { plainBytes: plainBytes as number, list };
 }
 
 function metaOf(entry: Entry): Meta {
@@ -178,6 +203,9 @@ function metaOf(entry: Entry): Meta {
   if (entry.keyed.length > 0) meta.k = [...entry.keyed];
   const shared = (entry.sharedWith.authorization ? 1 : 0) + (entry.sharedWith.cookie ? 2 : 0);
   if (shared > 0) meta.p = shared;
+  if (entry.negotiated) meta.u = 1;
+  if (entry.forms !== undefined)
+    meta.z = [entry.forms.plainBytes, ...entry.forms.list.flatMap(({ coding, bytes }) => [coding, bytes])];
   return meta;
 }
 
@@ -254,7 +282,14 @@ const PARTS: { readonly [K in keyof Meta]-?: (value: unknown) => boolean } = {
   k: isTexts,
   p: isNumber,
   v: (value) => Array.isArray(value) && value.every(isTexts),
+  u: (value) => value === 1,
+  z: (value) =>
+    Array.isArray(value) &&
+    value.length > 1 &&
+    value.length % 2 === 1 &&
+    value.every((each, i) => (i % 2 === 0 ? Number.isInteger(each) && each >= 0 : CODINGS.has(each))),
 };
+const CODINGS: ReadonlySet<unknown> = new Set<Coding>(['gzip', 'br', 'zstd']);
 
 function isMeta(meta: unknown): meta is Meta {
   if (typeof meta !== 'object' || meta === null || !('e' in meta)) return false;

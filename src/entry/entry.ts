@@ -17,6 +17,17 @@ interface Common {
   readonly tags: readonly string[];
 }
 
+/** A content coding that bodies are kept in (RFC 9110 §8.4.1). */
+export type Coding = 'gzip' | 'br' | 'zstd';
+
+/** A body in other forms than its own, which stand one behind another in place of it. */
+export interface Forms {
+  /** Bytes of the body as its handler gave it. */
+  readonly plainBytes: number;
+  /** The forms in their order, and how many bytes each has. */
+  readonly list: readonly { readonly coding: Coding; readonly bytes: number }[];
+}
+
 /** A whole HTTP response. */
 export interface ResponseEntry extends Common {
   readonly kind: 'response';
@@ -50,6 +61,10 @@ export interface ResponseEntry extends Common {
   readonly search: string | undefined;
   /** How long its handler took, ms: what an early refresh goes by. */
   readonly cost: number;
+  /** Whether clients may be given it compressed: what is sent then depends on `Accept-Encoding`. Absent: it does not. */
+  readonly negotiated?: true | undefined;
+  /** What `body` holds in place of the body itself. Absent: the body itself. */
+  readonly forms?: Forms | undefined;
   readonly body: Buffer;
 }
 
@@ -93,6 +108,11 @@ export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
 export function detached(entry: Entry): Entry {
   if (entry.kind === 'index' || entry.body.length === entry.body.buffer.byteLength) return entry;
   return { ...entry, body: ownCopy(entry.body) };
+}
+
+/** How long a response's body is as its handler gave it, bytes. */
+export function plainBytes({ forms, body }: ResponseEntry): number {
+  return forms?.plainBytes ?? body.length;
 }
 
 /** What an entry weighs in memory, in bytes: its body, its texts, and a flat share for the objects around them. */

@@ -1,11 +1,16 @@
 import type { Services } from '../backend.js';
+import { choose } from '../compress/choice.js';
+import { unpacked } from '../compress/forms.js';
+import { replyInForm } from '../compress/reply.js';
+import { asksForFixed } from '../compress/rule.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { unstorableUnlessSaid } from '../fill/cacheability.js';
+import { fieldText } from '../http/headers.js';
 import { conditionsOf } from '../lookup/conditional.js';
 import type { Candidate, Found, Lookup, Sight } from '../lookup/lookup.js';
 import { type Plan, type Visit, wantedBy } from '../lookup/plan.js';
-import { partAskedBy, replyFrom, validationOf } from '../lookup/reply.js';
+import { partAskedBy, validationOf } from '../lookup/reply.js';
 import { forwardFor, mayStandIn, type Use, useOf } from '../lookup/usable.js';
 import type { Asked } from '../request/directives.js';
 import { type Credentials, isPersonal } from '../request/eligibility.js';
@@ -159,7 +164,9 @@ export class Inspection {
     const named = info.name === undefined ? '' : ` as ${info.name}`;
     const place = tier === 'memory' ? 'in this process' : 'in Redis';
     const since = span((this.#now - info.storedAt) / 1000);
-    trail.pass('stored', `A ${info.status} with ${info.bytes} bytes is stored ${place}${named}, since ${since}.`);
+    const how =
+      entry.forms === undefined ? '' : `, compressed (${listed(entry.forms.list.map(({ coding }) => coding))}),`;
+    trail.pass('stored', `A ${info.status} with ${info.bytes} bytes${how} is stored ${place}${named}, since ${since}.`);
     if (varies.length > 0) trail.pass('variant', `It varies by ${listed(varies)}, and is for what this request has.`);
   }
 
@@ -179,10 +186,14 @@ export class Inspection {
 
   #replyTo(entry: ResponseEntry): { readonly status: number } {
     const { request, route } = this.#case.visit;
-    return replyFrom(entry, {
+    const conditions = conditionsOf(request.headers);
+    const accepted = fieldText(request.headers, 'accept-encoding');
+    const fixed = asksForFixed(route.requestDirectives, request.headers);
+    // Of the body only the length counts.
+    const plain = entry.forms === undefined ? entry : unpacked(entry, Buffer.alloc(entry.forms.plainBytes));
+    return replyInForm(plain, choose(plain, { accepted, fixed, part: partAskedBy(request), conditions }), {
       now: this.#now,
-      conditions: conditionsOf(request.headers),
-      part: partAskedBy(request),
+      conditions,
       vary: [],
       outside: {},
       downstream: route,

@@ -1,4 +1,4 @@
-import type { ResponseEntry } from '../entry/entry.js';
+import { plainBytes, type ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { parseHttpDate } from '../http/date.js';
 import { sameStrongTag } from '../http/etag.js';
@@ -46,7 +46,7 @@ export function headSpeaksOf(fields: Fields, entry: ResponseEntry, needsProof: b
   const pairs = [
     [fieldText(fields, 'etag'), stored.etag],
     [fieldText(fields, 'last-modified'), stored.lastModified],
-    [fieldText(fields, 'content-length'), String(entry.body.length)],
+    [fieldText(fields, 'content-length'), String(plainBytes(entry))],
   ].filter(([said]) => said !== undefined);
   return pairs.every(([said, own]) => said === own) && !(needsProof && pairs.length === 0);
 }

@@ -1,3 +1,5 @@
+import { heldForm, weightsOf } from '../compress/choice.js';
+import { tagOf } from '../compress/tags.js';
 import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
@@ -31,17 +33,21 @@ export function announce(
 
 /**
  * Answers the conditions that were kept from the handler: its 200 is to leave as a 304. The fields of the body are then
- * gone from the head, and the body goes into the cache alone.
+ * gone from the head, and the body goes into the cache alone. `accepted`: the client's `Accept-Encoding`, where it may have
+ * been given compressed forms before.
  */
 export function reduceToNotModified(
   bag: HeaderBag,
   status: number,
   conditions: Conditions | undefined,
+  accepted?: string,
 ): Reply | undefined {
   if (conditions === undefined) return undefined;
   const fields = bag.getHeaders();
-  if (!isNotModified(conditions, status, fieldText(fields, 'etag'), fieldText(fields, 'last-modified')))
-    return undefined;
+  const etag = fieldText(fields, 'etag');
   const removed = Object.keys(fields).filter(isOfBody);
-  return { status: 304, message: undefined, headers: [], removed, body: undefined };
+  const not = { status: 304, message: undefined, removed, body: undefined };
+  if (isNotModified(conditions, status, etag, fieldText(fields, 'last-modified'))) return { ...not, headers: [] };
+  const held = status === 200 ? heldForm(etag, conditions, weightsOf(accepted), undefined)?.coding : undefined;
+  return held === undefined ? undefined : { ...not, headers: [['ETag', tagOf(etag!, held)]] };
 }

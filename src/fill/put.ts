@@ -28,6 +28,8 @@ export interface Shared {
 /** A response that is on its way into the store. */
 export interface Filled {
   readonly shared: Shared;
+  /** The storage key that it is put under. */
+  readonly key: string;
   /** When the store has it; rejects if it could not take it. */
   readonly written: MaybePromise<void>;
 }
@@ -47,11 +49,13 @@ export function put(services: Services, address: Address, made: ResponseEntry, v
     const ms = performance.now() - started;
     events.emit('set', { tenant: address.tenant, key: address.key, ms, bytes: entry.body.length });
   };
-  const written = backend.fill(itemsOf(address.key, entry, variant));
+  const items = itemsOf(address.key, entry, variant);
+  const written = backend.fill(items);
   // A write that fails has been told of by the guard; the response does not depend on it.
   if (written instanceof Promise) written.then(stored, () => {});
   else stored();
-  return { shared: { entry, varies: variant.varies, request: variant.request }, written };
+  const { key } = items.at(-1)!;
+  return { shared: { entry, varies: variant.varies, request: variant.request }, key, written };
 }
 
 /** The response under its URL; if responses of this URL vary, an index there, and the response beside it. */

@@ -1,4 +1,5 @@
 import type { Services } from '../backend.js';
+import { mayNegotiate } from '../compress/rule.js';
 import type { Control } from '../control.js';
 import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
@@ -160,6 +161,7 @@ export class Run {
       etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),
+      ...(mayNegotiate(route.compress, status, fields, outside) ? { negotiated: true as const } : {}),
     };
     const declared = status === 204 || status === 205 ? undefined : fieldText(fields, 'content-length');
     const fill = new Fill(head, declared === undefined ? undefined : Number(declared), maxBodyBytes, policy.makesEtag);
@@ -260,7 +262,7 @@ export class Run {
     return true;
   }
 
-  /** Stores an entry, and gives it to those who wait, if it is one that may be given without asking. */
+  /** Stores an entry; what may be given without asking is given to those who wait, and compressed. */
   #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat): Filled | undefined {
     const { index, lead } = this.going;
     const { languageOrder } = route.policy;
@@ -274,8 +276,16 @@ export class Run {
       this.#skip(filled);
       return undefined;
     }
-    if (useOf(entry, this.#now(), undefined) !== 'validate') lead?.filled(filled.shared, filled.written);
-    else lead?.unfilled(UNCACHEABLE_FOR);
+    if (useOf(entry, this.#now(), undefined) === 'validate') {
+      lead?.unfilled(UNCACHEABLE_FOR);
+      return filled;
+    }
+    lead?.filled(filled.shared, filled.written);
+    const { compress: rule } = route;
+    const { address } = this.plan;
+    // The entry as the store has it, which may be another object than the one that was given.
+    const { key, written, shared } = filled;
+    if (rule !== undefined) this.#services.compressor.begin({ rule, address, key, written, entry: shared.entry });
     return filled;
   }
 

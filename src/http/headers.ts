@@ -57,6 +57,12 @@ export function fieldText(fields: Fields, name: string): string | undefined {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : value.join(', ');
 }
 
+/** The value of the first line of a name (lower case). */
+export function lineOf(lines: readonly HeaderLine[], lowerName: string): string | undefined {
+  const line = lines.find(([name]) => name.length === lowerName.length && name.toLowerCase() === lowerName);
+  return line === undefined ? undefined : String(line[1]);
+}
+
 /** A field's lines, as many as it has. */
 export function linesOf(value: Fields[string]): readonly string[] {
   if (value === undefined) return [];

@@ -19,6 +19,11 @@ export function normalizedEncodings(value: string): string | undefined {
   return found && written([...found].sort(byName));
 }
 
+/** The same as weights from 0 to 1; `undefined` where it does not parse. */
+export function encodingWeights(value: string): ReadonlyMap<string, number> | undefined {
+  return preferencesOf(value, isToken);
+}
+
 /**
  * `Accept-Language` (§12.5.4): tags in lower case, the best liked first. Those liked equally well keep their order if
  * `ordered`, else they are sorted too.

@@ -1,9 +1,13 @@
+import { plainTags } from '../compress/tags.js';
+import { fieldText } from '../http/headers.js';
 import type { Fields } from '../types.js';
 import { type Conditions, conditionsOf } from './conditional.js';
 
 /** The fields of a request that a handler is not shown while it makes the whole answer. */
 const CONDITIONS = ['if-none-match', 'if-modified-since'] as const;
 const RANGES = ['range', 'if-range'] as const;
+/** Those that name entity tags. */
+const TAGGED = ['if-match', 'if-none-match', 'if-range'] as const;
 
 /** Validators that a handler is to compare with what it has (RFC 9111 §4.3.1). */
 export interface Validators {
@@ -44,12 +48,23 @@ export class HeldConditions {
     this.#held = this.current;
     if (this.#held === undefined && validators === undefined) return;
     const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...RANGES];
-    this.#asItCame ??= { fields: this.#only([...CONDITIONS, ...RANGES]), raw: [...this.#raw] };
+    this.#keep();
     for (const name of names) this.#put(name, undefined);
     this.asksHandler = validators !== undefined;
     if (validators === undefined) return;
     this.#put('if-none-match', validators.etag);
     this.#put('if-modified-since', validators.lastModified);
+  }
+
+  /** Shows the handler the tags that it has given, in place of those of compressed forms, which it does not know. */
+  takePlainTags(): void {
+    for (const name of TAGGED) {
+      const list = fieldText(this.#headers as Fields, name);
+      const plain = list && plainTags(list);
+      if (plain === undefined || plain === list) continue;
+      this.#keep();
+      this.#put(name, plain);
+    }
   }
 
   /** Layers further out, loggers above all, see the request as it came. */
@@ -61,6 +76,10 @@ export class HeldConditions {
     for (const name of CONDITIONS) delete this.#headers[name];
     Object.assign(this.#headers, before.fields);
     this.#raw.splice(0, this.#raw.length, ...before.raw);
+  }
+
+  #keep(): void {
+    this.#asItCame ??= { fields: this.#only([...CONDITIONS, ...RANGES, 'if-match']), raw: [...this.#raw] };
   }
 
   #only(names: readonly string[]): Record<string, unknown> {

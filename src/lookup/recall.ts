@@ -1,8 +1,12 @@
 import { type HitAt, labelFor, tellHit } from '../account.js';
 import type { Services } from '../backend.js';
-import type { ResponseEntry } from '../entry/entry.js';
+import { choose, isPacked } from '../compress/choice.js';
+import { formOf } from '../compress/forms.js';
+import { replyInForm } from '../compress/reply.js';
+import { varyOfForms } from '../compress/rule.js';
+import type { Coding, ResponseEntry } from '../entry/entry.js';
 import { Generations } from '../generations.js';
-import type { HeaderLine } from '../http/headers.js';
+import { fieldText, type HeaderLine } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
 import type { Subject } from '../invalidation/tags.js';
 import { responseSubject, variantAddress } from '../request/key.js';
@@ -13,7 +17,7 @@ import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import type { Found } from './lookup.js';
 import type { Plan } from './plan.js';
-import { changesAt, flat, HIT, partAskedBy, type Reply, replyFrom, withKey } from './reply.js';
+import { changesAt, flat, HIT, partAskedBy, type Reply, withKey } from './reply.js';
 import { InMemory, InRedis, type Whereabouts } from './whereabouts.js';
 
 /** How many requests are remembered at a time: two generations of so many. */
@@ -95,6 +99,7 @@ export class Recall {
     // Of several sets of fields the newest response wins: that is not decided here.
     if (search !== undefined || credentials !== undefined || (index?.varies.length ?? 0) > 1) return;
     if (entry.appended.length > 0 || !this.#signature.add(varies)) return;
+    if (varyOfForms(entry).length > 0 && !this.#signature.add(['accept-encoding'])) return;
     const signature = this.#signature.of(request);
     if (signature === undefined) return;
     const { route } = this;
@@ -129,6 +134,7 @@ export class Recall {
     const now = settings.clock.now();
     if (entry === undefined || entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
     const reply = this.#reply(known, entry, request, bag, now);
+    if (reply === undefined) return undefined;
     tellHit(events, request, known.at, reply, known.where, performance.now() - started);
     return reply;
   }
@@ -142,24 +148,29 @@ export class Recall {
     return true;
   }
 
-  #reply(known: Known, entry: ResponseEntry, request: RequestView, bag: HeaderBag, now: number): Reply {
+  /** `undefined`: its body has to be unpacked first. */
+  #reply(known: Known, entry: ResponseEntry, request: RequestView, bag: HeaderBag, now: number): Reply | undefined {
     const { headers } = request;
     const outside = bag.getHeader('vary');
     const plain = asksForAll(headers);
     const { head } = known;
     if (plain && head?.holds(now, outside)) return new Whole(head, entry);
     const { route } = this;
-    const made = replyFrom(entry, {
+    const conditions = conditionsOf(headers);
+    const accepted = fieldText(headers, 'accept-encoding');
+    // What a client asks by Cache-Control goes the whole way where it is heard.
+    const choice = choose(entry, { accepted, fixed: false, part: partAskedBy(request), conditions });
+    if (isPacked(entry, choice)) return undefined;
+    const made = replyInForm(entry, choice, {
       now,
-      conditions: conditionsOf(headers),
-      part: partAskedBy(request),
+      conditions,
       vary: namesInVary(route),
       outside: { vary: outside },
       downstream: route,
       status: withKey(HIT, route, known.at.key),
     });
     if (!plain) return made;
-    known.head = new Head(made, outside, now, changesAt(entry, now));
+    known.head = new Head(made, choice.coding, outside, now, changesAt(entry, now));
     return new Whole(known.head, entry);
   }
 }
@@ -186,13 +197,21 @@ class Head {
   readonly removed: readonly string[];
   readonly text: string | undefined;
   readonly hasBody: boolean;
+  /** The form that the body leaves in. */
+  readonly coding: Coding | undefined;
   /** The `Vary` that layers outside had begun. */
   readonly #outside: unknown;
   /** From when to when it is the same, ms since 1970. */
   readonly #from: number;
   readonly #until: number;
 
-  constructor({ status, message, headers, removed, body }: Reply, outside: unknown, from: number, until: number) {
+  constructor(
+    { status, message, headers, removed, body }: Reply,
+    coding: Coding | undefined,
+    outside: unknown,
+    from: number,
+    until: number,
+  ) {
     this.status = status;
     this.message = message;
     this.headers = headers;
@@ -200,6 +219,7 @@ class Head {
     this.removed = removed;
     this.text = body !== undefined && body.length <= LONGEST_TEXT ? body.toString('latin1') : undefined;
     this.hasBody = body !== undefined;
+    this.coding = coding;
     this.#outside = outside;
     this.#from = from;
     this.#until = until;
@@ -219,13 +239,14 @@ class Whole implements Reply {
   readonly text: string | undefined;
   readonly body: Buffer | undefined;
 
-  constructor(head: Head, { body }: ResponseEntry) {
+  constructor(head: Head, entry: ResponseEntry) {
+    const { body } = entry;
     this.status = head.status;
     this.message = head.message;
     this.headers = head.headers;
     this.lines = head.lines;
     this.removed = head.removed;
     this.text = head.text;
-    this.body = head.hasBody ? body : undefined;
+    this.body = !head.hasBody ? undefined : head.coding === undefined ? body : formOf(entry, head.coding);
   }
 }

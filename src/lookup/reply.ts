@@ -1,6 +1,6 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
-import { fieldText, type HeaderLine, linesOf, members } from '../http/headers.js';
+import { fieldText, type HeaderLine, lineOf as lineAmong, linesOf, members } from '../http/headers.js';
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { RequestView } from '../request/request.js';
@@ -173,8 +173,7 @@ export function withKey(status: CacheStatus, { exposeKey }: Route, key: string |
 }
 
 function lineOf(entry: ResponseEntry, lowerName: string): string | undefined {
-  const line = entry.headers.find(([name]) => name.length === lowerName.length && name.toLowerCase() === lowerName);
-  return line === undefined ? undefined : String(line[1]);
+  return lineAmong(entry.headers, lowerName);
 }
 
 /** The part that a request asks for; of GETs alone (RFC 9110 §14.2). */

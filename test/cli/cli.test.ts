@@ -34,6 +34,9 @@ beforeAll(async () => {
   app.get('/users', cacheMiddleware({ cache, key: 'users:list', tags: ['users'] }), (_req, res) =>
     res.send(`run ${++runs}`),
   );
+  app.get('/packed', cacheMiddleware({ cache, compress: true }), (_req, res) =>
+    res.type('text').send('packed '.repeat(500)),
+  );
   app.get('/private', (_req, res) => res.set('Cache-Control', 'private').send('x'));
   app.get('/fails', (_req, res) => res.status(500).send('x'));
   app.get('/image', (_req, res) => res.type('png').send(Buffer.from([0x89, 0x50, 0, 1])));
@@ -157,6 +160,10 @@ describe('what is stored', () => {
       new RegExp(`^200\\n(?:.*\\n)*Content-Type: text/html; charset=utf-8\\n(?:.*\\n)*\\n${body}\\n$`),
     );
     expect((await at(['get', `${origin}/users`, '--tenant', 'acme', '--raw'])).out).toBe(body);
+    const packed = new Promise<void>((resolve) => cache.on('compress', () => resolve()));
+    const long = await get('/packed');
+    await packed;
+    expect((await at(['get', `${origin}/packed`, '--tenant', 'acme', '--raw'])).out).toBe(long);
     const missing = await at(['get', '/users', '--tenant', 'b', ...host()]);
     expect([missing.code, missing.err]).toEqual([1, 'Nothing valid is stored for /users.\n']);
     await get('/image');

@@ -50,8 +50,17 @@ const response = fc.tuple(
   }),
   terms,
 );
+/** Forms that take up the whole of a body, cut where it falls. */
+const forms = fc.tuple(fc.nat(), fc.nat(64), fc.subarray(['gzip', 'br', 'zstd'] as const, { minLength: 1 }));
+const negotiated = fc.option(fc.constant(true as const), { nil: undefined });
 const entry: fc.Arbitrary<Entry> = fc.oneof(
   response.map(([head, times]) => ({ ...head, ...times })),
+  fc.tuple(response, forms, negotiated).map(([[head, times], [plainBytes, cut, codings], how]) => {
+    const sizes = codings.map((_, i) => (i === 0 ? Math.min(cut, head.body.length) : 0));
+    sizes[sizes.length - 1]! += head.body.length - sizes.reduce((sum, each) => sum + each, 0);
+    const list = codings.map((coding, i) => ({ coding, bytes: sizes[i]! }));
+    return { ...head, ...times, ...(how && { negotiated: how }), forms: { plainBytes, list } };
+  }),
   fc.record({ kind: fc.constant('index' as const), ...common, varies: fc.array(texts, { maxLength: 4 }) }),
   fc.record({ kind: fc.constant('value' as const), ...common, body }),
   fc.record({

@@ -15,6 +15,7 @@ const NAMES = [
   'security',
   'performance',
   'scaling',
+  'compression',
   'recipes',
 ] as const;
 const texts = Object.fromEntries(NAMES.map((name) => [name, read(name)])) as Record<(typeof NAMES)[number], string>;
@@ -54,6 +55,7 @@ describe.concurrent('the pages', () => {
       security: [],
       performance: [],
       scaling: [],
+      compression: ['compress'],
       recipes: ['search', 'negative', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
     };
     expect(texts[name].match(/^```(js|ts|javascript|typescript)$/gm) ?? []).toHaveLength(pages[name].code.size);
@@ -70,6 +72,19 @@ describe.concurrent('the pages', () => {
     for (const [name, code] of other.code) expect(code, name).toBe(own.code.get(name));
     own.close();
     other.close();
+  });
+
+  it('compression: the second answer is in a form that its client reads', async () => {
+    const { address } = await pages.compression.serve('compress');
+    const get = (path: string) => fetch(`${address}${path}`, { headers: { 'Accept-Encoding': 'gzip' } });
+    const first = await get('/cities');
+    expect(first.headers.get('content-encoding')).toBeNull();
+    await vi.waitFor(() => expect(pages.compression.output('compress')).toContain('gzip'), { timeout: 10_000 });
+    const second = await get('/cities');
+    expect(second.headers.get('content-encoding')).toBe('gzip');
+    expect(second.headers.get('vary')).toContain('Accept-Encoding');
+    expect(await second.text()).toBe(await first.text());
+    expect((await get('/own')).headers.get('vary')).not.toContain('Accept-Encoding');
   });
 
   it('security.md names tests that are there', () => {

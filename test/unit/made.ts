@@ -1,6 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Backend, type Services } from '../../src/backend.js';
+import { Compressor } from '../../src/compress/compressor.js';
+import { PlainEntries } from '../../src/compress/plain.js';
 import { Control } from '../../src/control.js';
 import type { ResponseEntry } from '../../src/entry/entry.js';
 import { Events } from '../../src/events.js';
@@ -70,12 +72,15 @@ export function bagOf(fields: Fields): HeaderBag {
 export function servicesOf(options: CacheOptions = {}, now: () => number = () => BORN): Services {
   const settings = resolveSettings({ redis: false, clock: { now }, ...options });
   const events = new Events();
+  const backend = new Backend(settings, events);
   return {
     settings,
     events,
-    backend: new Backend(settings, events),
+    backend,
     queries: new QueryRules(),
     comparisons: new Comparisons(),
+    compressor: new Compressor(backend, events),
+    plain: new PlainEntries(),
   };
 }
 

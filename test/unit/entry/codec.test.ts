@@ -78,6 +78,43 @@ describe('frames of version 3', () => {
   });
 });
 
+describe('frames of version 4', () => {
+  it.each(framesOf(4))('$name is read and written as it always was', ({ key, frame, entry }) => {
+    expect(decode(key, Buffer.from(frame, 'hex'))).toEqual(revive(entry));
+    expect(encode(key, revive(entry)).toString('hex')).toBe(frame);
+  });
+
+  it('are those with forms in place of the body, and no others', () => {
+    expect(encode(KEY, { ...response, negotiated: true })[2]).toBe(3);
+    const forms = { plainBytes: 9, list: [{ coding: 'br', bytes: 4 }] } as const;
+    const frame = encode(KEY, { ...response, forms });
+    expect(frame[2]).toBe(4);
+    // Whoever knows only version 3 would take the forms for the body.
+    frame[2] = 3;
+    expect(() => decode(KEY, frame)).toThrow(FrameError);
+    const plain = encode(KEY, response);
+    plain[2] = 4;
+    expect(() => decode(KEY, plain)).toThrow(FrameError);
+  });
+
+  it.each([
+    '[]',
+    '[9]',
+    '[9,"br"]',
+    '[9,"br",3]',
+    '[9,"br",5]',
+    '[9,"lzw",4]',
+    '[-1,"br",4]',
+    '[9,4,"br"]',
+    '"x"',
+    '[9.5,"br",4]',
+  ])('are damaged with the forms %s', (z) => {
+    const frame = withMeta(`{"e":"e","z":${z}}`);
+    frame[2] = 4;
+    expect(() => decode(KEY, frame)).toThrow(FrameError);
+  });
+});
+
 describe.each([1, 2])('frames of version %i', (version) => {
   it.each(framesOf(version))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
     expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError(`unknown frame version ${version}`));
