@@ -8,6 +8,7 @@ import { type CreateServerOptions, type SecureServerOptions, serverOf } from '..
 
 /** An application of Koa, whatever its state and context are. */
 export interface Application {
+  /** Its layers, as a listener. */
   callback(): Listener;
   /** What every `ctx` inherits from. */
   readonly context: object;
