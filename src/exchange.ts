@@ -356,7 +356,7 @@ export class Exchange {
    * what it makes others may wait for. It is waited for as long as they would.
    */
   leave(): void {
-    if (this.#state === 'open' && (this.#isWaitedFor || !this.#afterSuccess.empty))
+    if (this.#state === 'open')
       this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
     else this.abandon();
   }
