@@ -254,7 +254,6 @@ export class Backend {
   }
 
   #run<T>(operation: string, deadline: number, work: () => MaybePromise<T>): MaybePromise<T> {
-    this.#reads?.part();
     return this.#guard === undefined ? work() : this.#guard.run(operation, deadline, work);
   }
 }

@@ -67,7 +67,7 @@ export class Engine {
     return new Exchange(this.#services, request, route, outside, recall);
   }
 
-  /** The short way of hits from memory, for the mounts of a route. */
+  /** The short way of hits, for the mounts of a route. */
   recallFor(route: Route): Recall {
     return new Recall(this.#services, route, this.#recollections);
   }

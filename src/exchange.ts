@@ -392,7 +392,8 @@ export class Exchange {
     const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
-    const negotiated = mayNegotiate(this.route.compress, status, bag.getHeaders(), this.outside);
+    const { compress } = this.route;
+    const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), this.outside);
     const reduced = reduceToNotModified(bag, status, this.conditions.held, negotiated ? this.#accepted : undefined);
     const vary = negotiated ? [...namesInVary(this.route), ...ACCEPT_ENCODING] : namesInVary(this.route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);

@@ -16,11 +16,12 @@ export function send(res: ServerResponse, reply: Reply): void {
 }
 
 /**
- * Sends an answer from the cache where no layer outside has set anything: the head goes as it is, which takes half the
- * time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
+ * Sends an answer from the cache where no layer outside has set anything, or listens: the head goes as it is, which takes half
+ * the time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
  */
 export function sendWhole(res: ServerResponse, reply: Reply): void {
-  if (res.headersSent || res.getHeaderNames().length > 0) {
+  // Layers that put a `writeHead` of their own there mostly know nothing of heads that are lists.
+  if (res.headersSent || res.getHeaderNames().length > 0 || Object.hasOwn(res, 'writeHead')) {
     send(res, reply);
     return;
   }

@@ -9,8 +9,9 @@ import type { CompressRule } from './rule.js';
 
 /** How many bodies are compressed at a time: zlib's threads are those of file and name lookups, too, and four by default. */
 const MOST_AT_ONCE = 2;
-/** Bytes of bodies that wait for it. What comes beyond stays as it is. */
+/** Bytes of bodies that wait for it, and how many there may be. What comes beyond stays as it is. */
 const MOST_WAITING = 32 * 1024 * 1024;
+const MOST_BODIES = 10_000;
 /** A form must be smaller than so much of the body: less is not worth its being unpacked. */
 const WORTH = 0.9;
 
@@ -53,7 +54,7 @@ export class Compressor {
     const { rule, entry } = stored;
     const bytes = entry.body.length;
     if (!entry.negotiated || entry.forms !== undefined || bytes < Math.max(1, rule.minBytes)) return;
-    if (this.#closed || this.#waitingBytes + bytes > MOST_WAITING) return;
+    if (this.#closed || this.#waitingBytes + bytes > MOST_WAITING || this.#waiting.length >= MOST_BODIES) return;
     this.#waiting.push(stored);
     this.#waitingBytes += bytes;
     this.#next();

@@ -45,9 +45,9 @@ export function reduceToNotModified(
   if (conditions === undefined) return undefined;
   const fields = bag.getHeaders();
   const etag = fieldText(fields, 'etag');
-  const removed = Object.keys(fields).filter(isOfBody);
-  const not = { status: 304, message: undefined, removed, body: undefined };
-  if (isNotModified(conditions, status, etag, fieldText(fields, 'last-modified'))) return { ...not, headers: [] };
   const held = status === 200 ? heldForm(etag, conditions, weightsOf(accepted), undefined)?.coding : undefined;
-  return held === undefined ? undefined : { ...not, headers: [['ETag', tagOf(etag!, held)]] };
+  const unchanged = isNotModified(conditions, status, etag, fieldText(fields, 'last-modified'));
+  if (!unchanged && held === undefined) return undefined;
+  const headers: Reply['headers'] = unchanged ? [] : [['ETag', tagOf(etag!, held!)]];
+  return { status: 304, message: undefined, headers, removed: Object.keys(fields).filter(isOfBody), body: undefined };
 }

@@ -80,12 +80,19 @@ export class Recall {
   answer(request: RequestView, bag: HeaderBag): MaybePromise<Reply | undefined> {
     const started = performance.now();
     const signature = this.#signature.of(request);
-    const known = signature === undefined ? undefined : this.#recollections.get(this.#mark + signature);
+    if (signature === undefined) return undefined;
+    const name = this.#mark + signature;
+    const known = this.#recollections.get(name);
     if (known === undefined) return undefined;
     const found = known.where.find(this.#services.backend);
     if (!(found instanceof Promise)) return this.#serve(known, found, { request, bag, started });
     return found.then(
-      (entry) => this.#serve(known, entry, { request, bag, started }),
+      (entry) => {
+        const reply = this.#serve(known, entry, { request, bag, started });
+        // It was asked for in vain: the next one is to go the whole way at once.
+        if (reply === undefined) this.#recollections.delete(name);
+        return reply;
+      },
       () => {
         request.unreachable = true;
         return undefined;
@@ -170,8 +177,10 @@ export class Recall {
       status: withKey(HIT, route, known.at.key),
     });
     if (!plain) return made;
-    known.head = new Head(made, choice.coding, outside, now, changesAt(entry, now));
-    return new Whole(known.head, entry);
+    const next = new Head(made, choice.coding, outside, now, changesAt(entry, now));
+    // It may outlive its entry: only what is small is kept.
+    known.head = next.isSmall ? next : undefined;
+    return new Whole(next, entry);
   }
 }
 
@@ -184,6 +193,8 @@ function asksForAll(headers: Fields): boolean {
 
 /** Bodies of so many bytes at the most are kept as text, too. */
 const LONGEST_TEXT = 2048;
+/** And fields of so many signs at the most are kept at all. */
+const LONGEST_FIELDS = 4096;
 
 /**
  * A reply to whoever asks for the whole, without its body: the same for up to a second, as ages are told in seconds.
@@ -223,6 +234,10 @@ class Head {
     this.#outside = outside;
     this.#from = from;
     this.#until = until;
+  }
+
+  get isSmall(): boolean {
+    return this.lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST_FIELDS;
   }
 
   holds(now: number, outside: unknown): boolean {

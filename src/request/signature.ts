@@ -4,6 +4,8 @@ import type { RequestView } from './request.js';
 
 /** How many fields that responses vary by are told apart on one route; where there are more, nothing is remembered. */
 const MOST_VARYING = 16;
+/** Signs: what is longer is not remembered, so that what clients send does not fill the memory. */
+const LONGEST = 2048;
 
 /**
  * All that a lookup on one route goes by, as one text. Requests with the same text look for the same: what one of them has
@@ -35,6 +37,8 @@ export class Signature {
     if (!this.#usable || (method !== 'GET' && method !== 'HEAD') || refreshing !== undefined || warming !== undefined)
       return undefined;
     for (const name of this.#barring) if (headers[name] !== undefined) return undefined;
+    // Whatever a layer may have made of it: no other text can look like this one.
+    if (!target.startsWith('/') || target.includes('\n')) return undefined;
     let text = secure ? `s${target}` : target;
     for (let i = 0; i < this.#telling.length; i++) {
       const value = headers[this.#telling[i]!];
@@ -43,7 +47,7 @@ export class Signature {
       if (typeof value !== 'string' || value.includes('\n')) return undefined;
       text += `\n${i} ${value}`;
     }
-    return text;
+    return text.length > LONGEST ? undefined : text;
   }
 
   /** From now on these fields are a part of it, too. `false`: they cannot be. */

@@ -28,11 +28,6 @@ export class Reads<T> {
     return keys.map((key) => all[places.get(key)!]!);
   }
 
-  /** Who asks from now on is to see what is written now: it is read after that. */
-  part(): void {
-    this.#batch = undefined;
-  }
-
   #join(keys: readonly string[]): Batch<T> {
     if (this.#batch === undefined || this.#batch.places.size >= this.#room()) this.#batch = this.#begin();
     const batch = this.#batch;

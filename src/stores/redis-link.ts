@@ -119,7 +119,10 @@ export class RedisLink {
     if (!atOnce) return (await Promise.all(parts.map((part) => client.mgetBuffer([...part])))).flat();
     const pipeline = client.pipeline();
     for (const part of parts) pipeline.mgetBuffer([...part]);
-    return ((await pipeline.exec()) ?? []).flatMap(([error, values]) => {
+    const replies = await pipeline.exec();
+    // Nothing read is not the same as nothing there.
+    if (replies === null) throw new UnavailableError('Redis has not answered');
+    return replies.flatMap(([error, values]) => {
       if (error !== null) throw error;
       return values as (Buffer | null)[];
     });

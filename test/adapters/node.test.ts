@@ -34,6 +34,27 @@ describe.each(STORES)('withCache on %s', (store) => {
     expect(listener.runs).toBe(1);
   });
 
+  it('tells a layer outside that has a writeHead of its own of every field, one by one', async () => {
+    const heads: unknown[] = [];
+    const host = await bench.serve(store, (cache) => {
+      const cached = withCache(counting(), { cache });
+      return (req, res) => {
+        const { writeHead } = res;
+        // As layers do that add fields at the last moment; of a head that is a list they know nothing.
+        res.writeHead = ((status: number) => {
+          heads.push([res.getHeader('content-length'), String(res.getHeader('cache-status')).slice(0, 14)]);
+          return writeHead.call(res, status);
+        }) as typeof writeHead;
+        return cached(req, res);
+      };
+    });
+    for (let i = 0; i < 3; i++) expect(await host.ask('/a')).toMatchObject({ status: 200, text: 'run 1' });
+    expect(heads.slice(1)).toEqual([
+      ['5', 'respcache; hit'],
+      ['5', 'respcache; hit'],
+    ]);
+  });
+
   it('keeps tenants, and what Vary tells apart, apart', async () => {
     const host = await bench.wrap(store, (req, res) => {
       res.setHeader('Vary', 'Accept-Language');

@@ -164,6 +164,28 @@ describe.each(KINDS)('the short way of hits, from $store, with $name', ({ store,
 });
 
 describe('the short way of hits', () => {
+  it('is not tried again for what has gone from Redis', async () => {
+    const { withCache } = await import('../../adapters/node/index.js');
+    let stored = true;
+    const host = await serve('redis', (cache) =>
+      withCache(
+        (_req, res) => {
+          if (stored) res.cache.tag('users');
+          else res.cache.noStore();
+          res.end('x');
+        },
+        { cache, ttl: 60 },
+      ),
+    );
+    await host.texts('/x', 3);
+    stored = false;
+    await host.cache.invalidateByTags(['users']);
+    await host.ask('/x');
+    const read = vi.spyOn(host.cache.services.backend, 'read');
+    await host.ask('/x');
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
   it.each(STORES)('ends where the responses of the URL begin to vary by something else: %s', async (store) => {
     const { withCache } = await import('../../adapters/node/index.js');
     let vary = 'accept';

@@ -6,6 +6,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, type CacheOptions, createCache, type RedisClient, UnavailableError } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
+import { valueEntry } from '../stores/entries.js';
 import { startRedis } from '../support/redis.js';
 import { byUrl, cluster, useBackend } from './backends.js';
 
@@ -16,7 +17,7 @@ function listeners(client: RedisClient): Record<string, number> {
   return Object.fromEntries(EVENTS.map((event) => [event, client.listenerCount(event)]));
 }
 
-type ClientOptions = Pick<RedisOptions, 'lazyConnect' | 'keyPrefix' | 'db'>;
+type ClientOptions = Pick<RedisOptions, 'lazyConnect' | 'keyPrefix' | 'db' | 'enableAutoPipelining'>;
 
 const MAKERS: [name: string, make: (url: string, options?: ClientOptions) => RedisClient][] = [
   ['ioredis 6', (url, options = {}) => new Redis(url, options)],
@@ -38,6 +39,25 @@ describe.each(MAKERS)("a caller's client of %s", (_name, make) => {
     bench.atEnd(() => cache.close());
     return cache;
   }
+
+  it.each([false, true])(
+    'reads what was written before, though it is held back (pipelines of its own: %s)',
+    async (own) => {
+      const redis = client({ enableAutoPipelining: own });
+      const cache = cacheOn(redis);
+      await cache.health();
+      const { backend } = cache.services;
+      const key = 'client:c:order';
+      const entry = valueEntry({ asOf: backend.ledger.position()!, expiresAt: Number.POSITIVE_INFINITY });
+      // ioredis sends one automatic pipeline at a time: while this one is under way, the write waits in the next.
+      const ping = redis.ping();
+      await nextTurn();
+      const early = backend.read(['client:c:other']);
+      const written = backend.write([{ key, entry }]);
+      expect(await backend.read([key])).toEqual([entry]);
+      await Promise.all([ping, early, written]);
+    },
+  );
 
   it('stays open when the cache is closed, and has as many listeners as before', async () => {
     const redis = client();

@@ -43,14 +43,6 @@ describe('Reads', () => {
     expect(asked).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
   });
 
-  it('reads what is asked for after a write apart from what was asked for before', async () => {
-    const { asked, reads } = reading();
-    const early = reads.get(['a']);
-    reads.part();
-    await Promise.all([early, reads.get(['a', 'b']), reads.get(['c'])]);
-    expect(asked).toEqual([['a'], ['a', 'b', 'c']]);
-  });
-
   it('fails for all who have asked, and not for those who ask then', async () => {
     let failing = true;
     const reads = new Reads(
