@@ -45,7 +45,7 @@ describe.each(MAKERS)("a caller's client of %s", (_name, make) => {
     async (own) => {
       const redis = client({ enableAutoPipelining: own });
       const cache = cacheOn(redis);
-      await cache.health();
+      await cache.services.backend.sync();
       const { backend } = cache.services;
       const key = 'client:c:order';
       const entry = valueEntry({ asOf: backend.ledger.position()!, expiresAt: Number.POSITIVE_INFINITY });
