@@ -50,12 +50,12 @@ describe.each(MAKERS)("a caller's client of %s", (_name, make) => {
       const key = 'client:c:order';
       const entry = valueEntry({ asOf: backend.ledger.position()!, expiresAt: Number.POSITIVE_INFINITY });
       // ioredis sends one automatic pipeline at a time: while this one is under way, the write waits in the next.
-      const ping = redis.ping();
+      const busy = redis.eval('for i = 1, 3000000 do end return 1', 0);
       await nextTurn();
       const early = backend.read(['client:c:other']);
       const written = backend.write([{ key, entry }]);
       expect(await backend.read([key])).toEqual([entry]);
-      await Promise.all([ping, early, written]);
+      await Promise.all([busy, early, written]);
     },
   );
 
