@@ -5,7 +5,6 @@
  */
 
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -22,6 +21,7 @@ import type { CreateServerOptions, SecureServerOptions } from '../node/server.js
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
+import { capture, drain } from './streams.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
 export { type Application, createServer } from './server.js';
@@ -204,19 +204,6 @@ async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
   if (instead !== undefined) send(ctx, instead);
 }
 
-/** Reads a stream for the store alone: what its client asked for was less. */
-async function drain(exchange: Exchange, stream: Readable): Promise<void> {
-  try {
-    for await (const chunk of stream) {
-      exchange.write(chunk as Uint8Array | string);
-      if (!exchange.wantsMore) break;
-    }
-    exchange.end();
-  } catch {
-    exchange.abandon();
-  }
-}
-
 /** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
 async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
@@ -276,32 +263,6 @@ function giveUp(ctx: Context, exchange: Exchange): void {
   }
   exchange.end();
   send(ctx, instead);
-}
-
-/** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */
-function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream): void {
-  const stage = new Transform({
-    transform(chunk, _encoding, done) {
-      exchange.write(chunk);
-      done(null, chunk);
-    },
-    flush(done) {
-      exchange.end();
-      done();
-    },
-  });
-  const { addTrailers } = ctx.res;
-  ctx.res.addTrailers = (trailers) => {
-    exchange.trailers();
-    addTrailers.call(ctx.res, trailers);
-  };
-  // Koa 2 listens to the source itself, and reports its errors; Koa 3 to what it sends.
-  if (source.listenerCount('error') > 0) stage.on('error', () => {});
-  pipeline(source, stage, (error) => {
-    if (error) exchange.abandon();
-  });
-  // Not `ctx.body`: it would take off the Content-Length, for another body, and Node would then not work out its own.
-  (ctx.response as unknown as { _body: unknown })._body = stage;
 }
 
 /** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */
