@@ -20,15 +20,17 @@ export const SERVED: CacheControl = Object.freeze({
   noStore: () => SERVED,
 }) as CacheControl;
 
+const NONE: readonly string[] = [];
+
 /** What a handler has said. */
 export class Control implements CacheControl {
   status: 'hit' | 'miss' | 'bypass' = 'bypass';
-  readonly tags: string[] = [];
+  tags: readonly string[] = NONE;
   seconds: number | undefined;
   refused = false;
 
   tag(...tags: string[]): this {
-    this.tags.push(...texts('res.cache.tag()', tags));
+    this.tags = [...this.tags, ...texts('res.cache.tag()', tags)];
     return this;
   }
 

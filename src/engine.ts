@@ -156,7 +156,7 @@ export class Engine {
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
       return { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter({ ...this.#part(plan), look }), (chance) => {
+    return after(this.#collapse.enter(this.#part(plan, look)), (chance) => {
       if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
       if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
       if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result, 'fresh', forward);
@@ -172,10 +172,10 @@ export class Engine {
   }
 
   /** What is known of a fill as it begins: its tags are not, so that a purge by tag is met only at its end. */
-  #part({ address, name }: Plan): Omit<Part<Shared>, 'look'> {
+  #part({ address, name }: Plan, look: Part<Shared>['look']): Part<Shared> {
     const { ledger } = this.#services.backend;
-    const subject = responseSubject(address, [], name);
-    return { key: address.key, asOf: ledger.position(), stands: (asOf) => ledger.stands(subject, asOf) };
+    const stands = (asOf: Position) => ledger.stands(responseSubject(address, [], name), asOf);
+    return { key: address.key, asOf: ledger.position(), stands, look };
   }
 
   #isGoodFor({ entry, varies, request }: Shared, turn: Turn): boolean {
@@ -218,7 +218,7 @@ export class Engine {
 
   /** Leads a run that makes an entry anew, unless one has ended between the lookup that found it and this. */
   async #leadRefresh(turn: Turn, { freshUntil }: ResponseEntry): Promise<Lead<Shared> | undefined> {
-    const lead = await this.#collapse.tryLead(this.#part(turn.plan));
+    const lead = await this.#collapse.tryLead(this.#part(turn.plan, async () => undefined));
     if (lead === undefined) return undefined;
     const { entry } = await this.#find(turn);
     if (entry === undefined || entry.freshUntil <= freshUntil) return lead;

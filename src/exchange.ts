@@ -57,7 +57,7 @@ export class Exchange {
   /** Where its hit is remembered, if it is one of those. */
   readonly recall: Recall | undefined;
   readonly #services: Services;
-  readonly #afterSuccess: AfterSuccess;
+  #afterSuccess: AfterSuccess | undefined;
   readonly #account: Account;
   #handled = false;
   /** The handler's run, if its response may be stored. */
@@ -71,13 +71,12 @@ export class Exchange {
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #headed = false;
   #left: NodeJS.Timeout | undefined;
-  #onWaited: (() => void) | undefined;
+  #onWaited: ((atOnce: boolean) => void) | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
   constructor(services: Services, request: RequestView, route: Route, outside: Fields, recall?: Recall) {
     this.#services = services;
     this.#account = new Account(services.events, request);
-    this.#afterSuccess = new AfterSuccess(services);
     this.request = request;
     this.conditions = new HeldConditions(request.headers, request.rawHeaders);
     this.part = partAskedBy(request);
@@ -127,8 +126,11 @@ export class Exchange {
     return this.#state === 'open' && this.#isWaitedFor && this.request.method !== 'HEAD';
   }
 
-  /** Calls back as soon as the handler's response may be stored or compared: it matters then how it ends. */
-  whenWaitedFor(listener: () => void): void {
+  /**
+   * Calls back as soon as the handler's response may be stored or compared: it matters then how it ends. `atOnce`: something
+   * stands in for a handler that hangs up, so that it must not even begin to.
+   */
+  whenWaitedFor(listener: (atOnce: boolean) => void): void {
     this.#onWaited = listener;
     this.#tellIfWaited();
   }
@@ -138,7 +140,7 @@ export class Exchange {
   }
 
   #tellIfWaited(): void {
-    if (this.#isWaitedFor) this.#onWaited?.();
+    if (this.#isWaitedFor) this.#onWaited?.(this.#run?.going.stale !== undefined);
   }
 
   /** Whether there is an answer if the handler hangs up. */
@@ -240,12 +242,13 @@ export class Exchange {
 
   /** Adds an invalidation that takes place if the handler succeeds, before its answer leaves. */
   onSuccess(rule: PurgeRule): void {
+    this.#afterSuccess ??= new AfterSuccess(this.#services);
     this.#afterSuccess.add(rule);
   }
 
   /** Invalidates what is to be invalidated on success. Part of `head`. */
   invalidate(fields: Fields): MaybePromise<unknown> {
-    this.#purged = this.#afterSuccess.invalidate(this.request, this.route, fields);
+    this.#purged = this.#afterSuccess?.invalidate(this.request, this.route, fields);
     return this.#purged;
   }
 
@@ -301,7 +304,7 @@ export class Exchange {
   }
 
   #invalidated({ status, bag }: ResponseHead, reply: MaybePromise<Reply | undefined>): MaybePromise<Reply | undefined> {
-    if (this.#afterSuccess.empty || status >= 400) return reply;
+    if (this.#afterSuccess === undefined || status >= 400) return reply;
     return after(this.invalidate(bag.getHeaders()), () => reply);
   }
 

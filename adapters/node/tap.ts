@@ -1,4 +1,5 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { ResponseHead } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
@@ -10,8 +11,11 @@ export interface Sink {
   head(head: ResponseHead): MaybePromise<Reply | undefined>;
   /** Whether the pieces are wanted though something else has left in their place. */
   readonly isFilling: boolean;
-  /** Calls back as soon as it matters how the response ends: at once, if it does. */
-  whenWaitedFor(listener: () => void): void;
+  /**
+   * Calls back as soon as it matters how the response ends: at once, if it does. `atOnce`: even how the handler may end it
+   * before it returns.
+   */
+  whenWaitedFor(listener: (atOnce: boolean) => void): void;
   /** What leaves where the handler destroys its response before its head, if anything does. */
   hungUp(bag: HeaderBag): Reply | undefined;
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
@@ -39,13 +43,20 @@ export function tap(res: ServerResponse, sink: Sink): void {
   new Tap(res, sink).install();
 }
 
+const NOTHING: never[] = [];
+
+/** Whether this Node's responses can be asked for their trailers; else `addTrailers` is listened to from the beginning. */
+const KNOWS_TRAILERS = !hasTrailers(new ServerResponse(new IncomingMessage(new Socket())));
+
 class Tap {
   readonly #res: ServerResponse;
   readonly #sink: Sink;
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end'>;
+  readonly #writeHeadBefore: ServerResponse['writeHead'];
+  readonly #writeBefore: ServerResponse['write'];
+  readonly #endBefore: ServerResponse['end'];
   #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
   /** What was called while the head was held back. */
-  #held: (() => void)[] = [];
+  #held: (() => void)[] = NOTHING;
   #ended = false;
   /** Something else has left, whole, in place of the response. */
   #replaced = false;
@@ -55,8 +66,9 @@ class Tap {
   constructor(res: ServerResponse, sink: Sink) {
     this.#res = res;
     this.#sink = sink;
-    const { writeHead, write, end } = res;
-    this.#original = { writeHead, write, end };
+    this.#writeHeadBefore = res.writeHead;
+    this.#writeBefore = res.write;
+    this.#endBefore = res.end;
   }
 
   install(): void {
@@ -64,26 +76,39 @@ class Tap {
     res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
     res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
     res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
-    this.#sink.whenWaitedFor(() => this.#attend());
+    const gone = res.destroyed;
+    this.#sink.whenWaitedFor((atOnce) => {
+      if (atOnce || !KNOWS_TRAILERS) this.#attend();
+      else queueMicrotask(() => this.#attendLater(gone));
+    });
     // Whose client has gone during the lookup says so no more.
     if (res.closed) this.#leave();
     else res.once('close', () => this.#leave());
   }
 
   /**
-   * Listens also to how the response may fail. Not before it is of use: where a framework gives each response another
-   * prototype, every property costs microseconds.
+   * Listens also to how the response may fail. Not before it is of use, most handlers having ended by then: where a framework
+   * gives each response another prototype, every property costs microseconds.
    */
   #attend(): void {
     if (this.#attended) return;
     this.#attended = true;
     const res = this.#res;
-    const { addTrailers, destroy } = res;
+    const { destroy } = res;
+    res.destroy = (error) => this.#destroy(error, destroy);
+    if (KNOWS_TRAILERS) return;
+    const { addTrailers } = res;
     res.addTrailers = (trailers) => {
       this.#sink.trailers();
       addTrailers.call(res, trailers);
     };
-    res.destroy = (error) => this.#destroy(error, destroy);
+  }
+
+  /** `gone`: its client had gone before the handler began. */
+  #attendLater(gone: boolean): void {
+    if (this.#ended) return;
+    if (this.#res.destroyed && !gone) this.#sink.abandon();
+    else this.#attend();
   }
 
   #leave(): void {
@@ -100,7 +125,7 @@ class Tap {
     const status = Number(args[0]);
     // Not a final head, or not a valid one, or not the first: Node knows what to do.
     if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
-      return this.#original.writeHead.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
+      return this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
     }
     const { statusMessage } = this.#res;
     const message = statusMessage && statusMessage !== STATUS_CODES[status] ? statusMessage : undefined;
@@ -111,8 +136,8 @@ class Tap {
   }
 
   #write([chunk, encoding, callback]: WriteArguments): boolean {
-    const { write } = this.#original;
-    const forward = () => write.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
+    const forward = () =>
+      this.#writeBefore.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
     if (this.#ended || !isChunk(chunk)) return this.#inLine(forward, true);
     if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
     this.#sink.write(chunk, encodingOf(encoding));
@@ -128,9 +153,8 @@ class Tap {
   }
 
   #end(args: WriteArguments): ServerResponse {
-    const { end } = this.#original;
     const [chunk, encoding] = args;
-    const forward = () => end.apply(this.#res, args as Parameters<ServerResponse['end']>);
+    const forward = () => this.#endBefore.apply(this.#res, args as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
     if (this.#ended || !(body || chunk === undefined || chunk === null || typeof chunk === 'function'))
       return this.#inLine(forward, this.#res);
@@ -139,6 +163,7 @@ class Tap {
       this.#res.writeHead(this.#res.statusCode);
     }
     if (body) this.#sink.write(chunk, encodingOf(encoding));
+    if (KNOWS_TRAILERS && hasTrailers(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     if (this.#state === 'held') {
@@ -162,7 +187,7 @@ class Tap {
       answer(callback);
       return this.#res;
     }
-    return (this.#original.end as (done?: () => void) => ServerResponse).call(this.#res, callback);
+    return (this.#endBefore as (done?: () => void) => ServerResponse).call(this.#res, callback);
   }
 
   /** A handler that gives up before it has said anything may be stood in for. */
@@ -187,6 +212,7 @@ class Tap {
   #hold(verdict: Promise<Reply | undefined>): void {
     const res = this.#res;
     this.#state = 'held';
+    this.#held = [];
     define(res, 'headersSent', true);
     const { flushHeaders } = res;
     const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
@@ -207,18 +233,18 @@ class Tap {
     if (reply === undefined) {
       this.#state = 'passing';
       // With the whole body at hand Node writes the head itself, and the body's length into it.
-      if (this.#whole === undefined) this.#original.writeHead.call(res, res.statusCode);
+      if (this.#whole === undefined) this.#writeHeadBefore.call(res, res.statusCode);
       return;
     }
     this.#state = 'muted';
     layOn(res, reply);
     // A body that is captured beside it is waited for: only its end says that it was whole.
     if (this.#sink.isFilling && reply.body === undefined) {
-      this.#original.writeHead.call(res, res.statusCode);
+      this.#writeHeadBefore.call(res, res.statusCode);
       return;
     }
     this.#replaced = true;
-    const end = this.#original.end as (body?: Uint8Array) => ServerResponse;
+    const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
   }
 }
@@ -241,6 +267,15 @@ function applyHead(res: ServerResponse, [status, reason, fields]: unknown[]): bo
 
 function appendAll(res: ServerResponse, name: string, value: unknown): void {
   res.appendHeader(name, Array.isArray(value) ? value : String(value));
+}
+
+interface WithTrailers {
+  /** What `addTrailers` was given, as text: Node's own, and not documented. */
+  readonly _trailer?: unknown;
+}
+
+function hasTrailers(res: ServerResponse): boolean {
+  return (res as WithTrailers)._trailer !== '';
 }
 
 function isChunk(chunk: unknown): chunk is Chunk {

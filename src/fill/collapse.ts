@@ -51,10 +51,27 @@ export interface CollapseOptions {
 
 type Outcome<R> = { readonly result: R } | undefined;
 
-interface Flight<R> {
+/** A run that others may wait for. Most of them nobody does: the promise is made when somebody asks for it. */
+class Flight<R> {
   readonly asOf: Position;
-  readonly done: Promise<Outcome<R>>;
-  settle(outcome: Outcome<R>): void;
+  #done: Promise<Outcome<R>> | undefined;
+  #resolve: ((outcome: Outcome<R>) => void) | undefined;
+
+  constructor(asOf: Position) {
+    this.asOf = asOf;
+  }
+
+  /** What it comes to. To be asked for before it is settled. */
+  get done(): Promise<Outcome<R>> {
+    this.#done ??= new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    return this.#done;
+  }
+
+  settle(outcome: Outcome<R>): void {
+    this.#resolve?.(outcome);
+  }
 }
 
 const RUN = { kind: 'run' } as const;
@@ -94,7 +111,7 @@ export class Collapse<R> {
     if (asOf === undefined || this.#isPassed(key)) return RUN;
     const current = this.#flights.get(key);
     if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
-    const flight = newFlight<R>(asOf);
+    const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
     if (this.#options.leases === undefined) return this.#lead(key, flight, false);
     return this.#leadOver(part, flight, this.#options.leases);
@@ -104,7 +121,7 @@ export class Collapse<R> {
   async tryLead({ key, asOf, stands }: Omit<Part<R>, 'look'>): Promise<Lead<R> | undefined> {
     const { leases } = this.#options;
     if (asOf === undefined || this.#flights.has(key) || this.#isPassed(key)) return undefined;
-    const flight = newFlight<R>(asOf);
+    const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
     const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => undefined);
     // What Redis may grant late, nobody uses any more.
@@ -220,12 +237,4 @@ export class Collapse<R> {
     this.#passed.set(key, this.#options.clock.now() + ms);
     if (this.#passed.size > MOST_PASSED) this.#passed.delete(this.#passed.keys().next().value!);
   }
-}
-
-function newFlight<R>(asOf: Position): Flight<R> {
-  let settle!: (outcome: Outcome<R>) => void;
-  const done = new Promise<Outcome<R>>((resolve) => {
-    settle = resolve;
-  });
-  return { asOf, done, settle };
 }

@@ -16,10 +16,6 @@ export class AfterSuccess {
     this.#services = services;
   }
 
-  get empty(): boolean {
-    return this.#rules.length === 0;
-  }
-
   add(rule: PurgeRule): void {
     this.#rules.push(rule);
   }
@@ -29,7 +25,6 @@ export class AfterSuccess {
    * the ledger by then.
    */
   invalidate(request: RequestView, { tenant: rule, query }: Route, fields: Fields): MaybePromise<Entered | undefined> {
-    if (this.empty) return undefined;
     const { events, backend, settings, queries } = this.#services;
     // Its own mount's rule counts, however many there are.
     queries.add(query);

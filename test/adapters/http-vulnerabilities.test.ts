@@ -225,10 +225,11 @@ describe.each(LEAN)('vulnerabilities: $label', (combination) => {
           const body = stream(['0123'], new Error('broken'));
           return { headers: { 'Cache-Control': FRESH, 'Content-Length': '10' }, body };
         });
-        const asks = [1, 2, 3, 4].map(() => host.ask('/x').catch(() => undefined));
-        await traffic.begun(4);
         // Koa 2 lets the client of a source that breaks wait for ever.
-        const others = Promise.all(asks.slice(1));
+        host.ask('/x').catch(() => undefined);
+        await traffic.begun(1);
+        const others = Promise.all([2, 3, 4].map(() => host.ask('/x').catch(() => undefined)));
+        await traffic.begun(4);
         gate.open();
         for (const answer of await others) expect(answer).toMatchObject({ text: '0123456789', complete: true });
         expect(await host.ask('/x')).toMatchObject({ text: '0123456789', complete: true });

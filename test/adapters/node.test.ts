@@ -97,6 +97,15 @@ describe.each(STORES)('withCache on %s', (store) => {
     expect(await host.texts('/a', 2)).toEqual(['whole', 'whole']);
   });
 
+  it('has nobody wait for an answer that is given up before its listener returns', async () => {
+    let runs = 0;
+    const listener: Listener = (_req, res) => (++runs > 1 ? res.end('whole') : res.destroy());
+    const host = await bench.wrap(store, listener);
+    await expect(host.ask('/a')).rejects.toThrow();
+    expect(host.cache.getStats().totalRequests).toBe(1);
+    expect(await host.texts('/a', 2)).toEqual(['whole', 'whole']);
+  });
+
   it('gives the listener res.cache', async () => {
     const statuses: string[] = [];
     const listener = counting((req, res) => {

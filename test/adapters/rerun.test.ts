@@ -202,7 +202,7 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
         seen.push(`head ${status}`);
         return undefined;
       },
-      whenWaitedFor: (attend: () => void) => attend(),
+      whenWaitedFor: (attend) => attend(true),
       isFilling: true,
       hungUp: () => undefined,
       write: (chunk) => seen.push(String(chunk)),

@@ -1,3 +1,4 @@
+import etag from 'etag';
 import { describe, expect, it } from 'vitest';
 import { isStrongTag, makeEtag, matchesEtag, sameStrongTag } from '../../../src/http/etag.js';
 
@@ -99,6 +100,11 @@ describe('makeEtag', () => {
   it('is the same for the same bytes, wherever in memory they are', () => {
     const shared = new Uint8Array([9, 1, 2, 3, 9]);
     expect(makeEtag(shared.subarray(1, 4))).toBe(makeEtag(new Uint8Array([1, 2, 3])));
+  });
+
+  it.each(['', 'a', 'é', 'x'.repeat(70_000)])('is what the package `etag` makes: %.3s', (text) => {
+    const body = Buffer.from(text);
+    expect(makeEtag(body)).toBe(etag(body, { weak: true }));
   });
 
   it('is another for other bytes of the same length', () => {

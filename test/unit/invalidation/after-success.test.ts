@@ -27,13 +27,6 @@ const fails: PurgeRule = () => {
 };
 
 describe('AfterSuccess', () => {
-  it('is empty until something is to be invalidated', () => {
-    const { afterSuccess } = made(servicesOf());
-    expect(afterSuccess.empty).toBe(true);
-    afterSuccess.add(ruleOf('a'));
-    expect(afterSuccess.empty).toBe(false);
-  });
-
   it('does nothing at all, and at once, where it is empty', () => {
     const { invalidate, purges } = made(servicesOf());
     expect(invalidate()).toBeUndefined();
