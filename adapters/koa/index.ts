@@ -14,7 +14,7 @@ import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
-import type { HeaderBag } from '../../src/types.js';
+import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
 import { MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
@@ -71,10 +71,15 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
     return DONE;
   }
 
-  async function goWholeWay(ctx: Context, view: View, next: Next): Promise<void> {
+  function goWholeWay(ctx: Context, view: View, next: Next): Promise<void> {
     const exchange = begin(cache, ctx, view, route.own, route.recall);
-    const reply = await engine.handle(exchange);
-    return reply === undefined ? watch(ctx, exchange, next) : send(ctx, reply);
+    const found = engine.handle(exchange);
+    const goOn = (reply: Reply | undefined) => {
+      if (reply === undefined) return watch(ctx, exchange, next);
+      send(ctx, reply);
+      return DONE;
+    };
+    return found instanceof Promise ? found.then(goOn) : goOn(found);
   }
 
   async function refined(ctx: Context, outer: Exchange, next: Next): Promise<void> {
@@ -158,8 +163,10 @@ async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void
   if (hungUp?.()) return giveUp(ctx, exchange);
   try {
     if (exchange.isServed) return;
-    if (ctx.respond === false || ctx.res.headersSent) await leave(ctx, exchange);
-    else await conclude(ctx, exchange);
+    const left = ctx.respond === false || ctx.res.headersSent;
+    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange);
+    // A promise where there is nothing to wait for is a good part of what a cache costs a request under Koa.
+    if (concluded instanceof Promise) await concluded;
   } catch (error) {
     exchange.abandon();
     throw error;
@@ -191,17 +198,18 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }
 
-async function conclude(ctx: Context, exchange: Exchange): Promise<void> {
+function conclude(ctx: Context, exchange: Exchange): MaybePromise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
   const whole = body?.kind === 'whole' ? body.bytes : undefined;
-  const instead = await tell(ctx, exchange, whole);
-  if (exchange.isFilling && whole !== undefined) exchange.write(whole());
-  if (body?.kind === 'stream' && exchange.isFilling) {
-    if (instead === undefined) return capture(ctx, exchange, body.stream());
-    void drain(exchange, body.stream());
-  } else exchange.end();
-  if (instead !== undefined) send(ctx, instead);
+  return after(tell(ctx, exchange, whole), (instead) => {
+    if (exchange.isFilling && whole !== undefined) exchange.write(whole());
+    if (body?.kind === 'stream' && exchange.isFilling) {
+      if (instead === undefined) return capture(ctx, exchange, body.stream());
+      void drain(exchange, body.stream());
+    } else exchange.end();
+    if (instead !== undefined) send(ctx, instead);
+  });
 }
 
 /** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
@@ -209,11 +217,11 @@ async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
 }
 
-async function tell(
+function tell(
   ctx: Context,
   exchange: Exchange,
   whole: (() => Uint8Array) | undefined,
-): Promise<Reply | undefined> {
+): MaybePromise<Reply | undefined> {
   const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
   return exchange.head({ status: ctx.status, message, bag: bagOf(ctx), whole });
 }

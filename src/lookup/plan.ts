@@ -1,7 +1,6 @@
 import { ask } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
-import { AddressBook } from '../request/address-book.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
 import { type Credentials, openCredentials } from '../request/eligibility.js';
 import { type Address, responseAddress } from '../request/key.js';
@@ -57,12 +56,10 @@ export function tenantOf({ route, request }: Visit, events: Events): MaybePromis
 /** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */
 export class Planner {
   readonly #prefix: string;
-  readonly #addresses: AddressBook;
   readonly #searchRules = new SearchRules();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
-    this.#addresses = new AddressBook(prefix);
   }
 
   /**
@@ -70,19 +67,19 @@ export class Planner {
    * `identity` cannot say. `events`: told of what they throw.
    */
   plan({ route, request, nested }: Visit, tenant: string, events: Events): Plan | undefined {
-    const named: unknown = ask<unknown>(events, 'key', FAILED, () =>
-      typeof route.key === 'function' ? route.key(request.source) : route.key,
-    );
-    const identity: unknown = ask<unknown>(events, 'identity', FAILED, () => route.identity?.(request.source));
+    const { key, identity: whose } = route;
+    const named: unknown =
+      typeof key === 'function' ? ask<unknown>(events, 'key', FAILED, () => key(request.source)) : key;
+    const identity: unknown = whose && ask<unknown>(events, 'identity', FAILED, () => whose(request.source));
     if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
     const scope: string[] = nested ? ['route'] : [];
-    if (typeof route.key === 'function') scope.push(`key=${named}`);
+    if (typeof key === 'function') scope.push(`key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);
-    const exact = this.#addresses.of(tenant, request, route.query, scope);
+    const exact = responseAddress(this.#prefix, tenant, request, route.query, scope);
     const rule = this.#searchRules.of(request.target, exact);
     const under = (rule: SearchRule | undefined) =>
       rule === undefined ? exact : responseAddress(this.#prefix, tenant, request, route.query, scope, rule);
-    const personal = identity !== undefined || typeof route.key === 'function';
+    const personal = identity !== undefined || typeof key === 'function';
     const address = under(rule);
     return {
       address,

@@ -59,15 +59,12 @@ export function responseAddress(
   const all = normalizeQuery(search, query);
   const normalized = rule === undefined || all === '' ? all : applySearchRule(all, rule);
   const origin = originOf(request);
-  const parts = [origin, path, normalized, ...scope].map(escapePart).join('~');
+  let parts = `${escapePart(origin)}~${escapePart(path)}~${escapePart(normalized)}`;
+  for (const part of scope) parts += `~${escapePart(part)}`;
   const named = query.sort && rule === undefined ? normalized : normalizeQuery(normalized, SORTED);
   const names = named === '' ? [path] : [path, `${path}?${named}`];
-  return {
-    tenant,
-    key: bounded(`${prefix}client:${tenant}:`, `~${parts}`),
-    names,
-    ...urisOf(origin, path, named),
-  };
+  const { uri, pathUri } = urisOf(origin, path, named);
+  return { tenant, key: bounded(`${prefix}client:${tenant}:`, `~${parts}`), names, uri, pathUri };
 }
 
 /**
@@ -198,11 +195,11 @@ function originOf({ headers, secure }: RequestView): string {
 
 /** A field's value can hold anything, the sign between the fields too. */
 function escapeBar(value: string): string {
-  return value.replace(/[%|]/g, (c) => (c === '%' ? '%25' : '%7C'));
+  return !/[%|]/.test(value) ? value : value.replace(/[%|]/g, (c) => (c === '%' ? '%25' : '%7C'));
 }
 
 function escapePart(part: string): string {
-  return part.replace(/[%~#]/g, (c) => (c === '%' ? '%25' : c === '~' ? '%7E' : '%23'));
+  return !/[%~#]/.test(part) ? part : part.replace(/[%~#]/g, (c) => (c === '%' ? '%25' : c === '~' ? '%7E' : '%23'));
 }
 
 function unescapePart(part: string): string {

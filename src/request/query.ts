@@ -17,7 +17,7 @@ export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
 export function normalizeQuery(query: string, rule: QueryRule): string {
   if (query === '') return '';
   const all = rule.only === undefined && rule.ignore.length === 0;
-  if (all && !query.includes('&')) return query;
+  if (all && (!query.includes('&') || isInOrder(query, rule))) return query;
   const kept: { base: string; text: string }[] = [];
   for (const text of query.split('&')) {
     if (text === '') continue;
@@ -26,6 +26,25 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   }
   if (rule.sort) kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return kept.map(({ text }) => text).join('&');
+}
+
+/** Whether a query has its normal form as it came, by what is seen at once; no name is then one of an array, or escaped. */
+function isInOrder(query: string, { sort }: QueryRule): boolean {
+  let before = '';
+  for (let at = 0; at <= query.length; ) {
+    const end = endOf(query, '&', at, query.length);
+    const name = query.slice(at, endOf(query, '=', at, end));
+    if (end === at || /[%+[.]/.test(name) || (sort && name < before)) return false;
+    before = name;
+    at = end + 1;
+  }
+  return true;
+}
+
+/** Where a sign stands from `at` on, or `most` if it is not before that. */
+function endOf(text: string, sign: string, at: number, most: number): number {
+  const found = text.indexOf(sign, at);
+  return found < 0 || found > most ? most : found;
 }
 
 /** How many rules one cache knows, the newest: mounts that are made for each request must not pile up. */

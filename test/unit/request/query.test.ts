@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalizeQuery, type QueryRule, QueryRules } from '../../../src/request/query.js';
 
@@ -6,6 +7,17 @@ const ignoring = (...ignore: string[]): QueryRule => ({ only: undefined, ignore,
 const only = (...names: string[]): QueryRule => ({ only: names, ignore: [], sort: true });
 
 describe('normalizeQuery', () => {
+  it('is the same whether it is seen to be in order at once, or looked at name by name', () => {
+    const parts = fc.array(fc.constantFrom('a=1', 'b=2', 'a', '', 'a[]=1', 'a.b=c.d', '%61=1', 'A=1', 'ab=&'));
+    fc.assert(
+      fc.property(parts, fc.boolean(), (list, sort) => {
+        const query = list.join('&');
+        const byName = { ...ignoring('no-such-name'), sort };
+        expect(normalizeQuery(query, { ...ALL, sort })).toBe(normalizeQuery(query, byName));
+      }),
+    );
+  });
+
   it.each([
     ['', ''],
     ['a=1', 'a=1'],
