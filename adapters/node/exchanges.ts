@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
@@ -134,29 +135,44 @@ export function isOwnRun(req: IncomingMessage): boolean {
   return ownRunOf(req) !== undefined;
 }
 
+/** Where Node keeps the `headers` of a request once somebody has read them: its own, and not documented. */
+const READ_HEADERS = Object.getOwnPropertySymbols(new IncomingMessage(new Socket())).find(
+  ({ description }) => description === 'kHeaders',
+);
+
 /** A request of Node's, as the engine sees it. */
 export class View implements RequestView {
   readonly method: string;
   readonly target: string;
-  readonly headers: IncomingMessage['headers'];
   readonly source: unknown;
   readonly refreshing: object | undefined;
   readonly warming: Warming | undefined;
   readonly #req: IncomingMessage;
+  #headers: IncomingMessage['headers'] | undefined;
 
   constructor(req: IncomingMessage, { target, source }: Origin) {
     this.#req = req;
     this.method = req.method ?? 'GET';
     this.target = target;
-    this.headers = req.headers;
     this.source = source;
     const own = ownRunOf(req);
     this.refreshing = own?.refreshing;
     this.warming = own?.warming;
   }
 
+  get headers(): IncomingMessage['headers'] {
+    this.#headers ??= this.#req.headers;
+    return this.#headers;
+  }
+
   get rawHeaders(): string[] {
     return this.#req.rawHeaders;
+  }
+
+  /** A request that is none of Node's own, or of a Node that keeps them elsewhere, is taken for read. */
+  get untouched(): readonly string[] | undefined {
+    if (READ_HEADERS === undefined || !Object.hasOwn(this.#req, READ_HEADERS)) return undefined;
+    return (this.#req as unknown as Record<symbol, unknown>)[READ_HEADERS] == null ? this.#req.rawHeaders : undefined;
   }
 
   get secure(): boolean {

@@ -36,6 +36,8 @@ interface Known {
 /** A request, the response as layers outside have begun it, and when its lookup began. */
 interface Asking {
   readonly request: RequestView;
+  /** Whether the request is known to ask for the whole answer. */
+  readonly whole: boolean;
   readonly bag: HeaderBag;
   readonly started: number;
 }
@@ -79,16 +81,19 @@ export class Recall {
   /** The answer, where it is at hand; it is told of as a hit. `bag`: the response as layers outside have begun it. */
   answer(request: RequestView, bag: HeaderBag): MaybePromise<Reply | undefined> {
     const started = performance.now();
-    const signature = this.#signature.of(request);
+    const { untouched } = request;
+    const quick = untouched && this.#signature.ofLines(request, untouched);
+    const signature = quick ?? this.#signature.of(request);
     if (signature === undefined) return undefined;
     const name = this.#mark + signature;
     const known = this.#recollections.get(name);
     if (known === undefined) return undefined;
+    const asking = { request, whole: quick !== undefined, bag, started };
     const found = known.where.find(this.#services.backend);
-    if (!(found instanceof Promise)) return this.#serve(known, found, { request, bag, started });
+    if (!(found instanceof Promise)) return this.#serve(known, found, asking);
     return found.then(
       (entry) => {
-        const reply = this.#serve(known, entry, { request, bag, started });
+        const reply = this.#serve(known, entry, asking);
         // It was asked for in vain: the next one is to go the whole way at once.
         if (reply === undefined) this.#recollections.delete(name);
         return reply;
@@ -136,13 +141,13 @@ export class Recall {
     return new InMemory(slot, index === undefined ? undefined : slots[0]);
   }
 
-  #serve(known: Known, entry: ResponseEntry | undefined, { request, bag, started }: Asking): Reply | undefined {
+  #serve(known: Known, entry: ResponseEntry | undefined, asking: Asking): Reply | undefined {
     const { settings, events } = this.#services;
     const now = settings.clock.now();
     if (entry === undefined || entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
-    const reply = this.#reply(known, entry, request, bag, now);
+    const reply = this.#reply(known, entry, asking, now);
     if (reply === undefined) return undefined;
-    tellHit(events, request, known.at, reply, known.where, performance.now() - started);
+    tellHit(events, asking.request, known.at, reply, known.where, performance.now() - asking.started);
     return reply;
   }
 
@@ -156,13 +161,13 @@ export class Recall {
   }
 
   /** `undefined`: its body has to be unpacked first. */
-  #reply(known: Known, entry: ResponseEntry, request: RequestView, bag: HeaderBag, now: number): Reply | undefined {
-    const { headers } = request;
+  #reply(known: Known, entry: ResponseEntry, { request, whole, bag }: Asking, now: number): Reply | undefined {
     const outside = bag.getHeader('vary');
-    const plain = asksForAll(headers);
+    const plain = whole || asksForAll(request.headers);
     const { head } = known;
     if (plain && head?.holds(now, outside)) return new Whole(head, entry);
     const { route } = this;
+    const { headers } = request;
     const conditions = conditionsOf(headers);
     const accepted = fieldText(headers, 'accept-encoding');
     // What a client asks by Cache-Control goes the whole way where it is heard.

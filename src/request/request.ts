@@ -18,6 +18,8 @@ export interface RequestView {
   readonly headers: Fields;
   /** The same as they came, names and values by turns. */
   readonly rawHeaders: string[];
+  /** The same, where nobody has read `headers` yet, let alone changed them: so long these lines are all that was said. */
+  readonly untouched?: readonly string[] | undefined;
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** The store has just failed to answer for it: it is not asked a second time. */

@@ -4,6 +4,14 @@ import type { RequestView } from './request.js';
 
 /** How many fields that responses vary by are told apart on one route; where there are more, nothing is remembered. */
 const MOST_VARYING = 16;
+/** How many names of fields are known as clients write them, and of how many lines a request is read line by line. */
+const MOST_NAMES = 500;
+const MOST_LINES = 200;
+/** Fields that may make an answer less than the whole. */
+const REDUCING = ['if-none-match', 'if-modified-since', 'range'];
+/** What a field is here, if it is none of the telling ones. */
+const NEUTRAL = -1;
+const BARRING = -2;
 /** Signs: what is longer is not remembered, so that what clients send does not fill the memory. */
 const LONGEST = 2048;
 
@@ -18,6 +26,9 @@ export class Signature {
   /** Fields whose values are a part of it. */
   readonly #telling: string[];
   readonly #usable: boolean;
+  /** Names as clients write them: the place of a telling field, or what else they are. */
+  readonly #roles = new Map<string, number>();
+  readonly #values: (string | undefined)[] = [];
   #varying = 0;
 
   constructor(route: Route) {
@@ -33,21 +44,64 @@ export class Signature {
   }
 
   /** `undefined`: the request is not one of those that are remembered. */
-  of({ method, target, headers, secure, refreshing, warming }: RequestView): string | undefined {
-    if (!this.#usable || (method !== 'GET' && method !== 'HEAD') || refreshing !== undefined || warming !== undefined)
-      return undefined;
+  of(request: RequestView): string | undefined {
+    if (!this.#admits(request)) return undefined;
+    const { headers } = request;
     for (const name of this.#barring) if (headers[name] !== undefined) return undefined;
-    // Whatever a layer may have made of it: no other text can look like this one.
-    if (!target.startsWith('/') || target.includes('\n')) return undefined;
-    let text = secure ? `s${target}` : target;
     for (let i = 0; i < this.#telling.length; i++) {
       const value = headers[this.#telling[i]!];
+      // No field that came over a connection has several lines here; one that was put there may.
+      if (value !== undefined && typeof value !== 'string') return undefined;
+      this.#values[i] = value;
+    }
+    return this.#text(request);
+  }
+
+  /**
+   * The same by the lines of a request as they came, for one that asks for the whole answer: having Node make `headers` of
+   * them takes longer than all the rest. `undefined`: it is one of those that are not remembered, or is to be looked at by
+   * `of`.
+   */
+  ofLines(request: RequestView, lines: readonly string[]): string | undefined {
+    if (lines.length > 2 * MOST_LINES || !this.#admits(request)) return undefined;
+    this.#values.fill(undefined);
+    for (let i = 0; i + 1 < lines.length; i += 2) {
+      const role = this.#roleOf(lines[i]!);
+      if (role === NEUTRAL) continue;
+      // What Node makes of several lines of a name is different from name to name.
+      if (role === BARRING || this.#values[role] !== undefined) return undefined;
+      this.#values[role] = lines[i + 1];
+    }
+    return this.#text(request);
+  }
+
+  #admits({ method, target, refreshing, warming }: RequestView): boolean {
+    if (!this.#usable || (method !== 'GET' && method !== 'HEAD')) return false;
+    // Whatever a layer may have made of it: no other text can look like this one.
+    return refreshing === undefined && warming === undefined && target.startsWith('/') && !target.includes('\n');
+  }
+
+  #text({ target, secure }: RequestView): string | undefined {
+    let text = secure ? `s${target}` : target;
+    for (let i = 0; i < this.#telling.length; i++) {
+      const value = this.#values[i];
       if (value === undefined) continue;
-      // No field that came over a connection has several lines here, or a line's end in it; one that was put there may.
-      if (typeof value !== 'string' || value.includes('\n')) return undefined;
+      // Nor has one that came over a connection a line's end in it.
+      if (value.includes('\n')) return undefined;
       text += `\n${i} ${value}`;
     }
     return text.length > LONGEST ? undefined : text;
+  }
+
+  #roleOf(name: string): number {
+    const known = this.#roles.get(name);
+    if (known !== undefined) return known;
+    const lower = name.toLowerCase();
+    const telling = this.#telling.indexOf(lower);
+    const barred = this.#barring.includes(lower) || REDUCING.includes(lower);
+    const role = barred ? BARRING : telling < 0 ? NEUTRAL : telling;
+    if (this.#roles.size < MOST_NAMES) this.#roles.set(name, role);
+    return role;
   }
 
   /** From now on these fields are a part of it, too. `false`: they cannot be. */
@@ -57,6 +111,7 @@ export class Signature {
       if (this.#varying >= MOST_VARYING || isInherited(name)) return false;
       this.#varying++;
       this.#telling.push(name);
+      this.#roles.clear();
     }
     return true;
   }

@@ -1,8 +1,9 @@
 // P1: nothing stored for one tenant is ever served to another.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, numbered, useBench } from './bench.js';
-import type { Handler, Source } from './hosts.js';
+import { type Handler, Layer, type Source } from './hosts.js';
 
 const bench = useBench();
 
@@ -44,6 +45,35 @@ describe.each(COMBINATIONS)('tenants: $label', (combination) => {
       ['a~', '/b'],
     ] as const) {
       expect((await host.ask(path, named(name))).text).toBe(`${name} ${path}`);
+    }
+  });
+
+  it('are those that a layer outside has named, in place of what the client said', async () => {
+    const host = await bench.start(combination);
+    const name = (headers: IncomingHttpHeaders) => {
+      const whose = String(headers.authority);
+      if (whose !== 'nobody') headers['x-client-id'] = whose;
+      else delete headers['x-client-id'];
+    };
+    host.use(
+      new Layer(
+        (req, _res, next) => {
+          name(req.headers);
+          next();
+        },
+        (ctx, next) => {
+          name(ctx.req.headers);
+          return next();
+        },
+      ),
+    );
+    host.get('/who', {}, echo);
+    for (const status of [/fwd=uri-miss; stored$/, /; hit;/, /; hit;/]) {
+      for (const whose of ['a', 'b', 'nobody']) {
+        const answer = await host.ask('/who', { headers: { authority: whose, 'X-Client-Id': 'a' } });
+        expect(answer.header('cache-status'), whose).toMatch(status);
+        expect(tenantIn(answer.text)).toBe(whose === 'nobody' ? null : whose);
+      }
     }
   });
 

@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RequestView } from '../../../src/request/request.js';
@@ -7,6 +9,15 @@ import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../../src/rou
 const signatureOn = (options: RouteOptions = {}) => new Signature(resolveRoute(options, DEFAULT_ROUTE));
 const request = (changes: Partial<RequestView> & { headers?: Record<string, unknown> } = {}) =>
   ({ method: 'GET', target: '/x', headers: { host: 'h' }, secure: false, rawHeaders: [], ...changes }) as RequestView;
+
+/** What Node makes of the lines of a request. */
+function headersOf(lines: string[]): IncomingMessage['headers'] {
+  const message = new IncomingMessage(new Socket()) as IncomingMessage & {
+    _addHeaderLines(lines: string[], count: number): void;
+  };
+  message._addHeaderLines(lines, lines.length);
+  return message.headers;
+}
 
 describe('Signature', () => {
   it('is the same for requests that say the same in all that a lookup goes by, and another for all others', () => {
@@ -38,6 +49,58 @@ describe('Signature', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('is by the lines of a request what it is by the fields that Node makes of them, or none', () => {
+    const names = [
+      'Host',
+      'host',
+      'X-Client-Id',
+      'x-client-id',
+      'Accept',
+      'Accept-Language',
+      'User-Agent',
+      'Forwarded',
+    ];
+    const rare = ['Cookie', 'Range', 'If-None-Match', 'if-modified-since', 'Authorization', 'X-Api-Key'];
+    const line = fc.tuple(
+      fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, fc.constantFrom(...rare)),
+      fc.constantFrom('', 'a', 'b'),
+    );
+    const signature = signatureOn({ personal: ['x-api-key'] });
+    expect(signature.add(['accept-language'])).toBe(true);
+    let same = 0;
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 6 }), (list) => {
+        const lines = list.flat();
+        const headers = headersOf(lines);
+        const asked = request({ headers });
+        const quick = signature.ofLines(asked, lines);
+        const reduced = ['range', 'if-none-match', 'if-modified-since'].some((name) => name in headers);
+        if (reduced) expect(quick).toBeUndefined();
+        if (quick === undefined) return;
+        same++;
+        expect(quick).toBe(signature.of(asked));
+      }),
+      { numRuns: 2000 },
+    );
+    expect(same).toBeGreaterThan(100);
+  });
+
+  it('knows a field that it is told of later, in the lines too', () => {
+    const signature = signatureOn();
+    const lines = ['Host', 'h', 'X-Flavour', 'a'];
+    const asked = request({ headers: headersOf(lines) });
+    const before = signature.ofLines(asked, lines);
+    expect(signature.add(['x-flavour'])).toBe(true);
+    const after = signature.ofLines(asked, lines);
+    expect(after).not.toBe(before);
+    expect(after).toBe(signature.of(asked));
+  });
+
+  it('does not read endless lines', () => {
+    const lines = ['Host', 'h', ...Array.from({ length: 300 }, (_, i) => [`X-${i}`, 'a']).flat()];
+    expect(signatureOn().ofLines(request(), lines)).toBeUndefined();
   });
 
   it.each<[string, RouteOptions, Parameters<typeof request>[0]]>([
