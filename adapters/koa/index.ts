@@ -21,6 +21,7 @@ import type { CreateServerOptions, SecureServerOptions } from '../node/server.js
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
+import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
@@ -55,19 +56,24 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   const cache = chosenCache(given);
   const { engine } = cache;
   const route = new MountedRoute(engine, ofContext(own), cache.settings.route);
-  return function respcache(ctx: Context, next: Next): Promise<void> {
+  return respcache;
+
+  function respcache(ctx: Context, next: Next): Promise<void> {
     const outer = joined(engine, ctx);
     if (outer !== undefined) return refined(ctx, outer, next);
     const view = viewOf(ctx);
     const recalled = route.recalled(view, ctx.res);
     if (recalled instanceof Promise) return recalled.then((reply) => go(ctx, view, reply, next));
     return go(ctx, view, recalled, next);
-  };
+  }
 
   function go(ctx: Context, view: View, recalled: Reply | undefined, next: Next): Promise<void> {
     if (recalled === undefined) return goWholeWay(ctx, view, next);
-    ctx.cache = SERVED;
-    send(ctx, recalled);
+    if (isOutermost(ctx, respcache)) sendPastKoa(ctx, recalled);
+    else {
+      ctx.cache = SERVED;
+      send(ctx, recalled);
+    }
     return DONE;
   }
 
@@ -271,17 +277,4 @@ function giveUp(ctx: Context, exchange: Exchange): void {
   }
   exchange.end();
   send(ctx, instead);
-}
-
-/** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */
-function send(ctx: Context, reply: Reply): void {
-  for (const name of reply.removed) ctx.remove(name);
-  ctx.status = reply.status;
-  if (reply.message !== undefined) ctx.message = reply.message;
-  // The length is set with the body.
-  for (const [name, value] of reply.headers)
-    if (name !== 'Content-Length' || reply.body === undefined) ctx.res.setHeader(name, value);
-  const typed = ctx.res.hasHeader('content-type');
-  ctx.body = reply.body ?? null;
-  if (!typed) ctx.res.removeHeader('Content-Type');
 }
