@@ -26,10 +26,11 @@ export interface HitAt {
 }
 
 /** Tells of an answer from the cache. `ms`: how long its lookup took. */
-export function tellHit(events: Events, request: RequestView, at: HitAt, { body }: Reply, how: How, ms: number): void {
+export function tellHit(events: Events, request: RequestView, at: HitAt, reply: Reply, how: How, ms: number): void {
   const { tenant, key, route } = at;
   const { tier, stale, collapsed } = how;
-  const bytes = body === undefined || request.method === 'HEAD' ? 0 : body.length;
+  // A text is as long as its bytes; these need not be made to be counted.
+  const bytes = request.method === 'HEAD' ? 0 : ((reply.text ?? reply.body)?.length ?? 0);
   events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route, request });
 }
 

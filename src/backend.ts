@@ -1,7 +1,6 @@
 import type { Compressor } from './compress/compressor.js';
 import type { PlainEntries } from './compress/plain.js';
-import { detached, type Entry, type ResponseEntry } from './entry/entry.js';
-import { shared } from './entry/shared.js';
+import type { Entry, ResponseEntry } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
 import type { Comparisons } from './fill/comparisons.js';
@@ -153,9 +152,7 @@ export class Backend {
 
   /** Keeps in this process what Redis has given. */
   keep(items: readonly StoreItem[]): void {
-    this.#near?.set(
-      items.map(({ key, entry }) => ({ key, entry: detached(entry.kind === 'response' ? shared(entry) : entry) })),
-    );
+    this.#near?.set(items);
   }
 
   /** Stores responses, here and in Redis. The command is on its way when this returns. Rejects on failure. */

@@ -34,8 +34,10 @@ export function sendWhole(res: ServerResponse, reply: Reply): void {
  * A small body goes as a text: with the head it is one write then, and not two pieces, which takes Node less time than the
  * whole rest of a hit. Whoever has put a method of their own in place of `end` is given bytes.
  */
-function end(res: ServerResponse, { body, text }: Reply): void {
-  if (body === undefined || res.req.method === 'HEAD') res.end();
-  else if (text === undefined || Object.hasOwn(res, 'end')) res.end(body);
-  else res.end(text, 'latin1');
+function end(res: ServerResponse, reply: Reply): void {
+  const { text } = reply;
+  if (res.req.method === 'HEAD') res.end();
+  else if (text !== undefined && !Object.hasOwn(res, 'end')) res.end(text, 'latin1');
+  else if (reply.body === undefined) res.end();
+  else res.end(reply.body);
 }

@@ -1,5 +1,5 @@
 import type { Services } from '../backend.js';
-import { detached, type Entry, type Position } from '../entry/entry.js';
+import type { Entry, Position } from '../entry/entry.js';
 import { ownerOfKey, subjectOfKey } from '../request/key.js';
 import type { Store, StoreItem } from '../stores/store.js';
 
@@ -91,7 +91,7 @@ export class Placing {
     const entry = { ...item.entry, asOf: { epoch: position.epoch, sequence } };
     const key = prefix + item.key;
     if (!this.#stands(key, entry)) return 'invalidated';
-    return this.#put(store, key, store.capabilities.shared ? entry : detached(entry));
+    return this.#put(store, key, entry);
   }
 
   async #put(store: Store, key: string, entry: Entry): Promise<'restored' | 'kept'> {

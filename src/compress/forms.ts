@@ -22,7 +22,7 @@ export function unpacked(entry: ResponseEntry, body: Buffer): ResponseEntry {
 }
 
 /** The bytes of one of an entry's forms: a view of what the entry holds. */
-export function formOf({ forms, body }: ResponseEntry, wanted: Coding): Buffer {
+export function formOf({ forms, body }: Pick<ResponseEntry, 'forms' | 'body'>, wanted: Coding): Buffer {
   let start = 0;
   for (const { coding, bytes } of forms?.list ?? []) {
     if (coding === wanted) return body.subarray(start, start + bytes);

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { ResponseEntry } from '../entry/entry.js';
+import type { Forms, ResponseEntry } from '../entry/entry.js';
+import { after, type MaybePromise } from '../types.js';
 import { codecOf } from './codings.js';
 import { formOf, unpacked } from './forms.js';
 
@@ -20,28 +21,41 @@ export async function plainBody(entry: ResponseEntry): Promise<Buffer> {
 /** Bytes of entries that are kept in both ways, for clients that read no form; the least recently used leaves first. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** Entries with their plain bodies, made where a client needs one. */
+/** A body in its forms, and as it is. */
+interface Known<T> {
+  readonly packed: Buffer;
+  readonly plain: T;
+}
+
+/**
+ * Entries with their plain bodies, made where a client needs one. They are known by their forms: memory gives an entry as
+ * another object each time, with the same forms.
+ */
 export class PlainEntries {
-  readonly #kept = new LRUCache<ResponseEntry, ResponseEntry>({
+  readonly #kept = new LRUCache<Forms, Known<Buffer>>({
     maxSize: MOST_BYTES,
-    sizeCalculation: (plain, { body }) => 1000 + body.length + plain.body.length,
+    sizeCalculation: ({ packed, plain }) => 1000 + packed.length + plain.length,
   });
-  readonly #underWay = new Map<ResponseEntry, Promise<ResponseEntry>>();
+  readonly #underWay = new Map<Forms, Known<Promise<Buffer>>>();
 
   /** Rejects where the body cannot be had. */
-  of(entry: ResponseEntry): Promise<ResponseEntry> | ResponseEntry {
-    return this.#kept.get(entry) ?? this.#underWay.get(entry) ?? this.#make(entry);
+  of(entry: ResponseEntry): MaybePromise<ResponseEntry> {
+    const { forms } = entry;
+    return forms === undefined ? entry : after(this.#bodyOf(entry, forms), (body) => unpacked(entry, body));
   }
 
-  #make(entry: ResponseEntry): Promise<ResponseEntry> {
-    const making = plainBody(entry)
+  #bodyOf(entry: ResponseEntry, forms: Forms): MaybePromise<Buffer> {
+    const known = this.#kept.get(forms) ?? this.#underWay.get(forms);
+    // Read from Redis, another body of the very same length may have the same forms.
+    if (known?.packed.equals(entry.body)) return known.plain;
+    const packed = entry.body;
+    const plain = plainBody(entry)
       .then((body) => {
-        const plain = unpacked(entry, body);
-        this.#kept.set(entry, plain);
-        return plain;
+        this.#kept.set(forms, { packed, plain: body });
+        return body;
       })
-      .finally(() => this.#underWay.delete(entry));
-    this.#underWay.set(entry, making);
-    return making;
+      .finally(() => this.#underWay.delete(forms));
+    this.#underWay.set(forms, { packed, plain });
+    return plain;
   }
 }

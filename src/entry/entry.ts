@@ -93,6 +93,12 @@ export interface CounterEntry extends Common {
 
 export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
 
+/**
+ * Bodies of so many bytes at the most are held as text in latin1: an object for bytes takes some 200 more, and small bodies
+ * leave as text anyway.
+ */
+export const LONGEST_TEXT = 2048;
+
 /** A copy in memory of its own, of just its size: small Buffers otherwise are parts of a pool, and hold all of it. */
 export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
   const copy = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.byteLength, 0));
@@ -106,8 +112,14 @@ export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
 
 /** An entry whose body is memory of its own: one that was read is a view into all that was read with it. */
 export function detached(entry: Entry): Entry {
-  if (entry.kind === 'index' || entry.body.length === entry.body.buffer.byteLength) return entry;
-  return { ...entry, body: ownCopy(entry.body) };
+  if (entry.kind === 'index') return entry;
+  const body = ownBytes(entry.body);
+  return body === entry.body ? entry : { ...entry, body };
+}
+
+/** The same bytes in memory of their own. */
+export function ownBytes(bytes: Buffer): Buffer {
+  return bytes.length === bytes.buffer.byteLength ? bytes : ownCopy(bytes);
 }
 
 /** How long a response's body is as its handler gave it, bytes. */
@@ -115,14 +127,16 @@ export function plainBytes({ forms, body }: ResponseEntry): number {
   return forms?.plainBytes ?? body.length;
 }
 
-/** What an entry weighs in memory, in bytes: its body, its texts, and a flat share for the objects around them. */
+/** What an entry weighs in memory as it is, in bytes: its body, its texts, and a flat share for the objects around them. */
 export function entryBytes(key: string, entry: Entry): number {
-  let bytes = 400 + key.length * 2;
-  for (const tag of entry.tags) bytes += 40 + tag.length * 2;
+  const bytes = 450 + key.length * 2 + tagBytes(entry.tags);
   if (entry.kind === 'index') return bytes + entry.varies.flat().join().length * 2;
-  bytes += entry.body.byteLength;
-  if (entry.kind === 'response') {
-    for (const [name, value] of entry.headers) bytes += 80 + (name.length + String(value).length) * 2;
-  }
-  return bytes;
+  if (entry.kind !== 'response') return bytes + entry.body.byteLength;
+  const lines = entry.headers.reduce((sum, [name, value]) => sum + 80 + (name.length + String(value).length) * 2, 0);
+  return bytes + lines + entry.body.byteLength;
+}
+
+/** What the names weigh that an entry can be invalidated by, bytes. */
+export function tagBytes(tags: readonly string[]): number {
+  return tags.reduce((sum, tag) => sum + 40 + tag.length * 2, 0);
 }

@@ -1,6 +1,5 @@
 import type { Services } from '../backend.js';
 import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
-import { shared } from '../entry/shared.js';
 import type { Reason } from '../events.js';
 import { variantKey } from '../http/vary.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
@@ -38,9 +37,8 @@ export interface Filled {
 const MOST_VARIES = 4;
 
 /** Puts a response into the store, unless it is dead already. The store has its command on return. */
-export function put(services: Services, address: Address, made: ResponseEntry, variant: Variant): Filled | Reason {
+export function put(services: Services, address: Address, entry: ResponseEntry, variant: Variant): Filled | Reason {
   const { backend, events } = services;
-  const entry = shared(made);
   // Dead before it is born: it would only take up room until it expires.
   if (!backend.ledger.stands(responseSubject(address, entry.tags, entry.name, entry.search), entry.asOf))
     return 'invalidated';

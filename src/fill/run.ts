@@ -283,9 +283,8 @@ export class Run {
     lead?.filled(filled.shared, filled.written);
     const { compress: rule } = route;
     const { address } = this.plan;
-    // The entry as the store has it, which may be another object than the one that was given.
-    const { key, written, shared } = filled;
-    if (rule !== undefined) this.#services.compressor.begin({ rule, address, key, written, entry: shared.entry });
+    const { key, written } = filled;
+    if (rule !== undefined) this.#services.compressor.begin({ rule, address, key, written, entry });
     return filled;
   }
 

@@ -1,10 +1,11 @@
 import { type HitAt, labelFor, tellHit } from '../account.js';
 import type { Services } from '../backend.js';
-import { choose, isPacked } from '../compress/choice.js';
+import { type Choice, choose, isPacked } from '../compress/choice.js';
 import { formOf } from '../compress/forms.js';
 import { replyInForm } from '../compress/reply.js';
 import { varyOfForms } from '../compress/rule.js';
-import type { Coding, ResponseEntry } from '../entry/entry.js';
+import { type HeldResponse, isHeld, responseOf, textOf } from '../entry/compact.js';
+import { type Coding, LONGEST_TEXT, type ResponseEntry } from '../entry/entry.js';
 import { Generations } from '../generations.js';
 import { fieldText, type HeaderLine } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
@@ -137,21 +138,22 @@ export class Recall {
     const slots = keys.map((key) => own?.slot(key));
     const slot = slots.at(-1);
     // What was found has left meanwhile.
-    if (slot?.entry !== entry || (index !== undefined && slots[0]?.entry !== index)) return undefined;
+    if (slot === undefined || !isHeld(slot.held, entry)) return undefined;
+    if (index !== undefined && slots[0]?.held !== index) return undefined;
     return new InMemory(slot, index === undefined ? undefined : slots[0]);
   }
 
-  #serve(known: Known, entry: ResponseEntry | undefined, asking: Asking): Reply | undefined {
+  #serve(known: Known, held: HeldResponse | undefined, asking: Asking): Reply | undefined {
     const { settings, events } = this.#services;
     const now = settings.clock.now();
-    if (entry === undefined || entry.freshUntil <= now || !this.#stands(known, entry)) return undefined;
-    const reply = this.#reply(known, entry, asking, now);
+    if (held === undefined || held.freshUntil <= now || !this.#stands(known, held)) return undefined;
+    const reply = this.#reply(known, held, asking, now);
     if (reply === undefined) return undefined;
     tellHit(events, asking.request, known.at, reply, known.where, performance.now() - asking.started);
     return reply;
   }
 
-  #stands(known: Known, { asOf }: ResponseEntry): boolean {
+  #stands(known: Known, { asOf }: HeldResponse): boolean {
     const { ledger } = this.#services.backend;
     const { revision } = ledger;
     if (known.revision === revision) return true;
@@ -161,13 +163,14 @@ export class Recall {
   }
 
   /** `undefined`: its body has to be unpacked first. */
-  #reply(known: Known, entry: ResponseEntry, { request, whole, bag }: Asking, now: number): Reply | undefined {
+  #reply(known: Known, held: HeldResponse, { request, whole, bag }: Asking, now: number): Reply | undefined {
     const outside = bag.getHeader('vary');
     const plain = whole || asksForAll(request.headers);
     const { head } = known;
-    if (plain && head?.holds(now, outside)) return new Whole(head, entry);
+    if (plain && head?.holds(now, outside)) return new Whole(head, held);
     const { route } = this;
     const { headers } = request;
+    const entry = responseOf(held);
     const conditions = conditionsOf(headers);
     const accepted = fieldText(headers, 'accept-encoding');
     // What a client asks by Cache-Control goes the whole way where it is heard.
@@ -182,10 +185,10 @@ export class Recall {
       status: withKey(HIT, route, known.at.key),
     });
     if (!plain) return made;
-    const next = new Head(made, choice.coding, outside, now, changesAt(entry, now));
+    const next = new Head(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));
     // It may outlive its entry: only what is small is kept.
     known.head = next.isSmall ? next : undefined;
-    return new Whole(next, entry);
+    return new Whole(next, held);
   }
 }
 
@@ -196,9 +199,13 @@ function asksForAll(headers: Fields): boolean {
   );
 }
 
-/** Bodies of so many bytes at the most are kept as text, too. */
-const LONGEST_TEXT = 2048;
-/** And fields of so many signs at the most are kept at all. */
+/** The body of an answer as text, where it is short: as it is, it is the very text that memory holds. */
+function textFor({ body }: Reply, { coding }: Choice, held: HeldResponse): string | undefined {
+  if (body === undefined || body.length > LONGEST_TEXT) return undefined;
+  return coding === undefined ? textOf(held) : body.toString('latin1');
+}
+
+/** Fields of so many signs at the most are kept. */
 const LONGEST_FIELDS = 4096;
 
 /**
@@ -223,6 +230,7 @@ class Head {
 
   constructor(
     { status, message, headers, removed, body }: Reply,
+    text: string | undefined,
     coding: Coding | undefined,
     outside: unknown,
     from: number,
@@ -233,7 +241,7 @@ class Head {
     this.headers = headers;
     this.lines = flat(headers);
     this.removed = removed;
-    this.text = body !== undefined && body.length <= LONGEST_TEXT ? body.toString('latin1') : undefined;
+    this.text = text;
     this.hasBody = body !== undefined;
     this.coding = coding;
     this.#outside = outside;
@@ -257,16 +265,22 @@ class Whole implements Reply {
   readonly lines: readonly string[];
   readonly removed: readonly string[];
   readonly text: string | undefined;
-  readonly body: Buffer | undefined;
+  #body: Buffer | undefined;
 
-  constructor(head: Head, entry: ResponseEntry) {
-    const { body } = entry;
+  constructor(head: Head, held: HeldResponse) {
+    const { coding, hasBody, text } = head;
     this.status = head.status;
     this.message = head.message;
     this.headers = head.headers;
     this.lines = head.lines;
     this.removed = head.removed;
-    this.text = head.text;
-    this.body = !head.hasBody ? undefined : head.coding === undefined ? body : formOf(entry, head.coding);
+    this.text = text;
+    if (hasBody && text === undefined) this.#body = coding === undefined ? held.body : formOf(held, coding);
+  }
+
+  /** Most are sent as text: of those the bytes are made when they are asked for. */
+  get body(): Buffer | undefined {
+    if (this.text !== undefined) this.#body ??= Buffer.from(this.text, 'latin1');
+    return this.#body;
   }
 }

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.js';
+import { type HeldResponse, isResponse } from '../entry/compact.js';
 import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
 import type { Tier } from '../events.js';
 import type { Slot } from '../stores/memory.js';
@@ -8,7 +9,7 @@ import type { MaybePromise } from '../types.js';
 export interface Whereabouts {
   readonly tier: Tier;
   /** The response, if nothing has come in its place, nor beside it. Rejects if the store cannot be reached. */
-  find(backend: Backend): MaybePromise<ResponseEntry | undefined>;
+  find(backend: Backend): MaybePromise<HeldResponse | undefined>;
 }
 
 /** In this process' memory. */
@@ -23,13 +24,13 @@ export class InMemory implements Whereabouts {
     this.#index = index;
   }
 
-  find({ own }: Backend): ResponseEntry | undefined {
-    const { entry } = this.#slot;
-    if (entry?.kind !== 'response' || own === undefined) return undefined;
+  find({ own }: Backend): HeldResponse | undefined {
+    const { held } = this.#slot;
+    if (held === undefined || !isResponse(held) || own === undefined) return undefined;
     own.use(this.#slot);
-    if (this.#index === undefined) return entry;
+    if (this.#index === undefined) return held;
     own.use(this.#index);
-    return this.#index.entry === undefined ? undefined : entry;
+    return this.#index.held === undefined ? undefined : held;
   }
 }
 

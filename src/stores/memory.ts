@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
-import { type Entry, entryBytes } from '../entry/entry.js';
+import { bodyBytes, entryOf, type Held, holdingOf, inOnePiece, isHeld } from '../entry/compact.js';
+import type { CounterEntry, Entry } from '../entry/entry.js';
 import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
 
 /** The bounds of an in-memory store. */
@@ -17,7 +18,7 @@ const SCAN_STEP = 250;
 /** The place of one entry in memory. It is empty from the moment on that the store has forgotten the entry. */
 export interface Slot {
   readonly key: string;
-  entry: Entry | undefined;
+  held: Held | undefined;
   /** How many entries had been stored when it was last taken for used. */
   used: number;
 }
@@ -35,9 +36,8 @@ export class MemoryStore implements Store {
     this.#maxItems = maxItems;
     this.#entries = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ entry }, key) => entryBytes(key, entry!),
       dispose: (slot) => {
-        slot.entry = undefined;
+        slot.held = undefined;
       },
     });
   }
@@ -56,16 +56,17 @@ export class MemoryStore implements Store {
     return keys.map((key) => this.read(key));
   }
 
-  /** The entry under one key. */
+  /** The entry under one key: of a response another object each time. */
   read(key: string): Entry | undefined {
-    return this.slot(key)?.entry;
+    const found = this.slot(key)?.held;
+    return found && entryOf(found);
   }
 
   /** Its place, for who comes back to it: as long as it is not empty, it holds what is under the key. */
   slot(key: string): Slot | undefined {
     const slot = this.#entries.get(key);
     if (slot === undefined) return undefined;
-    if (slot.entry!.expiresAt > this.#clock.now()) {
+    if (slot.held!.expiresAt > this.#clock.now()) {
       slot.used = this.#stored;
       return slot;
     }
@@ -84,7 +85,10 @@ export class MemoryStore implements Store {
   set(items: readonly StoreItem[]): void {
     const now = this.#clock.now();
     for (const { key, entry } of items) {
-      if (entry.expiresAt > now) this.#entries.set(key, { key, entry, used: this.#stored++ });
+      if (entry.expiresAt <= now) continue;
+      const { held, bytes } = holdingOf(key, entry);
+      const slot = { key: inOnePiece(key), held, used: this.#stored++ };
+      this.#entries.set(slot.key, slot, { size: bytes });
     }
     // The cache's own bound on items would have it reserve room for all of them at once.
     while (this.#entries.size > this.#maxItems) this.#entries.pop();
@@ -93,7 +97,7 @@ export class MemoryStore implements Store {
   delete(keys: readonly string[]): number {
     let removed = 0;
     for (const key of keys) {
-      const live = this.read(key) !== undefined;
+      const live = this.slot(key) !== undefined;
       this.#entries.delete(key);
       if (live) removed++;
     }
@@ -101,13 +105,13 @@ export class MemoryStore implements Store {
   }
 
   increment(key: string, by: number, expected: Entry | undefined, fresh: Entry): Increment {
-    const current = this.read(key);
-    if (!isSameCounter(current, expected)) return 'changed';
+    const current = this.slot(key)?.held;
+    if (!isHeld(current, expected) && !isSameCounter(current, expected)) return 'changed';
     if (current === undefined) {
       this.set([{ key, entry: fresh }]);
       return { value: by };
     }
-    if (current.kind !== 'counter') return 'not-a-number';
+    if (!isCounter(current)) return 'not-a-number';
     const value = Number(current.body.toString('latin1')) + by;
     if (!Number.isSafeInteger(value)) return 'not-a-number';
     this.set([{ key, entry: { ...current, body: Buffer.from(String(value)) } }]);
@@ -115,7 +119,7 @@ export class MemoryStore implements Store {
   }
 
   swap(key: string, expected: Entry | undefined, next: Entry): boolean {
-    if (this.read(key) !== expected) return false;
+    if (!isHeld(this.slot(key)?.held, expected)) return false;
     this.set([{ key, entry: next }]);
     return true;
   }
@@ -123,10 +127,10 @@ export class MemoryStore implements Store {
   sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): number {
     let scanned = 0;
     let removed = 0;
-    for (const [key, { entry }] of this.#entries.entries()) {
+    for (const [key, { held }] of this.#entries.entries()) {
       if (!key.startsWith(prefix)) continue;
       scanned++;
-      if (dead(key, entry) && this.#entries.delete(key)) removed++;
+      if (dead(key, held && entryOf(held, true)) && this.#entries.delete(key)) removed++;
     }
     onProgress?.({ scanned, removed });
     return removed;
@@ -150,15 +154,16 @@ export class MemoryStore implements Store {
 
   /** What is under a key, without making it the most recently used. */
   #found(key: string, heads: boolean): Found[] {
-    const entry = this.#entries.peek(key)?.entry;
-    if (entry === undefined) return [];
-    if (entry.kind === 'index') return [{ key, entry, bytes: 0 }];
-    return [{ key, entry: heads ? { ...entry, body: Buffer.alloc(0) } : entry, bytes: entry.body.length }];
+    const held = this.#entries.peek(key)?.held;
+    return held === undefined ? [] : [{ key, entry: entryOf(held, heads), bytes: bodyBytes(held) }];
   }
 }
 
-/** Whether an entry is still the one that was judged, but for a number that others have added to. */
-function isSameCounter(a: Entry | undefined, b: Entry | undefined): boolean {
-  if (a === b || a === undefined || b === undefined) return a === b;
-  return a.kind === 'counter' && b.kind === 'counter' && a.asOf === b.asOf && a.storedAt === b.storedAt;
+/** Whether a counter is still the one that was judged, but for a number that others have added to. */
+function isSameCounter(a: Held | undefined, b: Entry | undefined): boolean {
+  return isCounter(a) && b?.kind === 'counter' && a.asOf === b.asOf && a.storedAt === b.storedAt;
+}
+
+function isCounter(held: Held | undefined): held is CounterEntry {
+  return held !== undefined && 'kind' in held && held.kind === 'counter';
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { entryBytes } from '../../src/entry/entry.js';
+import { holdingOf } from '../../src/entry/compact.js';
 import { MemoryStore } from '../../src/stores/memory.js';
 import { counterEntry, responseEntry, valueEntry } from './entries.js';
 import { storeSuite } from './suite.js';
@@ -32,7 +32,7 @@ describe('the bounds of MemoryStore', () => {
       expect(store.bytes).toBeLessThanOrEqual(50_000);
     }
     const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
-    const held = store.get(keys).flatMap((entry, i) => (entry === undefined ? [] : [entryBytes(keys[i]!, entry)]));
+    const held = store.get(keys).flatMap((entry, i) => (entry === undefined ? [] : [holdingOf(keys[i]!, entry).bytes]));
     expect(held.length).toBeGreaterThan(5);
     expect(held).toHaveLength(store.items);
     expect(store.bytes).toBe(held.reduce((sum, bytes) => sum + bytes, 0));
