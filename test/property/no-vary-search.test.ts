@@ -4,8 +4,16 @@ import { applySearchRule, parseNoVarySearch, type SearchRule, searchRuleText } f
 import { LONG_RUNS, sfRubbish } from './structured.js';
 import { anyText, shuffled } from './texts.js';
 
-/** What the URL standard makes of a query: the judge of what names are. A sign of a query is a byte here. */
-const pairsOf = (query: string) => [...new URLSearchParams(`&${Buffer.from(query, 'latin1').toString()}`)];
+/**
+ * What the URL standard makes of a query: the judge of what names are. A sign of a query is a byte here, and bytes that are
+ * escaped belong to the same letters as those that are not.
+ */
+const pairsOf = (query: string) => {
+  const escaped = Buffer.from(query, 'latin1')
+    .toString('latin1')
+    .replace(/[^\0-\x7f]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+  return [...new URLSearchParams(`&${escaped}`)];
+};
 const nameOf = (text: string) => pairsOf(text)[0]?.[0] ?? '';
 
 const name = fc.oneof(
