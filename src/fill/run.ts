@@ -164,7 +164,9 @@ export class Run {
       ...(mayNegotiate(route.compress, status, fields, outside) ? { negotiated: true as const } : {}),
     };
     const declared = status === 204 || status === 205 ? undefined : fieldText(fields, 'content-length');
-    const fill = new Fill(head, declared === undefined ? undefined : Number(declared), maxBodyBytes, policy.makesEtag);
+    // Of a body at hand that has no such field Node itself says how long it is.
+    const length = declared === undefined ? body?.byteLength : Number(declared);
+    const fill = new Fill(head, length, maxBodyBytes, policy.makesEtag);
     this.#filling = { fill, tags, varies };
     this.plan = { ...plan, address: plan.addressFor(rule) };
     return undefined;
