@@ -44,9 +44,10 @@ export class Compact {
     this.text = body.length > LONGEST_TEXT ? undefined : body.toString('latin1');
     this.#bytes = body.length > LONGEST_TEXT ? ownBytes(body) : undefined;
     this.#mould = mould;
+    const [first] = own;
     // A copy has room for no more than it holds, other than an array that has grown.
-    const values = own.map((value) => (typeof value === 'string' ? inOnePiece(value) : value));
-    this.#own = values.length === 1 && typeof values[0] === 'string' ? values[0] : values;
+    if (own.length === 1 && typeof first === 'string') this.#own = inOnePiece(first);
+    else this.#own = own.map((value) => (typeof value === 'string' ? inOnePiece(value) : value));
     this.#name = entry.name;
     this.#storedAt = storedAt;
     this.#fresh = span(storedAt, freshUntil);

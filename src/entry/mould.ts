@@ -39,22 +39,27 @@ const LONGEST = 200;
 
 const seen = new Generations<true>(MOST);
 const moulds = new Generations<Mould>(MOST);
-/** The last one, and the values that the entry it was looked up for had of its own: responses of one route come in a row. */
-let last: Moulded | undefined;
+/** Of the last ones those whose own lines nobody else can have: they are tried before any is looked for. */
+const recent: Mould[] = [];
+const MOST_RECENT = 8;
+let turn = 0;
 
 /** The mould that fits an entry: one that is known, or a new one. */
 export function mouldOf(entry: ResponseEntry): Moulded {
-  const own = last && ownValues(last.mould, entry);
-  // What is said again is common by now.
-  if (own !== undefined && !own.some((value, i) => value === last!.own[i]))
-    return { mould: last!.mould, own, isNew: false };
-  const made = make(entry);
-  const text = JSON.stringify(made);
+  for (const mould of recent) {
+    const own = ownValues(mould, entry);
+    if (own !== undefined) return { mould, own, isNew: false };
+  }
+  const lines = entry.headers.map((line) => (isCommon(line) ? line : line[0]));
+  const text = textOf(entry, lines);
   const known = moulds.get(text);
-  if (known === undefined) moulds.set(text, made);
-  const mould = known ?? made;
-  last = { mould, own: ownValues(mould, entry)!, isNew: false };
-  return known === undefined ? { ...last, isNew: true } : last;
+  // Two may have the same text, where a part of it looks like several: then the newer one is known.
+  const own = known && ownValues(known, entry);
+  const mould = own === undefined ? make(entry, lines) : known!;
+  if (own === undefined) moulds.set(text, mould);
+  if (lines.every((line) => typeof line !== 'string' || OWN.has(line.toLowerCase())))
+    recent[turn++ % MOST_RECENT] = mould;
+  return { mould, own: own ?? ownValues(mould, entry)!, isNew: own === undefined };
 }
 
 /** What a mould weighs, bytes. */
@@ -66,8 +71,13 @@ export function mouldBytes({ lines, removed, appended, keyed }: Mould): number {
 /** The header lines of an entry. */
 export function linesIn({ lines }: Mould, own: readonly HeaderLine[1][]): readonly HeaderLine[] {
   if (own.length === 0) return lines as readonly HeaderLine[];
+  const whole = lines.slice() as HeaderLine[];
   let at = 0;
-  return lines.map((line) => (typeof line === 'string' ? [line, own[at++]!] : line));
+  for (let i = 0; at < own.length; i++) {
+    const line = lines[i]!;
+    if (typeof line === 'string') whole[i] = [line, own[at++]!];
+  }
+  return whole;
 }
 
 /** The values of an entry's own lines, if the mould fits it in all else. */
@@ -109,12 +119,22 @@ export function isSameList(a: readonly string[], b: readonly string[]): boolean 
   return a === b || (a.length === b.length && a.every((each, i) => each === b[i]));
 }
 
-function make(entry: ResponseEntry): Mould {
+function make(entry: ResponseEntry, lines: Mould['lines']): Mould {
   const { status, message, removed, appended, keyed, sharedWith, etagMade, search, negotiated } = entry;
   const { mustRevalidate, staleWhileRevalidate, staleIfError } = entry;
-  const lines = entry.headers.map((line) => (isCommon(line) ? line : line[0]));
   const uses = { mustRevalidate, staleWhileRevalidate, staleIfError, sharedWith };
   return { status, message, lines, removed, appended, keyed, etagMade, search, negotiated, ...uses };
+}
+
+/** What a mould is looked for by. */
+function textOf(entry: ResponseEntry, lines: Mould['lines']): string {
+  const { sharedWith, removed, appended, keyed } = entry;
+  const flags = [entry.mustRevalidate, entry.etagMade, entry.negotiated, sharedWith.authorization, sharedWith.cookie];
+  let text = `${entry.status} ${entry.staleWhileRevalidate} ${entry.staleIfError} ${entry.message} ${entry.search}`;
+  for (const flag of flags) text += flag ? 1 : 0;
+  for (const line of lines) text += typeof line === 'string' ? `\n${line}` : `\n${line[0]}: ${line[1]}`;
+  for (const list of [removed, appended, keyed]) text += list.length === 0 ? '\n' : `\n${list}`;
+  return text;
 }
 
 /** Whether another entry had the same line: what is said for the first time may be said only once. */

@@ -76,8 +76,13 @@ describe('mouldOf', () => {
     const of = (i: number) => mouldOf(stored({ headers: [[`X-Name-${i}`, 'v']] }));
     expect([of(0).isNew, of(1).isNew, of(0).isNew]).toEqual([true, true, true]);
     expect([of(1).isNew, of(0).isNew]).toEqual([true, false]);
-    for (let i = 2; i < 2000; i++) of(i);
+    for (let i = 2; i < 2000; i++) [of(i), of(i)];
     expect(of(0).isNew).toBe(true);
+  });
+
+  it('is told from one whose texts run into each other as its own do', () => {
+    const of = (removed: readonly string[]) => mouldOf(stored({ headers: [['X-Run', 'v']], removed })).mould.removed;
+    for (const removed of [['a,b'], ['a', 'b'], ['a,b'], ['a', 'b']]) expect(of(removed)).toEqual(removed);
   });
 
   it('weighs its texts', () => {

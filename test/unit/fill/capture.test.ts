@@ -24,8 +24,8 @@ describe('Capture', () => {
     expect(kept.failure).toBeUndefined();
   });
 
-  it('keeps a copy: the handler may write into its buffer again', () => {
-    const kept = capture();
+  it.each([undefined, 6])('keeps a copy: the handler may write into its buffer again (declared: %s)', (declared) => {
+    const kept = capture(100, declared);
     const chunk = Buffer.from('before');
     kept.add(chunk);
     chunk.write('after!');
