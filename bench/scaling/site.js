@@ -2,7 +2,7 @@
 // built package, so that nothing is modelled here that it would do otherwise.
 
 import { encode } from '../../dist/src/entry/codec.js';
-import { entryBytes } from '../../dist/src/entry/entry.js';
+import { holdingOf } from '../../dist/src/entry/compact.js';
 import { ownTag, pathTag, tenantTag, uriTag } from '../../dist/src/invalidation/tags.js';
 import { responseAddress, responseSubject } from '../../dist/src/request/key.js';
 import { SORTED } from '../../dist/src/request/query.js';
@@ -76,7 +76,7 @@ export class Site {
     for (let i = 0; i < seen; i++) {
       const page = this.#make(Math.floor(random() * tenants), Math.floor(random() * pages));
       const entry = this.entry(page, 1.8e15, 1.8e12, 300);
-      sum.weight += entryBytes(page.key, entry) / seen;
+      sum.weight += holdingOf(page.key, entry).bytes / seen;
       sum.frame += encode(page.key, entry).length / seen;
       sum.key += page.key.length / seen;
       sum.record += JSON.stringify(this.purge(kind, page)).length / seen;

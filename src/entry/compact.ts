@@ -29,8 +29,8 @@ export class Compact {
   /** The values of its own lines; the value itself, where it is one text: most have one, their tag. */
   readonly #own: string | readonly HeaderLine[1][];
   readonly #name: string | undefined;
-  readonly #storedAt: number;
   // Spans and not times: V8 keeps a whole number below 2^31 in its place, and an object for any other.
+  readonly #born: number;
   readonly #fresh: number;
   readonly #kept: number;
   readonly #initialAge: number;
@@ -49,15 +49,19 @@ export class Compact {
     if (own.length === 1 && typeof first === 'string') this.#own = inOnePiece(first);
     else this.#own = own.map((value) => (typeof value === 'string' ? inOnePiece(value) : value));
     this.#name = entry.name;
-    this.#storedAt = storedAt;
+    this.#born = storedAt - BEGUN;
     this.#fresh = span(storedAt, freshUntil);
     this.#kept = span(freshUntil, entry.expiresAt);
     this.#initialAge = entry.initialAge;
     this.#cost = entry.cost;
   }
 
+  get storedAt(): number {
+    return BEGUN + this.#born;
+  }
+
   get freshUntil(): number {
-    return this.#storedAt + this.#fresh;
+    return this.storedAt + this.#fresh;
   }
 
   get expiresAt(): number {
@@ -71,7 +75,7 @@ export class Compact {
   /** What it weighs without its key and its mould: as measured, its place in the store included. */
   get bytes(): number {
     const { tags, forms } = this;
-    let bytes = 310 + this.bodyBytes + tagBytes(tags);
+    let bytes = 300 + this.bodyBytes + tagBytes(tags);
     if (this.text === undefined) bytes += 200;
     if (forms !== undefined) bytes += 60 + 80 * forms.list.length;
     for (const value of this.#ownValues)
@@ -92,7 +96,7 @@ export class Compact {
     return {
       kind: 'response',
       asOf,
-      storedAt: this.#storedAt,
+      storedAt: this.storedAt,
       expiresAt: freshUntil + this.#kept,
       tags,
       status,
@@ -120,7 +124,7 @@ export class Compact {
   /** Whether it is this entry, in all that an entry says. */
   is(entry: ResponseEntry): boolean {
     const { asOf } = entry;
-    if (entry.storedAt !== this.#storedAt || entry.freshUntil !== this.freshUntil) return false;
+    if (entry.storedAt !== this.storedAt || entry.freshUntil !== this.freshUntil) return false;
     if (entry.expiresAt !== this.expiresAt || entry.initialAge !== this.#initialAge) return false;
     if (entry.cost !== this.#cost || entry.name !== this.#name || !isSameList(entry.tags, this.tags)) return false;
     if (asOf.epoch !== this.asOf.epoch || asOf.sequence !== this.asOf.sequence) return false;
@@ -133,6 +137,9 @@ export class Compact {
     return typeof this.#own === 'string' ? [this.#own] : this.#own;
   }
 }
+
+/** What the times of entries are counted from, ms since 1970. */
+const BEGUN = Date.now();
 
 const NONE: readonly never[] = Object.freeze([]);
 
