@@ -4,6 +4,7 @@ import { Crew, order } from '../lib/crew.js';
 import { applyRate } from '../lib/open-loop.js';
 import { spread } from '../lib/spread.js';
 import { fixed, range, whole } from '../lib/words.js';
+import { groupsOf } from '../scenes/groups.js';
 
 /** Of what the limit does in a closed loop. */
 const SHARE = 0.5;
@@ -18,16 +19,24 @@ export const columns = [
 ];
 
 export async function measure(scene, context) {
+  const rows = new Map();
+  for (const entries of groupsOf(scene)) {
+    for (const each of await measureGroup(scene, entries, context)) rows.set(each.name, rows.get(each.name) ?? each);
+  }
+  return { rows: scene.entries.map(({ name }) => rows.get(name)), notes: [] };
+}
+
+async function measureGroup(scene, entries, context) {
   const { options } = context;
   const crew = new Crew(context, scene.size);
   try {
-    await crew.start(scene.entries);
+    await crew.start(entries);
     for (const contender of crew.contenders) {
       await crew.attempt(contender.entry, () => crew.warm(contender));
     }
-    const turns = new Map(scene.entries.map((entry) => [entry.name, []]));
+    const turns = new Map(entries.map((entry) => [entry.name, []]));
     for (let round = 0; round < options.rounds; round++) await oneRound(crew, turns, round, options);
-    return { rows: scene.entries.map((entry) => row(entry, turns, crew)), notes: [] };
+    return entries.map((entry) => row(entry, turns, crew));
   } finally {
     await crew.stop();
   }

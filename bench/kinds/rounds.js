@@ -1,9 +1,10 @@
-// Throughput: the contenders take turns, a short one each per round.
+// Throughput: the contenders of a group take turns, a short one each per round; then comes the next group.
 
 import { Crew, order } from '../lib/crew.js';
 import { describeProfile } from '../lib/profile.js';
 import { spread } from '../lib/spread.js';
 import { fixed, range, signed, whole } from '../lib/words.js';
+import { groupsOf } from '../scenes/groups.js';
 
 /** The share of answers that may be others than those to be measured: on a busy machine a lookup can miss its deadline. */
 const MOST_UNMARKED = 0.01;
@@ -18,17 +19,26 @@ export const columns = [
   { title: 'hits', of: ({ hits }) => (hits === undefined ? '' : `${(hits * 100).toFixed(1)} %`) },
 ];
 
-/** Measures a scene. Resolves with its rows, and what has to be told of them. */
+/** Measures a scene, group by group. Resolves with its rows, and what has to be told of them. */
 export async function measure(scene, context) {
-  const { options } = context;
+  const groups = [];
+  for (const entries of groupsOf(scene)) groups.push(await measureGroup(scene, entries, context));
+  return { rows: scene.entries.map((entry) => row(entry, groups)), notes: groups.flatMap(({ notes }) => notes) };
+}
+
+/** Starts those of one group, warms them, lets them take turns, and ends them. */
+async function measureGroup(scene, entries, context) {
+  const { options, redis } = context;
   const crew = new Crew(context, scene.size);
+  // What the same contender has left in an earlier group would be found.
+  await redis.client.flushall();
   try {
-    await crew.start(scene.entries);
+    await crew.start(entries);
     for (const contender of crew.contenders) {
       await crew.attempt(contender.entry, () => crew.warm(contender));
     }
     if (options.profile !== undefined) await Promise.all(crew.contenders.map((each) => each.ask('startProfile')));
-    const turns = new Map(scene.entries.map((entry) => [entry, []]));
+    const turns = new Map(entries.map((entry) => [entry, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const contender of order(crew.contenders, round, options.rounds)) {
         const took = await crew.attempt(contender.entry, () => turn(crew, contender, options.seconds));
@@ -36,8 +46,8 @@ export async function measure(scene, context) {
       }
     }
     if (options.profile !== undefined) await profiles(crew, context);
-    const notes = crew.contenders.flatMap((each) => (scene.entries[0].counts ? [] : judge(each)));
-    return { rows: rows(scene, turns, crew), notes };
+    const notes = crew.contenders.flatMap((each) => (each.entry.counts ? [] : judge(each)));
+    return { entries, turns, notes, failures: crew.failures, contenders: crew.contenders };
   } finally {
     await crew.stop();
   }
@@ -54,30 +64,40 @@ async function turn(crew, contender, seconds) {
   return { rate: load.answers / load.seconds, cpu };
 }
 
-/** What is compared with a limit is compared within a round, where both had the same weather; then comes the median. */
-function rows(scene, turns, crew) {
-  const byName = new Map(scene.entries.map((entry) => [entry.name, turns.get(entry)]));
-  const answered = new Map(crew.contenders.map((each) => [each.entry, each]));
-  return scene.entries.map((entry) => {
-    const { name, group, what, ours, peer, limit } = entry;
-    const about = { name, group, what, ours, peer };
-    const list = turns.get(entry);
-    if (crew.failures.has(entry) || list.length === 0)
-      return { ...about, failed: crew.failures.get(entry) ?? 'no turn' };
-    const limits = limit && byName.get(limit);
-    const comparable = limits?.length === list.length;
-    const hasCpu = list[0].cpu !== undefined;
-    const { answers, unmarked } = answered.get(entry);
-    return {
-      ...about,
-      limit,
-      rate: spread(list.map(({ rate }) => rate)),
-      cpu: hasCpu ? spread(list.map(({ cpu }) => cpu)) : undefined,
-      ratio: comparable ? spread(list.map(({ rate }, i) => rate / limits[i].rate)) : undefined,
-      over: comparable && hasCpu ? spread(list.map(({ cpu }, i) => cpu - limits[i].cpu)) : undefined,
-      hits: entry.counts && entry.mark !== undefined ? 1 - unmarked / answers : undefined,
-    };
-  });
+/**
+ * What is compared with a limit is compared within a round of their group, where both had the same weather; then comes the median.
+ * Who is in several groups has the figures of the first one; `turns` has those of all, for other comparisons.
+ */
+function row(entry, groups) {
+  const { name, group, what, ours, peer, limit } = entry;
+  const about = { name, group, what, ours, peer };
+  const own = groups.find(({ entries }) => entries.includes(entry));
+  const list = own.turns.get(entry);
+  if (own.failures.has(entry) || list.length === 0) return { ...about, failed: own.failures.get(entry) ?? 'no turn' };
+  const limits = limit && own.turns.get(own.entries.find((each) => each.name === limit));
+  const comparable = limits?.length === list.length;
+  const hasCpu = list[0].cpu !== undefined;
+  return {
+    ...about,
+    limit,
+    rate: spread(list.map(({ rate }) => rate)),
+    cpu: hasCpu ? spread(list.map(({ cpu }) => cpu)) : undefined,
+    ratio: comparable ? spread(list.map(({ rate }, i) => rate / limits[i].rate)) : undefined,
+    over: comparable && hasCpu ? spread(list.map(({ cpu }, i) => cpu - limits[i].cpu)) : undefined,
+    hits: entry.counts && entry.mark !== undefined ? hitRate(entry, own) : undefined,
+    turns: turnsOf(entry, groups),
+  };
+}
+
+function hitRate(entry, { contenders }) {
+  const { answers, unmarked } = contenders.find((each) => each.entry === entry);
+  return 1 - unmarked / answers;
+}
+
+/** The speeds of an entry, round by round, in each group that it is in. */
+function turnsOf(entry, groups) {
+  const found = groups.map(({ turns }, i) => [i, turns.get(entry)?.map(({ rate }) => rate)]);
+  return Object.fromEntries(found.filter(([, rates]) => rates !== undefined));
 }
 
 /** What has to be told of a contender whose answers were not all those to be measured. */

@@ -4,12 +4,12 @@ const ratio = (result, scene, name) => rowOf(result, scene, name)?.ratio?.median
 const rowOf = (result, scene, name) =>
   result.scenes.find((each) => each.name === scene)?.rows.find((row) => row.name === name && row.failed === undefined);
 
-/** How often the one answers for each answer of the other, within the rounds of a scene; then the median. */
+/** How often the one answers for each answer of the other, within the rounds of a group that has both; then the median. */
 function against(result, scene, name, other) {
-  const [mine, theirs] = [rowOf(result, scene, name), rowOf(result, scene, other)];
-  if (mine?.rate === undefined || theirs?.rate === undefined) return undefined;
-  const ratios = mine.rate.rounds.map((rate, i) => rate / theirs.rate.rounds[i]).sort((a, b) => a - b);
-  return ratios.length === theirs.rate.rounds.length ? middle(ratios) : undefined;
+  const [mine, theirs] = [rowOf(result, scene, name)?.turns ?? {}, rowOf(result, scene, other)?.turns ?? {}];
+  const group = Object.keys(mine).find((each) => theirs[each]?.length === mine[each].length && mine[each].length > 0);
+  if (group === undefined) return undefined;
+  return middle(mine[group].map((rate, i) => rate / theirs[group][i]).sort((a, b) => a - b));
 }
 
 function middle(sorted) {

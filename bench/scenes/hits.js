@@ -81,6 +81,17 @@ function rest() {
   ];
 }
 
+/** Who is compared with others than the limit, by the goals or by a reader, in the same rounds. */
+const TOGETHER = [
+  ['express hit memory', 'express hit tiers', 'express apicache memory', 'express bentocache memory'],
+  ['koa hit memory', 'koa hit tiers', 'koa koa-cash memory'],
+  [
+    ...['express withCache hit memory', 'express createServer hit memory'],
+    ...['express bare', 'express apicache memory', 'outside nginx', 'outside varnish'],
+  ],
+  ...['http', 'express', 'koa'].map((stack) => [`${stack} one getBuffer`, `${stack} one getBuffer, ioredis 5`]),
+];
+
 /** Where a large body makes the difference: nobody that is not in `core` is measured. */
 const inQuick50k = new Set(['http bare', 'http one getBuffer', 'express bare', 'express one getBuffer']);
 
@@ -94,6 +105,7 @@ function hits(size) {
     about:
       'Closed loop. Of its limit: the ratio of requests/s within a round to those of the handler that ends the same buffer.',
     size: SIZES[size],
+    groups: TOGETHER,
     quick: size !== '1m',
     extra: size === '1m',
     /** A quick run has the limits and ours alone for the larger one, and apicache for the comparison. */
