@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Contender, Unavailable } from './contender.js';
 import { applyLoad } from './load.js';
 import { payload } from './traffic.js';
-
-const LARGE = 100_000;
+import { warm } from './warming.js';
 
 /** Asked once before a scene of 304s: the tag of what is stored. */
 async function tagOf(port) {
@@ -84,10 +83,8 @@ export class Crew {
 
   /** The closed loop until V8 has made its code, and each page that is asked for by turns is there. */
   warm(contender) {
-    const { least: requests, large } = this.#context.options.warming;
-    // A large body is mostly the kernel's work, and a few of them take as long as many small ones.
-    const least = Math.max(contender.entry.config.urls * 2, this.#body.length > LARGE ? large : requests);
-    return this.load(contender, { ...this.#context.options.warming, least });
+    const bounds = { ...this.#context.options.warming, urls: contender.entry.config.urls };
+    return warm(contender, (each) => this.load(contender, each), bounds);
   }
 
   /** What a load has to know of a contender. */

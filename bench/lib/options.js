@@ -13,7 +13,7 @@ const USAGE = `npm run bench -- [options]
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
   --rounds <n>         how often each contender has its turn (11; quick: 5)
   --seconds <n>        how long a turn is (0.2; quick: 0.15)
-  --warming <n>        with how many requests a contender is warmed (10,000 and some seconds; quick: 2,500)
+  --warming <n>        with how many requests a contender is warmed (else until it gets no faster; quick: two seconds at most)
   --connections <n>    open at the same time, each with one request under way (64)
   --everything         all scenes and contenders: half an hour; with --quick briefly
   --list               the names, and nothing else
@@ -25,12 +25,13 @@ const USAGE = `npm run bench -- [options]
 `;
 
 /**
- * V8 goes on making code faster for some ten thousand requests: until then it is V8 that is measured. So a contender is warmed
- * for some seconds, but with no fewer requests than `least`, `large` of large bodies, however busy the machine is.
+ * V8 goes on making code faster for tens of thousands of requests: until then it is V8 that is measured. So a contender is
+ * warmed in steps of so many requests until the CPU time per request has stopped falling, see lib/warming.js. Large bodies
+ * are mostly the kernel's work, and reach `seconds` first; `least` requests are made even then.
  */
 const WARMING = {
-  full: { seconds: 2, most: 40_000, least: 10_000, large: 1000 },
-  quick: { seconds: 0.6, most: 8000, least: 2500, large: 200 },
+  full: { step: 5000, patience: 6, least: 1000, most: 150_000, seconds: 12 },
+  quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 2 },
 };
 
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
@@ -79,10 +80,7 @@ function checked(args) {
     render: values.render && resolve(values.render),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
     seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.2'), 0.05, 60),
-    warming: {
-      ...warming,
-      ...(values.warming && { least: number('warming', values.warming, 1, 1e6, true), seconds: 0 }),
-    },
+    warming: values.warming ? exactly(number('warming', values.warming, 1, 1e6, true), warming) : warming,
     connections: number('connections', values.connections, 1, 1024, true),
     size: values.size === undefined ? undefined : sizes(values.size),
     nodes: values.node === undefined ? [undefined] : majors(values.node),
@@ -92,6 +90,9 @@ function checked(args) {
     profile: values.profile === undefined ? undefined : resolve(values.profile),
   };
 }
+
+/** So many requests, however long they take, and whatever they say. */
+const exactly = (requests, warming) => ({ ...warming, least: requests, most: requests });
 
 function number(name, text, least, most, whole = false) {
   const value = Number(text);

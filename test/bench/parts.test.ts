@@ -8,6 +8,8 @@ import { withResults } from '../../bench/lib/page.js';
 import { asMarkdown, asText, grid, markdownTable } from '../../bench/lib/report.js';
 import { quantile, spread } from '../../bench/lib/spread.js';
 import { payload, requests } from '../../bench/lib/traffic.js';
+import { isSteady, warm } from '../../bench/lib/warming.js';
+import { groupsOf } from '../../bench/scenes/groups.js';
 import { chosenScenes } from '../../bench/scenes/index.js';
 
 describe('figures', () => {
@@ -108,7 +110,8 @@ const RUN = {
 };
 const row = (name: string, ratio: number) => {
   const [group, what] = ['Express 5', name.replace('express ', '')];
-  return { name, group, what, rate: rounds(1000 * ratio), ratio: rounds(ratio), cpu: rounds(10), over: rounds(1) };
+  const rate = rounds(1000 * ratio);
+  return { name, group, what, rate, ratio: rounds(ratio), cpu: rounds(10), over: rounds(1), turns: { 0: rate.rounds } };
 };
 const result = (rows: object[]) => {
   const scenes = [{ name: 'hit-1k', rows }];
@@ -132,6 +135,14 @@ describe('goals', () => {
     const goal = verdict(rows, 'express, middleware, memory: of apicache');
     expect(goal?.found).toBeCloseTo(1.5);
     expect(verdict([rows[0]!, failed], 'express, middleware, memory: of apicache')?.verdict).toBe('not measured');
+  });
+
+  it('compare two by the rounds of the group that has both', () => {
+    const hit = { ...row('express hit memory', 0.9), turns: { 0: [900, 900], 2: [400, 200] } };
+    const apicache = { ...row('express apicache memory', 0.6), turns: { 1: [10, 10], 2: [200, 100] } };
+    const what = 'express, middleware, memory: of apicache';
+    expect(verdict([hit, apicache], what)?.found).toBe(2);
+    expect(verdict([hit, { ...apicache, turns: { 1: [10, 10] } }], what)?.verdict).toBe('not measured');
   });
 
   it('are those of a Node version', () => {
@@ -214,5 +225,80 @@ describe('the choice', () => {
           expect(limit === undefined || all.has(limit), `${name} ${who}`).toBe(true);
       }
     }
+  });
+});
+
+describe('groups', () => {
+  const scenes = (more: object = {}) =>
+    chosenScenes({ quick: false, everything: true, scene: /./, only: /./, dists: ['file:///dist'], ...more });
+  const named = (scene: Parameters<typeof groupsOf>[0]) =>
+    groupsOf(scene).map((group) => group.map(({ name }) => name));
+
+  it.each([true, false])('are few processes, have everybody, and each with the limit (quick: %s)', (quick) => {
+    for (const scene of scenes({ quick, everything: !quick })) {
+      const groups = named(scene);
+      expect(new Set(groups.flat())).toEqual(new Set(scene.entries.map(({ name }) => name)));
+      for (const group of groups) expect(group.length).toBeLessThanOrEqual(7);
+      for (const { name, limit } of scene.entries.filter((each) => each.limit !== undefined)) {
+        const own = groups.filter((group) => group.includes(name));
+        expect(own.every((group) => group.includes(limit!))).toBe(true);
+      }
+    }
+  });
+
+  it('have all who are compared beside the limit', () => {
+    const groups = named(scenes({ scene: /^hit-1k$/ })[0]!);
+    const front = ['express withCache hit memory', 'express createServer hit memory'];
+    const others = ['http bare', 'express bare', 'express apicache memory', 'outside nginx', 'outside varnish'];
+    for (const pair of [
+      ['express hit memory', 'express apicache memory'],
+      ['koa hit memory', 'koa koa-cash memory'],
+      ...front.flatMap((mine) => others.map((theirs) => [mine, theirs])),
+    ]) {
+      expect(
+        groups.some((group) => pair.every((name) => group.includes(name))),
+        pair.join(', '),
+      ).toBe(true);
+    }
+  });
+
+  it('have all builds of one name, and none that is a part of another', () => {
+    const dists = ['file:///a', 'file:///b'];
+    expect(named(scenes({ scene: /^hit-1k$/, only: /express hit memory/, dists })[0]!)).toEqual([
+      ['express bare', 'express hit memory #1', 'express hit memory #2'],
+    ]);
+  });
+});
+
+describe('warming', () => {
+  it('is over when none of the last steps was notably cheaper', () => {
+    expect(isSteady([100, 90, 80], 3)).toBe(false);
+    expect(isSteady([100, 90, 80, 70], 3)).toBe(false);
+    expect(isSteady([100, 70, 90, 80, 70], 3)).toBe(true);
+    expect(isSteady([100, 70, 90, 80, 67], 3)).toBe(false);
+  });
+
+  /** How many requests a contender is warmed with whose steps cost so much, and the same for ever afterwards. */
+  const warmed = async (costs: number[], more: object = {}) => {
+    let [cpu, sent, step] = [0, 0, 0];
+    const load = async ({ most, least }: { most: number; least: number }) => {
+      const answers = Math.max(least, most);
+      cpu += answers * (costs[step++] ?? costs.at(-1)!);
+      sent += answers;
+      return { answers };
+    };
+    const bounds = { step: 100, patience: 2, least: 0, most: 1000, seconds: 60, urls: 10, ...more };
+    await warm({ ask: async () => (costs.length === 0 ? {} : { cpu }) }, load, bounds);
+    return sent;
+  };
+
+  it('goes on as long as the cost falls, within its bounds', async () => {
+    expect(await warmed([50])).toBe(300);
+    expect(await warmed([90, 80, 70, 60, 50])).toBe(700);
+    expect(await warmed(Array.from({ length: 50 }, (_, i) => 0.9 ** i))).toBe(1000);
+    expect(await warmed([90, 80, 70, 60, 50], { seconds: 0 })).toBe(100);
+    expect(await warmed([50], { seconds: 0, least: 150 })).toBe(200);
+    expect(await warmed([50], { least: 1000 })).toBe(1000);
+    expect(await warmed([])).toBe(100);
   });
 });

@@ -1,0 +1,33 @@
+// When is a contender warm? When V8 has made its code: the CPU time that a request takes has stopped falling then.
+
+/** By how much a step has to be cheaper than the cheapest before it, to say that it is still falling. */
+const CHEAPER = 0.97;
+
+/**
+ * Warms in steps until it takes no less CPU time any more, for some steps: one alone can be dear because of the machine.
+ * Bounded in requests and time. Who cannot tell its CPU time is no process of Node's, and warm after the first step.
+ *
+ * @param {{ ask: (question: string) => Promise<{ cpu?: number }> }} contender
+ * @param {(bounds: { seconds: number, most: number, least: number }) => Promise<{ answers: number }>} load
+ * @param {{ step: number, patience: number, least: number, most: number, seconds: number, urls: number }} bounds `urls`: so
+ * many pages have to be there
+ */
+export async function warm(contender, load, { step, patience, least, most, seconds, urls }) {
+  const costs = [];
+  const until = performance.now() + seconds * 1000;
+  for (let answers = 0; answers < most; ) {
+    const { cpu: before } = await contender.ask('cpu');
+    const found = await load({ seconds: 1, most: Math.min(step, most - answers), least: answers === 0 ? urls * 2 : 0 });
+    if (before === undefined) return;
+    answers += found.answers;
+    costs.push(((await contender.ask('cpu')).cpu - before) / found.answers);
+    if (answers >= least && (performance.now() >= until || isSteady(costs, patience))) return;
+  }
+}
+
+/** Whether none of the last `patience` steps was notably cheaper than the cheapest before them. */
+export function isSteady(costs, patience) {
+  if (costs.length <= patience) return false;
+  const before = Math.min(...costs.slice(0, -patience));
+  return Math.min(...costs.slice(-patience)) > before * CHEAPER;
+}
