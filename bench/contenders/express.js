@@ -15,8 +15,18 @@ function answer(res, bytes) {
   res.end(bytes);
 }
 
+/** A handler as an uncached route has it: JSON, made for each answer, where it is `await` after a while. */
+function json() {
+  if (slowly === undefined) return (_req, res) => res.json(data);
+  return async (_req, res) => {
+    await slowly();
+    res.json(data);
+  };
+}
+
 /** The handler without a cache: it ends a buffer, which is its own where memory is measured. */
 function bare() {
+  if (wanted.handler !== undefined) return json();
   if (slowly !== undefined) return async (_req, res) => answer(res, await slowly().then(() => body));
   if (wanted.does === 'memory') return (_req, res) => answer(res, Buffer.from(body));
   if (wanted.does !== 'not modified' || wanted.cache !== undefined) return (_req, res) => answer(res, body);
@@ -28,16 +38,17 @@ function bare() {
   };
 }
 
-/** What the handler of another cache makes: always its own. */
+/** What the handler of another cache makes: its own, but where it is compared with a handler that has only one. */
 async function fresh() {
   await slowly?.();
-  return structuredClone(data);
+  return wanted.handler === undefined ? structuredClone(data) : data;
 }
 
 async function peer() {
   const { middleware, value } = await import(`../caches/${wanted.cache}.js`);
   if (middleware !== undefined) {
-    return app.get('/users', await middleware(wanted), async (_req, res) => res.json(await fresh()));
+    const handler = wanted.handler === undefined ? async (_req, res) => res.json(await fresh()) : json();
+    return app.get('/users', await middleware(wanted), handler);
   }
   const cached = await value(wanted, fresh);
   app.get('/users', async (req, res) => res.json(await cached(req.originalUrl)));

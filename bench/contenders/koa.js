@@ -15,7 +15,21 @@ function answer(ctx, bytes) {
   ctx.body = bytes;
 }
 
+/** As an uncached route has it: JSON, made for each answer, where it is `await` after a while. */
+function json() {
+  if (slowly === undefined) {
+    return (ctx) => {
+      ctx.body = data;
+    };
+  }
+  return async (ctx) => {
+    await slowly();
+    ctx.body = data;
+  };
+}
+
 function bare() {
+  if (wanted.handler !== undefined) return json();
   if (slowly !== undefined) return async (ctx) => answer(ctx, await slowly().then(() => body));
   if (wanted.does === 'memory') return (ctx) => answer(ctx, Buffer.from(body));
   if (wanted.does !== 'not modified' || wanted.cache !== undefined) return (ctx) => answer(ctx, body);
@@ -38,7 +52,7 @@ if (wanted.cache === 'redis') {
   app.use(async (ctx) => {
     if (await already(ctx)) return;
     await slowly?.();
-    ctx.body = structuredClone(data);
+    ctx.body = wanted.handler === undefined ? structuredClone(data) : data;
   });
 }
 

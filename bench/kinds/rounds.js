@@ -16,6 +16,7 @@ export const columns = [
   { title: '(quartiles)', of: ({ ratio }) => (ratio ? range(ratio, fixed) : '') },
   { title: 'CPU µs', of: ({ cpu }) => (cpu ? cpu.median.toFixed(1) : '') },
   { title: 'over the limit', of: ({ over }) => (over ? signed(over.median) : '') },
+  { title: 'per CPU, of its limit', of: ({ perCpu }) => (perCpu ? fixed(perCpu.median) : '') },
   { title: 'hits', of: ({ hits }) => (hits === undefined ? '' : `${(hits * 100).toFixed(1)} %`) },
 ];
 
@@ -23,7 +24,7 @@ export const columns = [
 export async function measure(scene, context) {
   const groups = [];
   for (const entries of groupsOf(scene)) groups.push(await measureGroup(scene, entries, context));
-  return { rows: scene.entries.map((entry) => row(entry, groups)), notes: groups.flatMap(({ notes }) => notes) };
+  return { rows: scene.entries.map((entry) => row(entry, groups, scene)), notes: groups.flatMap(({ notes }) => notes) };
 }
 
 /** Starts those of one group, warms them, lets them take turns, and ends them. */
@@ -68,7 +69,7 @@ async function turn(crew, contender, seconds) {
  * What is compared with a limit is compared within a round of their group, where both had the same weather; then comes the median.
  * Who is in several groups has the figures of the first one; `turns` has those of all, for other comparisons.
  */
-function row(entry, groups) {
+function row(entry, groups, { perCpu }) {
   const { name, group, what, ours, peer, limit } = entry;
   const about = { name, group, what, ours, peer };
   const own = groups.find(({ entries }) => entries.includes(entry));
@@ -84,6 +85,7 @@ function row(entry, groups) {
     cpu: hasCpu ? spread(list.map(({ cpu }) => cpu)) : undefined,
     ratio: comparable ? spread(list.map(({ rate }, i) => rate / limits[i].rate)) : undefined,
     over: comparable && hasCpu ? spread(list.map(({ cpu }, i) => cpu - limits[i].cpu)) : undefined,
+    perCpu: perCpu && comparable && hasCpu ? spread(list.map(({ cpu }, i) => limits[i].cpu / cpu)) : undefined,
     hits: entry.counts && entry.mark !== undefined ? hitRate(entry, own) : undefined,
     turns: turnsOf(entry, groups),
   };

@@ -5,9 +5,9 @@ import { parseArgs } from 'node:util';
 const USAGE = `npm run bench -- [options]
 
   --quick              what is most important, in less than two minutes
-  --scene <regexp>     scenes whose names match: hit-1k, hit-50k, miss, compression, latency, stampede,
-                       invalidation, memory, cold, keys-10k, keys-1m; and, only if they are named: hit-1m, tags, vary,
-                       not-modified, keys-1
+  --scene <regexp>     scenes whose names match: hit-1k, hit-50k, miss, miss-buffer, miss-await, compression,
+                       latency, stampede, invalidation, memory, cold, keys-10k, keys-1m; and, only if they are named:
+                       hit-1m, tags, vary, not-modified, keys-1
   --only <regexp>      contenders whose names ("hit-1k express hit memory") match, and the limits that they are compared with
   --size <list>        hits of these sizes only: 1k, 50k, 1m; several with commas
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)

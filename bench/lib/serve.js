@@ -12,18 +12,20 @@ export const body = payload(wanted.size ?? 1024);
 /** What a handler would have made its body of. */
 export const data = JSON.parse(body.toString());
 
-/** How long a handler takes that a crowd waits for, ms. */
-const SLOW = 100;
+/** How long a handler takes that a crowd waits for, and one that has to ask somebody else, ms. */
+const TAKES = { stampede: 100, await: 1 };
 let runs = 0;
 
 /** What every handler awaits before it answers, if this is defined: in a stampede it is slow, and counted. */
-export const slowly =
-  wanted.does === 'stampede'
-    ? () => {
-        runs++;
-        return sleep(SLOW);
-      }
-    : undefined;
+export const slowly = slowHandler(TAKES[wanted.does] ?? TAKES[wanted.handler]);
+
+function slowHandler(ms) {
+  if (ms === undefined) return undefined;
+  return () => {
+    runs++;
+    return sleep(ms);
+  };
+}
 
 /** Listens on a free port, tells it, and then does what the bench asks. `more`: questions of this contender's own. */
 export function serve(listener, more = {}) {

@@ -3,48 +3,70 @@
 import { contender, respcache } from './define.js';
 
 const SIZE = 1024;
-const quick = true;
 const MISS = { does: 'miss', traffic: { fresh: true }, mark: 'fwd=uri-miss; stored' };
 const BYPASS = { does: 'bypass', mark: 'fwd=bypass' };
 
-function forStack(stack) {
-  const limit = `${stack} bare`;
-  const fast = stack === 'express';
+/** `handler`: how it answers, see contenders/express.js; a prepared Buffer if it is undefined. */
+function forStack(stack, { handler, quick = false }) {
+  const [limit, fast] = [`${stack} bare`, quick && stack === 'express'];
+  const ours = (what, more) => respcache(stack, what, { handler, limit, ...more });
   return [
-    contender(stack, 'bare', { quick }),
-    respcache(stack, 'miss memory', { ...MISS, limit, quick }),
-    respcache(stack, 'miss redis', { ...MISS, store: 'redis', limit }),
-    respcache(stack, 'bypass', { ...BYPASS, limit, quick }),
-    respcache(stack, 'withCache miss memory', { ...MISS, mount: 'withCache', limit }),
-    respcache(stack, 'withCache bypass', { ...BYPASS, mount: 'withCache', limit }),
-    respcache(stack, 'createServer miss memory', { ...MISS, mount: 'createServer', limit, quick: fast }),
-    respcache(stack, 'createServer bypass', { ...BYPASS, mount: 'createServer', limit, quick: fast }),
+    contender(stack, 'bare', { handler, quick }),
+    ours('miss memory', { ...MISS, quick }),
+    ours('miss redis', { ...MISS, store: 'redis' }),
+    ours('bypass', { ...BYPASS, quick }),
+    ours('withCache miss memory', { ...MISS, mount: 'withCache' }),
+    ours('withCache bypass', { ...BYPASS, mount: 'withCache' }),
+    ours('createServer miss memory', { ...MISS, mount: 'createServer', quick: fast }),
+    ours('createServer bypass', { ...BYPASS, mount: 'createServer', quick: fast }),
   ];
 }
 
 const peer = (stack, cache) =>
   contender(stack, `${cache} miss memory`, {
+    handler: 'json',
     cache,
     store: 'memory',
     traffic: { fresh: true },
     limit: `${stack} bare`,
   });
 
+const both = (settings) => ['express', 'koa'].flatMap((stack) => forStack(stack, settings));
+const common = { kind: 'rounds', size: SIZE };
+const EACH =
+  'Each miss has a URL of its own: looked up, handled, captured, stored. The limit is the same application without a cache ' +
+  'under app.listen. A bypass is an option `when` that says no.';
+
 export default [
   {
+    ...common,
     name: 'miss',
-    kind: 'rounds',
-    title: 'Misses and bypasses',
-    about:
-      'Each miss has a URL of its own: looked up, handled, captured, stored. The limit is the same application without a cache ' +
-      'under app.listen. A bypass is an option `when` that says no.',
-    size: SIZE,
+    title: 'Misses and bypasses, a route that answers with JSON',
+    about: `${EACH} The handler is \`res.json(value)\`, in Koa \`ctx.body = value\`. The goals are judged by this.`,
     quick: true,
     entries: [
-      ...forStack('express'),
+      ...both({ handler: 'json', quick: true }),
       ...['apicache', 'cache-express', 'route-cache', 'bentocache'].map((cache) => peer('express', cache)),
-      ...forStack('koa'),
       peer('koa', 'koa-cash'),
     ],
+  },
+  {
+    ...common,
+    name: 'miss-buffer',
+    title: 'Misses and bypasses, a route that ends a prepared Buffer',
+    about: `${EACH} No real route does so little: what the cache does is seen at its largest.`,
+    quick: false,
+    entries: both({}),
+  },
+  {
+    ...common,
+    name: 'miss-await',
+    title: 'Misses and bypasses, a route that waits for something else',
+    about:
+      `${EACH} The handler awaits a timer of a millisecond, as it would a database, and then answers with JSON. ` +
+      'Per CPU, of its limit: how often it answers in the CPU time in which its limit does once.',
+    quick: false,
+    perCpu: true,
+    entries: both({ handler: 'await' }),
   },
 ];

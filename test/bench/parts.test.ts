@@ -270,6 +270,21 @@ describe('groups', () => {
   });
 });
 
+describe('misses', () => {
+  const handlers = (scene: RegExp) =>
+    new Set(
+      chosenScenes({ quick: false, scene, only: /./, dists: ['file:///dist'] }).flatMap(({ entries }) =>
+        entries.map(({ config }) => config.handler),
+      ),
+    );
+
+  it('are judged by routes that answer with JSON, all of them, and the limit', () => {
+    expect(handlers(/^miss$/)).toEqual(new Set(['json']));
+    expect(handlers(/^miss-buffer$/)).toEqual(new Set([undefined]));
+    expect(handlers(/^miss-await$/)).toEqual(new Set(['await']));
+  });
+});
+
 describe('warming', () => {
   it('is over when none of the last steps was notably cheaper', () => {
     expect(isSteady([100, 90, 80], 3)).toBe(false);
