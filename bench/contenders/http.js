@@ -1,5 +1,6 @@
 // node:http alone: what nothing written for Node can beat.
 
+import { plainStore } from '../lib/plain-store.js';
 import { redisReader } from '../lib/redis-reader.js';
 import { body, serve, wanted } from '../lib/serve.js';
 import { CONTENT_TYPE } from '../lib/traffic.js';
@@ -16,7 +17,13 @@ function notModified(req, res) {
   res.writeHead(200, { 'Content-Type': CONTENT_TYPE, 'Content-Length': body.length, ETag: TAG }).end(body);
 }
 
-if (wanted.store === 'redis') {
+if (wanted.does === 'memory') {
+  const keep = await plainStore();
+  serve(async (req, res) => {
+    await keep(req.url, Buffer.from(body));
+    answer(res, body);
+  });
+} else if (wanted.store === 'redis') {
   const read = await redisReader();
   serve(async (req, res) => answer(res, await read(req.url)));
 } else serve(wanted.does === 'not modified' ? notModified : (_req, res) => answer(res, body));

@@ -18,12 +18,21 @@ export const columns = [
   { title: 'where', of: ({ where }) => where },
   { title: 'entries', of: ({ entries }) => whole(entries) },
   { title: 'bytes beyond the body', of: ({ beyond }) => signed(beyond, 0) },
+  {
+    title: 'over the limit',
+    of: ({ limit, over }) => (limit ? (over === undefined ? '' : signed(over, 0)) : 'a limit'),
+  },
 ];
 
 export async function measure(scene, context) {
   const crew = new Crew(context, scene.size);
   const rows = await crew.oneByOne(scene.entries, (entry) => measureOne(entry, crew, scene.size, context.redis));
-  return { rows, notes: [] };
+  return { rows: rows.map((row, i) => compared(row, scene.entries[i].limit, rows)), notes: [] };
+}
+
+function compared(row, limit, rows) {
+  const least = rows.find(({ name }) => name === limit)?.beyond;
+  return { ...row, limit, over: least === undefined || row.failed ? undefined : row.beyond - least };
 }
 
 async function measureOne(entry, crew, size, redis) {

@@ -1,13 +1,16 @@
 // What an entry takes beyond its body.
 
-import { respcache } from './define.js';
+import { contender, respcache } from './define.js';
 import { peers } from './peers.js';
 
 const does = 'memory';
 const cacheOptions = { maxItems: 1_000_000, maxBytes: 4e9 };
 const fresh = { traffic: { fresh: true } };
+const LIMITS = { memory: 'Map of key to Buffer', redis: 'SET key body EX ttl' };
+const least = (store) => contender('http', LIMITS[store], { store, does, ...fresh, quick: true });
+const limit = (store) => `http ${LIMITS[store]}`;
 const ours = (stack, store, more) =>
-  respcache(stack, `respcache ${store}`, { store, does, cacheOptions, ...fresh, ...more });
+  respcache(stack, `respcache ${store}`, { store, does, cacheOptions, limit: limit(store), ...fresh, ...more });
 
 export default [
   {
@@ -17,14 +20,16 @@ export default [
     about:
       'Bytes beyond the body, each of 10,000 answers under a URL of its own (3,000 of apicache, whose misses grow), measured after 1,000 others; in process ' +
       'after forced garbage collection (heap and external), in Redis by `used_memory`. Peers that keep the value instead of its text have its ' +
-      'objects counted. A shorter body than its JSON would have is why a figure can be below zero.',
+      'objects counted. The limits keep the same body with nothing but a key: in a Map of Buffers, or by a plain SET with a time to live. A shorter body than its JSON would have is why a figure can be below zero.',
     size: 1024,
     quick: true,
     entries: [
+      least('memory'),
+      least('redis'),
       ours('express', 'memory', { quick: true }),
       ours('express', 'redis', { quick: true }),
       ours('koa', 'memory'),
-      ...peers(() => ({ does, ...fresh })),
+      ...peers((store) => ({ does, limit: limit(store), ...fresh })),
     ],
   },
 ];
