@@ -78,13 +78,14 @@ export class Crew {
 
   /** The closed loop on one of them, for so many seconds, or until there were `most` answers, but never fewer than `least`. */
   load(contender, { seconds, most = Number.POSITIVE_INFINITY, least = 0 }) {
-    return applyLoad(contender.port, { ...this.job(contender), seconds, most, least });
+    const ask = (question) => contender.ask(question);
+    return applyLoad(contender.port, { ...this.job(contender), seconds, most, least, ask });
   }
 
   /** The closed loop until V8 has made its code, and each page that is asked for by turns is there. */
   warm(contender) {
     const bounds = { ...this.#context.options.warming, urls: contender.entry.config.urls };
-    return warm(contender, (each) => this.load(contender, each), bounds);
+    return warm((each) => this.load(contender, each), bounds);
   }
 
   /** What a load has to know of a contender. */

@@ -12,7 +12,7 @@ const USAGE = `npm run bench -- [options]
   --size <list>        hits of these sizes only: 1k, 50k, 1m; several with commas
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
   --rounds <n>         how often each contender has its turn (11; quick: 5)
-  --seconds <n>        how long a turn is (0.2; quick: 0.15)
+  --seconds <n>        how long a turn is (0.2; quick: 0.1)
   --warming <n>        with how many requests a contender is warmed (else until it gets no faster; quick: two seconds at most)
   --connections <n>    open at the same time, each with one request under way (64)
   --everything         all scenes and contenders: half an hour; with --quick briefly
@@ -31,7 +31,7 @@ const USAGE = `npm run bench -- [options]
  */
 const WARMING = {
   full: { step: 5000, patience: 6, least: 1000, most: 150_000, seconds: 12 },
-  quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 2 },
+  quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 1.7 },
 };
 
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
@@ -79,7 +79,7 @@ function checked(args) {
     ...{ quick, everything, list, write, json: values.json },
     render: values.render && resolve(values.render),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
-    seconds: number('seconds', values.seconds ?? (quick ? '0.15' : '0.2'), 0.05, 60),
+    seconds: number('seconds', values.seconds ?? (quick ? '0.1' : '0.2'), 0.05, 60),
     warming: values.warming ? exactly(number('warming', values.warming, 1, 1e6, true), warming) : warming,
     connections: number('connections', values.connections, 1, 1024, true),
     size: values.size === undefined ? undefined : sizes(values.size),

@@ -7,20 +7,20 @@ const CHEAPER = 0.97;
  * Warms in steps until it takes no less CPU time any more, for some steps: one alone can be dear because of the machine.
  * Bounded in requests and time. Who cannot tell its CPU time is no process of Node's, and warm after the first step.
  *
- * @param {{ ask: (question: string) => Promise<{ cpu?: number }> }} contender
- * @param {(bounds: { seconds: number, most: number, least: number }) => Promise<{ answers: number }>} load
+ * @param {(bounds: { seconds: number, most: number, least: number }) => Promise<{ answers: number, cpu?: number }>} load
  * @param {{ step: number, patience: number, least: number, most: number, seconds: number, urls: number }} bounds `urls`: so
  * many pages have to be there
  */
-export async function warm(contender, load, { step, patience, least, most, seconds, urls }) {
+export async function warm(load, { step, patience, least, most, seconds, urls }) {
   const costs = [];
   const until = performance.now() + seconds * 1000;
   for (let answers = 0; answers < most; ) {
-    const { cpu: before } = await contender.ask('cpu');
-    const found = await load({ seconds: 1, most: Math.min(step, most - answers), least: answers === 0 ? urls * 2 : 0 });
-    if (before === undefined) return;
+    const left = (until - performance.now()) / 1000;
+    const bounds = { seconds: Math.min(1, Math.max(0, left)), most: Math.min(step, most - answers) };
+    const found = await load({ ...bounds, least: answers === 0 ? urls * 2 : Math.min(bounds.most, least - answers) });
+    if (found.cpu === undefined) return;
     answers += found.answers;
-    costs.push(((await contender.ask('cpu')).cpu - before) / found.answers);
+    costs.push(found.cpu);
     if (answers >= least && (performance.now() >= until || isSteady(costs, patience))) return;
   }
 }

@@ -28,7 +28,6 @@ export default [
         limit: 'express hit uncompressed',
         compression: true,
         ...encoded,
-        quick: true,
       }),
       contender('express', 'bare under compression()', {
         limit: 'express hit uncompressed',
