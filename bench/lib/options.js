@@ -31,7 +31,7 @@ const USAGE = `npm run bench -- [options]
  */
 const WARMING = {
   full: { step: 5000, patience: 6, least: 1000, most: 150_000, seconds: 12 },
-  quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 1.7 },
+  quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 2 },
 };
 
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
