@@ -177,6 +177,7 @@ export function holdingOf(key: string, entry: Entry): Holding {
 
 /** Whether the times of an entry come back from their spans: of a fraction beside a number far greater they may not. */
 function isExact({ storedAt, freshUntil, expiresAt }: ResponseEntry): boolean {
+  if (BEGUN + (storedAt - BEGUN) !== storedAt) return false;
   return storedAt + span(storedAt, freshUntil) === freshUntil && freshUntil + span(freshUntil, expiresAt) === expiresAt;
 }
 

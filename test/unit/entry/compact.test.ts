@@ -47,8 +47,12 @@ describe('a compact response', () => {
     expect(compact(stored({ body: own })).body).toBe(own);
   });
 
-  it('stays an object where its times would not come back', () => {
-    const entry = stored({ storedAt: BORN + 0.3, freshUntil: 3.3 });
+  it.each([
+    { storedAt: BORN + 0.3, freshUntil: 3.3 },
+    // A clock of its own, which begins near zero.
+    { storedAt: 0.1, freshUntil: 0.1, expiresAt: 0.1 },
+  ])('stays an object where its times would not come back: %o', (times) => {
+    const entry = stored(times);
     expect(held(entry)).toEqual(entry);
     const it = held(entry);
     expect(isHeld(it, entryOf(it))).toBe(true);
