@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { decode, FrameError, PREAMBLE } from '../entry/codec.js';
+import { decode, decodeHead, FrameError, headLength, PREAMBLE } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import type { RedisLink } from './redis-link.js';
 
@@ -41,15 +41,12 @@ function scanStep(master: Redis, cursor: string, pattern: string): Promise<[stri
 export async function headOf(link: RedisLink, key: string): Promise<Head | null | undefined> {
   const start = await unlessWrongType(link.client.getrangeBuffer(key, 0, USUAL_HEAD - 1));
   if (start === undefined || start.length < PREAMBLE) return start?.length === 0 ? null : undefined;
-  const end = PREAMBLE + start.readUInt32BE(36);
+  const end = headLength(start);
   const head = end <= start.length ? start : await unlessWrongType(link.client.getrangeBuffer(key, 0, end - 1));
   // It may have been replaced between the two.
   if (head === undefined || head.length < end) return undefined;
-  const bodiless = Buffer.from(head.subarray(0, end));
-  const bytes = bodiless.readUInt32BE(40);
-  bodiless.writeUInt32BE(0, 40);
-  const entry = entryOf(key, bodiless);
-  return entry && { entry, preamble: Buffer.from(head.subarray(0, PREAMBLE)), bytes };
+  const found = unlessDamaged(() => decodeHead(key, head.subarray(0, end)));
+  return found && { ...found, preamble: Buffer.from(head.subarray(0, PREAMBLE)) };
 }
 
 /** The frames under keys, in steps of a bounded size; `undefined` for what is no text. What is gone is left out. */
@@ -78,8 +75,12 @@ export async function* framesOf(
 
 /** The entry in a frame; `undefined` if it is none. */
 export function entryOf(key: string, frame: Buffer): Entry | undefined {
+  return unlessDamaged(() => decode(key, frame));
+}
+
+function unlessDamaged<T>(read: () => T): T | undefined {
   try {
-    return decode(key, frame);
+    return read();
   } catch (error) {
     if (error instanceof FrameError) return undefined;
     throw error;

@@ -1,4 +1,4 @@
-import { Decoder, encode, FrameError } from '../entry/codec.js';
+import { Decoder, encode, encodeAtLength, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
@@ -125,7 +125,12 @@ export class RedisStore implements Store {
       if (expected === undefined && found !== null && this.#read(key, found) !== undefined) return false;
       const ttl = this.#ttl(next);
       if (ttl === undefined) return true;
-      return (await this.#link.run(SWAP, [key], [found ?? '', encode(key, next), ttl])) === 1;
+      const frame = encode(key, next);
+      const put = async (over: Buffer | string) => (await this.#link.run(SWAP, [key], [over, frame, ttl])) === 1;
+      if (await put(found ?? '')) return true;
+      // A version of before has written it at length.
+      const long = expected?.kind === 'response' ? encodeAtLength(key, expected) : undefined;
+      return long !== undefined && !long.equals(found as Buffer) && put(long);
     });
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Decoder, decode, encode, FrameError } from '../../src/entry/codec.js';
+import { Decoder, decode, encode, encodeAtLength, FrameError } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
 import { type SearchRule, searchRuleText } from '../../src/http/no-vary-search.js';
 import { anyText } from './texts.js';
@@ -50,11 +50,29 @@ const response = fc.tuple(
   }),
   terms,
 );
+/** What lets a response be written briefly; most of the rest then is as it comes. */
+const usual = fc.record({
+  asOf: fc.record({
+    epoch: fc.maxSafeNat().map((begun) => `4.16.256.${(begun % 2 ** 40).toString(16).padStart(12, '0')}.${begun}`),
+    sequence: fc.maxSafeNat(),
+  }),
+  storedAt: fc.nat({ max: 2 ** 47 }),
+  cost: fc.nat({ max: 2 ** 17 }),
+  headers: fc.array(
+    fc.tuple(anyText, fc.oneof(anyText, fc.constantFrom('ETag', 'W/"0-abcdefghijklmnopqrstuvwxyz0"'))),
+    { maxLength: 5 },
+  ),
+});
+const lives = fc.tuple(fc.nat({ max: 2 ** 33 }), fc.nat());
 /** Forms that take up the whole of a body, cut where it falls. */
 const forms = fc.tuple(fc.nat(), fc.nat(64), fc.subarray(['gzip', 'br', 'zstd'] as const, { minLength: 1 }));
 const negotiated = fc.option(fc.constant(true as const), { nil: undefined });
 const entry: fc.Arbitrary<Entry> = fc.oneof(
   response.map(([head, times]) => ({ ...head, ...times })),
+  fc.tuple(response, usual, lives).map(([[head], as, [life, kept]]) => {
+    const expiresAt = as.storedAt + life;
+    return { ...head, ...as, expiresAt, freshUntil: Math.max(0, expiresAt - kept) };
+  }),
   fc.tuple(response, forms, negotiated).map(([[head, times], [plainBytes, cut, codings], how]) => {
     const sizes = codings.map((_, i) => (i === 0 ? Math.min(cut, head.body.length) : 0));
     sizes[sizes.length - 1]! += head.body.length - sizes.reduce((sum, each) => sum + each, 0);
@@ -141,7 +159,7 @@ describe('the codec', () => {
         entry,
         fc.dictionary(fc.constantFrom(...'etsmhrbagwixqyncpkv'), fc.jsonValue({ maxDepth: 2 })),
         (each, changes) => {
-          const frame = encode('k', each);
+          const frame = encodeAtLength('k', each);
           const start = Buffer.from(frame.subarray(0, 44));
           const length = frame.readUInt32BE(36);
           const meta = Buffer.from(

@@ -50,3 +50,16 @@ export function responseEntry(changes: Partial<ResponseEntry> = {}): ResponseEnt
     ...changes,
   };
 }
+
+/** A response as most are: in Redis it is a brief frame. */
+export function usualEntry(changes: Partial<ResponseEntry> = {}): ResponseEntry {
+  return responseEntry({
+    asOf: { epoch: '4.16.256.0a1b2c3d4e5f.1795420800000001', sequence: 1_795_420_800_000_002 },
+    headers: [
+      ['Content-Type', 'application/json; charset=utf-8'],
+      ['ETag', 'W/"4-abcdefghijklmnopqrstuvwxyz0"'],
+    ],
+    cost: 12,
+    ...changes,
+  });
+}

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { decode, encode } from '../../src/entry/codec.js';
+import { decode, encode, encodeAtLength } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
 import { RedisStore } from '../../src/stores/redis.js';
 import { type RedisClient, RedisLink } from '../../src/stores/redis-link.js';
-import { counterEntry, responseEntry, START, valueEntry } from './entries.js';
+import { counterEntry, responseEntry, START, usualEntry, valueEntry } from './entries.js';
 import { storeSuite } from './suite.js';
 
 const fail = (error: unknown) => {
@@ -65,6 +65,17 @@ export function redisSuite(name: string, connect: () => RedisClient): void {
       const frame = (await client.getBuffer(at('k')))!;
       expect(frame.equals(encode(at('k'), entry))).toBe(true);
       expect(frame.subarray(-5).equals(entry.body)).toBe(true);
+    });
+
+    it('a response that an earlier version has written at length is given another in its place', async () => {
+      const [entry, next] = [usualEntry(), usualEntry({ body: Buffer.from('next') })];
+      const long = encodeAtLength(at('k'), entry);
+      expect(encode(at('k'), entry).length).toBeLessThan(long.length);
+      await client.set(at('k'), long);
+      const [judged] = await store.get([at('k')]);
+      expect(await store.swap(at('k'), { ...entry, cost: 1 }, next)).toBe(false);
+      expect(await store.swap(at('k'), judged, next)).toBe(true);
+      expect((await client.getBuffer(at('k')))!.equals(encode(at('k'), next))).toBe(true);
     });
 
     it('an entry expires by itself', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Entry, ResponseEntry, ValueEntry } from '../../src/entry/entry.js';
 import type { Found, Increment, ScanOptions, Store, SweepProgress } from '../../src/stores/store.js';
-import { counterEntry, indexEntry, responseEntry, START, valueEntry } from './entries.js';
+import { counterEntry, indexEntry, responseEntry, START, usualEntry, valueEntry } from './entries.js';
 
 /** A store to be tested, and what the tests need around it. */
 export interface Specimen {
@@ -71,7 +71,7 @@ export function storeSuite(name: string, make: MakeSpecimen): void {
         expect(await store.get(['b', 'none', 'a', 'b'].map(at))).toEqual([b, undefined, a, b]);
       });
 
-      it.each<Entry>([responseEntry(), indexEntry(), valueEntry(), counterEntry(-5)])(
+      it.each<Entry>([responseEntry(), usualEntry(), indexEntry(), valueEntry(), counterEntry(-5)])(
         'give back an entry as it was: $kind',
         async (entry) => {
           await put('k', entry);
@@ -278,6 +278,17 @@ export function storeSuite(name: string, make: MakeSpecimen): void {
     });
 
     describe('swap', () => {
+      it.each([responseEntry(), usualEntry()])('takes the place of a response, once', async (entry) => {
+        await put('k', entry);
+        const judged = await getOne('k');
+        const next = { ...entry, storedAt: START + 1, body: Buffer.from('next') };
+        expect(await store.swap(at('k'), judged, next)).toBe(true);
+        expect(await getOne('k')).toEqual(next);
+        expect(await store.swap(at('k'), judged, entry)).toBe(false);
+        expect(await store.swap(at('k'), { ...next, body: Buffer.from('Next') }, entry)).toBe(false);
+        expect(await getOne('k')).toEqual(next);
+      });
+
       const swap = (expected: Entry | undefined, next: Entry, from: Store = store) =>
         from.swap(at('k'), expected, next);
       const next = counterEntry(7, { tags: ['next'] });
@@ -427,8 +438,9 @@ export function storeSuite(name: string, make: MakeSpecimen): void {
         b: indexEntry(),
         c: counterEntry(7),
         d: valueEntry({ body: Buffer.alloc(9000, 'x') }),
+        e: usualEntry(),
       };
-      const lengths = [4, 0, 1, 9000];
+      const lengths = [4, 0, 1, 9000, 4];
 
       it('finds all entries as they are', async () => {
         for (const [key, entry] of Object.entries(kinds)) await put(key, entry);
@@ -442,7 +454,7 @@ export function storeSuite(name: string, make: MakeSpecimen): void {
       it('finds them without their bodies where only heads are asked for', async () => {
         for (const [key, entry] of Object.entries(kinds)) await put(key, entry);
         const { found } = await scan(prefix, { heads: true });
-        expect(found.size).toBe(4);
+        expect(found.size).toBe(5);
         for (const [i, key] of Object.keys(kinds).entries()) {
           const { entry, bytes } = found.get(at(key))!;
           expect(bytes).toBe(lengths[i]);

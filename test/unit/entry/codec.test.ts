@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { decode, encode, FrameError, PREAMBLE } from '../../../src/entry/codec.js';
+import {
+  decode,
+  decodeHead,
+  encode,
+  encodeAtLength,
+  FrameError,
+  headLength,
+  PREAMBLE,
+} from '../../../src/entry/codec.js';
 import { type Entry, entryBytes, type ResponseEntry, type ValueEntry } from '../../../src/entry/entry.js';
 
 const KEY = 'client:acme:k';
@@ -115,6 +123,111 @@ describe('frames of version 4', () => {
   });
 });
 
+describe('frames of version 5', () => {
+  it.each(framesOf(5))('$name is read and written as it always was', ({ key, frame, entry }) => {
+    expect(decode(key, Buffer.from(frame, 'hex'))).toEqual(revive(entry));
+    expect(encode(key, revive(entry)).toString('hex')).toBe(frame);
+  });
+
+  const epoch = '4.16.256.0a1b2c3d4e5f.1795420800000001';
+  const usual: ResponseEntry = { ...response, asOf: { epoch, sequence: 1795420800000002 }, etagMade: true, cost: 3 };
+  const etag = 'W/"4-abcdefghijklmnopqrstuvwxyz0"';
+
+  it('are those of responses as most are, and short', () => {
+    const entry: ResponseEntry = {
+      ...usual,
+      tags: [],
+      headers: [
+        ['Content-Type', 'text/html; charset=utf-8'],
+        ['ETag', etag],
+      ],
+    };
+    const frame = encode(KEY, entry);
+    expect(frame[2]).toBe(5);
+    expect(frame.length - entry.body.length).toBe(78);
+    expect(encodeAtLength(KEY, entry).length).toBeGreaterThan(150);
+    expect(decode(KEY, frame)).toEqual(entry);
+    expect(decode(KEY, encodeAtLength(KEY, entry))).toEqual(entry);
+  });
+
+  it.each<[what: string, changes: Partial<ResponseEntry>, version: number]>([
+    ['all that there is beside', { tags: ['t'], status: 404, name: 'n', freshUntil: 1500, negotiated: true }, 5],
+    ['a field of several lines', { headers: [['Link', ['a', 'b']]] }, 3],
+    ['the tag of another body', { headers: [['ETag', 'W/"5-abcdefghijklmnopqrstuvwxyz0"']] }, 5],
+    ['a tag with bits to spare', { headers: [['ETag', 'W/"4-abcdefghijklmnopqrstuvwxyz1"']] }, 5],
+    ['a tag of an odd length', { headers: [['ETag', 'W/"04-abcdefghijklmnopqrstuvwxyz0"']] }, 5],
+    ['a tag of a body as a name', { headers: [[etag, etag]] }, 5],
+    ['texts that are not Latin', { headers: [['X', '\u00fc\u{1F600}']] }, 5],
+    ['half a sign', { headers: [['X', '\ud800']] }, 3],
+    ['an empty text', { headers: [['', '']] }, 5],
+    ['a long text', { headers: [['X', 'x'.repeat(21_000)]] }, 5],
+    ['a text that is too long', { headers: [['X', 'x'.repeat(22_000)]] }, 3],
+    ['too long metadata', { tags: ['x'.repeat(22_000)] }, 3],
+    ['many lines', { headers: Array.from({ length: 255 }, () => ['a', 'b'] as const) }, 5],
+    ['too many lines', { headers: Array.from({ length: 256 }, () => ['a', 'b'] as const) }, 3],
+    ['the longest life', { expiresAt: 1000 + 2 ** 32 - 1 }, 5],
+    ['a longer life', { expiresAt: 1000 + 2 ** 32 }, 3],
+    ['no end', { expiresAt: Number.POSITIVE_INFINITY, freshUntil: Number.POSITIVE_INFINITY }, 3],
+    ['an end before its beginning', { expiresAt: 999, freshUntil: 999 }, 3],
+    ['a fraction of a ms', { storedAt: 1000.5 }, 3],
+    ['a time long ago', { storedAt: -1 }, 3],
+    ['a cost of a minute', { cost: 65_535 }, 5],
+    ['a higher cost', { cost: 65_536 }, 3],
+    ['another geometry', { asOf: { epoch: epoch.replace('16', '17'), sequence: 2 } }, 3],
+    ['another name of an epoch', { asOf: { epoch: epoch.toUpperCase(), sequence: 2 } }, 3],
+    ['an epoch without a beginning', { asOf: { epoch: epoch.slice(0, 21), sequence: 2 } }, 3],
+    ['an epoch that begins with zeros', { asOf: { epoch: `${epoch.slice(0, 22)}01`, sequence: 2 } }, 3],
+    ['an epoch from before all', { asOf: { epoch: `${epoch.slice(0, 22)}0`, sequence: -1 } }, 5],
+    ['an epoch beyond whole numbers', { asOf: { epoch: `${epoch.slice(0, 22)}9999999999999999`, sequence: 2 } }, 3],
+    ['forms', { negotiated: true, forms: { plainBytes: 9, list: [{ coding: 'br', bytes: 4 }] } }, 4],
+  ])('%s: comes back, whichever version it is', (_, changes, version) => {
+    const entry = { ...usual, ...changes };
+    const frame = encode(KEY, entry);
+    expect(frame[2]).toBe(version);
+    expect(decode(KEY, frame)).toEqual(entry);
+    const head = frame.subarray(0, headLength(frame));
+    expect(decodeHead(KEY, head)).toEqual({ entry: { ...entry, body: Buffer.alloc(0) }, bytes: 4 });
+  });
+
+  const frame = encode(KEY, { ...usual, headers: [['X', 'text']] });
+  const changed = (at: number, ...bytes: number[]) => {
+    const copy = Buffer.from(frame);
+    copy.set(bytes, at);
+    return copy;
+  };
+
+  it.each<[what: string, frame: Buffer]>([
+    ['another kind', changed(3, 3)],
+    ['unknown flags', changed(50, 2)],
+    ['a head that is longer than all', changed(34, 0xff, 0xff)],
+    ['a head that ends before its lines', changed(34, 0, 53)],
+    ['another length of the body', changed(30, 0, 0, 0, 3)],
+    ['more lines than there are', changed(53, 9)],
+    ['a text that it does not know', changed(54, 12)],
+    ['a text that is longer than the head', changed(55, 0x01)],
+    ['JSON that is cut off', changed(frame.length - 5, 0x20)],
+    ['a frame cut off', frame.subarray(0, -1)],
+    ['a frame with more behind it', Buffer.concat([frame, Buffer.alloc(1)])],
+    ['the next version', changed(2, 6)],
+  ])('are refused with %s', (_, bytes) => {
+    expect(decode(KEY, frame)).toMatchObject({ headers: [['X', 'text']] });
+    expect(() => decode(KEY, bytes)).toThrow(FrameError);
+  });
+
+  it('are refused without a head, where only that is read', () => {
+    const none = changed(34, 0, 0);
+    expect(() => decodeHead(KEY, none.subarray(0, headLength(none)))).toThrow(FrameError);
+  });
+
+  it.each(['[]', 'null', '1', '{"t":5}', '{"z":[1,"br",4]}'])('are refused with the metadata %s', (text) => {
+    const rest = Buffer.from(text);
+    const at = headLength(frame) - '{"t":["t"]}'.length;
+    const head = Buffer.concat([frame.subarray(0, at), rest]);
+    head.writeUInt16BE(head.length, 34);
+    expect(() => decode(KEY, Buffer.concat([head, usual.body]))).toThrow(FrameError);
+  });
+});
+
 describe.each([1, 2])('frames of version %i', (version) => {
   it.each(framesOf(version))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
     expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError(`unknown frame version ${version}`));
@@ -172,7 +285,9 @@ describe('decode', () => {
     ['other bytes', Buffer.alloc(100, 1)],
     ['a text of somebody else', Buffer.from('hello, I am a session or a job of another application')],
     ['the version before', changed(2, 2)],
-    ['the version after', changed(2, 4)],
+    ['the version after', changed(2, 6)],
+    ['a version with forms, which it has not', changed(2, 4)],
+    ['a brief version, which it is not', changed(2, 5)],
     ['version 0', changed(2, 0)],
     ['a text that it does not know', withMeta('{"e":"e","h":[12,"a"]}')],
     ['half a place', withMeta('{"e":"e","h":[0.5,"a"]}')],
