@@ -1,5 +1,4 @@
-import { IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import { Socket } from 'node:net';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { ResponseHead } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
@@ -45,9 +44,6 @@ export function tap(res: ServerResponse, sink: Sink): void {
 
 const NOTHING: never[] = [];
 
-/** Whether this Node's responses can be asked for their trailers; else `addTrailers` is listened to from the beginning. */
-const KNOWS_TRAILERS = !hasTrailers(new ServerResponse(new IncomingMessage(new Socket())));
-
 class Tap {
   readonly #res: ServerResponse;
   readonly #sink: Sink;
@@ -78,7 +74,7 @@ class Tap {
     res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
     const gone = res.destroyed;
     this.#sink.whenWaitedFor((atOnce) => {
-      if (atOnce || !KNOWS_TRAILERS) this.#attend();
+      if (atOnce || trailersOf(res) === undefined) this.#attend();
       else queueMicrotask(() => this.#attendLater(gone));
     });
     // Whose client has gone during the lookup says so no more.
@@ -96,7 +92,8 @@ class Tap {
     const res = this.#res;
     const { destroy } = res;
     res.destroy = (error) => this.#destroy(error, destroy);
-    if (KNOWS_TRAILERS) return;
+    // Where they can be asked for at the end, nobody has to listen.
+    if (trailersOf(res) !== undefined) return;
     const { addTrailers } = res;
     res.addTrailers = (trailers) => {
       this.#sink.trailers();
@@ -163,7 +160,7 @@ class Tap {
       this.#res.writeHead(this.#res.statusCode);
     }
     if (body) this.#sink.write(chunk, encodingOf(encoding));
-    if (KNOWS_TRAILERS && hasTrailers(this.#res)) this.#sink.trailers();
+    if (trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     if (this.#state === 'held') {
@@ -269,13 +266,10 @@ function appendAll(res: ServerResponse, name: string, value: unknown): void {
   res.appendHeader(name, Array.isArray(value) ? value : String(value));
 }
 
-interface WithTrailers {
-  /** What `addTrailers` was given, as text: Node's own, and not documented. */
-  readonly _trailer?: unknown;
-}
-
-function hasTrailers(res: ServerResponse): boolean {
-  return (res as WithTrailers)._trailer !== '';
+/** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */
+function trailersOf(res: ServerResponse): string | undefined {
+  const { _trailer: text } = res as { readonly _trailer?: unknown };
+  return typeof text === 'string' ? text : undefined;
 }
 
 function isChunk(chunk: unknown): chunk is Chunk {
