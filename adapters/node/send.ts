@@ -20,14 +20,18 @@ export function send(res: ServerResponse, reply: Reply): void {
  * the time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
  */
 export function sendWhole(res: ServerResponse, reply: Reply): void {
-  // Layers that put a `writeHead` of their own there mostly know nothing of heads that are lists.
-  if (res.headersSent || res.getHeaderNames().length > 0 || Object.hasOwn(res, 'writeHead')) {
+  if (res.headersSent || res.getHeaderNames().length > 0 || isLayered(res)) {
     send(res, reply);
     return;
   }
   const lines = reply.lines ?? flat(reply.headers);
   res.writeHead(reply.status, reply.message ?? STATUS_CODES[reply.status] ?? '', lines as string[]);
   end(res, reply);
+}
+
+/** Whether layers outside have methods of their own there: they mostly know nothing of heads that are lists. */
+function isLayered(res: ServerResponse): boolean {
+  return Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'setHeader');
 }
 
 /**

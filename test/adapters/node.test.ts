@@ -55,6 +55,25 @@ describe.each(STORES)('withCache on %s', (store) => {
     ]);
   });
 
+  it('tells a layer outside that has a setHeader of its own of every field', async () => {
+    const told: string[][] = [];
+    const host = await bench.serve(store, (cache) => {
+      const cached = withCache(counting(), { cache });
+      return (req, res) => {
+        const { setHeader } = res;
+        const names: string[] = [];
+        told.push(names);
+        res.setHeader = (name, value) => {
+          names.push(name);
+          return setHeader.call(res, name, value);
+        };
+        return cached(req, res);
+      };
+    });
+    for (let i = 0; i < 3; i++) expect(await host.ask('/a')).toMatchObject({ status: 200, text: 'run 1' });
+    for (const names of told) expect(names).toContain('Cache-Status');
+  });
+
   it('keeps tenants, and what Vary tells apart, apart', async () => {
     const host = await bench.wrap(store, (req, res) => {
       res.setHeader('Vary', 'Accept-Language');
