@@ -20,18 +20,25 @@ export const SERVED: CacheControl = Object.freeze({
   noStore: () => SERVED,
 }) as CacheControl;
 
+/** Most handlers name none: no list is made for those. */
 const NONE: readonly string[] = [];
 
 /** What a handler has said. */
 export class Control implements CacheControl {
   status: 'hit' | 'miss' | 'bypass' = 'bypass';
-  tags: readonly string[] = NONE;
+  #tags: string[] | undefined;
   seconds: number | undefined;
   refused = false;
 
   tag(...tags: string[]): this {
-    this.tags = [...this.tags, ...texts('res.cache.tag()', tags)];
+    const more = texts('res.cache.tag()', tags);
+    this.#tags ??= [];
+    for (const tag of more) this.#tags.push(tag);
     return this;
+  }
+
+  get tags(): readonly string[] {
+    return this.#tags ?? NONE;
   }
 
   ttl(seconds: number): this {

@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { ResponseHead } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import { applyHead } from './head-arguments.js';
 import { layOn } from './send.js';
 
 /** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
@@ -244,26 +245,6 @@ class Tap {
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
   }
-}
-
-/** Lays the arguments of a `writeHead` onto the response, as Node would. `false`: they are not valid. */
-function applyHead(res: ServerResponse, [status, reason, fields]: unknown[]): boolean {
-  const headers = typeof reason === 'string' ? fields : (fields ?? reason);
-  if (Array.isArray(headers)) {
-    const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers;
-    if (flat.length % 2 !== 0) return false;
-    for (let i = 0; i < flat.length; i += 2) res.removeHeader(String(flat[i]));
-    for (let i = 0; i < flat.length; i += 2) appendAll(res, String(flat[i]), flat[i + 1]);
-  } else if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) if (name !== '') res.setHeader(name, value as string);
-  }
-  res.statusCode = Number(status);
-  if (typeof reason === 'string') res.statusMessage = reason;
-  return true;
-}
-
-function appendAll(res: ServerResponse, name: string, value: unknown): void {
-  res.appendHeader(name, Array.isArray(value) ? value : String(value));
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */

@@ -21,7 +21,7 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   const kept: { base: string; text: string }[] = [];
   for (const text of query.split('&')) {
     if (text === '') continue;
-    const name = decoded(text.includes('=') ? text.slice(0, text.indexOf('=')) : text);
+    const name = decoded(nameIn(text));
     if (all || isKept(name, rule)) kept.push({ base: baseOf(name), text });
   }
   if (rule.sort) kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
@@ -32,8 +32,9 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
 function isInOrder(query: string, { sort }: QueryRule): boolean {
   let before = '';
   for (let at = 0; at <= query.length; ) {
-    const end = endOf(query, '&', at, query.length);
-    const name = query.slice(at, endOf(query, '=', at, end));
+    const mark = query.indexOf('&', at);
+    const end = mark < 0 ? query.length : mark;
+    const name = nameIn(query.slice(at, end));
     if (end === at || /[%+[.]/.test(name) || (sort && name < before)) return false;
     before = name;
     at = end + 1;
@@ -41,10 +42,10 @@ function isInOrder(query: string, { sort }: QueryRule): boolean {
   return true;
 }
 
-/** Where a sign stands from `at` on, or `most` if it is not before that. */
-function endOf(text: string, sign: string, at: number, most: number): number {
-  const found = text.indexOf(sign, at);
-  return found < 0 || found > most ? most : found;
+/** The name of a parameter, as it came. */
+function nameIn(text: string): string {
+  const end = text.indexOf('=');
+  return end < 0 ? text : text.slice(0, end);
 }
 
 /** How many rules one cache knows, the newest: mounts that are made for each request must not pile up. */

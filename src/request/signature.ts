@@ -1,11 +1,14 @@
+import { Generations } from '../generations.js';
 import type { Route } from '../route-options.js';
 import { ORIGIN_FIELDS } from './key.js';
 import type { RequestView } from './request.js';
 
 /** How many fields that responses vary by are told apart on one route; where there are more, nothing is remembered. */
 const MOST_VARYING = 16;
-/** How many names of fields are known as clients write them, and of how many lines a request is read line by line. */
-const MOST_NAMES = 500;
+/** How many names of fields are known as clients write them: two generations of so many, of so many signs at the most. */
+const MOST_NAMES = 250;
+const LONGEST_NAME = 64;
+/** Of how many lines a request is read line by line. */
 const MOST_LINES = 200;
 /** Fields that may make an answer less than the whole. */
 const REDUCING = ['if-none-match', 'if-modified-since', 'range'];
@@ -27,7 +30,7 @@ export class Signature {
   readonly #telling: string[];
   readonly #usable: boolean;
   /** Names as clients write them: the place of a telling field, or what else they are. */
-  readonly #roles = new Map<string, number>();
+  #roles = new Generations<number>(MOST_NAMES);
   readonly #values: (string | undefined)[] = [];
   #varying = 0;
 
@@ -100,7 +103,7 @@ export class Signature {
     const telling = this.#telling.indexOf(lower);
     const barred = this.#barring.includes(lower) || REDUCING.includes(lower);
     const role = barred ? BARRING : telling < 0 ? NEUTRAL : telling;
-    if (this.#roles.size < MOST_NAMES) this.#roles.set(name, role);
+    if (name.length <= LONGEST_NAME) this.#roles.set(name, role);
     return role;
   }
 
@@ -111,7 +114,7 @@ export class Signature {
       if (this.#varying >= MOST_VARYING || isInherited(name)) return false;
       this.#varying++;
       this.#telling.push(name);
-      this.#roles.clear();
+      this.#roles = new Generations(MOST_NAMES);
     }
     return true;
   }

@@ -98,6 +98,17 @@ describe('Signature', () => {
     expect(after).toBe(signature.of(asked));
   });
 
+  it('knows its fields however many names it has seen, and however long they are', () => {
+    const signature = signatureOn({ personal: ['x-api-key'] });
+    for (let i = 0; i < 2000; i++) signature.ofLines(request(), [`X-${i}${'y'.repeat(i % 100)}`, 'a']);
+    const long = 'x'.repeat(5000);
+    for (let i = 0; i < 2; i++) {
+      const lines = ['Host', 'h', 'X-Client-Id', 'a', long, 'b'];
+      expect(signature.ofLines(request(), lines)).toBe(signature.of(request({ headers: headersOf(lines) })));
+      expect(signature.ofLines(request(), [...lines, 'X-Api-Key', 'k'])).toBeUndefined();
+    }
+  });
+
   it('does not read endless lines', () => {
     const lines = ['Host', 'h', ...Array.from({ length: 300 }, (_, i) => [`X-${i}`, 'a']).flat()];
     expect(signatureOn().ofLines(request(), lines)).toBeUndefined();
