@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { createCache } from 'respcache';
 import { type Listener, withCache, withInvalidation } from 'respcache/node';
 import { describe, expect, it, vi } from 'vitest';
 import { counting, STORES, useNode } from './node-host.js';
@@ -72,6 +73,20 @@ describe.each(STORES)('withCache on %s', (store) => {
     });
     for (let i = 0; i < 3; i++) expect(await host.ask('/a')).toMatchObject({ status: 200, text: 'run 1' });
     for (const names of told) expect(names).toContain('Cache-Status');
+  });
+
+  it('is one cache where it stands twice, with another between', async () => {
+    const between = createCache({ redis: false });
+    const listener = counting();
+    const host = await bench.serve(store, (cache) =>
+      withCache(withCache(withCache(listener, { cache, ttl: 5 }), { cache: between, when: () => false }), { cache }),
+    );
+    expect(await host.texts('/a', 2)).toEqual(['run 1', 'run 1']);
+    expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, sets: 1, totalRequests: 2 });
+    expect(between.getStats()).toMatchObject({ totalRequests: 1 });
+    host.clock.forward(6);
+    expect(await host.texts('/a', 1)).toEqual(['run 2']);
+    await between.close();
   });
 
   it('keeps tenants, and what Vary tells apart, apart', async () => {
