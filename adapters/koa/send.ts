@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa';
+import { withOwnLines } from '../../src/http/headers.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { sendWhole } from '../node/send.js';
 
@@ -9,7 +10,7 @@ export function send(ctx: Context, reply: Reply): void {
   if (reply.message !== undefined) ctx.message = reply.message;
   // The length is set with the body.
   for (const [name, value] of reply.headers)
-    if (name !== 'Content-Length' || reply.body === undefined) ctx.res.setHeader(name, value);
+    if (name !== 'Content-Length' || reply.body === undefined) ctx.res.setHeader(name, withOwnLines(value));
   const typed = ctx.res.hasHeader('content-type');
   ctx.body = reply.body ?? null;
   if (!typed) ctx.res.removeHeader('Content-Type');

@@ -3,13 +3,14 @@ import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
+import { withOwnLines } from '../../src/http/headers.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
-import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
+import { after, type Fields, type HeaderBag, type MaybePromise } from '../../src/types.js';
 import { copyOf } from './rerun.js';
 
 /** The exchange of one cache for a response; mostly there is one cache. */
@@ -62,10 +63,17 @@ export function openExchange(
   route: Route,
   recall?: Recall,
 ): Exchange {
-  const exchange = engine.open(view, route, res.getHeaders(), recall);
+  const exchange = engine.open(view, route, fieldsBegun(res), recall);
   const marked = res as Marked;
   marked[OPENED] = new Opened(engine, exchange, marked[OPENED]);
   return exchange;
+}
+
+/** What layers outside have set so far, as it is now. */
+function fieldsBegun(res: ServerResponse): Fields {
+  const fields = res.getHeaders();
+  for (const name in fields) fields[name] = withOwnLines(fields[name]);
+  return fields;
 }
 
 /** Has it remembered which caches give this response, from now on. */

@@ -1,10 +1,11 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { withOwnLines } from '../../src/http/headers.js';
 import { flat, type Reply } from '../../src/lookup/reply.js';
 
 /** Puts the head of an answer from the cache onto a response, beside what layers outside have put there. */
 export function layOn(res: ServerResponse, reply: Reply): void {
   for (const name of reply.removed) res.removeHeader(name);
-  for (const [name, value] of reply.headers) res.setHeader(name, value);
+  for (const [name, value] of reply.headers) res.setHeader(name, withOwnLines(value));
   res.statusCode = reply.status;
   res.statusMessage = reply.message ?? STATUS_CODES[reply.status] ?? '';
 }

@@ -1,6 +1,6 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { fieldList } from '../http/cache-control.js';
-import { fieldFilter, type HeaderLine, linesOf } from '../http/headers.js';
+import { fieldFilter, type HeaderLine, linesOf, withOwnLines } from '../http/headers.js';
 import type { Said } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -25,7 +25,7 @@ export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: 
     if (name !== 'vary' && String(value) === String(outside[name])) continue;
     const added = name === 'vary' ? undefined : addedTo(outside[name], value);
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
-    headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : value)]);
+    headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : withOwnLines(value))]);
   }
   return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
 }

@@ -69,6 +69,14 @@ export function linesOf(value: Fields[string]): readonly string[] {
   return typeof value === 'object' ? value : [String(value)];
 }
 
+/**
+ * A field's value, its lines in a list of their own: `appendHeader` of Node's puts a line into the very list that a field was set
+ * with, and so what a layer says of one answer would be in all that share the list.
+ */
+export function withOwnLines<T extends Fields[string]>(value: T): T {
+  return typeof value === 'object' ? ([...value] as unknown as T) : value;
+}
+
 /** The members of a comma-separated list, trimmed, empty ones left out. */
 export function members(text: string | undefined): string[] {
   return (text ?? '').split(',').flatMap((part) => part.trim() || []);

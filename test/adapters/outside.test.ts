@@ -1,6 +1,6 @@
 // P5: cookies that are set, and fields that layers outside the cache put on every response, for one request each.
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
 import { describe, expect, it } from 'vitest';
@@ -297,5 +297,51 @@ describe.each(LEAN)('outside: $label', (combination) => {
     for (const user of ['alice', 'bob']) {
       expect((await host.ask('/x', { headers: { 'X-User': user } })).header('X-Signed-For')).toBe('everybody');
     }
+  });
+
+  // Node's appendHeader puts a line into the very list that a field was set with.
+  it('a line that a layer outside appends as an answer leaves is in this answer alone', async () => {
+    const host = await bench.start(combination);
+    const signing = (req: IncomingMessage, res: ServerResponse) =>
+      onHeaders(res, () => res.appendHeader('Link', `</of/${req.headers['x-user']}>`));
+    host.use(
+      new Layer(
+        (req, res, next) => {
+          signing(req, res);
+          next();
+        },
+        (ctx, next) => {
+          signing(ctx.req, ctx.res);
+          return next();
+        },
+      ),
+    );
+    host.get('/x', {}, numbered({ headers: { Link: ['</a>', '</b>'] } }));
+    for (let i = 0; i < 6; i++) {
+      const answer = await host.ask('/x', { headers: { 'X-User': String(i) } });
+      expect(answer.all('link')).toEqual(['</a>', '</b>', `</of/${i}>`]);
+      expect(answer.text).toBe('run 1');
+    }
+  });
+
+  it('a line that a handler appends to those of a layer outside is replayed', async () => {
+    const host = await bench.start(combination);
+    host.use(
+      new Layer(
+        (_req, res, next) => {
+          res.setHeader('Link', ['</a>', '</b>']);
+          next();
+        },
+        (ctx, next) => {
+          ctx.res.setHeader('Link', ['</a>', '</b>']);
+          return next();
+        },
+      ),
+    );
+    host.get('/x', {}, ({ res }) => {
+      res.appendHeader('Link', '</c>');
+      return { body: 'x' };
+    });
+    for (let i = 0; i < 6; i++) expect((await host.ask('/x')).all('link')).toEqual(['</a>', '</b>', '</c>']);
   });
 });
