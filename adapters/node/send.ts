@@ -1,19 +1,19 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { withOwnLines } from '../../src/http/headers.js';
-import { flat, type Reply } from '../../src/lookup/reply.js';
+import type { Reply } from '../../src/lookup/reply.js';
+import { fieldsOf, isPlain, linesOf, WrittenHead } from './written-head.js';
 
 /** Puts the head of an answer from the cache onto a response, beside what layers outside have put there. */
 export function layOn(res: ServerResponse, reply: Reply): void {
   for (const name of reply.removed) res.removeHeader(name);
   for (const [name, value] of reply.headers) res.setHeader(name, withOwnLines(value));
   res.statusCode = reply.status;
-  res.statusMessage = reply.message ?? STATUS_CODES[reply.status] ?? '';
+  res.statusMessage = messageOf(reply);
 }
 
 /** Sends an answer from the cache, for a framework whose layers may look at its fields. */
 export function send(res: ServerResponse, reply: Reply): void {
-  layOn(res, reply);
-  end(res, reply);
+  sendBy(layOn, res, reply);
 }
 
 /**
@@ -21,28 +21,52 @@ export function send(res: ServerResponse, reply: Reply): void {
  * the time of setting each field. As after any `writeHead`, `getHeader` does not know them then.
  */
 export function sendWhole(res: ServerResponse, reply: Reply): void {
-  if (res.headersSent || res.getHeaderNames().length > 0 || isLayered(res)) {
-    send(res, reply);
-    return;
-  }
-  const lines = reply.lines ?? flat(reply.headers);
-  res.writeHead(reply.status, reply.message ?? STATUS_CODES[reply.status] ?? '', lines as string[]);
-  end(res, reply);
+  sendBy(writeWhole, res, reply);
 }
 
-/** Whether layers outside have methods of their own there: they mostly know nothing of heads that are lists. */
-function isLayered(res: ServerResponse): boolean {
-  return Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'setHeader');
+type Write = (res: ServerResponse, reply: Reply) => void;
+
+/** Sends an answer, its head as it was written for those before, if it can be. */
+function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
+  if (!isPlain(res)) {
+    // Layers with methods of their own mostly know nothing of heads that are lists, or of bodies that are texts.
+    layOn(res, reply);
+    end(res, reply, undefined);
+    return;
+  }
+  const { shared, text } = reply;
+  if ((shared?.written as WrittenHead | undefined)?.put(res)) {
+    end(res, reply, text);
+    return;
+  }
+  const keeps = shared !== undefined && shared.written === undefined && isWorthKeeping(++shared.sent);
+  const outside = keeps ? fieldsOf(res) : null;
+  write(res, reply);
+  end(res, reply, text);
+  if (keeps) shared.written = WrittenHead.of(res, reply, outside);
+}
+
+/** What is asked for but once is not; and what could not be kept is tried again the more rarely the more often it could not. */
+function isWorthKeeping(sent: number): boolean {
+  return sent > 1 && Number.isInteger(Math.log2(sent));
+}
+
+function writeWhole(res: ServerResponse, reply: Reply): void {
+  if (res.headersSent || res.getHeaderNames().length > 0) layOn(res, reply);
+  else res.writeHead(reply.status, messageOf(reply), linesOf(reply) as string[]);
+}
+
+function messageOf({ status, message }: Reply): string {
+  return message ?? STATUS_CODES[status] ?? '';
 }
 
 /**
  * A small body goes as a text: with the head it is one write then, and not two pieces, which takes Node less time than the
- * whole rest of a hit. Whoever has put a method of their own in place of `end` is given bytes.
+ * whole rest of a hit.
  */
-function end(res: ServerResponse, reply: Reply): void {
-  const { text } = reply;
+function end(res: ServerResponse, reply: Reply, text: string | undefined): void {
   if (res.req.method === 'HEAD') res.end();
-  else if (text !== undefined && !Object.hasOwn(res, 'end')) res.end(text, 'latin1');
+  else if (text !== undefined) res.end(text, 'latin1');
   else if (reply.body === undefined) res.end();
   else res.end(reply.body);
 }

@@ -18,7 +18,7 @@ import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import type { Found } from './lookup.js';
 import type { Plan } from './plan.js';
-import { changesAt, flat, HIT, partAskedBy, type Reply, withKey } from './reply.js';
+import { changesAt, flat, HIT, partAskedBy, type Reply, type SharedHead, withKey } from './reply.js';
 import { InMemory, InRedis, type Whereabouts } from './whereabouts.js';
 
 /** How many requests are remembered at a time: two generations of so many. */
@@ -212,7 +212,9 @@ const LONGEST_FIELDS = 4096;
  * A reply to whoever asks for the whole, without its body: the same for up to a second, as ages are told in seconds.
  * Classes, here: what is read for each hit has one shape then, which an object put together of others has not.
  */
-class Head {
+class Head implements SharedHead {
+  sent = 0;
+  written: unknown;
   readonly status: number;
   readonly message: string | undefined;
   readonly headers: readonly HeaderLine[];
@@ -265,6 +267,7 @@ class Whole implements Reply {
   readonly lines: readonly string[];
   readonly removed: readonly string[];
   readonly text: string | undefined;
+  readonly shared: SharedHead;
   #body: Buffer | undefined;
 
   constructor(head: Head, held: HeldResponse) {
@@ -275,6 +278,7 @@ class Whole implements Reply {
     this.lines = head.lines;
     this.removed = head.removed;
     this.text = text;
+    this.shared = head;
     if (hasBody && text === undefined) this.#body = coding === undefined ? held.body : formOf(held, coding);
   }
 

@@ -24,6 +24,16 @@ export interface Reply {
   readonly body: Buffer | undefined;
   /** The same bytes as a text in latin1, where they are few: Node sends it together with the head. */
   readonly text?: string | undefined;
+  /** The head of it, where other replies have the same. */
+  readonly shared?: SharedHead | undefined;
+}
+
+/** A head that several replies have. */
+export interface SharedHead {
+  /** How many of them have been sent. */
+  sent: number;
+  /** What an adapter has made of it, and keeps for the next ones. */
+  written: unknown;
 }
 
 /** The part of a response that a client asks for (RFC 9110 §14.2). */

@@ -1,0 +1,156 @@
+import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { flat, type Reply } from '../../src/lookup/reply.js';
+
+/** What Node keeps of the fields of a response: names in lower case, and each as it was set. */
+type Fields = Record<string, [name: string, value: number | string | string[]]>;
+
+/** What a response of Node's has that is not documented. It has been so since Node 20, or for longer. */
+interface Internals {
+  _header?: string | null;
+  _contentLength?: number | null;
+  _removedContLen?: boolean;
+  readonly _last?: boolean;
+  readonly _removedConnection?: boolean;
+  readonly _expect_continue?: boolean;
+  readonly _keepAliveTimeout?: number;
+  readonly _defaultKeepAlive?: boolean;
+  readonly _maxRequestsPerSocket?: number;
+  readonly maxRequestsOnConnectionReached?: boolean;
+  [field: symbol]: Fields | null | undefined;
+}
+
+const { writeHead, setHeader, end } = ServerResponse.prototype;
+
+/** Where Node keeps the fields that were set on a response. */
+const FIELDS = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
+  ({ description }) => description === 'kOutHeaders',
+)!;
+
+/** What Node itself puts behind the fields of an answer of known length, where the connection stays open. */
+const TAIL = /^Connection: keep-alive\r\n(?:Keep-Alive: timeout=\d+(?:, max=\d+)?\r\n)?\r\n$/;
+
+/**
+ * The head of a hit as Node has written it, for the next ones that have the same: having it checked and put together anew
+ * takes as long as all that the cache does for a hit. What Node would have looked at is looked at here: what layers outside
+ * have set, and what becomes of the connection.
+ */
+export class WrittenHead {
+  readonly #text: string;
+  readonly #status: number;
+  readonly #message: string;
+  readonly #length: number;
+  /** What layers outside had set before, and what `getHeader` knew of afterwards. */
+  readonly #outside: Fields | null;
+  readonly #count: number;
+  readonly #fields: Fields | null;
+  readonly #keepAliveTimeout: number | undefined;
+  readonly #defaultKeepAlive: boolean | undefined;
+  readonly #maxRequests: number | undefined;
+
+  private constructor(res: ServerResponse, text: string, length: number, outside: Fields | null) {
+    const internals = res as unknown as Internals;
+    this.#text = text;
+    this.#status = res.statusCode;
+    this.#message = res.statusMessage;
+    this.#length = length;
+    this.#outside = outside;
+    this.#count = outside === null ? 0 : Object.keys(outside).length;
+    this.#fields = internals[FIELDS] ?? null;
+    this.#keepAliveTimeout = internals._keepAliveTimeout;
+    this.#defaultKeepAlive = internals._defaultKeepAlive;
+    this.#maxRequests = internals._maxRequestsPerSocket;
+  }
+
+  /**
+   * Of a response that has been sent. `outside`: what layers outside had set on it. `undefined` where anything but the reply
+   * and these is in it, or the connection is to be closed.
+   */
+  static of(res: ServerResponse, reply: Reply, outside: Fields | null): WrittenHead | undefined {
+    const internals = res as unknown as Internals;
+    const { _header: text, _contentLength: length, _last } = internals;
+    if (!TAKES_HEADS || _last || !res.shouldKeepAlive || res.chunkedEncoding || typeof text !== 'string')
+      return undefined;
+    if (typeof length !== 'number') return undefined;
+    const fields = internals[FIELDS];
+    if (fields && !isAllOf(fields, reply, outside)) return undefined;
+    const lines = fields ? flat(Object.values(fields).map(([name, value]) => [name, lineOf(value)])) : linesOf(reply);
+    let written = `HTTP/1.1 ${res.statusCode} ${res.statusMessage}\r\n`;
+    for (let i = 0; i + 1 < lines.length; i += 2) written += `${lines[i]}: ${lines[i + 1]}\r\n`;
+    if (!text.startsWith(written) || !TAIL.test(text.slice(written.length))) return undefined;
+    return new WrittenHead(res, text, length, outside);
+  }
+
+  /** Puts it on a response that would be given the same. `false`: this one would not. */
+  put(res: ServerResponse): boolean {
+    const internals = res as unknown as Internals;
+    if (internals._header !== null || !this.#staysOpen(res, internals)) return false;
+    if (!isSame(internals[FIELDS] ?? null, this.#outside, this.#count)) return false;
+    res.statusCode = this.#status;
+    res.statusMessage = this.#message;
+    internals[FIELDS] = this.#fields;
+    internals._contentLength = this.#length;
+    internals._removedContLen = false;
+    internals._header = this.#text;
+    return true;
+  }
+
+  #staysOpen(res: ServerResponse, internals: Internals): boolean {
+    if (!res.shouldKeepAlive || internals.maxRequestsOnConnectionReached) return false;
+    if (internals._removedConnection || internals._expect_continue) return false;
+    return (
+      internals._keepAliveTimeout === this.#keepAliveTimeout &&
+      internals._defaultKeepAlive === this.#defaultKeepAlive &&
+      internals._maxRequestsPerSocket === this.#maxRequests
+    );
+  }
+}
+
+/** Whether nobody has put methods of their own in the place of Node's: layers that want to see or to change a head do. */
+export function isPlain(res: ServerResponse): boolean {
+  return res.writeHead === writeHead && res.setHeader === setHeader && res.end === end;
+}
+
+/** What is set on a response now, to be compared with others. */
+export function fieldsOf(res: ServerResponse): Fields | null {
+  const fields = (res as unknown as Internals)[FIELDS];
+  return fields ? { ...fields } : null;
+}
+
+/** The lines of a reply, names and values by turns. */
+export function linesOf(reply: Reply): readonly string[] {
+  return reply.lines ?? flat(reply.headers);
+}
+
+/** Whether fields are those of a reply and those outside. Who had methods of Node's replaced earlier may have added more. */
+function isAllOf(fields: Fields, { headers }: Reply, outside: Fields | null): boolean {
+  const own = new Map(headers.map(([name, value]) => [name.toLowerCase(), value]));
+  return Object.entries(fields).every(([name, [, value]]) => value === (own.get(name) ?? outside?.[name]?.[1]));
+}
+
+function lineOf(value: number | string | string[]): string | string[] {
+  return typeof value === 'number' ? String(value) : value;
+}
+
+function isSame(fields: Fields | null, others: Fields | null, count: number): boolean {
+  if (fields === null || others === null) return fields === others;
+  let left = count;
+  for (const name in fields) {
+    const [spelling, value] = fields[name]!;
+    const other = others[name];
+    if (other === undefined || other[0] !== spelling || other[1] !== value) return false;
+    left--;
+  }
+  return left === 0;
+}
+
+/** Whether this Node sends a head that is put there, tried once. */
+const TAKES_HEADS = takesHeads();
+
+function takesHeads(): boolean {
+  const res = new ServerResponse(new IncomingMessage(new Socket())) as ServerResponse & Internals;
+  res._header = 'head ';
+  res.end('body', 'latin1');
+  const { outputData } = res as unknown as { readonly outputData?: readonly { readonly data: unknown }[] };
+  return FIELDS !== undefined && outputData?.[0]?.data === 'head body';
+}

@@ -1,0 +1,102 @@
+// The head of a hit is kept as Node has written it, for the next ones: layers outside must not notice. What leaves is
+// compared in test/property/written-head.test.ts.
+
+import { Agent, ServerResponse } from 'node:http';
+import type { Express, RequestHandler, Response } from 'express';
+import { cacheMiddleware } from 'respcache/express';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { WrittenHead } from '../../adapters/node/written-head.js';
+import { load } from './hosts.js';
+import { useNode } from './node-host.js';
+
+const { serve } = useNode();
+/** Only what leaves a connection open is kept. */
+const agent = new Agent({ keepAlive: true });
+afterAll(() => agent.destroy());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.resetModules();
+});
+
+/** So many hits have a head made, look at it, keep it, and are given it. */
+const HITS = 6;
+
+const answering: RequestHandler = (_req, res) => {
+  res.status(200).set('X-Own', 'yes').send('hello');
+};
+
+describe.each(['express4', 'express'])('under %s', (name) => {
+  const make = load<() => Express>(name);
+
+  it('a layer outside that looks at a response in the end finds all of its fields', async () => {
+    const put = vi.spyOn(WrittenHead.prototype, 'put');
+    const found: unknown[] = [];
+    const watching: RequestHandler = (_req, res, next) => {
+      res.status(404);
+      res.on('finish', () => {
+        found.push([
+          res.statusCode,
+          res.statusMessage,
+          res.getHeader('content-length'),
+          res.getHeader('X-Own'),
+          res.getHeaderNames().filter((each) => each !== 'date' && each !== 'x-powered-by'),
+          { ...res.getHeaders(), date: undefined },
+          res.headersSent,
+          res.writableEnded,
+        ]);
+      });
+      next();
+    };
+    const host = await serve('memory', (cache) => make().use(watching, cacheMiddleware({ cache }), answering));
+    await host.texts('/', HITS, { agent });
+    expect(found).toHaveLength(HITS);
+    for (const each of found.slice(1)) expect(each).toEqual(found[1]);
+    expect(found[1]).toEqual(expect.arrayContaining([200, 'OK', '5', 'yes', true]));
+    expect(put).toHaveLastReturnedWith(true);
+  });
+
+  it('what a layer outside sets is what leaves, though it is another thing each time', async () => {
+    let nonce = 0;
+    const signing: RequestHandler = (_req, res, next) => {
+      res.set('Content-Security-Policy', `nonce-${nonce++}`);
+      next();
+    };
+    const host = await serve('memory', (cache) => make().use(signing, cacheMiddleware({ cache }), answering));
+    for (let i = 0; i < HITS; i++)
+      expect((await host.ask('/', { agent })).header('content-security-policy')).toBe(`nonce-${i}`);
+  });
+
+  it("methods of the application in the place of Node's are asked for each hit", async () => {
+    const app = make();
+    let heads = 0;
+    const { writeHead } = app.response as Response;
+    app.response.writeHead = function (this: Response, ...given: unknown[]) {
+      heads++;
+      return Reflect.apply(writeHead, this, given);
+    } as typeof writeHead;
+    const host = await serve('memory', (cache) => app.use(cacheMiddleware({ cache }), answering));
+    await host.texts('/', HITS, { agent });
+    expect(heads).toBe(HITS);
+  });
+});
+
+it("what has been put in the place of Node's methods before adds to each answer its own", async () => {
+  let spans = 0;
+  const { writeHead } = ServerResponse.prototype;
+  vi.spyOn(ServerResponse.prototype, 'writeHead').mockImplementation(function (
+    this: ServerResponse,
+    ...given: unknown[]
+  ) {
+    this.setHeader('Traceparent', `span-${spans++}`);
+    return Reflect.apply(writeHead, this, given);
+  });
+  vi.resetModules();
+  const adapter = await import('respcache/express');
+  const { createCache } = await import('respcache');
+  const host = await serve('memory', () => {
+    const app = load<() => Express>('express')();
+    const cache = createCache({ redis: false });
+    return app.use(adapter.cacheMiddleware({ cache }), answering);
+  });
+  for (let i = 0; i < HITS; i++) expect((await host.ask('/', { agent })).header('traceparent')).toBe(`span-${i}`);
+});
