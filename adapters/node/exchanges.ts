@@ -72,7 +72,7 @@ export function openExchange(
 /** What layers outside have set so far, as it is now. */
 function fieldsBegun(res: ServerResponse): Fields {
   const fields = res.getHeaders();
-  for (const name in fields) fields[name] = withOwnLines(fields[name]);
+  for (const name in fields) if (typeof fields[name] === 'object') fields[name] = withOwnLines(fields[name]);
   return fields;
 }
 

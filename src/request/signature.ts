@@ -37,7 +37,8 @@ export class Signature {
   constructor(route: Route) {
     const { tenant, personal, policy, requestDirectives, vary } = route;
     this.#barring = [
-      ...['upgrade', 'if-match', 'if-unmodified-since', 'authorization'],
+      // Whether the connection stays open after a client that expects something hangs on what it was told.
+      ...['upgrade', 'expect', 'if-match', 'if-unmodified-since', 'authorization'],
       ...(policy.guardsCookies ? ['cookie'] : []),
       ...(requestDirectives === 'honor' ? ['cache-control', 'pragma'] : []),
       ...personal,
