@@ -25,13 +25,21 @@ export interface HitAt {
   readonly route: string;
 }
 
-/** Tells of an answer from the cache. `ms`: how long its lookup took. */
-export function tellHit(events: Events, request: RequestView, at: HitAt, reply: Reply, how: How, ms: number): void {
+/** Tells of an answer from the cache. `ms`: how long its lookup took; `found`: when, ms since 1970. */
+export function tellHit(
+  events: Events,
+  request: RequestView,
+  at: HitAt,
+  reply: Reply,
+  how: How,
+  ms: number,
+  found?: number,
+): void {
   const { tenant, key, route } = at;
   const { tier, stale, collapsed } = how;
   // A text is as long as its bytes; these need not be made to be counted.
   const bytes = request.method === 'HEAD' ? 0 : ((reply.text ?? reply.body)?.length ?? 0);
-  events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route, request });
+  events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route, request, at: found });
 }
 
 /** What statistics call the route of a response: by the name that it was given, or else by its path. */

@@ -76,13 +76,16 @@ export interface ShadowDifference {
 export interface CacheEvents {
   /**
    * A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. `stale`: with
-   * what was no longer fresh, while it is made anew, or because the handler failed. `bytes`: the body that left.
+   * what was no longer fresh, while it is made anew, or because the handler failed. `bytes`: the body that left. `ms`: how
+   * long it took until it was found; of requests that are answered from memory about every eighth is timed, and those after it
+   * are told the same. `at`: when, ms since 1970, where somebody has looked at the clock for it.
    */
   hit: OfRequest & {
     source: 'http' | 'service';
     tenant: string;
     key: string;
     ms: number;
+    at?: number | undefined;
     bytes: number;
     tier?: Tier | undefined;
     collapsed?: boolean | undefined;

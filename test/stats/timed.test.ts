@@ -1,0 +1,33 @@
+// How long hits took is told of each; of those from memory, which take as long as a look at the clock, some are timed.
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { CacheEvents } from 'respcache';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { START } from '../adapters/bench.js';
+import { counting, STORES, useNode } from '../adapters/node-host.js';
+
+const { wrap } = useNode();
+const HITS = 40;
+
+let heard: CacheEvents['hit'][] = [];
+const listener = (event: unknown) => {
+  heard.push(event as CacheEvents['hit']);
+};
+subscribe('respcache:hit', listener);
+afterAll(() => unsubscribe('respcache:hit', listener));
+afterEach(() => {
+  heard = [];
+});
+
+it.each(STORES)('every hit has a time, and figures have every hit (%s)', async (store) => {
+  const host = await wrap(store, counting());
+  await host.texts('/', HITS + 1);
+  expect(heard).toHaveLength(HITS);
+  for (const { ms } of heard) expect(ms).toBeGreaterThan(0);
+  const timed = new Set(heard.map(({ ms }) => ms));
+  if (store === 'redis') expect(timed.size).toBe(HITS);
+  else expect(timed.size).toBeLessThan(HITS / 4);
+  expect(timed.size).toBeGreaterThan(3);
+  for (const { at } of heard.slice(3)) expect(at).toBe(START);
+  expect(host.cache.getStats()).toMatchObject({ hits: HITS });
+});
