@@ -6,6 +6,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const TOGETHER = [
   ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
   ...['sessions', 'limits', 'write-behind', 'readme', 'from', 'package', 'tiers', 'examples'],
+  ...['operations', 'cli', 'bench', 'stats'],
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */
@@ -39,7 +40,11 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than there are cores: many tests wait for a server or a deadline.
+    maxWorkers: 3,
+    // Most of what a test makes is garbage soon: with more room for what is young, less of it is copied before it goes.
+    execArgv: ['--max-semi-space-size=64'],
+    setupFiles: [at('./test/support/equality.ts')],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
@@ -49,7 +54,8 @@ export default defineConfig({
         test: { name: 'together', isolate: false, include: TOGETHER },
       },
       {
-        // What measures, spawns, or kills has a process of its own.
+        // What measures its process, mocks a module, or has hooks in a module that files share (they would be the first file's
+        // alone) has a process of its own.
         extends: true,
         test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, 'test/nest/**'] },
       },

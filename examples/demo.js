@@ -1,6 +1,4 @@
 import { config } from './demo/config.js';
-import { demonstrate } from './demo/demonstrate.js';
-import { serve } from './demo/serve.js';
 
 const USAGE = `Usage: npm run demo [-- --serve]
 
@@ -15,17 +13,22 @@ Environment:
   ADMIN_TOKEN   with --serve: opens the figures by tenant, POST /cache/clear and /cache/invalidate
   NO_COLOR      no colours`;
 
-const MODES = { '--serve': serve, '--help': () => console.log(USAGE) };
+// Loaded when asked for: whoever asks for help need not wait for two frameworks.
+const MODES = {
+  '--serve': async () => (await import('./demo/serve.js')).serve,
+  '--help': async () => () => console.log(USAGE),
+  '': async () => (await import('./demo/demonstrate.js')).demonstrate,
+};
 
 async function main(args) {
-  const unknown = args.find((arg) => !Object.hasOwn(MODES, arg));
+  const unknown = args.find((arg) => arg === '' || !Object.hasOwn(MODES, arg));
   if (unknown !== undefined) {
     console.error(`Unknown argument: ${unknown}\n\n${USAGE}`);
     return 2;
   }
-  const mode = args.includes('--help') ? '--help' : args[0];
-  const run = mode === undefined ? demonstrate : MODES[mode];
+  const mode = args.includes('--help') ? '--help' : (args[0] ?? '');
   try {
+    const run = await MODES[mode]();
     return (await run(config())) ?? 0;
   } catch (error) {
     // A variable in the environment that cannot be used: its message says all there is to say.

@@ -216,18 +216,20 @@ describe.each(LEAN)('vulnerabilities: $label', (combination) => {
 
       it('are not given to those who wait', async () => {
         const host = await start();
-        const [traffic, gate] = [new Traffic(), new Gate()];
+        const [traffic, running, gate] = [new Traffic(), new Gate(), new Gate()];
         let runs = 0;
         host.use(traffic.layer, {});
         host.get('/x', async () => {
           if (++runs > 1) return { headers: { 'Cache-Control': FRESH }, body: '0123456789' };
+          running.open();
           await gate.opened;
           const body = stream(['0123'], new Error('broken'));
           return { headers: { 'Cache-Control': FRESH, 'Content-Length': '10' }, body };
         });
         // Koa 2 lets the client of a source that breaks wait for ever.
         host.ask('/x').catch(() => undefined);
-        await traffic.begun(1);
+        // It is this one whose handler breaks, and none of those who wait.
+        await running.opened;
         const others = Promise.all([2, 3, 4].map(() => host.ask('/x').catch(() => undefined)));
         await traffic.begun(4);
         gate.open();

@@ -98,7 +98,7 @@ describe.each(['express/server.js', 'koa/server.js', 'node/server.js', 'fastify/
     } finally {
       await own.stop();
     }
-  }, 8000);
+  });
 });
 
 describe.each(['express/server.js', 'koa/server.js'])('%s', (file) => {

@@ -324,6 +324,8 @@ export function explainSuite(backend: Backend): void {
     const here = stage().route('/a', {}, { tags: ['t'] });
     await here.ask('/a');
     await vi.waitFor(() => expect(here.cache.getStats().sets).toBe(1));
+    // The lease of what was stored is given back behind it.
+    await vi.waitFor(async () => expect(String(await bench.keys())).not.toContain(':lease:'));
     const told: string[] = [];
     for (const kind of ['hit', 'miss', 'bypass', 'set', 'skip', 'purge', 'error'] as const) {
       here.cache.on(kind, () => told.push(kind));

@@ -18,7 +18,12 @@ function link(...names: string[]): void {
 }
 
 function node(...args: string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+  // Where a folder above has what is to be missing, some of these would run for ever.
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
   return { status, output: stdout + stderr };
 }
 

@@ -10,6 +10,8 @@ import { Recall } from '../../src/lookup/recall.js';
 import type { Answer } from '../adapters/client.js';
 import { STORES, useNode, type Wrapped } from '../adapters/node-host.js';
 
+/** For each route on each store; `npm run fuzz` gives more. */
+const RUNS = process.env.RECALL_RUNS === undefined ? undefined : Number(process.env.RECALL_RUNS);
 const { serve } = useNode();
 const agent = new Agent({ keepAlive: true });
 afterAll(() => agent.destroy());
@@ -133,7 +135,7 @@ const ROUTES: Record<string, WithCacheOptions> = {
 const KINDS = STORES.flatMap((store) => Object.entries(ROUTES).map(([name, route]) => ({ store, name, route })));
 
 describe.each(KINDS)('the short way of hits, from $store, with $name', ({ store, route }) => {
-  it('answers and counts as the whole way does', async () => {
+  it('answers and counts as the whole way does', { timeout: 20_000 + (RUNS ?? 0) * 2000 }, async () => {
     const answers = vi.spyOn(Recall.prototype, 'answer');
     const { withCache } = await import('../../adapters/node/index.js');
     let taken = 0;
@@ -158,7 +160,7 @@ describe.each(KINDS)('the short way of hits, from $store, with $name', ({ store,
           }
         },
       ),
-      { numRuns: store === 'memory' ? 12 : 8 },
+      { numRuns: RUNS ?? (store === 'memory' ? 6 : 4) },
     );
     expect(taken).toBeGreaterThan(3);
     answers.mockRestore();

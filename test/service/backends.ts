@@ -90,7 +90,10 @@ export function useBackend(backend: Backend): Bench {
   const runAll = async (cleanups: (() => unknown)[]) => {
     for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) await cleanup();
   };
-  const command = (...args: string[]) => Promise.all(backend.servers.map((server) => server.command(...args)));
+  // Asked after each test: a connection for each command would take longer than most of them.
+  let admins: readonly Redis[] = [];
+  const call = (admin: Redis, [name, ...rest]: string[]) => admin.call(name!, ...rest);
+  const command = (...args: string[]) => Promise.all(admins.map((admin) => call(admin, args)));
   const open = (cleanups: (() => unknown)[], options: CacheOptions = {}) => {
     const redis = backend.target();
     if (typeof redis === 'object' && 'disconnect' in redis) cleanups.push(() => redis.disconnect());
@@ -105,7 +108,10 @@ export function useBackend(backend: Backend): Bench {
     return shared;
   };
 
-  beforeAll(() => backend.start());
+  beforeAll(async () => {
+    await backend.start();
+    admins = backend.servers.map(({ url }) => new Redis(url));
+  });
   afterEach(async () => {
     await runAll(afterTest);
     await command('EVAL', EMPTY, '0');
@@ -113,6 +119,7 @@ export function useBackend(backend: Backend): Bench {
   });
   afterAll(async () => {
     await runAll(afterTests);
+    for (const admin of admins) admin.disconnect();
     await backend.stop();
   });
 
@@ -128,7 +135,7 @@ export function useBackend(backend: Backend): Bench {
     cache: () => pair()[0],
     command,
     onOwner: async (...args) => {
-      if (backend.servers.length > 0) return Promise.any(backend.servers.map((server) => server.command(...args)));
+      if (admins.length > 0) return Promise.any(admins.map((admin) => call(admin, args)));
     },
     keys: async () => (await command('KEYS', '*')).flat().map(String).sort(),
     atEnd: (cleanup) => afterTest.push(cleanup),
