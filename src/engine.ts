@@ -79,7 +79,7 @@ export class Engine {
   handle(exchange: Exchange): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
     const started = performance.now();
-    const barred = ineligible(request);
+    const barred = ineligible(request, typeof route.key === 'function');
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);

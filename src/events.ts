@@ -13,6 +13,7 @@ export type Reason =
   | 'when' // the option `when` said no, or threw
   | 'upgrade' // the connection is to be upgraded
   | 'precondition' // If-Match and If-Unmodified-Since are for the handler
+  | 'body' // a GET or HEAD with a body, which is no part of the key unless a function makes it
   | 'key' // the option `key` or `identity` threw
   | 'shadow' // shadow mode asked the handler instead, and compared
   | 'request' // the client's Cache-Control said no-store (requestDirectives: 'honor')

@@ -64,7 +64,7 @@ export class Explainer {
     const { request } = visit;
     const trail = new Trail();
     trail.pass('mount', mountText(visit, from));
-    const barred = ineligible(request);
+    const barred = ineligible(request, typeof visit.route.key === 'function');
     if (barred !== undefined) return trail.bypass(barred, formText(barred, visit, isUnsafe(request.method)));
     trail.pass('method', `${request.method} ${request.target} may be looked up.`);
     const asked = heardFrom(visit);

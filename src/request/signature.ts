@@ -38,7 +38,8 @@ export class Signature {
     const { tenant, personal, policy, requestDirectives, vary } = route;
     this.#barring = [
       // Whether the connection stays open after a client that expects something hangs on what it was told.
-      ...['upgrade', 'expect', 'if-match', 'if-unmodified-since', 'authorization'],
+      ...['upgrade', 'expect', 'content-length', 'transfer-encoding'],
+      ...['if-match', 'if-unmodified-since', 'authorization'],
       ...(policy.guardsCookies ? ['cookie'] : []),
       ...(requestDirectives === 'honor' ? ['cache-control', 'pragma'] : []),
       ...personal,

@@ -290,4 +290,34 @@ describe.each(LEAN)('safety: $label', (combination) => {
     expect(handler.runs).toBe(2);
     expect(await host.texts('/x', 1)).toEqual(['run 1']);
   });
+
+  describe('a GET with a body', () => {
+    const ask = { method: 'GET', headers: { 'Content-Length': 3 }, body: 'a=1' };
+
+    it('is for the handler, and nobody else is given its answer', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, numbered());
+      const answer = await host.ask('/x', ask);
+      expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=body');
+      expect(await host.texts('/x', 3)).toEqual(['run 2', 'run 2', 'run 2']);
+      expect((await host.ask('/x', ask)).text).toBe('run 3');
+    });
+
+    it('is looked up where a function makes the key', async () => {
+      const host = await bench.start(combination);
+      host.use({});
+      host.get('/x', { key: () => 'all that its body says' }, numbered());
+      expect((await host.ask('/x', ask)).text).toBe('run 1');
+      expect((await host.ask('/x', ask)).text).toBe('run 1');
+    });
+
+    it('of no bytes is a GET like any other', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, numbered());
+      const empty = { method: 'GET', headers: { 'Content-Length': 0 } };
+      expect((await host.ask('/x', empty)).text).toBe('run 1');
+      expect((await host.ask('/x', empty)).text).toBe('run 1');
+      expect(await host.texts('/x', 2)).toEqual(['run 1', 'run 1']);
+    });
+  });
 });

@@ -27,6 +27,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   when: 'the option when said no',
   upgrade: 'the connection is upgraded',
   precondition: 'If-Match is for the handler',
+  body: 'a GET or HEAD with a body',
   key: 'the option key or identity threw',
   request: 'the client said no-store',
   'only-if-cached': 'nothing stored, and no handler wanted',

@@ -40,10 +40,18 @@ describe('ineligible', () => {
     // A part is taken from the whole that is stored (RFC 9110 §14.2).
     [request({ range: 'bytes=0-1' }), undefined],
     [request({ range: '', 'if-range': '"a"' }), undefined],
+    [request({ 'content-length': '1' }), 'body'],
+    [request({ 'content-length': '0' }), undefined],
+    [request({ 'transfer-encoding': 'chunked' }, 'HEAD'), 'body'],
     [request({ 'if-match': '"a"' }), 'precondition'],
     [request({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }), 'precondition'],
   ])('%j: %s', (view, reason) => {
-    expect(ineligible(view)).toBe(reason);
+    expect(ineligible(view, false)).toBe(reason);
+  });
+
+  it('leaves a body to who makes the key of it', () => {
+    expect(ineligible(request({ 'content-length': '1' }), true)).toBeUndefined();
+    expect(ineligible(request({ 'content-length': '1' }, 'POST'), true)).toBe('method');
   });
 });
 

@@ -118,6 +118,8 @@ describe('Signature', () => {
     ['credentials', {}, { headers: { authorization: 'x' } }],
     ['cookies', {}, { headers: { cookie: 'x' } }],
     ['what the application takes for personal', { personal: ['x-api-key'] }, { headers: { 'x-api-key': 'x' } }],
+    ['a body', {}, { headers: { 'content-length': '1' } }],
+    ['a body in chunks', {}, { headers: { 'transfer-encoding': 'chunked' } }],
     ['preconditions', {}, { headers: { 'if-match': '*' } }],
     ['what a client asks of the cache', { requestDirectives: 'honor' }, { headers: { 'cache-control': 'no-cache' } }],
     ['a method that is not looked up', {}, { method: 'POST' }],
