@@ -11,9 +11,17 @@ export function layOn(res: ServerResponse, reply: Reply): void {
   res.statusMessage = messageOf(reply);
 }
 
+/**
+ * Whether Node is to write a head without its body: together with one it takes Content-Disposition for UTF-8, and ruins a file's
+ * name in Latin-1, which a handler that streams may say.
+ */
+export function isHeadApart(res: ServerResponse): boolean {
+  return res.hasHeader('content-disposition');
+}
+
 /** Sends an answer from the cache, for a framework whose layers may look at its fields. */
 export function send(res: ServerResponse, reply: Reply): void {
-  sendBy(layOn, res, reply);
+  sendBy(writeFields, res, reply);
 }
 
 /**
@@ -30,7 +38,7 @@ type Write = (res: ServerResponse, reply: Reply) => void;
 function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
   if (!isPlain(res)) {
     // Layers with methods of their own mostly know nothing of heads that are lists, or of bodies that are texts.
-    layOn(res, reply);
+    writeFields(res, reply);
     end(res, reply, undefined);
     return;
   }
@@ -51,8 +59,13 @@ function isWorthKeeping(sent: number): boolean {
   return sent > 1 && Number.isInteger(Math.log2(sent));
 }
 
+function writeFields(res: ServerResponse, reply: Reply): void {
+  layOn(res, reply);
+  if (isHeadApart(res)) res.writeHead(res.statusCode);
+}
+
 function writeWhole(res: ServerResponse, reply: Reply): void {
-  if (res.headersSent || res.getHeaderNames().length > 0) layOn(res, reply);
+  if (res.headersSent || res.getHeaderNames().length > 0) writeFields(res, reply);
   else res.writeHead(reply.status, messageOf(reply), linesOf(reply) as string[]);
 }
 

@@ -3,7 +3,7 @@ import type { ResponseHead } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { applyHead } from './head-arguments.js';
-import { layOn } from './send.js';
+import { isHeadApart, layOn } from './send.js';
 
 /** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
@@ -242,6 +242,7 @@ class Tap {
       return;
     }
     this.#replaced = true;
+    if (isHeadApart(res)) this.#writeHeadBefore.call(res, res.statusCode);
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
   }

@@ -42,6 +42,36 @@ describe.each(LEAN)('replay: $label', (combination) => {
       expect(linesOf(hit, OF_A_HIT)).toEqual(linesOf(miss, OF_A_HIT));
     });
 
+    it.each([
+      ['short', 10],
+      ['long', 10_000],
+    ])("has a file's name in Latin-1 as its handler streamed it, with a %s body", async (_, length) => {
+      const host = await bench.start(combination);
+      const name = 'attachment; filename="relat\u00f3rio.pdf"';
+      const headers = { 'Content-Disposition': name, 'Cache-Control': 'max-age=60, stale-if-error=60', ETag: '"1"' };
+      let [status, revision] = [200, '"1"'];
+      host.use(
+        new Layer(
+          (_req, _res, next) => next(),
+          (_ctx, next) => next(),
+        ),
+        {},
+      );
+      host.get('/x', ({ headers: asked }) => {
+        if (status === 200 && asked['if-none-match'] === revision) return { status: 304, headers };
+        return { status, headers, body: Readable.from([Buffer.alloc(length)]) };
+      });
+      for (const _hit of Array(4)) expect((await host.ask('/x')).header('content-disposition')).toBe(name);
+      host.clock.forward(60);
+      const validated = await host.ask('/x');
+      expect([validated.body.length, validated.header('content-disposition')]).toEqual([length, name]);
+      host.clock.forward(60);
+      [status, revision] = [503, ''];
+      const instead = await host.ask('/x');
+      expect([instead.body.length, instead.header('content-disposition')]).toEqual([length, name]);
+      expect(instead.header('content-length')).toBe(String(length));
+    });
+
     it('has the Vary that the handler wrote', async () => {
       const host = await bench.start(combination);
       host.get('/x', {}, () => ({ headers: { Vary: 'Accept-Language, Accept' }, body: 'x' }));
