@@ -50,6 +50,7 @@ describe.each(LEAN)('replay: $label', (combination) => {
       const name = 'attachment; filename="relat\u00f3rio.pdf"';
       const headers = { 'Content-Disposition': name, 'Cache-Control': 'max-age=60, stale-if-error=60', ETag: '"1"' };
       let [status, revision] = [200, '"1"'];
+      // With a layer outside, so that hits leave by Koa's own means.
       host.use(
         new Layer(
           (_req, _res, next) => next(),
