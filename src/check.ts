@@ -60,7 +60,7 @@ export function knownOnly(setting: string, options: object, known: readonly stri
   }
 }
 
-export function anObject(setting: string, value: unknown): object {
+export function anObject<T>(setting: string, value: T): T & object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new ConfigError(setting, value, 'an object');
 }

@@ -6,7 +6,7 @@
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { anObject, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
@@ -50,7 +50,7 @@ export interface CacheMiddlewareOptions extends RouteOptions<Request>, CacheChoi
  * ```
  */
 export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHandler {
-  const { cache: given, ...own } = options;
+  const { cache: given, ...own } = anObject('the options of cacheMiddleware()', options);
   knownOnly('', own, ROUTE_OPTIONS);
   const find = lookup(chosenCache(given), own);
   return function respcache(req: Request, res: Response, next: NextFunction): void {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import { anObject } from '../../src/check.js';
 import { type SessionStoreOptions as Common, Sessions, touchDisabled } from '../../src/sessions/sessions.js';
 
 /** What a session store takes. */
@@ -48,9 +49,10 @@ export interface SessionStore extends EventEmitter {
  * app.use(session({ store: sessionStore({ cache }), secret, resave: false, saveUninitialized: false }));
  * ```
  */
-export function sessionStore({ disableTouch, ...options }: SessionStoreOptions = {}): SessionStore {
+export function sessionStore(options: SessionStoreOptions = {}): SessionStore {
+  const { disableTouch, ...own } = anObject('the options of sessionStore()', options);
   const fixed = touchDisabled(disableTouch);
-  const sessions = new Sessions(options);
+  const sessions = new Sessions(own);
   const life = (session: Session): number => sessions.until(session?.cookie?.expires) ?? sessions.life;
   const Store = storeClass();
 

@@ -7,7 +7,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { anObject, knownOnly } from '../../src/check.js';
 import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
@@ -51,7 +51,7 @@ export interface CacheMiddlewareOptions extends RouteOptions<Context>, CacheChoi
  * ```
  */
 export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middleware {
-  const { cache: given, ...own } = options;
+  const { cache: given, ...own } = anObject('the options of cacheMiddleware()', options);
   knownOnly('', own, ROUTE_OPTIONS);
   const cache = chosenCache(given);
   const { engine } = cache;

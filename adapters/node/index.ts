@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chosenCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { aFunction, anObject, knownOnly } from '../../src/check.js';
 import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
@@ -54,7 +54,8 @@ export interface WithCacheOptions extends RouteOptions<IncomingMessage>, CacheCh
  * ```
  */
 export function withCache(listener: Listener, options: WithCacheOptions = {}): WrappedListener {
-  const { cache: given, ...own } = options;
+  aFunction('listener', listener);
+  const { cache: given, ...own } = anObject('the options of withCache()', options);
   knownOnly('', own, ROUTE_OPTIONS);
   const cache = chosenCache(given);
   const { engine } = cache;
@@ -104,6 +105,7 @@ export function withInvalidation(
   spec: Invalidated<IncomingMessage>,
   options: CacheChoice = {},
 ): WrappedListener {
+  aFunction('listener', listener);
   const { cache, rule } = purgingOf(spec, options);
   return function respcacheInvalidate(req: IncomingMessage, res: ServerResponse): unknown {
     const outer = exchangeOf(cache.engine, res);

@@ -3,7 +3,7 @@ import { Server } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Cache } from '../../src/cache.js';
 import { chosenCache } from '../../src/cache.js';
-import { aFunction, knownOnly } from '../../src/check.js';
+import { aFunction, anObject, knownOnly } from '../../src/check.js';
 import type { OperationsReply, OperationsRequest } from '../../src/operations/messages.js';
 import { Metrics } from '../../src/operations/metrics.js';
 import type { Operations } from '../../src/operations/operations.js';
@@ -30,7 +30,13 @@ export function operationsOf<S>(options: OperationsOptions<S>): {
   readonly operations: Operations;
   readonly mayChange: (source: S) => MaybePromise<boolean>;
 } {
-  const { cache: given, authorize, registry, metricLabels, ...rest } = options;
+  const {
+    cache: given,
+    authorize,
+    registry,
+    metricLabels,
+    ...rest
+  } = anObject('the options of statsRouter()', options);
   knownOnly('', rest, ['cache', 'authorize', 'registry', 'metricLabels']);
   if (authorize !== undefined) aFunction('option authorize', authorize);
   const cache = chosenCache(given);

@@ -1,5 +1,5 @@
 import { type Cache, chosenCache } from '../../src/cache.js';
-import { knownOnly } from '../../src/check.js';
+import { anObject, knownOnly } from '../../src/check.js';
 import { type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
 
 /** What every middleware takes. */
@@ -16,17 +16,20 @@ export function purgingOf<S>(
   spec: Invalidated<S>,
   options: CacheChoice,
 ): { readonly cache: Cache; readonly rule: PurgeRule } {
-  const plain = typeof spec === 'string' || Array.isArray(spec);
-  const { cache: own, ...rest } = plain ? { cache: undefined } : ((spec ?? {}) as InvalidateSpec<S> & CacheChoice);
+  const { cache } = anObject('the options of invalidate()', options);
   knownOnly('', options, ['cache']);
-  return {
-    cache: chosenCache(own ?? options.cache),
-    rule: ruleOf(plain ? (spec as string | readonly string[]) : rest),
-  };
+  if (!isWhole(spec)) return { cache: chosenCache(cache), rule: ruleOf(spec) };
+  const { cache: own = cache, ...rest } = spec;
+  return { cache: chosenCache(own), rule: ruleOf(rest) };
+}
+
+/** Whether it is a whole specification, which may name a cache. */
+function isWhole<S>(spec: Invalidated<S>): spec is InvalidateSpec<S> & CacheChoice {
+  return typeof spec === 'object' && spec !== null && !Array.isArray(spec);
 }
 
 /** At which cache everything is invalidated. @throws {ConfigError} for an option that does not exist */
 export function clearingOf(options: CacheChoice): Cache {
-  knownOnly('', options, ['cache']);
+  knownOnly('', anObject('the options of clear()', options), ['cache']);
   return chosenCache(options.cache);
 }

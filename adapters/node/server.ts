@@ -30,17 +30,18 @@ export type Constructors = Pick<ServerOptions, 'IncomingMessage' | 'ServerRespon
  */
 export function serverOf(
   listener: Listener,
-  { http, https, ...own }: CreateServerOptions,
+  given: CreateServerOptions,
   constructors: Constructors = {},
 ): Server | SecureServer {
+  const { http, https, ...own } = anObject('the options of createServer()', given);
   // What they hold is not for messages: a private key, for one.
   if (http !== undefined && https !== undefined) {
     throw new ConfigError('option http', 'given', 'no value beside https: a server speaks one of the two');
   }
   const [setting, chosen = {}] = https === undefined ? ['option http', http] : ['option https', https];
   const options = anObject(setting, chosen) as SecureOptions;
-  const given = options.IncomingMessage ?? options.ServerResponse;
-  const complete = given === undefined ? { ...options, ...constructors } : options;
+  const replaced = options.IncomingMessage ?? options.ServerResponse;
+  const complete = replaced === undefined ? { ...options, ...constructors } : options;
   const wrapped = withCache(listener, own) as RequestListener;
   return https === undefined ? httpServer(complete, wrapped) : httpsServer(complete, wrapped);
 }

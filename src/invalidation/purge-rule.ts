@@ -1,4 +1,4 @@
-import { anObject, flag, knownOnly } from '../check.js';
+import { flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
@@ -77,11 +77,13 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => 
 };
 
 function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
-  anObject('what invalidate() is given', spec);
+  const takes = 'a key, a list of keys, or { keys, tags, patterns }';
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
+    throw new ConfigError('what invalidate() is given', spec, takes);
   const { keys, tags, patterns, allTenants, ...rest } = spec;
   knownOnly('of invalidate: ', rest, NAMES);
   if (keys === undefined && tags === undefined && patterns === undefined) {
-    throw new ConfigError('what invalidate() is given', spec, 'a key, a list of keys, or { keys, tags, patterns }');
+    throw new ConfigError('what invalidate() is given', spec, takes);
   }
   if (allTenants !== undefined) flag('option allTenants of invalidate', allTenants);
   for (const names of [keys, tags, patterns]) {

@@ -1,5 +1,5 @@
 import { type Cache, chosenCache } from '../cache.js';
-import { aboveZero, flag, knownOnly } from '../check.js';
+import { aboveZero, anObject, flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { escapeTenant, unescapeTenant } from '../request/tenant.js';
 import { type KeptSessions, keptSessions, MemorySpace } from './memory-space.js';
@@ -37,7 +37,8 @@ export class Sessions {
   readonly #space: SessionSpace;
   readonly #now: () => number;
 
-  constructor({ cache: given, prefix = 'default', ttl = DAY, ...rest }: SessionStoreOptions) {
+  constructor(options: SessionStoreOptions) {
+    const { cache: given, prefix = 'default', ttl = DAY, ...rest } = anObject('the options of sessionStore()', options);
     knownOnly('', rest, ['cache', 'prefix', 'ttl']);
     if (typeof prefix !== 'string' || prefix === '')
       throw new ConfigError('option prefix', prefix, 'a text that is not empty');

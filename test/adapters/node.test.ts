@@ -281,6 +281,14 @@ describe('withCache', () => {
     expect(() => withCache(() => {}, options as never)).toThrow(message);
   });
 
+  it('refuses what is no listener', () => {
+    for (const listener of [undefined, null, {}, 'app']) {
+      expect(() => withCache(listener as never)).toThrow(/^listener is .*; it takes a function$/);
+      expect(() => withInvalidation(listener as never, 'a')).toThrow(/^listener is .*; it takes a function$/);
+    }
+    expect(() => withCache(() => {}, null as never)).toThrow('the options of withCache() is null; it takes an object');
+  });
+
   it.each<[string, Record<string, string>]>([
     ['nobody', {}],
     ['another key', { 'X-Api-Key': 'one' }],

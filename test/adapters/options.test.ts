@@ -252,7 +252,9 @@ describe.each(LEAN)('options: $label', (combination) => {
 describe.each([
   ['express', forExpress],
   ['koa', forKoa],
-] as const)('bad options of %s', (_, { cacheMiddleware, invalidate, clear, statsRouter }) => {
+] as const)('bad options of %s', (_, adapter) => {
+  const { cacheMiddleware, invalidate, clear, statsRouter, sessionStore } = adapter;
+  const createServer = adapter.createServer as (app: unknown, options: unknown) => unknown;
   const cache = createCache({ redis: false });
   afterAll(() => cache.close());
 
@@ -328,6 +330,43 @@ describe.each([
     ['statsRouter: a cache that is none', () => statsRouter({ cache: {} as never })],
   ])('are refused by %s', (_name, make) => {
     expect(make).toThrow(expect.objectContaining({ name: 'ConfigError' }));
+  });
+
+  it.each<[what: string, make: (options: never) => unknown]>([
+    ['cacheMiddleware', cacheMiddleware],
+    ['clear', clear],
+    ['invalidate', (options) => invalidate('users', options)],
+    ['statsRouter', statsRouter],
+    ['sessionStore', sessionStore],
+    [
+      'createServer',
+      (options) =>
+        createServer(
+          Object.assign(() => {}, { callback: () => {}, context: {} }),
+          options,
+        ),
+    ],
+  ])('%s takes an object', (what, make) => {
+    for (const [options, held] of [
+      [null, 'null'],
+      [7, '7'],
+      ['users', '"users"'],
+      [[], '[]'],
+    ])
+      expect(() => make(options as never)).toThrow(`the options of ${what}() is ${held}; it takes an object`);
+  });
+
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [7, '7'],
+    ['', '""'],
+    [[], '[]'],
+    [[''], '[""]'],
+  ])('invalidate says what it takes in place of %j', (spec, held) => {
+    expect(() => invalidate(spec as never, { cache })).toThrow(
+      `what invalidate() is given is ${held}; it takes a key, a list of keys, or { keys, tags, patterns }`,
+    );
   });
 
   it('are told with what they held and what they take', () => {
