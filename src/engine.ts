@@ -149,14 +149,15 @@ export class Engine {
     }
     const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
     // Who cannot hear of purges does not know which flights they have killed; who asks for the handler is not to wait.
-    const deaf = found === NOTHING && !this.#services.backend.ledger.isCurrent();
+    const alone = found === NOTHING;
+    const deaf = alone && !this.#services.backend.ledger.isCurrent();
     if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return this.#forward(turn, found);
     const look = async () => {
       const found = await this.#find(turn);
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
       return { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter(this.#part(plan, look)), (chance) => {
+    return after(this.#collapse.enter(this.#part(plan, look, alone)), (chance) => {
       if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
       if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
       if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result, 'fresh', forward);
@@ -172,10 +173,10 @@ export class Engine {
   }
 
   /** What is known of a fill as it begins: its tags are not, so that a purge by tag is met only at its end. */
-  #part({ address, name }: Plan, look: Part<Shared>['look']): Part<Shared> {
+  #part({ address, name }: Plan, look: Part<Shared>['look'], alone = false): Part<Shared> {
     const { ledger } = this.#services.backend;
     const stands = (asOf: Position) => ledger.stands(responseSubject(address, [], name), asOf);
-    return { key: address.key, asOf: ledger.position(), stands, look };
+    return { key: address.key, asOf: ledger.position(), stands, look, alone };
   }
 
   #isGoodFor({ entry, varies, request }: Shared, turn: Turn): boolean {

@@ -37,6 +37,8 @@ export interface Part<R> {
   stands(asOf: Position): boolean;
   /** Looks again for what another process may have stored meanwhile. */
   look(): Promise<R | undefined>;
+  /** Redis has just failed it: other processes are not asked, as it would wait for Redis a second time. */
+  readonly alone?: boolean;
 }
 
 export interface CollapseOptions {
@@ -113,8 +115,8 @@ export class Collapse<R> {
     if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
     const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
-    if (this.#options.leases === undefined) return this.#lead(key, flight, false);
-    return this.#leadOver(part, flight, this.#options.leases);
+    const { leases } = this.#options;
+    return leases === undefined || part.alone ? this.#lead(key, flight, false) : this.#leadOver(part, flight, leases);
   }
 
   /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */

@@ -191,6 +191,16 @@ function leasesThat(...states: (LeaseState | Error)[]) {
 }
 
 describe('Collapse over processes', () => {
+  it('does not ask them for who cannot be heard by them, and lets those in this process wait all the same', async () => {
+    const leases = leasesThat('taken');
+    const collapse = made(leases);
+    const leader = await lead(collapse, { alone: true });
+    const waiting = collapse.enter(part({ alone: true }));
+    leader.filled('x', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'x' });
+    expect([leases.take, leases.release].map(({ mock }) => mock.calls)).toEqual([[], []]);
+  });
+
   it('takes the lease, looks once more, and leads', async () => {
     const leases = leasesThat('taken');
     const look = vi.fn(nothing);

@@ -1,0 +1,37 @@
+// A request waits for Redis once: what it did not get by its deadline it asks for in no other way.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createCache } from 'respcache';
+import { withCache } from 'respcache/node';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ask } from '../adapters/client.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { reached } from './rig.js';
+
+let server: RedisServer;
+
+beforeEach(async () => {
+  server = await startRedis();
+});
+
+afterEach(() => server.stop());
+
+it('a miss while Redis hangs, though this process still trusts what it knows of it', async () => {
+  const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
+  const failed: string[] = [];
+  cache.on('error', ({ operation }) => failed.push(operation));
+  const listener = createServer(withCache((_req, res) => res.end('made'), { cache })).listen(0, '127.0.0.1');
+  try {
+    await reached(cache);
+    const { port } = listener.address() as AddressInfo;
+    server.pause();
+    expect((await ask(port, '/x')).text).toBe('made');
+    expect(failed).toEqual(['read']);
+  } finally {
+    server.resume();
+    listener.close();
+    listener.closeAllConnections();
+    await cache.close();
+  }
+});
