@@ -16,7 +16,7 @@ import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, MountedRoute, openExchange, View } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { sendWhole } from './send.js';
-import { tap } from './tap.js';
+import { isGone, tap } from './tap.js';
 
 export type { CacheChoice, Invalidated };
 
@@ -148,10 +148,9 @@ function watched(listener: Listener, req: IncomingMessage, res: ServerResponse, 
   return Promise.resolve(returned).then((value) => after(unsaid(res, exchange), () => value), fail);
 }
 
-/** Koa says nothing to a client that has gone. What its handler has changed is to be invalidated all the same. */
+/** Koa 2 says nothing to a client that has gone. What its handler has changed is to be invalidated all the same. */
 function unsaid(res: ServerResponse, exchange: Exchange): MaybePromise<unknown> {
-  const gone = res.closed || res.socket?.writable === false;
-  if (!gone || res.headersSent || exchange.isHeaded) return undefined;
+  if (!isGone(res) || res.headersSent || exchange.isHeaded) return undefined;
   exchange.abandon();
   return res.statusCode < 400 ? exchange.invalidate(res.getHeaders()) : undefined;
 }

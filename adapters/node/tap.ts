@@ -157,6 +157,8 @@ class Tap {
     if (this.#ended || !(body || chunk === undefined || chunk === null || typeof chunk === 'function'))
       return this.#inLine(forward, this.#res);
     if (this.#state === 'open') {
+      // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
+      if (!body && isGone(this.#res)) this.#sink.abandon();
       this.#whole = () => (body ? bytesOf(chunk, encodingOf(encoding)) : Buffer.alloc(0));
       this.#res.writeHead(this.#res.statusCode);
     }
@@ -246,6 +248,11 @@ class Tap {
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
   }
+}
+
+/** Whether there is nobody any more to whom the response could be said. */
+export function isGone(res: ServerResponse): boolean {
+  return res.closed || res.socket?.writable === false;
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */

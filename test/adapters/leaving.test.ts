@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
 import { raw } from './hosts.js';
@@ -74,6 +74,31 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     const answer = await waiting;
     expect(answer.text).toBe('run 1');
     expect(work.runs).toBe(1);
+  });
+
+  describe.each<[what: string, body: () => string | object]>([
+    ['a text', () => '{"whole":true}'],
+    ['an object', () => ({ whole: true })],
+    ['a stream', () => Readable.from(['{"whole":', 'true}'])],
+  ])('never leaves less than the whole to others: of %s', (_, body) => {
+    it.each<[where: string, mounts: object[]]>([
+      ['around the application', []],
+      ['on the route', [{}]],
+    ])('%s', async (_where, mounts) => {
+      const host = await bench.start(combination);
+      const work = new Work();
+      if (mounts.length === 0 && combination.front === undefined) host.use({});
+      host.get('/x', ...mounts, async () => {
+        if (work.runs === 0) await work.run();
+        return { body: body() };
+      });
+      await askAndLeave(host, work, '/x');
+      const waiting = host.ask('/x');
+      await once(await host.server(), 'request');
+      work.end();
+      expect((await waiting).text).toBe('{"whole":true}');
+      for (let i = 0; i < 2; i++) expect((await host.ask('/x')).text).toBe('{"whole":true}');
+    });
   });
 
   it('does not keep what its handler has changed from being invalidated', async () => {
