@@ -10,7 +10,16 @@ import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { type Found, Lookup } from './lookup/lookup.js';
-import { heardFrom, isKeptOut, isWanted, type Plan, Planner, tenantOf, wantedBy } from './lookup/plan.js';
+import {
+  hasUnkeyedBody,
+  heardFrom,
+  isKeptOut,
+  isWanted,
+  type Plan,
+  Planner,
+  tenantOf,
+  wantedBy,
+} from './lookup/plan.js';
 import { Recall, Recollections } from './lookup/recall.js';
 import { HIT, type Reply } from './lookup/reply.js';
 import { forwardFor, type Use, useOf } from './lookup/usable.js';
@@ -79,7 +88,7 @@ export class Engine {
   handle(exchange: Exchange): MaybePromise<Reply | undefined> {
     const { request, route } = exchange;
     const started = performance.now();
-    const barred = ineligible(request, typeof route.key === 'function');
+    const barred = ineligible(request);
     if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
@@ -91,6 +100,7 @@ export class Engine {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.planner.plan(exchange, name, events);
       if (plan === undefined) return exchange.bypass('key');
+      if (hasUnkeyedBody(exchange, plan)) return exchange.bypass('body');
       if (request.refreshing !== undefined) return this.#refreshing(exchange, plan, request.refreshing);
       return this.#answer({ exchange, plan, asked, started });
     });

@@ -33,9 +33,9 @@ export interface RouteOptions<S = unknown> {
   /**
    * The route's name: `invalidate('users:list')` reaches all its responses. It stands beside the URL, not in its
    * place. A function's result is also a part of the key, and vouches for requests with credentials: what it returns
-   * must tell apart whoever may not see the same.
+   * must tell apart whoever may not see the same. For requests of which it returns `undefined` the usual rules hold.
    */
-  key?: string | ((source: S) => string);
+  key?: string | ((source: S) => string | undefined);
   /**
    * Whose response it is. A text names the header (default `x-client-id`); a function finds it; `false`: there is
    * one tenant. `{ required: true }`: requests without it are passed by, not given a namespace of their own.
@@ -60,7 +60,7 @@ export interface RouteOptions<S = unknown> {
    * `must-revalidate`, or if `vary`, `identity` or a `key` function keeps people apart. Default: none.
    */
   personal?: readonly string[];
-  /** Whether the request may be looked up and stored at all. */
+  /** Whether the request may be looked up and stored at all. It has to say so at once: a promise is a no, and an error. */
   when?: (source: S) => boolean;
   /**
    * Who the response is for, as part of the key: requests with `Authorization` or `Cookie` can then be cached. For

@@ -1,7 +1,16 @@
 import type { Services } from '../backend.js';
 import { anObject, knownOnly } from '../check.js';
 import type { Lookup } from '../lookup/lookup.js';
-import { heardFrom, isKeptOut, isWanted, type Plan, type Planner, tenantOf, type Visit } from '../lookup/plan.js';
+import {
+  hasUnkeyedBody,
+  heardFrom,
+  isKeptOut,
+  isWanted,
+  type Plan,
+  type Planner,
+  tenantOf,
+  type Visit,
+} from '../lookup/plan.js';
 import type { Mount, Mounts } from '../mounts.js';
 import type { Asked } from '../request/directives.js';
 import { ineligible, isUnsafe } from '../request/eligibility.js';
@@ -64,7 +73,7 @@ export class Explainer {
     const { request } = visit;
     const trail = new Trail();
     trail.pass('mount', mountText(visit, from));
-    const barred = ineligible(request, typeof visit.route.key === 'function');
+    const barred = ineligible(request);
     if (barred !== undefined) return trail.bypass(barred, formText(barred, visit, isUnsafe(request.method)));
     trail.pass('method', `${request.method} ${request.target} may be looked up.`);
     const asked = heardFrom(visit);
@@ -77,6 +86,7 @@ export class Explainer {
     trail.pass('tenant', whoseText(visit.route, tenant));
     const plan = this.#parts.planner.plan(visit, tenant, trail.events);
     if (plan === undefined) return trail.bypass('key', trail.failure('The option key or identity gave no text.'));
+    if (hasUnkeyedBody(visit, plan)) return trail.bypass('body', 'It has a body, which its key knows nothing of.');
     return this.#inspect(visit, plan, asked, trail);
   }
 

@@ -18,7 +18,7 @@ export interface ExplainRequest {
 /** One question that the cache asks of a request, and what the answer is. */
 export interface ExplanationStep {
   /**
-   * What is asked about: `mount`; `method`, `target`, `upgrade`, `precondition` or `body`; `request`, `when`, `tenant`, `key`,
+   * What is asked about: `mount`; `method`, `target`, `upgrade` or `precondition`; `request`, `when`, `tenant`, `key`, `body`,
    * `credentials`, `redis` (it does not answer), `stored`, `variant`, `search`, `invalidated`, `fresh`, `storable`; at the end `answer`.
    */
   readonly step: string;

@@ -56,7 +56,6 @@ export function formText(reason: Reason, { request, route }: Visit, unsafe: bool
   if (reason === 'target') return `${target} is not a path.`;
   if (reason === 'upgrade') return 'The connection is to be upgraded.';
   if (reason === 'precondition') return 'If-Match and If-Unmodified-Since are for the handler.';
-  if (reason === 'body') return 'It has a body, which is no part of the key unless a function makes it.';
   const effect = unsafe ? ' If its handler succeeds, its URL is invalidated.' : '';
   const stored = method === 'POST' && route.storePost ? ' What it answers may be stored for GETs (storePost).' : '';
   return `Only GET and HEAD are looked up, not ${method}.${effect}${stored}`;

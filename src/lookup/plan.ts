@@ -2,7 +2,7 @@ import { ask } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
-import { type Credentials, openCredentials } from '../request/eligibility.js';
+import { type Credentials, hasBody, openCredentials } from '../request/eligibility.js';
 import { type Address, responseAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { resolveTenant } from '../request/tenant.js';
@@ -43,9 +43,16 @@ export function isKeptOut(asked: Asked | undefined): boolean {
   return asked?.noStore === true && !asked.onlyIfCached;
 }
 
-/** Whether the option `when` lets the request in; not if it throws. `events`: told of that. */
-export function isWanted({ route, request }: Visit, events: Events): boolean {
-  return ask(events, 'when', false, () => route.when?.(request.source) ?? true);
+/** Whether the option `when` lets the request in; not if it throws, or does not say at once. `events`: told of that. */
+export function isWanted({ route: { when }, request }: Visit, events: Events): boolean {
+  return when === undefined || ask(events, 'when', false, () => Boolean(saidAtOnce(when(request.source))));
+}
+
+/** A promise would be taken for a yes, whatever becomes of it. */
+function saidAtOnce(said: unknown): unknown {
+  if (!(said instanceof Promise)) return said;
+  said.catch(() => {});
+  throw new TypeError('the option when gave a promise; it takes a function that says true or false at once');
 }
 
 /** Whose request it is; `undefined` if that cannot be told. `events`: told of what the option `tenant` throws. */
@@ -73,13 +80,14 @@ export class Planner {
     const identity: unknown = whose && ask<unknown>(events, 'identity', FAILED, () => whose(request.source));
     if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
     const scope: string[] = nested ? ['route'] : [];
-    if (typeof key === 'function') scope.push(`key=${named}`);
+    const keyed = typeof key === 'function';
+    if (keyed) scope.push(named === undefined ? 'key' : `key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);
     const exact = responseAddress(this.#prefix, tenant, request, route.query, scope);
     const rule = this.#searchRules.of(request.target, exact);
     const under = (rule: SearchRule | undefined) =>
       rule === undefined ? exact : responseAddress(this.#prefix, tenant, request, route.query, scope, rule);
-    const personal = identity !== undefined || typeof key === 'function';
+    const personal = identity !== undefined || (keyed && named !== undefined);
     const address = under(rule);
     return {
       address,
@@ -92,6 +100,14 @@ export class Planner {
       },
     };
   }
+}
+
+/**
+ * Whether a request has a body that its key knows nothing of: frameworks read it, so that whoever sends one could have a handler
+ * put it into the answer of all who ask for the URL.
+ */
+export function hasUnkeyedBody({ route, request }: Visit, { name }: Plan): boolean {
+  return hasBody(request.headers) && (typeof route.key !== 'function' || name === undefined);
 }
 
 /** What is looked for by a plan. `now`: ms since 1970. */

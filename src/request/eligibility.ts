@@ -27,22 +27,18 @@ export function isUnsafe(method: string): boolean {
   return !SAFE_METHODS.has(method);
 }
 
-/** Why a request may not be looked up by its own form; `undefined` if it may. `keyed`: a function makes its key. */
-export function ineligible(request: RequestView, keyed: boolean): Reason | undefined {
+/** Why a request may not be looked up by its own form; `undefined` if it may. */
+export function ineligible(request: RequestView): Reason | undefined {
   const { headers } = request;
   if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
   if (!request.target.startsWith('/')) return 'target';
   if (headers.upgrade !== undefined) return 'upgrade';
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return 'precondition';
-  if (!keyed && hasBody(headers)) return 'body';
   return undefined;
 }
 
-/**
- * A body means nothing in a GET (RFC 9110 §9.3.1), but frameworks read it all the same: whoever sends one could have a handler
- * put it into the answer of all who ask for the URL.
- */
-function hasBody(headers: Fields): boolean {
+/** Whether a request has a body, which means nothing in a GET (RFC 9110 §9.3.1). */
+export function hasBody(headers: Fields): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
 }

@@ -124,9 +124,13 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       expect(handler.runs).toBe(3);
     });
 
-    it('is bypassed where identity knows nobody', async () => {
+    it.each<[string, RouteOptions<Source>]>([
+      ['identity', { identity: () => undefined }],
+      ['a key function', { key: () => undefined }],
+    ])('is bypassed where %s knows nobody', async (_, options) => {
       const host = await start();
-      host.get('/me', { identity: () => undefined }, personal());
+      host.get('/me', options, personal());
+      await host.ask('/me');
       for (const value of [one, two, one]) expect(await host.texts('/me', 1, by(value))).toEqual([`for ${value}`]);
     });
 

@@ -193,6 +193,32 @@ describe.each(LEAN)('options: $label', (combination) => {
       expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
       expect(await host.texts('/x', 1)).toEqual(['run 2']);
     });
+
+    it.each<[what: string, said: () => unknown]>([
+      ['nothing', () => undefined],
+      ['null', () => null],
+      ['an empty text', () => ''],
+    ])('that says %s says no', async (_, said) => {
+      const host = await bench.start(combination);
+      host.get('/x', { when: said as () => boolean }, numbered());
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+
+    it.each<[what: string, said: () => Promise<boolean>]>([
+      ['yes', async () => true],
+      ['no', async () => false],
+      ['and throws', async () => fails()],
+    ])('that promises %s passes the request by, and is told of', async (_, said) => {
+      const host = await bench.start(combination);
+      const errors: unknown[] = [];
+      host.cache.on('error', ({ operation, error }) => errors.push([operation, String(error)]));
+      host.get('/x', { when: said as unknown as () => boolean }, numbered());
+      expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
+      const message = 'TypeError: the option when gave a promise; it takes a function that says true or false at once';
+      expect(errors).toEqual([['when', message]]);
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
   });
 
   describe('requestDirectives', () => {

@@ -311,6 +311,14 @@ describe.each(LEAN)('safety: $label', (combination) => {
       expect((await host.ask('/x', ask)).text).toBe('run 1');
     });
 
+    it('is for the handler where that function has nothing to say of it', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { key: () => undefined }, numbered());
+      expect((await host.ask('/x', ask)).header('cache-status')).toBe('respcache; fwd=bypass; detail=body');
+      expect(await host.texts('/x', 2)).toEqual(['run 2', 'run 2']);
+      expect((await host.ask('/x', ask)).text).toBe('run 3');
+    });
+
     it('of no bytes is a GET like any other', async () => {
       const host = await bench.start(combination);
       host.get('/x', {}, numbered());

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../../src/events.js';
-import { barringCredentials, ineligible, isUnsafe, openCredentials } from '../../../src/request/eligibility.js';
+import {
+  barringCredentials,
+  hasBody,
+  ineligible,
+  isUnsafe,
+  openCredentials,
+} from '../../../src/request/eligibility.js';
 import type { RequestView } from '../../../src/request/request.js';
 import type { Fields } from '../../../src/types.js';
 
@@ -40,18 +46,22 @@ describe('ineligible', () => {
     // A part is taken from the whole that is stored (RFC 9110 §14.2).
     [request({ range: 'bytes=0-1' }), undefined],
     [request({ range: '', 'if-range': '"a"' }), undefined],
-    [request({ 'content-length': '1' }), 'body'],
-    [request({ 'content-length': '0' }), undefined],
-    [request({ 'transfer-encoding': 'chunked' }, 'HEAD'), 'body'],
     [request({ 'if-match': '"a"' }), 'precondition'],
     [request({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }), 'precondition'],
   ])('%j: %s', (view, reason) => {
-    expect(ineligible(view, false)).toBe(reason);
+    expect(ineligible(view)).toBe(reason);
   });
+});
 
-  it('leaves a body to who makes the key of it', () => {
-    expect(ineligible(request({ 'content-length': '1' }), true)).toBeUndefined();
-    expect(ineligible(request({ 'content-length': '1' }, 'POST'), true)).toBe('method');
+describe('hasBody', () => {
+  it.each<[headers: Fields, has: boolean]>([
+    [{}, false],
+    [{ 'content-length': '0' }, false],
+    [{ 'content-length': '00' }, false],
+    [{ 'content-length': '1' }, true],
+    [{ 'transfer-encoding': 'chunked' }, true],
+  ])('%j: %s', (headers, has) => {
+    expect(hasBody(headers)).toBe(has);
   });
 });
 
