@@ -1,3 +1,4 @@
+import { show } from './errors.js';
 import type { Events } from './events.js';
 import type { MaybePromise } from './types.js';
 
@@ -15,4 +16,23 @@ export function ask<T>(events: Events, operation: string, fallback: T, call: () 
   } catch (error) {
     return failed(error);
   }
+}
+
+/**
+ * What a function that is not waited for gave. A promise would be taken for an answer, and nobody would hear of its failure.
+ *
+ * @throws {TypeError} for a promise
+ */
+export function atOnce<T>(what: string, given: T): T {
+  if (!(given instanceof Promise)) return given;
+  given.catch(() => {});
+  throw new TypeError(`${what} gave a promise; it takes a function that answers at once`);
+}
+
+/** The names that such a function gave: a text or several. @throws {TypeError} for anything else */
+export function namesAtOnce(what: string, given: unknown): readonly string[] {
+  const names = atOnce(what, given);
+  if (typeof names === 'string') return [names];
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw new TypeError(`${what} gave ${show(names)}; it takes a function that gives a text or a list of texts`);
 }

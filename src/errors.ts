@@ -78,7 +78,8 @@ export class BackupError extends RespcacheError {
   }
 }
 
-function show(value: unknown): string {
+/** A value, as messages tell of it. */
+export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${value}n`;

@@ -29,7 +29,7 @@ export interface RouteOptions<S = unknown> {
   /** The same for 404 and 410, seconds; 0 stores none. Default 10. */
   negativeTtl?: number;
   /** Names that the response can be invalidated by, with others. */
-  tags?: readonly string[] | ((source: S) => readonly string[]);
+  tags?: readonly string[] | ((source: S) => string | readonly string[]);
   /**
    * The route's name: `invalidate('users:list')` reaches all its responses. It stands beside the URL, not in its
    * place. A function's result is also a part of the key, and vouches for requests with credentials: what it returns

@@ -60,7 +60,9 @@ function specOf({ kind: _, ...spec }: Purge & { kind: 'names' }): Parameters<typ
 }
 
 function clearing(scope: 'all' | 'tenant' = 'all'): PurgeRule {
-  return scope === 'all' ? everything : ({ tenant }) => ({ tags: [tenantTag(tenant)], patterns: [] });
+  return scope === 'all'
+    ? everything
+    : ({ tenant }) => ({ tags: tenant === undefined ? [] : [tenantTag(tenant)], patterns: [] });
 }
 
 function said<R extends string>(value: Of<R>, source: unknown): R {

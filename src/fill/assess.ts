@@ -1,4 +1,4 @@
-import { ask } from '../ask.js';
+import { ask, namesAtOnce } from '../ask.js';
 import type { Services } from '../backend.js';
 import type { Control } from '../control.js';
 import type { ResponseEntry } from '../entry/entry.js';
@@ -101,9 +101,9 @@ function retention({ retain, requestDirectives }: Route, fields: Fields, fresh: 
 export function tagsOf({ services, route, request }: Context, fields: Fields): readonly string[] | undefined {
   const { tags } = route;
   const own = ask(services.events, 'tags', undefined, () =>
-    typeof tags === 'function' ? [...tags(request.source)] : tags,
+    typeof tags === 'function' ? namesAtOnce('the option tags', tags(request.source)) : tags,
   );
-  if (!own?.every((tag) => typeof tag === 'string')) return undefined;
+  if (own === undefined) return undefined;
   // Groups are tags (RFC 9875 §2).
   return fields['cache-groups'] === undefined ? own : [...own, ...parseGroups(fieldText(fields, 'cache-groups'))];
 }

@@ -31,7 +31,6 @@ export class AfterSuccess {
     return after<string | undefined, Entered | undefined>(
       ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
       (tenant) => {
-        if (tenant === undefined) return undefined;
         const context = { tenant, request, fields, queries };
         const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));
         const tags = purges.flatMap((purge) => purge?.tags ?? []);

@@ -1,3 +1,4 @@
+import { namesAtOnce } from '../ask.js';
 import { flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
@@ -26,7 +27,8 @@ export interface InvalidateSpec<S = unknown> {
 
 /** What a rule may look at: the request's tenant (escaped), and the head of the handler's answer. */
 export interface RuleContext {
-  readonly tenant: string;
+  /** `undefined` if it cannot be found: then only what counts for all tenants is invalidated. */
+  readonly tenant: string | undefined;
   readonly request: RequestView;
   /** Which parameters are part of the keys, at whichever mount of the cache. */
   readonly queries: QueryRules;
@@ -42,13 +44,14 @@ const NAMES = ['keys', 'tags', 'patterns', 'allTenants'];
 export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
   const { keys, tags, patterns, allTenants = false } = isNames(spec) ? { keys: spec } : checked(spec);
   return ({ tenant, request }) => {
-    const list = (names: Names<S> | undefined) => namesOf(names, request.source as S);
+    const list = (name: string, names: Names<S> | undefined) => namesOf(name, names, request.source as S);
+    const tagged = list('tags', tags);
+    const ofAll = allTenants ? tagged.map(globalTag) : [];
+    if (tenant === undefined) return { tags: ofAll, patterns: [] };
+    const own = allTenants ? ofAll : tagged.map((tag) => ownTag(tenant, tag));
     return {
-      tags: [
-        ...list(keys).flatMap((key) => keyTags(tenant, normalizeKeyName(key))),
-        ...list(tags).map((tag) => (allTenants ? globalTag(tag) : ownTag(tenant, tag))),
-      ],
-      patterns: list(patterns).map((glob) => ({ tenant, glob })),
+      tags: [...list('keys', keys).flatMap((key) => keyTags(tenant, normalizeKeyName(key))), ...own],
+      patterns: list('patterns', patterns).map((glob) => ({ tenant, glob })),
     };
   };
 }
@@ -61,6 +64,7 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
  * `Content-Location` if they are of the same origin (RFC 9111 §4.4); and the groups that it names (RFC 9875 §3).
  */
 export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => {
+  if (tenant === undefined) return { tags: [], patterns: [] };
   // The target may come in absolute form (RFC 9112 §3.2.2).
   const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
   const targets = own === undefined ? [] : [own];
@@ -98,8 +102,8 @@ function isNames(value: unknown): value is string | readonly string[] {
   return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '');
 }
 
-function namesOf<S>(names: Names<S> | undefined, source: S): readonly string[] {
+/** A function that gives nothing has nothing to invalidate. */
+function namesOf<S>(name: string, names: Names<S> | undefined, source: S): readonly string[] {
   const found = typeof names === 'function' ? names(source) : names;
-  if (found === undefined) return [];
-  return typeof found === 'string' ? [found] : found;
+  return namesAtOnce(`the function ${name} of invalidate()`, found ?? []);
 }

@@ -1,4 +1,4 @@
-import { ask } from '../ask.js';
+import { ask, atOnce } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
@@ -45,14 +45,9 @@ export function isKeptOut(asked: Asked | undefined): boolean {
 
 /** Whether the option `when` lets the request in; not if it throws, or does not say at once. `events`: told of that. */
 export function isWanted({ route: { when }, request }: Visit, events: Events): boolean {
-  return when === undefined || ask(events, 'when', false, () => Boolean(saidAtOnce(when(request.source))));
-}
-
-/** A promise would be taken for a yes, whatever becomes of it. */
-function saidAtOnce(said: unknown): unknown {
-  if (!(said instanceof Promise)) return said;
-  said.catch(() => {});
-  throw new TypeError('the option when gave a promise; it takes a function that says true or false at once');
+  return (
+    when === undefined || ask(events, 'when', false, () => Boolean(atOnce('the option when', when(request.source))))
+  );
 }
 
 /** Whose request it is; `undefined` if that cannot be told. `events`: told of what the option `tenant` throws. */

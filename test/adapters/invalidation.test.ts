@@ -165,6 +165,18 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await host.ask('/change', { method: 'POST' })).toMatchObject({ status: 200, text: 'done' });
       expect(await host.texts('/x', 1, of('a'))).toEqual(['run 1']);
     });
+
+    it('but of all where none is needed: tags of all tenants, and clear()', async () => {
+      const host = await bench.start(combination, { tenant: { required: true } });
+      host.get('/x', { tags: ['x'] }, numbered());
+      host.post('/all', host.invalidating({ tags: 'x', allTenants: true }), done);
+      host.post('/clear', host.clearing(), done);
+      await host.texts('/x', 1, of('a'));
+      await host.ask('/all', { method: 'POST' });
+      expect(await host.texts('/x', 2, of('a'))).toEqual(['run 2', 'run 2']);
+      await host.ask('/clear', { method: 'POST' });
+      expect(await host.texts('/x', 1, of('a'))).toEqual(['run 3']);
+    });
   });
 
   it('clear() leaves the caches with other prefixes alone', async () => {

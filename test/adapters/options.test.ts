@@ -215,7 +215,7 @@ describe.each(LEAN)('options: $label', (combination) => {
       host.cache.on('error', ({ operation, error }) => errors.push([operation, String(error)]));
       host.get('/x', { when: said as unknown as () => boolean }, numbered());
       expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=bypass; detail=when');
-      const message = 'TypeError: the option when gave a promise; it takes a function that says true or false at once';
+      const message = 'TypeError: the option when gave a promise; it takes a function that answers at once';
       expect(errors).toEqual([['when', message]]);
       expect(await host.texts('/x', 1)).toEqual(['run 2']);
     });

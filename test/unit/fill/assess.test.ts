@@ -190,6 +190,7 @@ describe('tagsOf', () => {
     expect(tags({})).toEqual([]);
     expect(tags({ tags: ['a', 'b'] })).toEqual(['a', 'b']);
     expect(tags({ tags: (source) => [`user:${source}`] }, {}, { request: view({ source: 7 }) })).toEqual(['user:7']);
+    expect(tags({ tags: () => 'users' })).toEqual(['users']);
   });
 
   it('are the groups of the response as well (RFC 9875 §2)', () => {
@@ -202,6 +203,7 @@ describe('tagsOf', () => {
     ['gives no list', () => 5 as never],
     ['gives other things than texts', () => [5] as never],
     ['gives nothing', () => undefined as never],
+    ['promises', () => Promise.reject(new Error('unheard, it would end the process')) as never],
   ])('cannot be had where a function %s', (_, find) => {
     expect(tags({ tags: find })).toBeUndefined();
   });

@@ -2,7 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Services } from '../../../src/backend.js';
 import type { CacheEvents } from '../../../src/events.js';
 import { AfterSuccess } from '../../../src/invalidation/after-success.js';
-import { changedUrls, type PurgeRule, type RuleContext, ruleOf } from '../../../src/invalidation/purge-rule.js';
+import {
+  changedUrls,
+  everything,
+  type PurgeRule,
+  type RuleContext,
+  ruleOf,
+} from '../../../src/invalidation/purge-rule.js';
 import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../../src/route-options.js';
 import type { Fields } from '../../../src/types.js';
 import { BORN, servicesOf, view } from '../made.js';
@@ -111,6 +117,14 @@ describe('AfterSuccess', () => {
     expect(await invalidate({ tenant: tenant! })).toBeUndefined();
     expect(purges).toEqual([]);
     expect(errors.map(({ operation }) => operation)).toEqual(Array(told).fill('tenant'));
+  });
+
+  it('does without a tenant what needs none', async () => {
+    const rules = [ruleOf({ keys: 'a', tags: 'b', patterns: 'c*', allTenants: true }), changedUrls, everything];
+    const { invalidate, purges } = made(servicesOf(), ...rules);
+    const entered = await invalidate({ tenant: () => undefined });
+    expect(entered?.purge).toEqual({ tags: ['G:b', '*'], patterns: [] });
+    expect(purges).toEqual([{ tags: 2, patterns: 0, tenant: undefined, durable: true }]);
   });
 
   it('gives no purge that is not in the ledger yet, and says so', async () => {

@@ -74,6 +74,24 @@ describe('ruleOf', () => {
   });
 });
 
+describe('a function of ruleOf', () => {
+  it.each([
+    ['keys', 5],
+    ['tags', ['a', null]],
+    ['patterns', Promise.resolve('a')],
+  ])('that gives no names is told of by its own name: %s', (name, given) => {
+    expect(() => purgeOf({ [name]: () => given } as InvalidateSpec)).toThrow(
+      new RegExp(
+        `^the function ${name} of invalidate\\(\\) gave .*; it takes a function that (gives a text or a list of texts|answers at once)$`,
+      ),
+    );
+  });
+
+  it.each([undefined, null, []])('that gives %j invalidates nothing', (given) => {
+    expect(purgeOf({ tags: () => given as never })).toEqual({ tags: [], patterns: [] });
+  });
+});
+
 describe('everything', () => {
   it('is one tag', () => {
     expect(everything(context())).toEqual({ tags: ['*'], patterns: [] });
