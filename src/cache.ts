@@ -3,11 +3,12 @@ import type { Readable, Writable } from 'node:stream';
 import { Backend, type Services } from './backend.js';
 import { type BackupOptions, type BackupReport, backup } from './backup/backup.js';
 import { type RestoreOptions, type RestoreReport, restore } from './backup/restore.js';
+import { aFunction, oneOf } from './check.js';
 import { Compressor } from './compress/compressor.js';
 import { PlainEntries } from './compress/plain.js';
 import { Engine } from './engine.js';
 import { ConfigError } from './errors.js';
-import { type CacheEvents, Events, type Listener } from './events.js';
+import { type CacheEvents, EVENT_KINDS, Events, type Listener } from './events.js';
 import { Explainer } from './explain/explainer.js';
 import type { ExplainRequest, Explanation } from './explain/explanation.js';
 import { Comparisons } from './fill/comparisons.js';
@@ -472,8 +473,10 @@ export class Cache {
   }
 
   /**
-   * Calls `listener` for each event of a kind; returns the function that ends it.
+   * Calls `listener` for each event of a kind; returns the function that ends it. What a listener throws, or rejects with,
+   * is dropped.
    *
+   * @throws {ConfigError} for an event that there is not, or a listener that is no function
    * @example
    * ```ts
    * const off = cache.on('purge', ({ tenant, durable }) => console.log(tenant, durable));
@@ -481,7 +484,8 @@ export class Cache {
    * ```
    */
   on<K extends keyof CacheEvents>(event: K, listener: Listener<K>): () => void {
-    return this.#events.on(event, listener);
+    oneOf('event', event, EVENT_KINDS);
+    return this.#events.on(event, aFunction(`the listener of ${event}`, listener));
   }
 
   /** The header fields by which whoever makes requests names the tenant. @internal */

@@ -175,8 +175,8 @@ const CHANNELS = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, channel(`re
 };
 
 /**
- * Tells listeners, and whoever has subscribed to the kind's diagnostics channel, what happened. A listener that throws
- * never reaches the request: its error is dropped.
+ * Tells listeners, and whoever has subscribed to the kind's diagnostics channel, what happened. A listener that throws,
+ * or rejects, never reaches the request: its error is dropped.
  */
 export class Events {
   readonly #listeners: { [K in keyof CacheEvents]?: Listener<K>[] } = {};
@@ -199,7 +199,8 @@ export class Events {
     if (list === undefined) return;
     for (const listener of list) {
       try {
-        listener(event);
+        const told: unknown = listener(event);
+        if (told instanceof Promise) told.catch(() => {});
       } catch {
         // A broken listener is its owner's concern; the response is not.
       }

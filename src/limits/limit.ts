@@ -1,4 +1,4 @@
-import { ask } from '../ask.js';
+import { ask, atOnce } from '../ask.js';
 import { type Cache, chosenCache } from '../cache.js';
 import { anObject } from '../check.js';
 import type { Events } from '../events.js';
@@ -56,7 +56,8 @@ export class Limit {
   async check(visit: LimitVisit): Promise<Verdict> {
     const { rule } = this;
     const { source } = visit;
-    if (ask(this.#events, 'limit.skip', false, () => rule.skip?.(source) === true)) return UNCOUNTED;
+    if (ask(this.#events, 'limit.skip', false, () => atOnce('option skip', rule.skip?.(source)) === true))
+      return UNCOUNTED;
     const cost = ask(this.#events, 'limit.cost', 1, () => rule.cost(source));
     if (cost === 0) return UNCOUNTED;
     const client = await this.#clientOf(visit);
@@ -97,7 +98,7 @@ export class Limit {
     const { by } = this.rule;
     const { ip, source } = visit;
     if (typeof by === 'function') {
-      const text = ask<unknown>(this.#events, 'limit.by', undefined, () => by(source));
+      const text = ask<unknown>(this.#events, 'limit.by', undefined, () => atOnce('option by', by(source)));
       if (typeof text === 'string' && text !== '') return clientName('f', { text });
     }
     if (by === 'ip') return clientName('i', { ip });

@@ -1,3 +1,4 @@
+import { atOnce } from '../ask.js';
 import type { Cache } from '../cache.js';
 import { aFunction, knownOnly, oneOf, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
@@ -93,7 +94,8 @@ export function resolveLimit<S>(options: RateLimitOptions<S>, route: Route): Lim
 }
 
 function costOf(cost: LimitRule['cost'] | number): LimitRule['cost'] {
-  if (typeof cost === 'function') return (source) => wholeNumber('what option cost returned', cost(source), 0, MOST);
+  if (typeof cost === 'function')
+    return (source) => wholeNumber('what option cost returned', atOnce('option cost', cost(source)), 0, MOST);
   wholeNumber('option cost', cost, 0, MOST);
   return () => cost;
 }

@@ -80,6 +80,15 @@ describe('a rate limit', () => {
     expect(other.errors).toContain('limit.by');
   });
 
+  it('counts as ever, and tells of it, where skip, cost or by would have to be waited for', async () => {
+    const later = async () => {
+      throw new Error('unheard, it would end the process');
+    };
+    const { limit, errors } = open({ points: 5, skip: later as never, cost: later as never, by: later as never });
+    expect((await limit.check(visit('a'))).refusal).toBeUndefined();
+    expect(new Set(errors)).toEqual(new Set(['limit.skip', 'limit.cost', 'limit.by']));
+  });
+
   it('charges one point where cost fails, and skips nobody where skip does', async () => {
     const { limit, errors } = open({
       points: 2,

@@ -19,6 +19,37 @@ describe('events', () => {
     expect(seen[0]).toBe(event);
   });
 
+  it('go on where a listener throws, at once or later, and nobody hears of it', async () => {
+    const cache = createCache({ redis: false });
+    const unheard: unknown[] = [];
+    const note = (error: unknown) => unheard.push(error);
+    process.on('unhandledRejection', note);
+    let heard = 0;
+    const fails = () => {
+      throw new Error('a listener');
+    };
+    cache.on('miss', fails);
+    cache.on('miss', async () => fails());
+    cache.on('miss', () => heard++);
+    await cache.get('k', 'c');
+    // Node tells of rejections when the turn is over.
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    expect([heard, unheard]).toEqual([1, []]);
+    await cache.close();
+  });
+
+  it.each([
+    [['hits', () => {}], /^event is "hits"; it takes 'hit' or 'miss' or /],
+    [['toString', () => {}], /^event is "toString"; /],
+    [['hit', 'log'], /^the listener of hit is "log"; it takes a function$/],
+    [['hit'], /^the listener of hit is undefined; it takes a function$/],
+  ])('are none, or have no listener: %j', (given, message) => {
+    const cache = createCache({ redis: false });
+    expect(() => cache.on(...(given as ['hit', () => void]))).toThrow(message);
+    return cache.close();
+  });
+
   it('come from every cache in the process', async () => {
     const seen: unknown[] = [];
     const listener = (event: unknown) => seen.push((event as { key: string }).key);
