@@ -1,5 +1,5 @@
 import type { Services } from '../backend.js';
-import { texts } from '../check.js';
+import { aFunction, anObject, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
@@ -49,15 +49,21 @@ export class CacheService {
   }
 
   async set(key: string, value: unknown, clientId: string, options: SetOptions = {}): Promise<void> {
-    await this.#setAll([[key, value]], clientId, options);
+    await this.#setAll([[key, value]], clientId, anObject('the options of set()', options));
   }
 
   async mset(entries: Readonly<Record<string, unknown>>, clientId: string, options: SetOptions = {}): Promise<void> {
-    await this.#setAll(Object.entries(entries), clientId, options);
+    anObject('the entries of mset()', entries);
+    if (Symbol.iterator in entries) throw new TypeError('mset() takes an object of values by their keys, not a Map');
+    await this.#setAll(Object.entries(entries), clientId, anObject('the options of mset()', options));
   }
 
   async getOrSet<T>(key: string, factory: Factory<T>, clientId: string, options: GetOrSetOptions = {}): Promise<T> {
-    return this.#getOrSet.call(this.#values.place(key, clientId), factory, options);
+    return this.#getOrSet.call(
+      this.#values.place(key, clientId),
+      aFunction('factory', factory),
+      anObject('the options of getOrSet()', options),
+    );
   }
 
   async writeThrough<T>(
@@ -66,7 +72,7 @@ export class CacheService {
     clientId: string,
     options: WriteThroughOptions = {},
   ): Promise<T> {
-    return this.#writeThrough.write(key, persist, clientId, options);
+    return this.#writeThrough.write(key, persist, clientId, anObject('the options of writeThrough()', options));
   }
 
   async delete(key: string, clientId: string): Promise<boolean> {
@@ -78,7 +84,7 @@ export class CacheService {
   }
 
   async increment(key: string, by: number, clientId: string, options: SetOptions = {}): Promise<number> {
-    return this.#increments.add(key, by, clientId, options);
+    return this.#increments.add(key, by, clientId, anObject('the options of increment()', options));
   }
 
   async invalidateKey(key: string, clientId: string): Promise<Receipt> {

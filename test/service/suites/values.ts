@@ -239,6 +239,35 @@ export function valuesSuite(bench: Bench): void {
       expect(await cache.has('good', 'c')).toBe(false);
     });
 
+    it.each<[what: string, entries: unknown]>([
+      ['a Map', new Map([['a', 1]])],
+      ['a list', [['a', 1]]],
+      ['a text', 'a'],
+      ['nothing', null],
+    ])('are refused as %s, of which nothing would be stored', async (_, entries) => {
+      await expect(cache.mset(entries as Record<string, unknown>, 'c')).rejects.toThrow(
+        /^(the entries of mset\(\) is .*; it takes an object|mset\(\) takes an object of values by their keys, not a Map)$/,
+      );
+    });
+
+    it.each<[options: unknown, held: string]>([
+      [60, '60'],
+      [null, 'null'],
+      [['a'], '["a"]'],
+    ])('are refused with options that would be overlooked: %j', async (options, held) => {
+      const calls = [
+        cache.set('a', 1, 'c', options as never),
+        cache.mset({ a: 1 }, 'c', options as never),
+        cache.getOrSet('a', () => 1, 'c', options as never),
+        cache.increment('a', 1, 'c', options as never),
+        cache.writeThrough('a', () => 1, 'c', options as never),
+      ];
+      const refused = (await Promise.allSettled(calls)).map((call) => String((call as PromiseRejectedResult).reason));
+      const message = (name: string) => `ConfigError: the options of ${name}() is ${held}; it takes an object`;
+      expect(refused).toEqual(['set', 'mset', 'getOrSet', 'increment', 'writeThrough'].map(message));
+      expect(await cache.has('a', 'c')).toBe(false);
+    });
+
     it('may be none', async () => {
       await cache.mset({}, 'c');
       expect(await cache.mget([], 'c')).toEqual([]);
