@@ -35,6 +35,7 @@ export default defineConfig({
     // The sources under the names that users import; the built package has a test of its own (test/package).
     alias: [
       { find: /^respcache$/, replacement: at('./src/index.ts') },
+      { find: /^respcache\/testing$/, replacement: at('./src/testing/index.ts') },
       { find: /^respcache\/(express|koa|node|nest)$/, replacement: at('./adapters/$1/index.ts') },
     ],
   },

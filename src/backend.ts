@@ -53,7 +53,7 @@ export class Backend {
   readonly link: RedisLink | undefined;
   /** Responses from Redis, kept in this process. */
   readonly #near: MemoryStore | undefined;
-  /** What this process keeps, be it all there is or copies. */
+  /** What this process keeps itself, be it all there is or copies. */
   readonly #own: MemoryStore | undefined;
   readonly #reads: Reads<Entry | undefined> | undefined;
   readonly #sweeper: Sweeper;
@@ -64,18 +64,20 @@ export class Backend {
     this.#settings = settings;
     const { clock, prefix, l1, consistency } = settings;
     const memory = () => new MemoryStore({ maxItems: settings.maxItems, maxBytes: settings.maxBytes, clock });
+    const { breaker, timeout } = settings;
+    const guarding = { ...breaker, timeout, clock, events };
     if (settings.redis === undefined) {
       this.kind = 'memory';
-      this.#own = memory();
-      this.store = this.#own;
+      if (settings.store === undefined) this.#own = memory();
+      else this.#guard = new Guard({ ...guarding, onSilence: () => {} });
+      this.store = settings.store ?? this.#own!;
       this.ledger = new MemoryLedger(clock);
       this.#sweeper = this.#makeSweeper(ownTurn(), events);
       return;
     }
     const onError = (operation: string) => (error: unknown) => events.emit('error', { operation, error });
     const link = new RedisLink(settings.redis, onError('connection'));
-    const { breaker, timeout } = settings;
-    const guard = new Guard({ ...breaker, timeout, clock, events, onSilence: () => link.renew() });
+    const guard = new Guard({ ...guarding, onSilence: () => link.renew() });
     link.onReady(() => guard.revive());
     this.kind = 'redis';
     this.link = link;
@@ -111,7 +113,8 @@ export class Backend {
 
   /** The entries under the keys, this process being up to the ledger's head: one round trip. Rejects on failure. */
   read(keys: readonly string[]): MaybePromise<(Entry | undefined)[]> {
-    return this.#reads === undefined ? this.store.get(keys) : this.#reads.get(keys);
+    if (this.#reads !== undefined) return this.#reads.get(keys);
+    return this.#run('read', this.#settings.timeout, () => this.store.get(keys));
   }
 
   /**
@@ -123,7 +126,7 @@ export class Backend {
     return this.#near.get(keys);
   }
 
-  /** Whether every response is read from Redis. */
+  /** Whether every response is read from elsewhere: this process keeps none itself. */
   get keepsNothing(): boolean {
     return this.#own === undefined;
   }

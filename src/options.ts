@@ -6,6 +6,7 @@ import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRou
 import type { Thresholds } from './stats/health.js';
 import type { Logger } from './stats/log.js';
 import type { RedisTarget } from './stores/redis-link.js';
+import type { Store } from './stores/store.js';
 
 /** What `createCache` takes. Everything is optional; what is left out comes from the environment, then the default. */
 export interface CacheOptions extends RouteOptions {
@@ -14,6 +15,11 @@ export interface CacheOptions extends RouteOptions {
    * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL` or `REDIS_HOST`, else memory.
    */
   redis?: RedisTarget | false;
+  /**
+   * A store of your own in the place of the in-memory one, for this process alone; it is closed with the cache. Guarded as Redis
+   * is (`timeout`, `breaker`). `respcache/testing` has the tests that say whether it is one. Default: none.
+   */
+  store?: Store;
   /**
    * Whether responses from Redis are also kept in this process (bounded by `maxItems` and `maxBytes`) and served from
    * there without asking Redis. Default `true`. Values of the programmatic API are always read from Redis.
@@ -83,6 +89,7 @@ export interface CacheOptions extends RouteOptions {
 /** Cache options, checked and complete. */
 export interface Settings {
   readonly redis: RedisTarget | undefined;
+  readonly store: Store | undefined;
   readonly l1: boolean;
   readonly consistency: 'pushed' | 'strong';
   readonly maxDisconnected: number;
@@ -109,6 +116,7 @@ export interface Settings {
 
 const OWN = [
   'redis',
+  'store',
   'l1',
   'consistency',
   'maxDisconnected',
@@ -138,9 +146,12 @@ export function resolveSettings(options: CacheOptions): Settings {
   const { breaker = {} } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { ttl = environment.ttl } = options;
-  const redis = options.redis === undefined ? environment.redis : checkRedis(options.redis);
+  const store = options.store === undefined ? undefined : checkStore(options.store, options.redis);
+  const redis =
+    options.redis === undefined && store === undefined ? environment.redis : checkRedis(options.redis ?? false);
   return Object.freeze({
     redis,
+    store,
     l1: flag('option l1', options.l1 ?? true),
     consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
     maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
@@ -185,6 +196,23 @@ function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
     redis,
     'a URL, ioredis options, { cluster: nodes }, an ioredis client, or false',
   );
+}
+
+const STORE = ['get', 'set', 'delete', 'increment', 'swap', 'sweep', 'scan', 'ping', 'close'] as const;
+
+function checkStore(store: Store, redis: CacheOptions['redis']): Store {
+  const known = store as Partial<Store> | null;
+  if (!STORE.every((name) => typeof known?.[name] === 'function'))
+    throw new ConfigError('option store', store, `an object with ${STORE.join(', ')}`);
+  if (known?.capabilities?.shared !== false)
+    throw new ConfigError(
+      'option store',
+      'one that is not known to be of this process alone (capabilities.shared: false)',
+      'one that is: other processes would not hear of what is invalidated here',
+    );
+  if (redis !== undefined && redis !== false)
+    throw new ConfigError('option redis', redis, 'false beside option store, or nothing');
+  return store;
 }
 
 function checkInterval(name: string, interval: unknown): number {

@@ -27,7 +27,7 @@ export interface RedisAddress {
  * or `cache`, one that is there already, and stays open when the application ends.
  */
 export interface CacheModuleOptions
-  extends Omit<CacheOptions, keyof RouteOptions>,
+  extends Omit<CacheOptions, keyof RouteOptions | 'store'>,
     Omit<RouteOptions<Request>, 'ttl'>,
     RedisAddress {
   cache?: Cache;

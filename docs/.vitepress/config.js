@@ -32,6 +32,7 @@ const GUIDE = [
   page('Performance', '/docs/performance'),
   page('Scaling', '/docs/scaling'),
   page('Recipes', '/docs/recipes'),
+  page('Testing', '/docs/testing'),
 ];
 const OPERATIONS = [page('Operations', '/docs/operations'), page('The command line', '/docs/cli')];
 const COMING_FROM = [

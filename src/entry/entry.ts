@@ -91,6 +91,7 @@ export interface CounterEntry extends Common {
   readonly body: Buffer;
 }
 
+/** What a store keeps under a key. */
 export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
 
 /**

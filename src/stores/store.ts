@@ -33,6 +33,7 @@ export interface Scanned {
   readonly unreadable: number;
 }
 
+/** What a scan is asked for. */
 export interface ScanOptions {
   /** Whether entries come without their bodies: those are empty then. Default `false`. */
   readonly heads?: boolean;

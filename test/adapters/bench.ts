@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { type CacheOptions, type Clock, createCache } from 'respcache';
+import { ManualClock } from 'respcache/testing';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import type { Answer, Ask, Line } from './client.js';
@@ -54,16 +55,7 @@ export const OF_KOA = COMBINATIONS.filter(({ framework }) => framework.startsWit
 /** Where the manual clock stands when a test begins: well before now, so that nothing takes the real one by mistake. */
 export const START = Date.UTC(2026, 0, 1);
 
-/** A time that moves by hand. */
-export class ManualClock {
-  #now = START;
-
-  now = (): number => this.#now;
-
-  forward(seconds: number): void {
-    this.#now += seconds * 1000;
-  }
-}
+export { ManualClock };
 
 export type ClockedHost = Host & { readonly clock: ManualClock };
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'respcache-package-'));
-const entries = ['respcache', 'respcache/express', 'respcache/koa', 'respcache/node'];
+const entries = ['respcache', 'respcache/express', 'respcache/koa', 'respcache/node', 'respcache/testing'];
 
 /** A project that has installed the packed package and its dependencies, and no peer but those linked here. */
 function link(...names: string[]): void {
@@ -53,6 +53,7 @@ describe('the packed package', () => {
     };
     expect(names('respcache')).toEqual(expect.arrayContaining(['createCache', 'defaultCache', 'ConfigError']));
     expect(names('respcache/node')).toEqual(['withCache', 'withInvalidation']);
+    expect(names('respcache/testing')).toEqual(['ChaosStore', 'ManualClock', 'storeSuite']);
     for (const entry of ['respcache/express', 'respcache/koa']) {
       expect(names(entry)).toEqual(
         expect.arrayContaining([

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackupFile } from '../../src/backup/reader.js';
 import { serializeValue } from '../../src/entry/value.js';
 import { BackupError, type Cache, createCache } from '../../src/index.js';
-import { valueEntry } from '../stores/entries.js';
+import { valueEntry } from '../../src/testing/suite/entries.js';
 import { block, end, header, record } from '../unit/backup/pieces.js';
 
 /** Twelve blocks of two entries, which are what they are called. */

@@ -13,8 +13,8 @@ import {
 import { normalizeQuery, type QueryRule, QueryRules } from '../../src/request/query.js';
 import type { RequestView } from '../../src/request/request.js';
 import { escapeTenant } from '../../src/request/tenant.js';
+import { responseEntry, valueEntry } from '../../src/testing/suite/entries.js';
 import type { Fields } from '../../src/types.js';
-import { responseEntry, valueEntry } from '../stores/entries.js';
 import { anyText, longText } from './texts.js';
 
 const ALL: QueryRule = { only: undefined, ignore: [], sort: true };

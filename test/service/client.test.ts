@@ -6,7 +6,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, type CacheOptions, createCache, type RedisClient, UnavailableError } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { valueEntry } from '../stores/entries.js';
+import { valueEntry } from '../../src/testing/suite/entries.js';
 import { startRedis } from '../support/redis.js';
 import { byUrl, cluster, useBackend } from './backends.js';
 

@@ -3,8 +3,8 @@ import { Cluster as Cluster5 } from 'ioredis5';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisStore } from '../../src/stores/redis.js';
 import { type RedisClient, RedisLink } from '../../src/stores/redis-link.js';
+import { START, valueEntry } from '../../src/testing/suite/entries.js';
 import { type RedisCluster, startCluster } from '../support/redis.js';
-import { START, valueEntry } from './entries.js';
 import { redisSuite } from './redis-suite.js';
 
 let cluster: RedisCluster;

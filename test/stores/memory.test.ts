@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { storeSuite } from 'respcache/testing';
+import * as vitest from 'vitest';
 import { holdingOf } from '../../src/entry/compact.js';
 import { MemoryStore } from '../../src/stores/memory.js';
-import { counterEntry, responseEntry, valueEntry } from './entries.js';
-import { storeSuite } from './suite.js';
+import { counterEntry, responseEntry, valueEntry } from '../../src/testing/suite/entries.js';
 
-storeSuite('MemoryStore', (now) => {
+const { describe, expect, it } = vitest;
+
+storeSuite(vitest, 'MemoryStore', (now) => {
   const store = new MemoryStore({ maxItems: 10_000, maxBytes: 100_000_000, clock: { now } });
   return { store, peer: store, dispose: async () => store.close() };
 });

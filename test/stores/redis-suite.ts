@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { storeSuite } from 'respcache/testing';
+import * as vitest from 'vitest';
 import { decode, encode, encodeAtLength } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
 import { RedisStore } from '../../src/stores/redis.js';
 import { type RedisClient, RedisLink } from '../../src/stores/redis-link.js';
-import { counterEntry, responseEntry, START, usualEntry, valueEntry } from './entries.js';
-import { storeSuite } from './suite.js';
+import { counterEntry, responseEntry, START, usualEntry, valueEntry } from '../../src/testing/suite/entries.js';
+
+const { afterAll, beforeAll, beforeEach, describe, expect, it } = vitest;
 
 const fail = (error: unknown) => {
   throw error;
@@ -19,7 +21,7 @@ let suites = 0;
 
 /** What a RedisStore does, over whichever client: the suite of all stores, and what is to be seen in Redis itself. */
 export function redisSuite(name: string, connect: () => RedisClient): void {
-  storeSuite(name, (now) => {
+  storeSuite(vitest, name, (now) => {
     const clients = [connect(), connect()] as const;
     const made = (client: RedisClient) => new RedisStore(new RedisLink(client, fail), { now, onDamage: fail });
     const [store, peer] = [made(clients[0]), made(clients[1])];

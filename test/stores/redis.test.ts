@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.js';
 import { RedisStore } from '../../src/stores/redis.js';
 import { type RedisClient, RedisLink } from '../../src/stores/redis-link.js';
+import { START, valueEntry } from '../../src/testing/suite/entries.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
-import { START, valueEntry } from './entries.js';
 import { redisSuite } from './redis-suite.js';
 
 let server: RedisServer;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bodyBytes, Compact, entryOf, holdingOf, isHeld, textOf } from '../../../src/entry/compact.js';
 import { type Entry, ownCopy, type ResponseEntry } from '../../../src/entry/entry.js';
-import { responseEntry, valueEntry } from '../../stores/entries.js';
+import { responseEntry, valueEntry } from '../../../src/testing/suite/entries.js';
 import { BORN, stored } from '../made.js';
 
 const held = (entry: Entry) => holdingOf('k', entry).held;

@@ -1,4 +1,4 @@
-import type { CounterEntry, IndexEntry, Position, ResponseEntry, ValueEntry } from '../../src/entry/entry.js';
+import type { CounterEntry, IndexEntry, Position, ResponseEntry, ValueEntry } from '../../entry/entry.js';
 
 /** When the tests begin, by the clock that the store is given. */
 export const START: number = 1_795_420_800_000;
