@@ -41,8 +41,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // One more than there are cores: many tests wait for a server or a deadline.
-    maxWorkers: 3,
+    // More than there are cores: many tests wait for a server or a deadline.
+    maxWorkers: 4,
     // Most of what a test makes is garbage soon: with more room for what is young, less of it is copied before it goes.
     execArgv: ['--max-semi-space-size=64'],
     setupFiles: [at('./test/support/equality.ts')],

@@ -147,8 +147,8 @@ export function resolveSettings(options: CacheOptions): Settings {
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { ttl = environment.ttl } = options;
   const store = options.store === undefined ? undefined : checkStore(options.store, options.redis);
-  const redis =
-    options.redis === undefined && store === undefined ? environment.redis : checkRedis(options.redis ?? false);
+  const { redis: given = store === undefined ? environment.redis : false } = options;
+  const redis = given === undefined ? undefined : checkRedis(given);
   return Object.freeze({
     redis,
     store,

@@ -81,15 +81,31 @@ function rest() {
   ];
 }
 
+/** Those of ours that the goals name: each with its limit alone. */
+const ALONE = [
+  ...['express', 'koa'].flatMap((stack) => [`${stack} hit memory`, `${stack} hit redis`]),
+  ...['withCache', 'createServer'].flatMap((mount) => [`express ${mount} hit memory`, `express ${mount} hit redis`]),
+];
+
 /** Who is compared with others than the limit, by the goals or by a reader, in the same rounds. */
 const TOGETHER = [
-  ['express hit memory', 'express hit tiers', 'express apicache memory', 'express bentocache memory'],
-  ['koa hit memory', 'koa hit tiers', 'koa koa-cash memory'],
+  ...ALONE.map((name) => [name]),
+  ['express hit memory', 'express apicache memory'],
+  ['koa hit memory', 'koa koa-cash memory'],
+  ['express withCache hit memory', 'express bare', 'express apicache memory'],
+  ['express createServer hit memory', 'express bare', 'express apicache memory'],
+  ['express withCache hit memory', 'express createServer hit memory', 'outside nginx', 'outside varnish'],
+  ...['http', 'express', 'koa'].map((stack) => [`${stack} one getBuffer`, `${stack} one getBuffer, ioredis 5`]),
+];
+
+/** The same in a quick run. */
+const TOGETHER_IN_QUICK = [
+  ['express hit memory', 'express apicache memory'],
+  ['koa hit memory', 'koa koa-cash memory'],
   [
     ...['express withCache hit memory', 'express createServer hit memory'],
     ...['express bare', 'express apicache memory', 'outside nginx', 'outside varnish'],
   ],
-  ...['http', 'express', 'koa'].map((stack) => [`${stack} one getBuffer`, `${stack} one getBuffer, ioredis 5`]),
 ];
 
 /** Who takes part in a quick run with the larger body: for more there is no time, if they are to be warm. */
@@ -106,6 +122,7 @@ function hits(size) {
       'Closed loop. Of its limit: the ratio of requests/s within a round to those of the handler that ends the same buffer.',
     size: SIZES[size],
     groups: TOGETHER,
+    groupsInQuick: TOGETHER_IN_QUICK,
     quick: size !== '1m',
     extra: size === '1m',
     entries: entries.map((entry) => ({

@@ -3,6 +3,7 @@
 import cold from './cold.js';
 import compression from './compression.js';
 import fields from './fields.js';
+import { MOST_IN_QUICK } from './groups.js';
 import hits from './hits.js';
 import invalidation from './invalidation.js';
 import keys from './keys.js';
@@ -24,8 +25,10 @@ export function chosenScenes(options) {
     .filter((scene) => everything || (quick ? scene.quick : !scene.extra || asked(options)))
     .map((scene) => {
       const taking = scene.entries.filter((entry) => !quick || entry.quick || everything);
+      const briefly = quick && { groups: scene.groupsInQuick ?? scene.groups, most: MOST_IN_QUICK };
       return {
         ...scene,
+        ...briefly,
         entries: choose(
           scene,
           taking.flatMap((entry) => builds(entry, dists)),
