@@ -6,7 +6,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const TOGETHER = [
   ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
   ...['sessions', 'limits', 'write-behind', 'readme', 'from', 'package', 'tiers', 'examples'],
-  ...['operations', 'cli', 'bench', 'stats'],
+  ...['operations', 'cli', 'bench'],
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */
@@ -41,8 +41,7 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // More than there are cores: many tests wait for a server or a deadline.
-    maxWorkers: 4,
+    maxWorkers: 2,
     // Most of what a test makes is garbage soon: with more room for what is young, less of it is copied before it goes.
     execArgv: ['--max-semi-space-size=64'],
     setupFiles: [at('./test/support/equality.ts')],
