@@ -152,7 +152,7 @@ export class Exchange {
 
   /** The handler runs, and what it says passes through. */
   bypass(reason: Reason): undefined {
-    this.#handled = true;
+    this.#beHandled(reason);
     this.letGo();
     this.#barred = reason;
     this.control.status = 'bypass';
@@ -162,7 +162,7 @@ export class Exchange {
   /** The handler runs, and what it says may be stored. */
   forward(plan: Plan, going: Going): undefined {
     const { request } = this;
-    this.#handled = true;
+    this.#beHandled('aborted');
     this.#barred = undefined;
     this.#key = plan.address.key;
     this.#run = new Run(this.#services, request, plan, going);
@@ -215,12 +215,14 @@ export class Exchange {
 
   /** Answers from the cache. `started`: when its lookup began. */
   serve(plan: Plan, entry: ResponseEntry, status: CacheStatus, started: number, how: How): Reply {
+    // While it was looked up the client may have gone, and the request have been told of as given up.
+    const isTold = this.#state === 'done' && this.#handled;
     this.#state = 'served';
     this.#key = plan.address.key;
     this.control.status = 'hit';
     this.conditions.giveBack();
     const reply = this.reply(entry, status);
-    this.#account.hit(plan, entry, reply, this.route, how, started);
+    if (!isTold) this.#account.hit(plan, entry, reply, this.route, how, started);
     return reply;
   }
 
@@ -362,6 +364,12 @@ export class Exchange {
     if (this.#state === 'open')
       this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
     else this.abandon();
+  }
+
+  /** What was given up before anybody knew what to do with it is told of now. */
+  #beHandled(reason: Reason): void {
+    if (this.#state === 'done' && !this.#handled) this.#count(reason);
+    this.#handled = true;
   }
 
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
