@@ -152,22 +152,22 @@ export class Exchange {
 
   /** The handler runs, and what it says passes through. */
   bypass(reason: Reason): undefined {
-    this.#beHandled(reason);
     this.letGo();
     this.#barred = reason;
     this.control.status = 'bypass';
+    if (this.#isTooLate(reason)) return;
     if (this.route.compress !== undefined) this.conditions.takePlainTags();
   }
 
   /** The handler runs, and what it says may be stored. */
   forward(plan: Plan, going: Going): undefined {
     const { request } = this;
-    this.#beHandled('aborted');
     this.#barred = undefined;
     this.#key = plan.address.key;
     this.#run = new Run(this.#services, request, plan, going);
-    this.#tellIfWaited();
     this.control.status = 'miss';
+    if (this.#isTooLate('aborted')) return;
+    this.#tellIfWaited();
     if (request.method !== 'GET') return;
     const validators = going.stale === undefined ? undefined : validationOf(request, going.stale);
     if (validators !== undefined) this.conditions.take(validators);
@@ -185,6 +185,7 @@ export class Exchange {
   /** The handler runs though there is an answer: what it says is compared with that, and leaves. */
   shadow(plan: Plan, stored: ResponseEntry): undefined {
     this.bypass('shadow');
+    if (this.#state === 'done') return;
     this.#key = plan.address.key;
     this.#shadow = new Shadow(this.#services, this.request, plan, stored);
     this.#tellIfWaited();
@@ -195,6 +196,7 @@ export class Exchange {
   /** The handler of a POST runs; what it says may turn out to be what a GET would be given (RFC 9110 §9.3.3). */
   post(plan: Plan): undefined {
     this.bypass('method');
+    if (this.#state === 'done') return;
     this.#run = new Run(this.#services, this.request, plan, { forward: 'method', index: undefined });
     this.#tellIfWaited();
   }
@@ -215,8 +217,7 @@ export class Exchange {
 
   /** Answers from the cache. `started`: when its lookup began. */
   serve(plan: Plan, entry: ResponseEntry, status: CacheStatus, started: number, how: How): Reply {
-    // While it was looked up the client may have gone, and the request have been told of as given up.
-    const isTold = this.#state === 'done' && this.#handled;
+    const isTold = this.#isTold;
     this.#state = 'served';
     this.#key = plan.address.key;
     this.control.status = 'hit';
@@ -228,8 +229,8 @@ export class Exchange {
 
   /** The cache itself has answered, without anything stored. */
   declined(reason: Reason): void {
+    if (!this.#isTold) this.#count(reason);
     this.#state = 'served';
-    this.#count(reason);
   }
 
   /** Leaves this request out of the statistics: it asks for them, or nobody has asked. */
@@ -366,10 +367,21 @@ export class Exchange {
     else this.abandon();
   }
 
-  /** What was given up before anybody knew what to do with it is told of now. */
-  #beHandled(reason: Reason): void {
-    if (this.#state === 'done' && !this.#handled) this.#count(reason);
+  /** Whether the request was given up, and told of, while another mount looked it up. */
+  get #isTold(): boolean {
+    return this.#state === 'done' && this.#handled;
+  }
+
+  /**
+   * Whether the request was given up before it came to this. Where nobody knew by then what it would come to, it is told of
+   * now; and nobody is to wait for what its handler makes.
+   */
+  #isTooLate(reason: Reason): boolean {
+    const isLate = this.#state === 'done';
+    if (isLate && !this.#handled) this.#count(reason);
     this.#handled = true;
+    if (isLate) this.#giveUp();
+    return isLate;
   }
 
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
@@ -378,6 +390,10 @@ export class Exchange {
     // Where the request has only been under an invalidation, there is nothing to count.
     if (this.#state === 'open' && this.#handled) this.#count(this.#barred ?? 'aborted');
     this.#state = 'done';
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#run?.abandon();
     this.#run?.going.lead?.unfilled(0);
     this.conditions.giveBack();

@@ -118,7 +118,7 @@ export class Counters {
     };
   }
 
-  /** What every hit pays for: no look at the clock of its own, and no function made for it, which is a third less than without. */
+  /** What every hit pays for: no look at the clock where somebody has looked, and no function made for it. */
   #hit(hit: CacheEvents['hit']): void {
     const { key, tenant, route, request, ms } = hit;
     const now = hit.at ?? this.#clock.now();

@@ -65,6 +65,67 @@ describe.each(LEAN)('counted: $label', (combination) => {
     expect(host.cache.getStats()).toMatchObject({ totalRequests: 0, bypassed: 0, deletes: 2 });
   });
 
+  describe('a client that goes during a lookup that takes longer than its handler would be waited for', () => {
+    /** Whose answer it is takes as long to be found as the test says, once it is told to. */
+    const slowly = () => {
+      const [looking, go] = [new Gate(), new Gate()];
+      let isSlow = false;
+      const tenant = async () => {
+        if (isSlow) {
+          looking.open();
+          await go.opened;
+        }
+        return 'acme';
+      };
+      const begin = () => {
+        isSlow = true;
+      };
+      const end = () => {
+        isSlow = false;
+        go.open();
+      };
+      return { tenant, looking: looking.opened, begin, end };
+    };
+
+    it('once, where it finds an answer, and a mount around it has let the request pass', async () => {
+      const host = await bench.start(combination, { collapseTimeout: 20 });
+      const slow = slowly();
+      host.use({ when: () => false });
+      host.get('/x', { tenant: slow.tenant, when: () => true }, numbered());
+      const told: string[] = [];
+      for (const kind of ['hit', 'miss', 'bypass'] as const) host.cache.on(kind, () => told.push(kind));
+      const stored = nextEvent(host.cache, 'set');
+      await host.ask('/x');
+      await stored;
+      expect(told).toEqual(['miss']);
+      slow.begin();
+      await askAndLeave(host, '/x', slow.looking);
+      // Behind the exchange's own timer, as above.
+      await pause(20);
+      slow.end();
+      expect((await host.ask('/x')).text).toBe('run 1');
+      await soon(() => expect(told).toHaveLength(3));
+      expect(host.cache.getStats().totalRequests).toBe(3);
+    });
+
+    it('once, where it finds nothing, and there was an invalidation before', async () => {
+      const host = await bench.start(combination, { collapseTimeout: 20 });
+      const slow = slowly();
+      host.use(host.invalidating('other'));
+      host.get('/x', { tenant: slow.tenant }, numbered());
+      slow.begin();
+      await askAndLeave(host, '/x', slow.looking);
+      await pause(20);
+      const purged = nextEvent(host.cache, 'purge');
+      slow.end();
+      await purged;
+      await soon(() => expect(host.cache.getStats().totalRequests).toBe(1));
+      // Nobody waits for what its handler makes.
+      expect((await host.ask('/x')).text).toMatch(/^run [12]$/);
+      expect(host.cache.getStats().totalRequests).toBe(2);
+    });
+  });
+
   it('runs in the background, by the name of what is stored', async () => {
     const host = await bench.start(combination);
     host.use({});
