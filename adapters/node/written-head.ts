@@ -65,6 +65,8 @@ export class WrittenHead {
     if (!TAKES_HEADS || _last || !res.shouldKeepAlive || res.chunkedEncoding || typeof text !== 'string')
       return undefined;
     if (typeof length !== 'number') return undefined;
+    // A list may be the same one the next time, with other lines in it.
+    if (outside !== null && Object.values(outside).some(([, value]) => typeof value === 'object')) return undefined;
     const fields = internals[FIELDS];
     if (fields && !isAllOf(fields, reply, outside)) return undefined;
     const lines = fields ? flat(Object.values(fields).map(([name, value]) => [name, lineOf(value)])) : linesOf(reply);

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { oneOf } from '../check.js';
+import { type Clock, systemClock } from '../clock.js';
 import type { Entry } from '../entry/entry.js';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { MemoryStore } from '../stores/memory.js';
@@ -33,12 +34,13 @@ export class ChaosStore implements Store {
   readonly #troubles = new Map<StoreOperation, () => Promise<unknown>>();
   #mended = new Gate();
 
-  /** `inner`: what does the work. Default: a store in memory of 1000 entries at the most. */
-  constructor(
-    inner: Store = new MemoryStore({ maxItems: 1000, maxBytes: 67_108_864, clock: { now: () => Date.now() } }),
-  ) {
-    this.#inner = inner;
-    this.capabilities = inner.capabilities;
+  /**
+   * `inner`: the store that does the work; or the clock of one in memory of 1000 entries at the most: the cache's own, if it has been
+   * given one. Default: such a store, by the machine's clock.
+   */
+  constructor(inner: Store | Clock = systemClock) {
+    this.#inner = 'now' in inner ? new MemoryStore({ maxItems: 1000, maxBytes: 67_108_864, clock: inner }) : inner;
+    this.capabilities = this.#inner.capabilities;
     this.calls = Object.fromEntries(OPERATIONS.map((name) => [name, 0])) as Record<StoreOperation, number>;
   }
 

@@ -5,6 +5,7 @@
  * @module respcache/testing
  */
 
+export type { Clock } from '../clock.js';
 export type {
   Coding,
   CounterEntry,

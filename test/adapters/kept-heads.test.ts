@@ -66,6 +66,17 @@ describe.each(['express4', 'express'])('under %s', (name) => {
       expect((await host.ask('/', { agent })).header('content-security-policy')).toBe(`nonce-${i}`);
   });
 
+  it('what a layer outside sets is what leaves, though it is the same list with another line in it', async () => {
+    const links: string[] = [];
+    const linking: RequestHandler = (_req, res, next) => {
+      links.push(`</${links.length}>`);
+      res.setHeader('Link', links);
+      next();
+    };
+    const host = await serve('memory', (cache) => make().use(linking, cacheMiddleware({ cache }), answering));
+    for (let i = 0; i < HITS; i++) expect((await host.ask('/', { agent })).all('link')).toHaveLength(i + 1);
+  });
+
   it("methods of the application in the place of Node's are asked for each hit", async () => {
     const app = make();
     let heads = 0;

@@ -22,8 +22,18 @@ describe.concurrent('docs/testing.md', () => {
     expect(await snippets.run(name)).toBe(promised(name));
   });
 
-  it('suite: a store is tested with whichever runner', async () => {
-    expect(await snippets.run('suite')).toBe('');
-    // test/stores has it run with Vitest.
+  it('suite: a store is given to whichever runner, with a good many tests', async () => {
+    // test/stores has Vitest run them.
+    const runner = `
+const names = [];
+const it = (name) => names.push(name);
+it.each = (cases) => (name) => cases.forEach(() => it(name));
+const never = () => {};
+testMyStore({ describe: (name, body) => body(), it, expect: never, beforeAll: never, beforeEach: never, afterAll: never });
+console.log(names.length > 60, names.includes('answers a ping'));
+`;
+    const counted = new Snippets(page.replace(/(export function testMyStore[^`]*)/, `$1${runner}`));
+    expect(await counted.run('suite')).toBe('true true\n');
+    counted.close();
   });
 });

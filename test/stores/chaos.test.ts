@@ -69,6 +69,17 @@ describe('trouble with a ChaosStore', () => {
     expect(await store.get(['k'])).toEqual([undefined]);
   });
 
+  it('is by the clock that it is given', async () => {
+    const clock = new ManualClock();
+    const store = new ChaosStore(clock);
+    const cache = createCache({ store, clock });
+    await cache.set('k', 'v', 'client', { ttl: 60 });
+    expect(await cache.get('k', 'client')).toBe('v');
+    clock.forward(60);
+    expect(await cache.get('k', 'client')).toBeUndefined();
+    await cache.close();
+  });
+
   it('is refused by name where it cannot be', () => {
     const store = new ChaosStore();
     expect(() => store.hang('read' as 'get')).toThrow('an operation of a store is "read"; it takes');
