@@ -20,6 +20,9 @@ import { load } from '../adapters/hosts.js';
 /** For each framework; `npm run fuzz` gives more. */
 const RUNS = Number(process.env.HEAD_RUNS ?? 40);
 
+/** In Latin-1: Node takes it for something else where it knows how long the body is before it writes the head. */
+const FILE = 'attachment; filename="relat\u00f3rio.pdf"';
+
 /** What a layer outside may do to a response before the cache has it. */
 const OUTSIDE: Record<string, (res: ServerResponse) => void> = {
   field: (res) => res.setHeader('X-Frame-Options', 'DENY'),
@@ -84,6 +87,7 @@ const plain = {
 /** What chance comes upon rarely. */
 const examples: [Step[]][] = [
   [[plain, { do: 'set', keepAliveTimeout: 5000, maxRequestsPerSocket: 100 }, plain]],
+  [[{ ...plain, target: '/named' }]],
   [
     [
       { ...plain, outside: ['field'] },
@@ -94,7 +98,10 @@ const examples: [Step[]][] = [
 
 function answer(url: string, res: ServerResponse): void {
   res.setHeader('Date', 'Thu, 01 Jan 2026 00:00:00 GMT');
-  if (url === '/named') res.statusMessage = 'Very Well';
+  if (url === '/named') {
+    res.statusMessage = 'Very Well';
+    res.setHeader('Content-Disposition', FILE);
+  }
   if (url === '/empty') res.statusCode = 204;
   else res.setHeader('Content-Type', 'text/plain');
   res.end(url === '/empty' ? undefined : `${url} `.repeat(url === '/long' ? 2000 : 3));
@@ -117,7 +124,10 @@ const MAKES: Record<string, () => Make> = {
     const app = new Koa().use(koaMiddleware({ cache }));
     app.use((ctx) => {
       ctx.set('Date', 'Thu, 01 Jan 2026 00:00:00 GMT');
-      if (ctx.url === '/named') ctx.message = 'Very Well';
+      if (ctx.url === '/named') {
+        ctx.message = 'Very Well';
+        ctx.res.setHeader('Content-Disposition', FILE);
+      }
       ctx.body = ctx.url === '/empty' ? null : `${ctx.url} `.repeat(ctx.url === '/long' ? 2000 : 3);
     });
     return app.callback();
