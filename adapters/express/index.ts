@@ -9,8 +9,8 @@ import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
+import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
-import { after } from '../../src/types.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { send } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
@@ -54,13 +54,16 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
   knownOnly('', own, ROUTE_OPTIONS);
   const find = lookup(chosenCache(given), own);
   return function respcache(req: Request, res: Response, next: NextFunction): void {
-    const settled = after(find(req, res), (found) => {
-      if (found === undefined) next();
-      else send(res, found);
-    });
+    const found = find(req, res);
+    if (!(found instanceof Promise)) goOn(res, found, next);
     // Nothing in the engine is expected to reject; if it does, the request is the handler's all the same.
-    if (settled instanceof Promise) settled.catch((error: unknown) => next(error));
+    else found.then((reply) => goOn(res, reply, next)).catch((error: unknown) => next(error));
   };
+}
+
+function goOn(res: Response, found: Reply | undefined, next: NextFunction): void {
+  if (found === undefined) next();
+  else send(res, found);
 }
 
 /**

@@ -24,12 +24,15 @@ export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
     const outer = exchangeOf(engine, res);
     if (outer !== undefined) return engine.refine(outer, route.inside(outer.route));
     const view = viewOf(req);
-    return after(route.recalled(view, res), (recalled) => {
-      if (recalled === undefined) return goWholeWay(view, res);
-      res.cache = SERVED;
-      return recalled;
-    });
+    const recalled = route.recalled(view, res);
+    return recalled instanceof Promise ? recalled.then((reply) => goOn(view, res, reply)) : goOn(view, res, recalled);
   };
+
+  function goOn(view: View, res: Response, recalled: Reply | undefined): MaybePromise<Reply | undefined> {
+    if (recalled === undefined) return goWholeWay(view, res);
+    res.cache = SERVED;
+    return recalled;
+  }
 
   function goWholeWay(view: View, res: Response): MaybePromise<Reply | undefined> {
     const exchange = begin(cache, view, res, route.own, route.recall);

@@ -10,7 +10,7 @@ import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
-import { after, type Fields, type HeaderBag, type MaybePromise } from '../../src/types.js';
+import type { Fields, HeaderBag, MaybePromise } from '../../src/types.js';
 import { copyOf } from './rerun.js';
 
 /** The exchange of one cache for a response; mostly there is one cache. */
@@ -121,10 +121,14 @@ export class MountedRoute {
 
   /** The answer to a request that no other mount has seen, where it is at hand. */
   recalled(view: RequestView, res: ServerResponse): MaybePromise<Reply | undefined> {
-    return after(this.recall.answer(view, res as unknown as HeaderBag), (reply) => {
-      if (reply !== undefined) (res as Marked)[GIVEN]?.add(this.#engine);
-      return reply;
-    });
+    const reply = this.recall.answer(view, res as unknown as HeaderBag);
+    // What is there is not worth a function that waits for it: neither here nor in the adapters.
+    return reply instanceof Promise ? reply.then((found) => this.#given(res, found)) : this.#given(res, reply);
+  }
+
+  #given(res: ServerResponse, reply: Reply | undefined): Reply | undefined {
+    if (reply !== undefined) (res as Marked)[GIVEN]?.add(this.#engine);
+    return reply;
   }
 
   inside(outer: Route): Route {

@@ -11,6 +11,7 @@ import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { Recall } from '../../src/lookup/recall.js';
+import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, MountedRoute, openExchange, View } from './exchanges.js';
@@ -67,12 +68,19 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
         reply === undefined ? listener(req, res as CachedResponse) : sendWhole(res, reply),
       );
     const view = viewOf(req);
-    return after(surely(route.recalled(view, res)), (recalled) => {
-      if (recalled === undefined) return goWholeWay(view, req, res);
-      (res as CachedResponse).cache = SERVED;
-      return sendWhole(res, recalled);
-    });
+    const recalled = route.recalled(view, res);
+    if (!(recalled instanceof Promise)) return goOn(view, req, res, recalled);
+    return recalled.then(
+      (reply) => goOn(view, req, res, reply),
+      () => goOn(view, req, res, undefined),
+    );
   };
+
+  function goOn(view: View, req: IncomingMessage, res: ServerResponse, recalled: Reply | undefined): unknown {
+    if (recalled === undefined) return goWholeWay(view, req, res);
+    (res as CachedResponse).cache = SERVED;
+    return sendWhole(res, recalled);
+  }
 
   function goWholeWay(view: View, req: IncomingMessage, res: ServerResponse): unknown {
     const exchange = begin(engine, view, res, route.own, route.recall);

@@ -183,7 +183,7 @@ export class Recall {
     const outside = bag.getHeader('vary');
     const plain = whole || asksForAll(request.headers);
     const { head } = known;
-    if (plain && head?.holds(now, outside)) return new Whole(head, held);
+    if (plain && head?.holds(now, outside)) return head.over(held);
     const { route } = this;
     const { headers } = request;
     const entry = responseOf(held);
@@ -204,7 +204,7 @@ export class Recall {
     const next = new Head(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));
     // It may outlive its entry: only what is small is kept.
     known.head = next.isSmall ? next : undefined;
-    return new Whole(next, held);
+    return next.over(held);
   }
 }
 
@@ -225,10 +225,11 @@ function textFor({ body }: Reply, { coding }: Choice, held: HeldResponse): strin
 const LONGEST_FIELDS = 4096;
 
 /**
- * A reply to whoever asks for the whole, without its body: the same for up to a second, as ages are told in seconds.
+ * A reply to whoever asks for the whole: the same for up to a second, as ages are told in seconds. Its body is its own only
+ * where that is a text, which memory holds anyway.
  * Classes, here: what is read for each hit has one shape then, which an object put together of others has not.
  */
-class Head implements SharedHead {
+class Head implements Reply, SharedHead {
   sent = 0;
   written: unknown;
   readonly status: number;
@@ -237,9 +238,9 @@ class Head implements SharedHead {
   readonly lines: readonly string[];
   readonly removed: readonly string[];
   readonly text: string | undefined;
-  readonly hasBody: boolean;
-  /** The form that the body leaves in. */
-  readonly coding: Coding | undefined;
+  /** Whether the body is that of the entry, and the form in which it leaves. */
+  readonly #isOfBytes: boolean;
+  readonly #coding: Coding | undefined;
   /** The `Vary` that layers outside had begun. */
   readonly #outside: unknown;
   /** From when to when it is the same, ms since 1970. */
@@ -260,8 +261,8 @@ class Head implements SharedHead {
     this.lines = flat(headers);
     this.removed = removed;
     this.text = text;
-    this.hasBody = body !== undefined;
-    this.coding = coding;
+    this.#isOfBytes = body !== undefined && text === undefined;
+    this.#coding = coding;
     this.#outside = outside;
     this.#from = from;
     this.#until = until;
@@ -274,33 +275,40 @@ class Head implements SharedHead {
   holds(now: number, outside: unknown): boolean {
     return this.#from <= now && now < this.#until && this.#outside === outside;
   }
+
+  /** The reply, its body that of what is held. */
+  over(held: HeldResponse): Reply {
+    if (!this.#isOfBytes) return this;
+    return new WithBytes(this, this.#coding === undefined ? held.body : formOf(held, this.#coding));
+  }
+
+  get shared(): SharedHead {
+    return this;
+  }
+
+  /** Most texts are sent as they are: of the others the bytes are made here. */
+  get body(): Buffer | undefined {
+    return this.text === undefined ? undefined : Buffer.from(this.text, 'latin1');
+  }
 }
 
-class Whole implements Reply {
+class WithBytes implements Reply {
   readonly status: number;
   readonly message: string | undefined;
   readonly headers: readonly HeaderLine[];
   readonly lines: readonly string[];
   readonly removed: readonly string[];
-  readonly text: string | undefined;
+  readonly body: Buffer | undefined;
+  readonly text = undefined;
   readonly shared: SharedHead;
-  #body: Buffer | undefined;
 
-  constructor(head: Head, held: HeldResponse) {
-    const { coding, hasBody, text } = head;
+  constructor(head: Head, body: Buffer | undefined) {
     this.status = head.status;
     this.message = head.message;
     this.headers = head.headers;
     this.lines = head.lines;
     this.removed = head.removed;
-    this.text = text;
+    this.body = body;
     this.shared = head;
-    if (hasBody && text === undefined) this.#body = coding === undefined ? held.body : formOf(held, coding);
-  }
-
-  /** Most are sent as text: of those the bytes are made when they are asked for. */
-  get body(): Buffer | undefined {
-    if (this.text !== undefined) this.#body ??= Buffer.from(this.text, 'latin1');
-    return this.#body;
   }
 }

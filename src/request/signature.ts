@@ -1,22 +1,26 @@
-import { Generations } from '../generations.js';
 import type { Route } from '../route-options.js';
 import { ORIGIN_FIELDS } from './key.js';
 import type { RequestView } from './request.js';
 
 /** How many fields that responses vary by are told apart on one route; where there are more, nothing is remembered. */
 const MOST_VARYING = 16;
-/** How many names of fields are known as clients write them: two generations of so many, of so many signs at the most. */
-const MOST_NAMES = 250;
-const LONGEST_NAME = 64;
 /** Of how many lines a request is read line by line. */
 const MOST_LINES = 200;
 /** Fields that may make an answer less than the whole. */
 const REDUCING = ['if-none-match', 'if-modified-since', 'range'];
-/** What a field is here, if it is none of the telling ones. */
+/** What a field is here that is none of the telling ones. */
 const NEUTRAL = -1;
 const BARRING = -2;
 /** Signs: what is longer is not remembered, so that what clients send does not fill the memory. */
 const LONGEST = 2048;
+
+/** A field that matters: its place among the telling ones, or what else it is. */
+interface Role {
+  readonly name: string;
+  readonly role: number;
+  /** As the last client that has sent it spelt it. */
+  spelt: string;
+}
 
 /**
  * All that a lookup on one route goes by, as one text. Requests with the same text look for the same: what one of them has
@@ -29,8 +33,8 @@ export class Signature {
   /** Fields whose values are a part of it. */
   readonly #telling: string[];
   readonly #usable: boolean;
-  /** Names as clients write them: the place of a telling field, or what else they are. */
-  #roles = new Generations<number>(MOST_NAMES);
+  /** The fields that matter, by where their names stand: most names of a request stand where none of these does. */
+  readonly #roles: Role[][] = Array.from({ length: PLACES }, () => []);
   readonly #values: (string | undefined)[] = [];
   #varying = 0;
 
@@ -45,6 +49,8 @@ export class Signature {
       ...personal,
     ];
     this.#telling = [...new Set([...ORIGIN_FIELDS, ...(tenant.header === undefined ? [] : [tenant.header]), ...vary])];
+    for (const name of [...this.#barring, ...REDUCING]) this.#give(name, BARRING);
+    for (const [i, name] of this.#telling.entries()) this.#give(name, i);
     this.#usable = !asksFunctions(route) && ![...this.#barring, ...this.#telling].some(isInherited);
   }
 
@@ -98,15 +104,16 @@ export class Signature {
     return text.length > LONGEST ? undefined : text;
   }
 
+  /** A name that is several things is what it was given first. */
+  #give(name: string, role: number): void {
+    const roles = this.#roles[placeOf(name)]!;
+    if (!roles.some((each) => each.name === name)) roles.push({ name, role, spelt: name });
+  }
+
   #roleOf(name: string): number {
-    const known = this.#roles.get(name);
-    if (known !== undefined) return known;
-    const lower = name.toLowerCase();
-    const telling = this.#telling.indexOf(lower);
-    const barred = this.#barring.includes(lower) || REDUCING.includes(lower);
-    const role = barred ? BARRING : telling < 0 ? NEUTRAL : telling;
-    if (name.length <= LONGEST_NAME) this.#roles.set(name, role);
-    return role;
+    const roles = this.#roles[placeOf(name)]!;
+    for (let i = 0; i < roles.length; i++) if (roles[i]!.spelt === name) return roles[i]!.role;
+    return roles.length === 0 ? NEUTRAL : spellingOf(name, roles);
   }
 
   /** From now on these fields are a part of it, too. `false`: they cannot be. */
@@ -115,11 +122,27 @@ export class Signature {
       if (this.#telling.includes(name)) continue;
       if (this.#varying >= MOST_VARYING || isInherited(name)) return false;
       this.#varying++;
-      this.#telling.push(name);
-      this.#roles = new Generations(MOST_NAMES);
+      this.#give(name, this.#telling.push(name) - 1);
     }
     return true;
   }
+}
+
+/** How many places there are for names: 32 lengths, and 32 letters to begin with. */
+const PLACES = 1024;
+
+/** Where a name stands, in capitals or not: told without a look at more than one of its signs. */
+function placeOf(name: string): number {
+  return ((name.length & 31) << 5) | (name.charCodeAt(0) & 31);
+}
+
+/** The role of a name that may be spelt in another way than before. */
+function spellingOf(name: string, roles: readonly Role[]): number {
+  const lower = name.toLowerCase();
+  const found = roles.find((each) => each.name === lower);
+  if (found === undefined) return NEUTRAL;
+  found.spelt = name;
+  return found.role;
 }
 
 /** Whether something is asked about each request anew. */

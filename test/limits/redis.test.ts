@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 async function open(layers: Layer[], cache?: Cache): Promise<Site> {
-  const used = cache ?? createCache({ redis: server.url, breaker: { openFor: 60_000 } });
+  const used = cache ?? createCache({ redis: server.url, timeout: 10_000, breaker: { openFor: 60_000 } });
   caches.push(used);
   await used.health();
   const opened = await site('express', used, layers);
