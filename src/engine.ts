@@ -20,7 +20,8 @@ import {
   tenantOf,
   wantedBy,
 } from './lookup/plan.js';
-import { Recall, Recollections } from './lookup/recall.js';
+import { Recall } from './lookup/recall.js';
+import { Recollections } from './lookup/recollections.js';
 import { HIT, type Reply } from './lookup/reply.js';
 import { forwardFor, type Use, useOf } from './lookup/usable.js';
 import { Mounts } from './mounts.js';

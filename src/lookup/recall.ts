@@ -1,41 +1,27 @@
-import { type HitAt, labelFor, tellHit } from '../account.js';
+import { labelFor, tellHit } from '../account.js';
 import type { Services } from '../backend.js';
 import { type Choice, choose, isPacked } from '../compress/choice.js';
-import { formOf } from '../compress/forms.js';
 import { replyInForm } from '../compress/reply.js';
 import { varyOfForms } from '../compress/rule.js';
 import { type HeldResponse, isHeld, responseOf, textOf } from '../entry/compact.js';
-import { type Coding, LONGEST_TEXT, type ResponseEntry } from '../entry/entry.js';
-import { Generations } from '../generations.js';
-import { fieldText, type HeaderLine } from '../http/headers.js';
+import { LONGEST_TEXT, type ResponseEntry } from '../entry/entry.js';
+import { fieldText } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
-import type { Subject } from '../invalidation/tags.js';
 import { responseSubject, variantAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { Signature } from '../request/signature.js';
 import { namesInVary, type Route } from '../route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
+import { KeptReply } from './kept-reply.js';
 import type { Found } from './lookup.js';
 import type { Plan } from './plan.js';
-import { changesAt, flat, HIT, partAskedBy, type Reply, type SharedHead, withKey } from './reply.js';
+import type { Known, Recollections } from './recollections.js';
+import { changesAt, HIT, partAskedBy, type Reply, withKey } from './reply.js';
 import { InMemory, InRedis, type Whereabouts } from './whereabouts.js';
-
-/** How many requests are remembered at a time: two generations of so many. */
-const MOST = 2048;
 
 /** How many hits in memory are not timed after one that was. */
 const UNTIMED = 7;
-
-/** What a request has come to. */
-interface Known {
-  readonly at: HitAt;
-  readonly subject: Subject;
-  readonly where: Whereabouts;
-  /** The ledger's revision at which it was last found to stand. */
-  revision: number;
-  head: Head | undefined;
-}
 
 /** A request, the response as layers outside have begun it, and when its lookup began, if it is timed. */
 interface Asking {
@@ -48,20 +34,6 @@ interface Asking {
 
 type Present = Extract<Found, { entry: ResponseEntry }>;
 
-/** What all routes of a cache remember together. */
-export class Recollections extends Generations<Known> {
-  #routes = 0;
-
-  constructor() {
-    super(MOST);
-  }
-
-  /** A name for one more route. */
-  mark(): string {
-    return `${this.#routes++} `;
-  }
-}
-
 /**
  * The short way of hits, at the mounts of one route. What a request has come to is remembered under what it
  * said, word for word; the next one that says the same needs no plan, no key and no choice: it is enough that the entry is
@@ -72,7 +44,6 @@ export class Recall {
   readonly #services: Services;
   readonly #recollections: Recollections;
   readonly #signature: Signature;
-  readonly #mark: string;
   /** How long the last hit took that was timed, and how many are not to be. */
   #ms = 0;
   #untimed = 0;
@@ -81,8 +52,7 @@ export class Recall {
     this.#services = services;
     this.route = route;
     this.#recollections = recollections;
-    this.#signature = new Signature(route);
-    this.#mark = recollections.mark();
+    this.#signature = new Signature(route, recollections.mark());
   }
 
   /** The answer, where it is at hand; it is told of as a hit. `bag`: the response as layers outside have begun it. */
@@ -92,8 +62,8 @@ export class Recall {
     const quick = untouched && this.#signature.ofLines(request, untouched);
     const signature = quick ?? this.#signature.of(request);
     if (signature === undefined) return undefined;
-    const name = this.#mark + signature;
-    const known = this.#recollections.get(name);
+    const { target } = request;
+    const known = this.#recollections.get(signature, target);
     if (known === undefined) return undefined;
     const asking = { request, whole: quick !== undefined, bag, started };
     const found = known.where.find(this.#services.backend);
@@ -102,7 +72,7 @@ export class Recall {
       (entry) => {
         const reply = this.#serve(known, entry, asking);
         // It was asked for in vain: the next one is to go the whole way at once.
-        if (reply === undefined) this.#recollections.delete(name);
+        if (reply === undefined) this.#recollections.delete(signature, target);
         return reply;
       },
       () => {
@@ -129,12 +99,12 @@ export class Recall {
     const where = this.#whereabouts(keys, found);
     if (where === undefined) return;
     const { tenant, key } = address;
-    this.#recollections.set(this.#mark + signature, {
+    this.#recollections.set(signature, request.target, {
       at: { tenant, key, route: labelFor(entry.name, route, request.target) },
       subject: responseSubject(address, entry.tags, entry.name, entry.search),
       where,
       revision: -1,
-      head: undefined,
+      reply: undefined,
     });
   }
 
@@ -182,8 +152,8 @@ export class Recall {
   #reply(known: Known, held: HeldResponse, { request, whole, bag }: Asking, now: number): Reply | undefined {
     const outside = bag.getHeader('vary');
     const plain = whole || asksForAll(request.headers);
-    const { head } = known;
-    if (plain && head?.holds(now, outside)) return head.over(held);
+    const { reply: kept } = known;
+    if (plain && kept?.holds(now, outside)) return kept.over(held);
     const { route } = this;
     const { headers } = request;
     const entry = responseOf(held);
@@ -201,9 +171,9 @@ export class Recall {
       status: withKey(HIT, route, known.at.key),
     });
     if (!plain) return made;
-    const next = new Head(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));
+    const next = new KeptReply(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));
     // It may outlive its entry: only what is small is kept.
-    known.head = next.isSmall ? next : undefined;
+    known.reply = next.isSmall ? next : undefined;
     return next.over(held);
   }
 }
@@ -219,96 +189,4 @@ function asksForAll(headers: Fields): boolean {
 function textFor({ body }: Reply, { coding }: Choice, held: HeldResponse): string | undefined {
   if (body === undefined || body.length > LONGEST_TEXT) return undefined;
   return coding === undefined ? textOf(held) : body.toString('latin1');
-}
-
-/** Fields of so many signs at the most are kept. */
-const LONGEST_FIELDS = 4096;
-
-/**
- * A reply to whoever asks for the whole: the same for up to a second, as ages are told in seconds. Its body is its own only
- * where that is a text, which memory holds anyway.
- * Classes, here: what is read for each hit has one shape then, which an object put together of others has not.
- */
-class Head implements Reply, SharedHead {
-  sent = 0;
-  written: unknown;
-  readonly status: number;
-  readonly message: string | undefined;
-  readonly headers: readonly HeaderLine[];
-  readonly lines: readonly string[];
-  readonly removed: readonly string[];
-  readonly text: string | undefined;
-  /** Whether the body is that of the entry, and the form in which it leaves. */
-  readonly #isOfBytes: boolean;
-  readonly #coding: Coding | undefined;
-  /** The `Vary` that layers outside had begun. */
-  readonly #outside: unknown;
-  /** From when to when it is the same, ms since 1970. */
-  readonly #from: number;
-  readonly #until: number;
-
-  constructor(
-    { status, message, headers, removed, body }: Reply,
-    text: string | undefined,
-    coding: Coding | undefined,
-    outside: unknown,
-    from: number,
-    until: number,
-  ) {
-    this.status = status;
-    this.message = message;
-    this.headers = headers;
-    this.lines = flat(headers);
-    this.removed = removed;
-    this.text = text;
-    this.#isOfBytes = body !== undefined && text === undefined;
-    this.#coding = coding;
-    this.#outside = outside;
-    this.#from = from;
-    this.#until = until;
-  }
-
-  get isSmall(): boolean {
-    return this.lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST_FIELDS;
-  }
-
-  holds(now: number, outside: unknown): boolean {
-    return this.#from <= now && now < this.#until && this.#outside === outside;
-  }
-
-  /** The reply, its body that of what is held. */
-  over(held: HeldResponse): Reply {
-    if (!this.#isOfBytes) return this;
-    return new WithBytes(this, this.#coding === undefined ? held.body : formOf(held, this.#coding));
-  }
-
-  get shared(): SharedHead {
-    return this;
-  }
-
-  /** Most texts are sent as they are: of the others the bytes are made here. */
-  get body(): Buffer | undefined {
-    return this.text === undefined ? undefined : Buffer.from(this.text, 'latin1');
-  }
-}
-
-class WithBytes implements Reply {
-  readonly status: number;
-  readonly message: string | undefined;
-  readonly headers: readonly HeaderLine[];
-  readonly lines: readonly string[];
-  readonly removed: readonly string[];
-  readonly body: Buffer | undefined;
-  readonly text = undefined;
-  readonly shared: SharedHead;
-
-  constructor(head: Head, body: Buffer | undefined) {
-    this.status = head.status;
-    this.message = head.message;
-    this.headers = head.headers;
-    this.lines = head.lines;
-    this.removed = head.removed;
-    this.body = body;
-    this.shared = head;
-  }
 }

@@ -23,9 +23,9 @@ interface Role {
 }
 
 /**
- * All that a lookup on one route goes by, as one text. Requests with the same text look for the same: what one of them has
- * come to is what the next one comes to, as long as nothing else has changed. Nothing is normalised, so that one lookup
- * may have many; but two lookups never have one.
+ * All that a lookup on one route goes by beside the target, as one text. Requests with the same text and target look for the
+ * same: what one of them has come to is what the next one comes to, as long as nothing else has changed. Nothing is
+ * normalised, so that one lookup may have many; but two lookups never have one.
  */
 export class Signature {
   /** Fields with which a request goes another way: nothing of it may be remembered. */
@@ -36,9 +36,16 @@ export class Signature {
   /** The fields that matter, by where their names stand: most names of a request stand where none of these does. */
   readonly #roles: Role[][] = Array.from({ length: PLACES }, () => []);
   readonly #values: (string | undefined)[] = [];
+  /** The last text, and what it was made of: many requests in a row say the same. */
+  #last: string | undefined;
+  #lastSecure = false;
+  readonly #lastValues: (string | undefined)[] = [];
+  readonly #mark: string;
   #varying = 0;
 
-  constructor(route: Route) {
+  /** `mark`: what each text begins with. */
+  constructor(route: Route, mark: string) {
+    this.#mark = mark;
     const { tenant, personal, policy, requestDirectives, vary } = route;
     this.#barring = [
       // Whether the connection stays open after a client that expects something hangs on what it was told.
@@ -88,20 +95,29 @@ export class Signature {
 
   #admits({ method, target, refreshing, warming }: RequestView): boolean {
     if (!this.#usable || (method !== 'GET' && method !== 'HEAD')) return false;
-    // Whatever a layer may have made of it: no other text can look like this one.
-    return refreshing === undefined && warming === undefined && target.startsWith('/') && !target.includes('\n');
+    return refreshing === undefined && warming === undefined && target.startsWith('/') && target.length <= LONGEST;
   }
 
-  #text({ target, secure }: RequestView): string | undefined {
-    let text = secure ? `s${target}` : target;
+  #text({ secure }: RequestView): string | undefined {
+    if (this.#last !== undefined && this.#lastSecure === secure && this.#isSaidAgain()) return this.#last;
+    let text = secure ? `${this.#mark}s` : this.#mark;
     for (let i = 0; i < this.#telling.length; i++) {
       const value = this.#values[i];
       if (value === undefined) continue;
-      // Nor has one that came over a connection a line's end in it.
+      // None that came over a connection has a line's end in it; one that a layer has made may.
       if (value.includes('\n')) return undefined;
       text += `\n${i} ${value}`;
     }
-    return text.length > LONGEST ? undefined : text;
+    if (text.length > LONGEST) return undefined;
+    this.#last = text;
+    this.#lastSecure = secure;
+    for (let i = 0; i < this.#telling.length; i++) this.#lastValues[i] = this.#values[i];
+    return text;
+  }
+
+  #isSaidAgain(): boolean {
+    for (let i = 0; i < this.#telling.length; i++) if (this.#lastValues[i] !== this.#values[i]) return false;
+    return true;
   }
 
   /** A name that is several things is what it was given first. */

@@ -1,0 +1,64 @@
+import type { HitAt } from '../account.js';
+import type { Subject } from '../invalidation/tags.js';
+import type { KeptReply } from './kept-reply.js';
+import type { Whereabouts } from './whereabouts.js';
+
+/** How many requests are remembered at a time: two generations of so many. */
+const MOST = 2048;
+
+/** What a request has come to. */
+export interface Known {
+  readonly at: HitAt;
+  readonly subject: Subject;
+  readonly where: Whereabouts;
+  /** The ledger's revision at which it was last found to stand. */
+  revision: number;
+  reply: KeptReply | undefined;
+}
+
+type ByTarget = Map<string, Known>;
+
+/**
+ * What the requests of all routes of a cache have come to: by what they said beside their target, and by that. A signature is
+ * mostly the very text that was looked for before, which a map finds without reading it. Two generations, as in
+ * `Generations`, counted over all of them.
+ */
+export class Recollections {
+  #newer = new Map<string, ByTarget>();
+  #older = new Map<string, ByTarget>();
+  #count = 0;
+  #routes = 0;
+
+  /** A name for one more route, with which its signatures are to begin. */
+  mark(): string {
+    return `${this.#routes++} `;
+  }
+
+  get(signature: string, target: string): Known | undefined {
+    const known = this.#newer.get(signature)?.get(target);
+    if (known !== undefined || this.#older.size === 0) return known;
+    const before = this.#older.get(signature)?.get(target);
+    if (before !== undefined) this.set(signature, target, before);
+    return before;
+  }
+
+  set(signature: string, target: string, known: Known): void {
+    if (this.#count >= MOST) {
+      this.#older = this.#newer;
+      this.#newer = new Map();
+      this.#count = 0;
+    }
+    let same = this.#newer.get(signature);
+    if (same === undefined) {
+      same = new Map();
+      this.#newer.set(signature, same);
+    }
+    if (!same.has(target)) this.#count++;
+    same.set(target, known);
+  }
+
+  delete(signature: string, target: string): void {
+    if (this.#newer.get(signature)?.delete(target)) this.#count--;
+    this.#older.get(signature)?.delete(target);
+  }
+}
