@@ -18,28 +18,9 @@ const BYPASSING: ReadonlySet<Reason | undefined> = new Set([
   ...(['authorization', 'cookie', 'personal'] as const),
 ]);
 
-/** What a hit is told by: whose it is, where it is kept, and what its route is called. */
-export interface HitAt {
-  readonly tenant: string;
-  readonly key: string;
-  readonly route: string;
-}
-
-/** Tells of an answer from the cache. `ms`: how long its lookup took; `found`: when, ms since 1970. */
-export function tellHit(
-  events: Events,
-  request: RequestView,
-  at: HitAt,
-  reply: Reply,
-  how: How,
-  ms: number,
-  found?: number,
-): void {
-  const { tenant, key, route } = at;
-  const { tier, stale, collapsed } = how;
-  // A text is as long as its bytes; these need not be made to be counted.
-  const bytes = request.method === 'HEAD' ? 0 : ((reply.text ?? reply.body)?.length ?? 0);
-  events.emit('hit', { source: 'http', tenant, key, ms, bytes, tier, stale, collapsed, route, request, at: found });
+/** How many bytes of a body leave with an answer. A text is as long as its bytes; these need not be made to be counted. */
+export function bytesOf({ method }: RequestView, reply: Reply): number {
+  return method === 'HEAD' ? 0 : ((reply.text ?? reply.body)?.length ?? 0);
 }
 
 /** What statistics call the route of a response: by the name that it was given, or else by its path. */
@@ -70,8 +51,10 @@ export class Account {
     this.#request.warming?.tell('fresh');
     if (!this.#open) return;
     const { tenant, key } = address;
-    const at = { tenant, key, route: this.#label(name, route) };
-    tellHit(this.#events, this.#request, at, reply, how, performance.now() - (started ?? this.#opened));
+    const { tier, stale, collapsed } = how;
+    const ms = performance.now() - (started ?? this.#opened);
+    const about = { route: this.#label(name, route), request: this.#request, bytes: bytesOf(this.#request, reply) };
+    this.#events.emit('hit', { source: 'http', tenant, key, ms, tier, stale, collapsed, ...about });
   }
 
   /** Its handler ran. `reason`: why its answer is not stored, if so; `plan`: where it would have been. */

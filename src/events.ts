@@ -79,14 +79,13 @@ export interface CacheEvents {
    * A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. `stale`: with
    * what was no longer fresh, while it is made anew, or because the handler failed. `bytes`: the body that left. `ms`: how
    * long it took until it was found; of requests that are answered from memory about every eighth is timed, and those after it
-   * are told the same. `at`: when, ms since 1970, where somebody has looked at the clock for it.
+   * are told the same.
    */
   hit: OfRequest & {
     source: 'http' | 'service';
     tenant: string;
     key: string;
     ms: number;
-    at?: number | undefined;
     bytes: number;
     tier?: Tier | undefined;
     collapsed?: boolean | undefined;
@@ -174,12 +173,44 @@ const CHANNELS = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, channel(`re
   readonly [K in keyof CacheEvents]: Channel;
 };
 
+/** Where hits come from again and again, and those of them that are not counted yet. */
+export class HitPlace {
+  readonly tenant: string;
+  readonly key: string;
+  readonly route: string;
+  readonly tier: Tier;
+  /** How many, the bytes of their bodies, and how long they took, ms. */
+  hits = 0;
+  bytes = 0;
+  ms = 0;
+
+  constructor(tenant: string, key: string, route: string, tier: Tier) {
+    this.tenant = tenant;
+    this.key = key;
+    this.route = route;
+    this.tier = tier;
+  }
+}
+
+/** Who counts hits: by their events, or without any where nobody else listens, as a good part of a hit's time is to tell of it. */
+export interface HitCounter {
+  count(hit: CacheEvents['hit']): void;
+  /** One more at a place. `bytes`: of its body; `ms`: how long it took; `now`: ms since 1970. */
+  add(place: HitPlace, request: RequestSeen, bytes: number, ms: number, now: number): void;
+}
+
 /**
  * Tells listeners, and whoever has subscribed to the kind's diagnostics channel, what happened. A listener that throws,
  * or rejects, never reaches the request: its error is dropped.
  */
 export class Events {
   readonly #listeners: { [K in keyof CacheEvents]?: Listener<K>[] } = {};
+  #hits: HitCounter | undefined;
+
+  /** Has hits counted, from now on. */
+  countHits(counter: HitCounter): void {
+    this.#hits = counter;
+  }
 
   /** Adds a listener and returns the function that takes it away again. */
   on<K extends keyof CacheEvents>(kind: K, listener: Listener<K>): () => void {
@@ -192,6 +223,19 @@ export class Events {
   }
 
   emit<K extends keyof CacheEvents>(kind: K, event: CacheEvents[K]): void {
+    if (kind === 'hit') this.#hits?.count(event as CacheEvents['hit']);
+    this.#tell(kind, event);
+  }
+
+  /** Tells of one more hit at a place, as `emit` does, but makes an event of it only where somebody listens. */
+  hitAt(place: HitPlace, request: RequestSeen, bytes: number, ms: number, now: number): void {
+    this.#hits?.add(place, request, bytes, ms, now);
+    if (this.#listeners.hit === undefined && !CHANNELS.hit.hasSubscribers) return;
+    const { tenant, key, route, tier } = place;
+    this.#tell('hit', { source: 'http', tenant, key, ms, bytes, tier, route, request });
+  }
+
+  #tell<K extends keyof CacheEvents>(kind: K, event: CacheEvents[K]): void {
     const told = CHANNELS[kind];
     // What a subscriber throws there, Node makes an uncaught exception of, as it does for all channels.
     if (told.hasSubscribers) told.publish(event);

@@ -1,10 +1,11 @@
-import { labelFor, tellHit } from '../account.js';
+import { bytesOf, labelFor } from '../account.js';
 import type { Services } from '../backend.js';
 import { type Choice, choose, isPacked } from '../compress/choice.js';
 import { replyInForm } from '../compress/reply.js';
 import { varyOfForms } from '../compress/rule.js';
 import { type HeldResponse, isHeld, responseOf, textOf } from '../entry/compact.js';
 import { LONGEST_TEXT, type ResponseEntry } from '../entry/entry.js';
+import { HitPlace } from '../events.js';
 import { fieldText } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
 import { responseSubject, variantAddress } from '../request/key.js';
@@ -100,7 +101,7 @@ export class Recall {
     if (where === undefined) return;
     const { tenant, key } = address;
     this.#recollections.set(signature, request.target, {
-      at: { tenant, key, route: labelFor(entry.name, route, request.target) },
+      place: new HitPlace(tenant, key, labelFor(entry.name, route, request.target), found.tier),
       subject: responseSubject(address, entry.tags, entry.name, entry.search),
       where,
       revision: -1,
@@ -125,7 +126,8 @@ export class Recall {
     if (held === undefined || held.freshUntil <= now || !this.#stands(known, held)) return undefined;
     const reply = this.#reply(known, held, asking, now);
     if (reply === undefined) return undefined;
-    tellHit(events, asking.request, known.at, reply, known.where, this.#msSince(asking.started), now);
+    const { request, started } = asking;
+    events.hitAt(known.place, request, bytesOf(request, reply), this.#msSince(started), now);
     return reply;
   }
 
@@ -168,7 +170,7 @@ export class Recall {
       vary: namesInVary(route),
       outside: { vary: outside },
       downstream: route,
-      status: withKey(HIT, route, known.at.key),
+      status: withKey(HIT, route, known.place.key),
     });
     if (!plain) return made;
     const next = new KeptReply(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));

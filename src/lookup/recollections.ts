@@ -1,4 +1,4 @@
-import type { HitAt } from '../account.js';
+import type { HitPlace } from '../events.js';
 import type { Subject } from '../invalidation/tags.js';
 import type { KeptReply } from './kept-reply.js';
 import type { Whereabouts } from './whereabouts.js';
@@ -8,7 +8,7 @@ const MOST = 2048;
 
 /** What a request has come to. */
 export interface Known {
-  readonly at: HitAt;
+  readonly place: HitPlace;
   readonly subject: Subject;
   readonly where: Whereabouts;
   /** The ledger's revision at which it was last found to stand. */

@@ -1,20 +1,17 @@
 import type { Backend } from '../backend.js';
 import { type HeldResponse, isResponse } from '../entry/compact.js';
 import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
-import type { Tier } from '../events.js';
 import type { Slot } from '../stores/memory.js';
 import type { MaybePromise } from '../types.js';
 
 /** Where a response was found that may be looked for again. It holds nothing of its body, which may leave memory meanwhile. */
 export interface Whereabouts {
-  readonly tier: Tier;
   /** The response, if nothing has come in its place, nor beside it. Rejects if the store cannot be reached. */
   find(backend: Backend): MaybePromise<HeldResponse | undefined>;
 }
 
 /** In this process' memory. */
 export class InMemory implements Whereabouts {
-  readonly tier = 'memory';
   readonly #slot: Slot;
   /** What led there, if the responses of its URL vary. */
   readonly #index: Slot | undefined;
@@ -36,7 +33,6 @@ export class InMemory implements Whereabouts {
 
 /** In Redis, where nothing is kept in this process. */
 export class InRedis implements Whereabouts {
-  readonly tier = 'redis';
   readonly #keys: readonly string[];
   readonly #headers: ResponseEntry['headers'];
   readonly #index: IndexEntry | undefined;

@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.js';
-import type { CacheEvents, Events } from '../events.js';
+import type { CacheEvents, Events, HitCounter, HitPlace, RequestSeen } from '../events.js';
 import { routeLabel } from '../request/route-label.js';
 import { type Counts, type Latency, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
 import { Histogram, type HistogramData } from './histogram.js';
+import { HitSums } from './hit-sums.js';
 import { type Asked, Popular } from './popular.js';
 import { type Ranked, Tallies } from './tallies.js';
 import { type Slot, Timeline } from './timeline.js';
@@ -31,15 +32,15 @@ export interface Bounds {
 }
 
 /** Counts what the events tell: for the cache as a whole, for each tenant, and for each route. */
-export class Counters {
+export class Counters implements HitCounter {
   readonly #clock: Clock;
   readonly #all = noCounts();
   readonly #tenants = new Tallies(MOST_TENANTS);
   readonly #routes = new Tallies(MOST_ROUTES);
   readonly #timeline: Timeline;
   readonly #popular: Popular;
-  /** How long hits, misses and storing took. */
-  readonly latency: { readonly [K in keyof Latency]: Histogram } = {
+  readonly #sums: HitSums;
+  readonly #latency: { readonly [K in keyof Latency]: Histogram } = {
     hit: new Histogram(),
     miss: new Histogram(),
     set: new Histogram(),
@@ -49,7 +50,11 @@ export class Counters {
     this.#clock = clock;
     this.#timeline = new Timeline(clock);
     this.#popular = new Popular(clock);
-    events.on('hit', (hit) => this.#hit(hit));
+    this.#sums = new HitSums({
+      takeHits: (place, now) => this.#takeHits(place, now),
+      takeTimes: (ms, times) => this.#latency.hit.add(ms, times),
+    });
+    events.countHits(this);
     events.on('miss', (miss) => this.#miss(miss));
     events.on('bypass', ({ tenant, reason, route }) => {
       this.#timeline.at(clock.now()).bypass++;
@@ -59,7 +64,7 @@ export class Counters {
       });
     });
     events.on('set', ({ tenant, ms, bytes }) => {
-      this.latency.set.add(ms);
+      this.#latency.set.add(ms);
       this.#each(tenant, undefined, (counts) => {
         counts.sets++;
         counts.setTime += ms;
@@ -80,11 +85,19 @@ export class Counters {
 
   /** What was counted for all; not to be changed. */
   get counts(): Readonly<Counts> {
+    this.#sums.settle();
     return this.#all;
+  }
+
+  /** How long hits, misses and storing took. */
+  get latency(): { readonly [K in keyof Latency]: Histogram } {
+    this.#sums.settle();
+    return this.#latency;
   }
 
   /** The figures of all, or of one tenant by its escaped name. */
   read(tenant?: string): Stats {
+    this.#sums.settle();
     return statsOf(tenant === undefined ? this.#all : (this.#tenants.get(tenant) ?? noCounts()));
   }
 
@@ -95,11 +108,13 @@ export class Counters {
 
   /** What was counted for tenants, by escaped name: at most so many, the most asked. */
   tenants(most?: number): Ranked {
+    this.#sums.settle();
     return this.#tenants.top(most);
   }
 
   /** The same for routes. */
   routes(most?: number): Ranked {
+    this.#sums.settle();
     return this.#routes.top(most);
   }
 
@@ -118,24 +133,45 @@ export class Counters {
     };
   }
 
-  /** What every hit pays for: no look at the clock where somebody has looked, and no function made for it. */
-  #hit(hit: CacheEvents['hit']): void {
+  count(hit: CacheEvents['hit']): void {
     const { key, tenant, route, request, ms } = hit;
-    const now = hit.at ?? this.#clock.now();
-    this.latency.hit.add(ms);
+    const now = this.#clock.now();
+    this.#latency.hit.add(ms);
     const slot = this.#timeline.at(now);
     addHit(slot, hit);
     slot.hitTime += ms;
-    addServed(this.#all, hit);
-    addServed(this.#tenants.of(tenant), hit);
-    if (route !== undefined) addServed(this.#routes.of(routeLabel(route)), hit);
+    this.#each(tenant, route, (counts) => {
+      addHit(counts, hit);
+      if (hit.tier !== undefined) counts[hit.tier]++;
+      counts.served += hit.bytes;
+      counts.hitTime += ms;
+    });
     if (request !== undefined) this.#popular.add(key, tenant, request, now);
+  }
+
+  add(place: HitPlace, request: RequestSeen, bytes: number, ms: number, now: number): void {
+    this.#sums.add(place, bytes, ms, now);
+    this.#popular.add(place.key, place.tenant, request, now);
+  }
+
+  /** Hits that came by the short way: all of them fresh. */
+  #takeHits({ tenant, route, tier, hits, bytes, ms }: HitPlace, now: number): void {
+    const slot = this.#timeline.at(now);
+    slot.fresh += hits;
+    slot.hitTime += ms;
+    const add = (counts: Counts) => {
+      counts.fresh += hits;
+      counts[tier] += hits;
+      counts.served += bytes;
+      counts.hitTime += ms;
+    };
+    this.#each(tenant, route, add, hits);
   }
 
   #miss(miss: CacheEvents['miss']): void {
     const { key, tenant, ms, reason, revalidated, route, request } = miss;
     const outcome = revalidated ? 'revalidated' : 'miss';
-    this.latency.miss.add(ms);
+    this.#latency.miss.add(ms);
     const now = this.#clock.now();
     const slot = this.#timeline.at(now);
     slot[outcome]++;
@@ -149,10 +185,11 @@ export class Counters {
     if (reason === undefined && request !== undefined) this.#popular.add(key, tenant, request, now);
   }
 
-  #each(tenant: string | undefined, route: string | undefined, change: (counts: Counts) => void): void {
+  /** `times`: how many requests it is that are counted. */
+  #each(tenant: string | undefined, route: string | undefined, change: (counts: Counts) => void, times = 1): void {
     change(this.#all);
-    if (tenant !== undefined) change(this.#tenants.of(tenant));
-    if (route !== undefined) change(this.#routes.of(routeLabel(route)));
+    if (tenant !== undefined) change(this.#tenants.of(tenant, times));
+    if (route !== undefined) change(this.#routes.of(routeLabel(route), times));
   }
 }
 
@@ -164,11 +201,4 @@ function addHit(to: Outcomes, { stale, collapsed }: CacheEvents['hit']): void {
   if (stale) to.stale++;
   else if (collapsed) to.collapsed++;
   else to.fresh++;
-}
-
-function addServed(to: Counts, hit: CacheEvents['hit']): void {
-  addHit(to, hit);
-  if (hit.tier !== undefined) to[hit.tier]++;
-  to.served += hit.bytes;
-  to.hitTime += hit.ms;
 }

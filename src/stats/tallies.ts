@@ -31,8 +31,8 @@ export class Tallies {
     return this.#known.get(name);
   }
 
-  /** The counts of a name, to be counted in. */
-  of(name: string): Counts {
+  /** The counts of a name, to be counted in. `times`: how often it was asked. */
+  of(name: string, times = 1): Counts {
     if (this.#last !== undefined && this.#lastName === name) return this.#last;
     const known = this.#known.get(name);
     if (known !== undefined) {
@@ -40,7 +40,7 @@ export class Tallies {
       this.#last = known;
       return known;
     }
-    if (this.#names.length >= this.#most) return this.#replace(name);
+    if (this.#names.length >= this.#most) return this.#replace(name, times);
     this.#names.push(name);
     return this.#begin(name);
   }
@@ -54,11 +54,11 @@ export class Tallies {
   }
 
   /** Puts a name in the place of another one, if that has had its time; else it is one of the others. */
-  #replace(name: string): Counts {
+  #replace(name: string, times: number): Counts {
     const places = Array.from({ length: COMPARED }, () => Math.floor(Math.random() * this.#names.length));
     const asked = (place: number) => requestsIn(this.#known.get(this.#names[place]!)!);
     const least = places.reduce((a, b) => (asked(b) < asked(a) ? b : a));
-    if (Math.random() * asked(least) >= 1) return this.other;
+    if (Math.random() * asked(least) >= times) return this.other;
     const before = this.#names[least]!;
     addCounts(this.other, this.#known.get(before)!);
     this.#known.delete(before);
