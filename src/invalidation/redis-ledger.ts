@@ -132,7 +132,9 @@ export class RedisLedger implements Ledger {
   }
 
   stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {
-    if (asOf.epoch !== this.#table?.epoch || !this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
+    // The same purge twice, from two writes, can be one in the log.
+    if (asOf.epoch !== this.#table?.epoch || this.#pending.isJoint(own.sequence)) return undefined;
+    if (!this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
     return { epoch: asOf.epoch, sequence: own.sequence };
   }
 
