@@ -163,9 +163,12 @@ export class RedisLink {
     return 'nodes' in client ? client.nodes('master') : [client];
   }
 
-  /** Gives up connections that nothing is heard of any more, and makes new ones. The caller's own are left alone. */
+  /**
+   * Gives up connections that nothing is heard of any more, or that have been made and were never answered, and makes new
+   * ones. The caller's own are left alone.
+   */
   renew(): void {
-    if (!this.#owned || !this.connected) return;
+    if (!this.#owned || !(this.connected || this.client.status === 'connect')) return;
     for (const each of 'nodes' in this.client ? this.client.nodes('all') : [this.client]) each.disconnect(true);
   }
 
