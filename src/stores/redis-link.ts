@@ -113,7 +113,7 @@ export class RedisLink {
    */
   async strings(keys: readonly string[], atOnce = false): Promise<(Buffer | null)[]> {
     const { client } = this;
-    if ('nodes' in client) return Promise.all(keys.map((key) => this.#string(key)));
+    if ('nodes' in client) return Promise.all(keys.map((key) => this.string(key)));
     const parts: (readonly string[])[] = [];
     for (let at = 0; at < keys.length; at += MOST_AT_ONCE) parts.push(keys.slice(at, at + MOST_AT_ONCE));
     if (!atOnce) return (await Promise.all(parts.map((part) => client.mgetBuffer([...part])))).flat();
@@ -128,7 +128,8 @@ export class RedisLink {
     });
   }
 
-  #string(key: string): Promise<Buffer | null> {
+  /** The same for one key. */
+  string(key: string): Promise<Buffer | null> {
     return this.client.getBuffer(key).catch(nothingOfAnotherType);
   }
 
