@@ -17,6 +17,8 @@ const LOG_LENGTH = 10_000;
 /** How many purges this process remembers, to enter them again if a failover loses them. */
 const REMEMBERED = 2048;
 const READ_STEP = 1000;
+/** How long reading the log waits for news at the most, ms: a connection that is dead is to be noticed some time. */
+const LONGEST_BLOCK = 10_000;
 
 export interface RedisLedgerOptions {
   /** Put before the names of the ledger's keys. */
@@ -165,7 +167,7 @@ export class RedisLedger implements Ledger {
     return new LedgerTail(this.#link, {
       key: this.#keys.log,
       step: READ_STEP,
-      block: Math.max(20, Math.floor(maxDisconnected / 3)),
+      block: Math.min(Math.max(20, Math.floor(maxDisconnected / 3)), LONGEST_BLOCK),
       from: () => {
         asked = performance.now();
         return this.#table?.sequence;
