@@ -65,6 +65,11 @@ export class PendingPurges {
     this.#sending = undefined;
   }
 
+  /** When all that is pending now is in the ledger, however long that takes. */
+  get sentAll(): Promise<unknown> {
+    return Promise.all([this.#sending?.done, this.#waiting?.done]);
+  }
+
   /** Whether several purges of this process went into the ledger at that place, be they the same or not. */
   isJoint(sequence: number): boolean {
     return this.#joint.get(String(sequence)) !== undefined;

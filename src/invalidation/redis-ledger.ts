@@ -17,6 +17,8 @@ const LOG_LENGTH = 10_000;
 /** How many purges this process remembers, to enter them again if a failover loses them. */
 const REMEMBERED = 2048;
 const READ_STEP = 1000;
+/** How long it waits, as it is closed, for what is pending, ms. */
+const CLOSE_DEADLINE = 500;
 /** How long reading the log waits for news at the most, ms: a connection that is dead is to be noticed some time. */
 const LONGEST_BLOCK = 10_000;
 
@@ -156,6 +158,11 @@ export class RedisLedger implements Ledger {
   }
 
   async close(): Promise<void> {
+    // Nobody else knows of what is pending: it goes to the others while it can.
+    if (this.#link.connected && !this.#pending.empty) {
+      this.#flush();
+      await Promise.resolve(withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge')).catch(() => {});
+    }
     this.#closed = true;
     clearTimeout(this.#retry);
     await this.#tail?.close();
