@@ -56,7 +56,7 @@ type Outcome<R> = { readonly result: R } | undefined;
 /** A run that others may wait for. Most of them nobody does: the promise is made when somebody asks for it. */
 class Flight<R> {
   readonly asOf: Position;
-  readonly #began = performance.now();
+  #began = performance.now();
   #done: Promise<Outcome<R>> | undefined;
   #resolve: ((outcome: Outcome<R>) => void) | undefined;
 
@@ -70,6 +70,11 @@ class Flight<R> {
       this.#resolve = resolve;
     });
     return this.#done;
+  }
+
+  /** The handler is run: until now it may have waited for another process. */
+  begin(): void {
+    this.#began = performance.now();
   }
 
   /** How long it has been under way, ms. */
@@ -203,6 +208,7 @@ export class Collapse<R> {
 
   #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {
     let told = false;
+    flight.begin();
     const renewal = leased ? this.#renew(key, flight.asOf) : undefined;
     const once = (outcome: Outcome<R>, written: MaybePromise<unknown>, pass: number) => {
       if (told) return;

@@ -300,6 +300,14 @@ describe('Collapse over processes', () => {
     expect(leases.release).not.toHaveBeenCalled();
   });
 
+  it('lets others wait for who runs at last, however long it has waited for another process', async () => {
+    const collapse = made(leasesThat(HELD), 200);
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.filled('made', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'made' });
+  });
+
   it('believes another process for a second that it is not worth waiting', async () => {
     const leases = leasesThat('pass', 'taken');
     const collapse = made(leases);
