@@ -56,6 +56,7 @@ type Outcome<R> = { readonly result: R } | undefined;
 /** A run that others may wait for. Most of them nobody does: the promise is made when somebody asks for it. */
 class Flight<R> {
   readonly asOf: Position;
+  #began = performance.now();
   #done: Promise<Outcome<R>> | undefined;
   #resolve: ((outcome: Outcome<R>) => void) | undefined;
 
@@ -69,6 +70,16 @@ class Flight<R> {
       this.#resolve = resolve;
     });
     return this.#done;
+  }
+
+  /** The handler is run: until now it may have waited for another process. */
+  begin(): void {
+    this.#began = performance.now();
+  }
+
+  /** How long it has been under way, ms. */
+  get age(): number {
+    return performance.now() - this.#began;
   }
 
   settle(outcome: Outcome<R>): void {
@@ -95,7 +106,7 @@ const LAST_PAUSE = 50;
 export class Collapse<R> {
   readonly #options: CollapseOptions;
   readonly #flights = new Map<string, Flight<R>>();
-  readonly #passed = new Map<string, number>();
+  readonly #passed = new Map<string, { readonly from: number; readonly until: number }>();
   #waiting = 0;
 
   constructor(options: CollapseOptions) {
@@ -111,7 +122,7 @@ export class Collapse<R> {
   enter(part: Part<R>): MaybePromise<Turn<R>> {
     const { key, asOf } = part;
     if (asOf === undefined || this.#isPassed(key)) return RUN;
-    const current = this.#flights.get(key);
+    const current = this.#current(key);
     if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
     const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
@@ -122,7 +133,7 @@ export class Collapse<R> {
   /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
   async tryLead({ key, asOf, stands }: Omit<Part<R>, 'look'>): Promise<Lead<R> | undefined> {
     const { leases } = this.#options;
-    if (asOf === undefined || this.#flights.has(key) || this.#isPassed(key)) return undefined;
+    if (asOf === undefined || this.#current(key) !== undefined || this.#isPassed(key)) return undefined;
     const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
     const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => undefined);
@@ -132,6 +143,12 @@ export class Collapse<R> {
     if (state === 'taken') return turn.lead;
     turn.lead.unfilled(0);
     return undefined;
+  }
+
+  /** The run of a key that one may wait for: of one that goes on for longer than anybody would wait, nobody knows that it ends. */
+  #current(key: string): Flight<R> | undefined {
+    const flight = this.#flights.get(key);
+    return flight !== undefined && flight.age < this.#options.patience ? flight : undefined;
   }
 
   get #isFull(): boolean {
@@ -191,6 +208,7 @@ export class Collapse<R> {
 
   #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {
     let told = false;
+    flight.begin();
     const renewal = leased ? this.#renew(key, flight.asOf) : undefined;
     const once = (outcome: Outcome<R>, written: MaybePromise<unknown>, pass: number) => {
       if (told) return;
@@ -227,16 +245,19 @@ export class Collapse<R> {
   }
 
   #isPassed(key: string): boolean {
-    const until = this.#passed.get(key);
-    if (until === undefined) return false;
-    if (until > this.#options.clock.now()) return true;
+    const passed = this.#passed.get(key);
+    if (passed === undefined) return false;
+    const now = this.#options.clock.now();
+    // Before it began: the clock has been put back.
+    if (passed.from <= now && now < passed.until) return true;
     this.#passed.delete(key);
     return false;
   }
 
   #remember(key: string, ms: number): void {
     this.#passed.delete(key);
-    this.#passed.set(key, this.#options.clock.now() + ms);
+    const from = this.#options.clock.now();
+    this.#passed.set(key, { from, until: from + ms });
     if (this.#passed.size > MOST_PASSED) this.#passed.delete(this.#passed.keys().next().value!);
   }
 }

@@ -26,6 +26,10 @@ export interface TailOptions {
 
 /** How long an answer may be overdue, ms. */
 const SILENCE = 2000;
+/** How long a new connection may be without its first answer, ms. */
+const FIRST_ANSWER = 1000;
+/** How long to wait, as it ends, for what is asked on the other connection, ms. */
+const CLOSE_DEADLINE = 500;
 /** How long to wait after a failure before the next attempt, ms. */
 const REST = 100;
 
@@ -38,6 +42,8 @@ export class LedgerTail {
   readonly #options: TailOptions;
   readonly #stopped = new AbortController();
   readonly #done: Promise<void>;
+  /** Since when its connection stands without having been answered. */
+  #unanswered: number | undefined;
 
   constructor(link: RedisLink, options: TailOptions) {
     this.#options = options;
@@ -50,7 +56,8 @@ export class LedgerTail {
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#client.disconnect();
-    await this.#done;
+    // What it asks there may never be answered.
+    await Promise.resolve(withDeadline(this.#done, CLOSE_DEADLINE, 'close')).catch(() => {});
   }
 
   async #follow(): Promise<void> {
@@ -62,6 +69,7 @@ export class LedgerTail {
         if (signal.aborted) return;
         // While the connection is being made anew there is nothing to tell that its events have not told.
         if (this.#client.status === 'ready') this.#options.onError(error);
+        this.#giveUpUnanswered();
         await pause(REST, undefined, { signal, ref: false }).catch(() => {});
       }
     }
@@ -76,6 +84,16 @@ export class LedgerTail {
     const records = reply?.[0]?.[1];
     if (records === undefined || records.length === 0) await this.#options.quiet();
     else await this.#options.apply(records);
+  }
+
+  /** A connection that is made and never answered is none: whoever took it may have nothing behind it. */
+  #giveUpUnanswered(): void {
+    const now = performance.now();
+    const since = this.#unanswered ?? now;
+    this.#unanswered = this.#client.status === 'connect' ? since : undefined;
+    if (this.#unanswered === undefined || now - since <= FIRST_ANSWER) return;
+    this.#unanswered = undefined;
+    this.#client.disconnect(true);
   }
 
   /** An answer that is overdue says that the connection may be dead without knowing. */

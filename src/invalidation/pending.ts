@@ -1,3 +1,4 @@
+import { Generations } from '../generations.js';
 import { type Cause, causeIn } from './cause.js';
 import { GEOMETRY, type PatternPurge, type Purge, reaches } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
@@ -6,6 +7,8 @@ import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
 export interface Batch {
   readonly tags: Set<string>;
   readonly patterns: PatternPurge[];
+  /** How many purges it is made of. */
+  purges: number;
   /** Resolves with the sequence once the ledger has it, however long that takes. */
   readonly done: Promise<number>;
   resolve(sequence: number): void;
@@ -16,6 +19,8 @@ export interface Batch {
 
 /** Beyond so many tags and patterns a batch becomes a purge of everything: bounded, and never stale. */
 const MOST = 10_000;
+/** How many places are remembered where several purges went as one, two generations of so many. */
+const JOINT = 2048;
 
 /**
  * Purges that this process knows of and the ledger does not yet. Everything they reach is dead for this process,
@@ -25,6 +30,7 @@ const MOST = 10_000;
 export class PendingPurges {
   #sending: Batch | undefined;
   #waiting: Batch | undefined;
+  readonly #joint = new Generations<true>(JOINT);
 
   get empty(): boolean {
     return this.#sending === undefined && this.#waiting === undefined;
@@ -33,6 +39,7 @@ export class PendingPurges {
   /** Adds a purge and returns the batch that it goes with. */
   add(purge: Purge): Batch {
     this.#waiting ??= newBatch();
+    this.#waiting.purges++;
     const { tags, patterns } = this.#waiting;
     for (const tag of purge.tags) tags.add(tag);
     for (const pattern of purge.patterns) addPattern(this.#waiting, pattern);
@@ -53,8 +60,19 @@ export class PendingPurges {
 
   /** The batch taken is in the ledger. */
   sent(sequence: number): void {
+    if (this.#sending !== undefined && this.#sending.purges > 1) this.#joint.set(String(sequence), true);
     this.#sending?.resolve(sequence);
     this.#sending = undefined;
+  }
+
+  /** When all that is pending now is in the ledger, however long that takes. */
+  get sentAll(): Promise<unknown> {
+    return Promise.all([this.#sending?.done, this.#waiting?.done]);
+  }
+
+  /** Whether several purges of this process went into the ledger at that place, be they the same or not. */
+  isJoint(sequence: number): boolean {
+    return this.#joint.get(String(sequence)) !== undefined;
   }
 
   /** The batch taken could not be sent; it is taken again, and what waits behind it learns of the failure too. */
@@ -99,5 +117,5 @@ function newBatch(): Batch {
   const failed = new Promise<void>((settle) => {
     fail = settle;
   });
-  return { tags: new Set(), patterns: [], done, resolve, failed, fail };
+  return { tags: new Set(), patterns: [], purges: 0, done, resolve, failed, fail };
 }

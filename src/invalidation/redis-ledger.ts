@@ -17,6 +17,10 @@ const LOG_LENGTH = 10_000;
 /** How many purges this process remembers, to enter them again if a failover loses them. */
 const REMEMBERED = 2048;
 const READ_STEP = 1000;
+/** How long it waits, as it is closed, for what is pending, ms. */
+const CLOSE_DEADLINE = 500;
+/** How long reading the log waits for news at the most, ms: a connection that is dead is to be noticed some time. */
+const LONGEST_BLOCK = 10_000;
 
 export interface RedisLedgerOptions {
   /** Put before the names of the ledger's keys. */
@@ -132,7 +136,9 @@ export class RedisLedger implements Ledger {
   }
 
   stampAfter(own: Entered, subject: Subject, asOf: Position): Position | undefined {
-    if (asOf.epoch !== this.#table?.epoch || !this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
+    // The same purge twice, from two writes, can be one in the log.
+    if (asOf.epoch !== this.#table?.epoch || this.#pending.isJoint(own.sequence)) return undefined;
+    if (!this.#recent.isOnly(own, subject, asOf.sequence)) return undefined;
     return { epoch: asOf.epoch, sequence: own.sequence };
   }
 
@@ -152,6 +158,11 @@ export class RedisLedger implements Ledger {
   }
 
   async close(): Promise<void> {
+    // Nobody else knows of what is pending: it goes to the others while it can.
+    if (this.#link.connected && !this.#pending.empty) {
+      this.#flush();
+      await Promise.resolve(withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge')).catch(() => {});
+    }
     this.#closed = true;
     clearTimeout(this.#retry);
     await this.#tail?.close();
@@ -163,7 +174,7 @@ export class RedisLedger implements Ledger {
     return new LedgerTail(this.#link, {
       key: this.#keys.log,
       step: READ_STEP,
-      block: Math.max(20, Math.floor(maxDisconnected / 3)),
+      block: Math.min(Math.max(20, Math.floor(maxDisconnected / 3)), LONGEST_BLOCK),
       from: () => {
         asked = performance.now();
         return this.#table?.sequence;

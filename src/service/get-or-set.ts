@@ -4,6 +4,7 @@ import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { TimeoutError } from '../errors.js';
 import { Collapse, type Turn } from '../fill/collapse.js';
+import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { Place } from './place.js';
 import { contentOf, type Maker, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
 
@@ -221,7 +222,9 @@ export class GetOrSet {
 
   #terms(options: GetOrSetOptions): Terms {
     const { staleWhileRevalidate = 0, staleIfError = 0, softTimeout, hardTimeout } = options;
-    const window = (name: string, value: number) => notNegative(`option ${name}`, value, 'seconds') * 1000;
+    // For ever is as long as it is for responses: a frame holds no endless span between two times.
+    const window = (name: string, value: number) =>
+      Math.min(notNegative(`option ${name}`, value, 'seconds'), MAX_DELTA_SECONDS) * 1000;
     const limit = (name: string, value: number | undefined) =>
       value === undefined ? Number.POSITIVE_INFINITY : aboveZero(`option ${name}`, value, 'ms');
     const whileRevalidate = window('staleWhileRevalidate', staleWhileRevalidate);

@@ -39,14 +39,19 @@ export class Increments {
     const current = this.#values.fresh(this.#values.standing(place, stored));
     if (current?.kind === 'counter' || stored === undefined) {
       const done = await backend.increment(place.key, by, current, fresh);
-      if (done === 'not-a-number') throw new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
+      if (done === 'not-a-number') throw beyond();
       return done === 'changed' ? undefined : done.value;
     }
     // What was invalidated begins anew; a number that `set` has stored goes on as a counter.
     const value = current === undefined ? by : numberIn(current, place) + by;
+    if (!Number.isSafeInteger(value)) throw beyond();
     const next = { ...(current === undefined ? fresh : counterOf(current)), body: Buffer.from(String(value)) };
     return (await backend.swap(place.key, stored, next)) ? value : undefined;
   }
+}
+
+function beyond(): RespcacheError {
+  return new RespcacheError(`increment: the sum is beyond ${Number.MAX_SAFE_INTEGER}`);
 }
 
 /** A value as a counter, which is not kept beyond its time. */

@@ -15,6 +15,13 @@ export interface SetOptions {
   tags?: readonly string[];
 }
 
+/** How many values are asked for at once: an answer has to come in time. */
+const MOST_READ = 250;
+/** How much is stored at once, about, bytes: Redis is given no more than it takes while a write may last. */
+const MOST_WRITTEN = 4 * 1024 * 1024;
+/** What a command has beside the value's own bytes, about. */
+const AROUND = 256;
+
 /** What the programmatic API stores. */
 export type Stored = ValueEntry | CounterEntry;
 
@@ -36,13 +43,17 @@ export class Values {
 
   /** What is valid at the places, stale or not. `onFailure`: told if the store could not be asked. */
   async read(places: readonly Place[], onFailure?: () => void): Promise<(Stored | undefined)[]> {
+    const found: (Stored | undefined)[] = [];
     try {
-      const entries = await this.#services.backend.read(places.map(({ key }) => key));
-      return entries.map((entry, i) => this.standing(places[i]!, entry));
+      while (found.length < places.length) {
+        const step = places.slice(found.length, found.length + MOST_READ);
+        const entries = await this.#services.backend.read(step.map(({ key }) => key));
+        found.push(...step.map((place, i) => this.standing(place, entries[i])));
+      }
     } catch {
       onFailure?.();
-      return places.map(() => undefined);
     }
+    return places.map((_place, i) => found[i]);
   }
 
   /** The same without what is stale. */
@@ -103,11 +114,13 @@ export class Values {
 
   async store(values: readonly (readonly [Place, ValueEntry])[]): Promise<void> {
     const { backend, events } = this.#services;
-    const started = performance.now();
-    const items = values.map(([{ key }, entry]) => ({ key, entry }));
-    if (!(await this.quietly(() => backend.write(items)))) return;
-    const ms = (performance.now() - started) / values.length;
-    for (const [{ tenant, key }, { body }] of values) events.emit('set', { tenant, key, ms, bytes: body.length });
+    for (const step of stepsOf(values)) {
+      const started = performance.now();
+      const items = step.map(([{ key }, entry]) => ({ key, entry }));
+      if (!(await this.quietly(() => backend.write(items)))) return;
+      const ms = (performance.now() - started) / step.length;
+      for (const [{ tenant, key }, { body }] of step) events.emit('set', { tenant, key, ms, bytes: body.length });
+    }
   }
 
   async purge(purge: Purge, tenant: string | undefined): Promise<Receipt> {
@@ -137,6 +150,23 @@ export class Values {
       return false;
     }
   }
+}
+
+/** Values in steps that are stored one after the other. */
+function* stepsOf(values: readonly (readonly [Place, ValueEntry])[]): Generator<(readonly [Place, ValueEntry])[]> {
+  let step: (readonly [Place, ValueEntry])[] = [];
+  let bytes = 0;
+  for (const value of values) {
+    const size = value[1].body.length + AROUND;
+    if (step.length > 0 && bytes + size > MOST_WRITTEN) {
+      yield step;
+      step = [];
+      bytes = 0;
+    }
+    step.push(value);
+    bytes += size;
+  }
+  if (step.length > 0) yield step;
 }
 
 /** When an entry stops being fresh: ms since 1970, or `Infinity`. */

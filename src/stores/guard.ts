@@ -70,7 +70,9 @@ export class Guard {
 
   #admit(): boolean {
     if (!this.open) return false;
-    if (this.#probing || this.#options.clock.now() < this.#openUntil) throw new UnavailableError('the breaker is open');
+    // A clock that has been put back must not keep it open for as long.
+    const left = this.#openUntil - this.#options.clock.now();
+    if (this.#probing || (left > 0 && left <= this.#options.openFor)) throw new UnavailableError('the breaker is open');
     this.#probing = true;
     return true;
   }

@@ -113,7 +113,7 @@ export class RedisLink {
    */
   async strings(keys: readonly string[], atOnce = false): Promise<(Buffer | null)[]> {
     const { client } = this;
-    if ('nodes' in client) return Promise.all(keys.map((key) => this.#string(key)));
+    if ('nodes' in client) return Promise.all(keys.map((key) => this.string(key)));
     const parts: (readonly string[])[] = [];
     for (let at = 0; at < keys.length; at += MOST_AT_ONCE) parts.push(keys.slice(at, at + MOST_AT_ONCE));
     if (!atOnce) return (await Promise.all(parts.map((part) => client.mgetBuffer([...part])))).flat();
@@ -128,7 +128,8 @@ export class RedisLink {
     });
   }
 
-  #string(key: string): Promise<Buffer | null> {
+  /** The same for one key. */
+  string(key: string): Promise<Buffer | null> {
     return this.client.getBuffer(key).catch(nothingOfAnotherType);
   }
 
@@ -163,9 +164,12 @@ export class RedisLink {
     return 'nodes' in client ? client.nodes('master') : [client];
   }
 
-  /** Gives up connections that nothing is heard of any more, and makes new ones. The caller's own are left alone. */
+  /**
+   * Gives up connections that nothing is heard of any more, or that have been made and were never answered, and makes new
+   * ones. The caller's own are left alone.
+   */
   renew(): void {
-    if (!this.#owned || !this.connected) return;
+    if (!this.#owned || !(this.connected || this.client.status === 'connect')) return;
     for (const each of 'nodes' in this.client ? this.client.nodes('all') : [this.client]) each.disconnect(true);
   }
 

@@ -11,12 +11,20 @@ const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 /** From so many ms on (a century) an entry does not expire: Redis counts in 64 bits, and not from the same zero. */
 const LONGEST = 3.2e12;
 
+/** What is under the key, if it is a text: in the place of something of another type, which nobody could read, all may be put. */
+const CURRENT = `
+local current = redis.pcall('GET', KEYS[1])
+if type(current) == 'table' then
+  if not string.find(current.err, 'WRONGTYPE', 1, true) then return current end
+  current = false
+end`;
+
 /**
  * Adds to the decimal text at the end of a frame, if all before it is as expected. The metadata holds no part of the
  * number, so counting does not change it; only the body's length (at 40) follows the number's digits.
  */
 const INCREMENT = script(`
-local current = redis.call('GET', KEYS[1])
+${CURRENT}
 if not current then
   if ARGV[2] ~= '' then return 'changed' end
   if ARGV[4] == '0' then redis.call('SET', KEYS[1], ARGV[3]) else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
@@ -39,8 +47,8 @@ return text
  * other write does: a restore brings many.
  */
 const SWAP = script(
-  `
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+  `${CURRENT}
+if (current or '') ~= ARGV[1] then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
 `,
@@ -121,7 +129,7 @@ export class RedisStore implements Store {
 
   swap(key: string, expected: Entry | undefined, next: Entry): Promise<boolean> {
     return this.#change(async () => {
-      const found = expected === undefined ? await this.#link.client.getBuffer(key) : encode(key, expected);
+      const found = expected === undefined ? await this.#link.string(key) : encode(key, expected);
       if (expected === undefined && found !== null && this.#read(key, found) !== undefined) return false;
       const ttl = this.#ttl(next);
       if (ttl === undefined) return true;

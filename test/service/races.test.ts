@@ -131,3 +131,20 @@ describe('a cache that has just started', () => {
     expect(Number(/^cmdstat_lrange:calls=(\d+)/m.exec(info)?.[1])).toBeLessThanOrEqual(2);
   });
 });
+
+describe('a cache that is closed', () => {
+  const bench = useBackend(byUrl);
+
+  it.each([true, false])('sends the invalidations that wait still (memory before Redis: %s)', async (l1) => {
+    const other = bench.open();
+    const keys = ['a', 'b', 'c'];
+    for (const key of keys) await other.set(key, 'old', 'c');
+    const cache = bench.open({ l1 });
+    await cache.get('a', 'c');
+    // The first is on its way, and the others are gathered behind it.
+    const receipts = Promise.all(keys.map((key) => cache.invalidateKey(key, 'c')));
+    await cache.close();
+    expect(await other.mget(keys, 'c')).toEqual([undefined, undefined, undefined]);
+    expect((await receipts).map(({ durable }) => durable)).toEqual([true, true, true]);
+  });
+});

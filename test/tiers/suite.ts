@@ -117,6 +117,14 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
       });
     });
 
+    it('an invalidation is pushed also where copies may be served for ever without a word from Redis', async () => {
+      const [here, there] = await open({ maxDisconnected: Number.POSITIVE_INFINITY });
+      await both(here, there);
+      world.state = 'new';
+      await here.heard(await there.cache.invalidateKey('/a', 'c'));
+      expect(await here.get('/a')).toMatchObject({ text: 'new' });
+    });
+
     it.each([
       ['pushed', PUSHED],
       ['strong', STRONG],

@@ -82,6 +82,23 @@ export function incrementSuite(bench: Bench): void {
       expect(await cache.increment('n', -1, 'c')).toBe(Number.MAX_SAFE_INTEGER - 1);
     });
 
+    it('is an error beyond them also over a number that was set, which stays', async () => {
+      const cache = bench.cache();
+      await cache.set('n', Number.MAX_SAFE_INTEGER, 'c');
+      await expect(cache.increment('n', 1, 'c')).rejects.toThrow(RespcacheError);
+      expect(await cache.get('n', 'c')).toBe(Number.MAX_SAFE_INTEGER);
+      expect(await cache.increment('n', -1, 'c')).toBe(Number.MAX_SAFE_INTEGER - 1);
+    });
+
+    it('begins at 0 over what is nothing of ours: a key of another type', async () => {
+      if (!bench.shared) return;
+      const cache = bench.cache();
+      await bench.onOwner('LPUSH', 'client:c:n', 'x');
+      expect(await cache.increment('n', 2, 'c')).toBe(2);
+      expect(await cache.increment('n', 2, 'c')).toBe(4);
+      expect(await cache.get('n', 'c')).toBe(4);
+    });
+
     it.each(INVALIDATIONS)('begins at 0 again after an invalidation: %s', async (_how, invalidate) => {
       const [one, two] = bench.pair();
       await one.increment('users:list', 5, 'c', { tags: ['users'] });

@@ -67,6 +67,17 @@ export function staleSuite(bench: Bench): void {
       expect(await ask(() => 'new')).toBe('new');
     });
 
+    it('may be for ever: the value is stale from its time on all the same', async () => {
+      const { ask, clock } = await withStale({ staleWhileRevalidate: Number.POSITIVE_INFINITY }, 5);
+      clock.advance(1e9);
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      expect(await ask(factory)).toBe('old');
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      made.resolve('new');
+      await vi.waitFor(async () => expect(await ask(factory)).toBe('new'), { interval: 2 });
+    });
+
     it('counts for the caller that asks for it alone: to others a stale value is none', async () => {
       const { cache, ask } = await withStale({ staleWhileRevalidate: 60 }, 5);
       expect(await cache.get('users:list', 'c')).toBeUndefined();
@@ -140,6 +151,12 @@ export function staleSuite(bench: Bench): void {
       const { ask } = await withStale({ staleIfError: 60 }, 5);
       expect(await ask(() => NEVER, { hardTimeout: 1 })).toBe('old');
     });
+  });
+
+  it('staleIfError may be for ever', async () => {
+    const { ask, clock } = await withStale({ staleIfError: Number.POSITIVE_INFINITY }, 5);
+    clock.advance(1e9);
+    expect(await ask(() => Promise.reject(new Error('the database is down')))).toBe('old');
   });
 
   describe('hardTimeout', () => {

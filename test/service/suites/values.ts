@@ -1,5 +1,5 @@
 import type { Cache } from 'respcache';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Bench } from '../backends.js';
 
 interface Node {
@@ -266,6 +266,26 @@ export function valuesSuite(bench: Bench): void {
       const message = (name: string) => `ConfigError: the options of ${name}() is ${held}; it takes an object`;
       expect(refused).toEqual(['set', 'mset', 'getOrSet', 'increment', 'writeThrough'].map(message));
       expect(await cache.has('a', 'c')).toBe(false);
+    });
+
+    it('stores all, be it more than may be on its way at once', async () => {
+      if (!bench.shared) return;
+      const big = Buffer.alloc(3 * 1024 * 1024);
+      const entries = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`big:${i}`, big]));
+      await bench.cache().mset(entries, 'c');
+      expect(await bench.keys()).toEqual(expect.arrayContaining(Object.keys(entries).map((key) => `client:c:${key}`)));
+    });
+
+    it('asks for many in steps, each of which Redis can answer in time', async () => {
+      const cache = bench.cache();
+      const keys = Array.from({ length: 600 }, (_, i) => `n:${i}`);
+      await cache.mset(Object.fromEntries(keys.map((key, i) => [key, i])), 'c');
+      const read = vi.spyOn(cache.services.backend, 'read');
+      onTestFinished(() => read.mockRestore());
+      expect(await cache.mget(keys, 'c')).toEqual(keys.map((_, i) => i));
+      expect(Math.max(...read.mock.calls.map(([asked]) => asked.length))).toBeLessThanOrEqual(250);
+      read.mockRejectedValueOnce(new Error('no answer'));
+      expect(await cache.mget(keys, 'c')).toEqual(keys.map(() => undefined));
     });
 
     it('may be none', async () => {

@@ -153,6 +153,29 @@ export function writeThroughSuite(bench: Bench): void {
       }
     });
 
+    it('stores neither of two writes whose purges go into the ledger as one: nobody knows which was last', async () => {
+      const cache = bench.cache();
+      const done = deferred<void>();
+      const began = [deferred<void>(), deferred<void>()];
+      const writing = began.map((each, i) => {
+        const persist = async () => {
+          each.resolve();
+          await done.promise;
+          return i;
+        };
+        return cache.writeThrough('n', persist, 'c');
+      });
+      await Promise.all(began.map(({ promise }) => promise));
+      // While this one is on its way the next ones are gathered.
+      const other = cache.invalidateKey('other', 'c');
+      done.resolve();
+      await Promise.all([other, ...writing]);
+      expect(await cache.get('n', 'c')).toBeUndefined();
+      // One that meets no other is kept again.
+      await cache.writeThrough('n', () => 2, 'c');
+      expect(await cache.get('n', 'c')).toBe(2);
+    });
+
     it('refuses a key that is empty before it persists, and one that is found empty after', async () => {
       const cache = bench.cache();
       const persist = vi.fn(() => 1);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Position } from '../../../src/entry/entry.js';
 import { Collapse, type Lead, type LeaseTable, type Part, type Turn } from '../../../src/fill/collapse.js';
 import type { LeaseState } from '../../../src/fill/lease.js';
@@ -23,6 +23,12 @@ beforeEach(() => {
 
 function made(leases?: LeaseTable, patience = 5000, mostWaiting = 100): Collapse<string> {
   return new Collapse<string>({ clock: { now: () => now }, leases, patience, mostWaiting });
+}
+
+/** Runs grow old only as a test says so: with so little patience they would at once. */
+function standStill(): void {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 /** Takes part as one who has to lead. */
@@ -84,6 +90,7 @@ describe('Collapse in one process', () => {
   });
 
   it('lets one run who has waited long enough', async () => {
+    standStill();
     const collapse = made(undefined, 1);
     await lead(collapse);
     expect(await collapse.enter(part())).toEqual(RUN);
@@ -112,10 +119,12 @@ describe('Collapse in one process', () => {
   });
 
   it('has room again for who waits, when others have lost patience', async () => {
+    standStill();
     const collapse = made(undefined, 1, 1);
-    const leader = await lead(collapse);
+    await lead(collapse);
     expect(await collapse.enter(part())).toEqual(RUN);
-    const joined = collapse.enter(part());
+    const leader = await lead(collapse, { key: 'other' });
+    const joined = collapse.enter(part({ key: 'other' }));
     leader.filled('x', undefined);
     expect(await joined).toEqual({ kind: 'result', result: 'x' });
   });
@@ -137,6 +146,30 @@ describe('Collapse in one process', () => {
     expect(await collapse.tryLead(part())).toBeUndefined();
     now += 1;
     expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
+  });
+
+  it('lets them queue again when the clock has been put back', async () => {
+    const collapse = made();
+    (await lead(collapse)).unfilled(500);
+    now -= 3_600_000;
+    expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
+  });
+
+  it('waits for no run that nobody has patience for any more: another leads, and makes anew what is stale', async () => {
+    standStill();
+    const collapse = made();
+    const hung = [await lead(collapse), await collapse.tryLead(part({ key: 'stale' }))];
+    vi.advanceTimersByTime(4999);
+    expect(await collapse.tryLead(part({ key: 'stale' }))).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    const leader = await lead(collapse);
+    const refresh = await collapse.tryLead(part({ key: 'stale' }));
+    const waiting = [collapse.enter(part()), collapse.enter(part({ key: 'stale' }))];
+    for (const late of hung) late?.filled('late', undefined);
+    leader.filled('new', undefined);
+    refresh?.filled('new', undefined);
+    expect(await Promise.all(waiting)).toEqual([1, 2].map(() => ({ kind: 'result', result: 'new' })));
+    expect(collapse.size).toBe(0);
   });
 
   it('remembers no more than so many such keys', async () => {
@@ -265,6 +298,14 @@ describe('Collapse over processes', () => {
     (await lead(made(leases, 10))).filled('x', undefined);
     await new Promise(setImmediate);
     expect(leases.release).not.toHaveBeenCalled();
+  });
+
+  it('lets others wait for who runs at last, however long it has waited for another process', async () => {
+    const collapse = made(leasesThat(HELD), 200);
+    const leader = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.filled('made', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'made' });
   });
 
   it('believes another process for a second that it is not worth waiting', async () => {

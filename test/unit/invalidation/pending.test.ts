@@ -35,6 +35,18 @@ describe('PendingPurges', () => {
     expect(pending.empty).toBe(true);
   });
 
+  it('knows at which places several purges went as one, though they were the same', () => {
+    const pending = new PendingPurges();
+    pending.add(tags('a'));
+    pending.take();
+    pending.add(tags('a'));
+    pending.add(tags('a'));
+    pending.sent(5);
+    pending.take();
+    pending.sent(6);
+    expect([5, 6, 7].map((sequence) => pending.isJoint(sequence))).toEqual([false, true, false]);
+  });
+
   it('gathers what comes before sending in one batch, each thing once', () => {
     const pending = new PendingPurges();
     const batch = pending.add(tags('a', 'b'));

@@ -106,6 +106,13 @@ describe('Guard', () => {
     expect(breakerStates()).toEqual(['open', 'closed']);
   });
 
+  it('lets one operation try when the clock has been put back meanwhile', async () => {
+    await failThreeTimes();
+    now -= 3_600_000;
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(guard.open).toBe(false);
+  });
+
   it('stays open for as long again when the try fails', async () => {
     await failThreeTimes();
     now += 500;
