@@ -56,7 +56,8 @@ type Outcome<R> = { readonly result: R } | undefined;
 /** A run that others may wait for. Most of them nobody does: the promise is made when somebody asks for it. */
 class Flight<R> {
   readonly asOf: Position;
-  #began = performance.now();
+  /** When somebody came upon it first, ms. Of most nobody does: that they begin is not worth a look at the clock. */
+  #met: number | undefined;
   #done: Promise<Outcome<R>> | undefined;
   #resolve: ((outcome: Outcome<R>) => void) | undefined;
 
@@ -74,12 +75,14 @@ class Flight<R> {
 
   /** The handler is run: until now it may have waited for another process. */
   begin(): void {
-    this.#began = performance.now();
+    this.#met = undefined;
   }
 
-  /** How long it has been under way, ms. */
-  get age(): number {
-    return performance.now() - this.#began;
+  /** For somebody who comes upon it: how long it has been under way since somebody did, ms. */
+  meet(): number {
+    const now = performance.now();
+    this.#met ??= now;
+    return now - this.#met;
   }
 
   settle(outcome: Outcome<R>): void {
@@ -148,7 +151,7 @@ export class Collapse<R> {
   /** The run of a key that one may wait for: of one that goes on for longer than anybody would wait, nobody knows that it ends. */
   #current(key: string): Flight<R> | undefined {
     const flight = this.#flights.get(key);
-    return flight !== undefined && flight.age < this.#options.patience ? flight : undefined;
+    return flight !== undefined && flight.meet() < this.#options.patience ? flight : undefined;
   }
 
   get #isFull(): boolean {

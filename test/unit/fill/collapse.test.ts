@@ -159,6 +159,8 @@ describe('Collapse in one process', () => {
     standStill();
     const collapse = made();
     const hung = [await lead(collapse), await collapse.tryLead(part({ key: 'stale' }))];
+    const first = collapse.enter(part());
+    expect(await collapse.tryLead(part({ key: 'stale' }))).toBeUndefined();
     vi.advanceTimersByTime(4999);
     expect(await collapse.tryLead(part({ key: 'stale' }))).toBeUndefined();
     vi.advanceTimersByTime(1);
@@ -166,6 +168,7 @@ describe('Collapse in one process', () => {
     const refresh = await collapse.tryLead(part({ key: 'stale' }));
     const waiting = [collapse.enter(part()), collapse.enter(part({ key: 'stale' }))];
     for (const late of hung) late?.filled('late', undefined);
+    expect(await first).toEqual({ kind: 'result', result: 'late' });
     leader.filled('new', undefined);
     refresh?.filled('new', undefined);
     expect(await Promise.all(waiting)).toEqual([1, 2].map(() => ({ kind: 'result', result: 'new' })));
