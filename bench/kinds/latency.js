@@ -43,17 +43,17 @@ async function measureGroup(scene, entries, context) {
 }
 
 /** First what the limits can do, then everybody at half of what their limit can. */
-async function oneRound(crew, turns, round, { rounds, seconds }) {
+async function oneRound(crew, turns, round, { rounds, seconds, leadIn }) {
   const rates = new Map();
   for (const contender of crew.contenders.filter(({ entry }) => entry.limit === undefined)) {
-    const { answers, seconds: took } = await crew.load(contender, { seconds });
+    const { answers, seconds: took } = await crew.load(contender, { seconds, leadIn });
     rates.set(contender.entry.name, (answers / took) * SHARE);
   }
   for (const contender of order(crew.contenders, round, rounds)) {
     const { entry, port } = contender;
     const rate = rates.get(entry.limit ?? entry.name);
     // Percentiles want more answers than a mean does.
-    const job = { ...crew.job(contender), awake: true, seconds: seconds * 2, rate };
+    const job = { ...crew.job(contender), awake: true, seconds: seconds * 2, leadIn, rate };
     const took = await crew.attempt(entry, () => applyRate(port, job));
     if (took !== undefined) turns.get(entry.name).push({ ...took, rate });
   }

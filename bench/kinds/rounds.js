@@ -42,7 +42,7 @@ async function measureGroup(scene, entries, context) {
     const turns = new Map(entries.map((entry) => [entry, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const contender of order(crew.contenders, round, options.rounds)) {
-        const took = await crew.attempt(contender.entry, () => turn(crew, contender, options.seconds));
+        const took = await crew.attempt(contender.entry, () => turn(crew, contender, options));
         if (took !== undefined) turns.get(contender.entry).push(took);
       }
     }
@@ -55,8 +55,8 @@ async function measureGroup(scene, entries, context) {
 }
 
 /** One contender's turn: how many requests it answers a second, and how much CPU time each one takes it (µs). */
-async function turn(crew, contender, seconds) {
-  const load = await crew.load(contender, { seconds });
+async function turn(crew, contender, { seconds, leadIn }) {
+  const load = await crew.load(contender, { seconds, leadIn });
   contender.answers += load.answers;
   contender.unmarked += load.unmarked;
   return { rate: load.answers / load.seconds, cpu: load.cpu };

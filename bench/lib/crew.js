@@ -76,10 +76,13 @@ export class Crew {
     return rows;
   }
 
-  /** The closed loop on one of them, for so many seconds, or until there were `most` answers, but never fewer than `least`. */
-  load(contender, { seconds, most = Number.POSITIVE_INFINITY, least = 0 }) {
+  /**
+   * The closed loop on one of them, for so many seconds, or until there were `most` answers, but never fewer than `least`;
+   * the seconds of `leadIn` before are not counted.
+   */
+  load(contender, { seconds, leadIn = 0, most = Number.POSITIVE_INFINITY, least = 0 }) {
     const ask = (question) => contender.ask(question);
-    return applyLoad(contender.port, { ...this.job(contender), seconds, most, least, ask });
+    return applyLoad(contender.port, { ...this.job(contender), seconds, leadIn, most, least, ask });
   }
 
   /** The closed loop until V8 has made its code, and each page that is asked for by turns is there. */

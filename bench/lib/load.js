@@ -1,26 +1,35 @@
 // The closed loop: each connection asks again as soon as its answer is there.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { withConnections } from './connections.js';
 
 /**
  * Asks `port` for so many seconds over so many connections (or until there were `most` answers, and at least until there were `least`), and checks each answer.
  * Resolves with how many there were, in how many seconds, how many did not have their mark, and, if there is somebody to ask for it,
- * how much CPU time one took, in µs. Rejects at a wrong answer.
+ * how much CPU time one took, in µs. What is answered in the first `leadIn` seconds is checked, and not counted. Rejects at a
+ * wrong answer.
  *
  * @param {number} port
- * @param {{ connections: number, seconds: number, most: number, least?: number, awake: boolean, request: () => string | Buffer, expected: object, ask?: (question: 'cpu') => Promise<{ cpu?: number }> }} job
+ * @param {{ connections: number, seconds: number, leadIn?: number, most: number, least?: number, awake: boolean, request: () => string | Buffer, expected: object, ask?: (question: 'cpu') => Promise<{ cpu?: number }> }} job
  */
 export function applyLoad(port, job) {
   return withConnections(port, job, async (connections) => {
-    const result = { answers: 0, unmarked: 0, seconds: 0 };
+    const { leadIn = 0, seconds, ask } = job;
+    const result = { answers: 0, unmarked: 0 };
+    const begin = async () => {
+      const cpu = (await ask?.('cpu'))?.cpu;
+      return { ...result, cpu, at: performance.now() };
+    };
     // Opening and closing connections is no part of what an answer takes.
-    const { cpu: before } = (await job.ask?.('cpu')) ?? {};
-    const start = performance.now();
-    const until = start + job.seconds * 1000;
-    await Promise.all(connections.map((connection) => converse(connection, job, until, result)));
-    result.seconds = (performance.now() - start) / 1000;
-    if (before !== undefined) result.cpu = ((await job.ask('cpu')).cpu - before) / result.answers;
-    return result;
+    const atOnce = await begin();
+    const until = performance.now() + (leadIn + seconds) * 1000;
+    const conversing = Promise.all(connections.map((connection) => converse(connection, job, until, result)));
+    const beginning = leadIn > 0 ? sleep(leadIn * 1000).then(begin) : atOnce;
+    const [begun] = await Promise.all([beginning, conversing]);
+    const took = (performance.now() - begun.at) / 1000;
+    const answers = result.answers - begun.answers;
+    const load = { answers, unmarked: result.unmarked - begun.unmarked, seconds: took };
+    return begun.cpu === undefined ? load : { ...load, cpu: ((await ask('cpu')).cpu - begun.cpu) / answers };
   });
 }
 

@@ -7,10 +7,10 @@ import { quantile } from './spread.js';
 
 /**
  * Asks `rate` times a second. Resolves with the 50th and 99th percentile of the times, in ms, and how many answers there
- * were, and how many had no mark.
+ * were, and how many had no mark. Those that are due in the first `leadIn` seconds are not timed.
  *
  * @param {number} port
- * @param {{ connections: number, seconds: number, rate: number, awake: boolean, request: () => string | Buffer, expected: object }} job
+ * @param {{ connections: number, seconds: number, leadIn?: number, rate: number, awake: boolean, request: () => string | Buffer, expected: object }} job
  */
 export function applyRate(port, job) {
   return withConnections(
@@ -20,14 +20,16 @@ export function applyRate(port, job) {
   );
 }
 
-function pace(connections, { rate, seconds, request }, resolve, reject) {
-  const total = Math.max(1, Math.floor(rate * seconds));
-  const times = new Float64Array(total);
+function pace(connections, { rate, seconds, leadIn = 0, request }, resolve, reject) {
+  const untimed = Math.floor(rate * leadIn);
+  const total = untimed + Math.max(1, Math.floor(rate * seconds));
+  const times = new Float64Array(total - untimed);
   const free = [...connections];
   const start = performance.now();
   const dueAt = (index) => start + (index * 1000) / rate;
   let sent = 0;
   let answers = 0;
+  let timed = 0;
   let unmarked = 0;
   const send = () => {
     const now = performance.now();
@@ -44,7 +46,8 @@ function pace(connections, { rate, seconds, request }, resolve, reject) {
   for (const connection of connections) {
     connection.listen((marked, error) => {
       if (error !== undefined) return reject(error);
-      times[answers++] = performance.now() - connection.due;
+      answers++;
+      if (connection.due >= dueAt(untimed)) times[timed++] = performance.now() - connection.due;
       if (!marked) unmarked++;
       if (answers === total) return done();
       free.push(connection);

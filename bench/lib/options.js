@@ -13,6 +13,8 @@ const USAGE = `npm run bench -- [options]
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
   --rounds <n>         how often each contender has its turn (11; quick: 5)
   --seconds <n>        how long a turn is (0.2; quick: 0.1)
+  --lead-in <n>        how many seconds of a turn go before those that count: a process that has waited for its turn is slower
+                       for a while (0.4; quick: none)
   --warming <n>        with how many requests a contender is warmed (else until it gets no faster; quick: two seconds at most)
   --connections <n>    open at the same time, each with one request under way (64)
   --everything         all scenes and contenders: half an hour; with --quick briefly
@@ -59,6 +61,7 @@ function checked(args) {
       render: text,
       rounds: text,
       seconds: text,
+      'lead-in': text,
       warming: text,
       connections: { ...text, default: '64' },
       size: text,
@@ -80,6 +83,7 @@ function checked(args) {
     render: values.render && resolve(values.render),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
     seconds: number('seconds', values.seconds ?? (quick ? '0.1' : '0.2'), 0.05, 60),
+    leadIn: number('lead-in', values['lead-in'] ?? (quick ? '0' : '0.4'), 0, 60),
     warming: values.warming ? exactly(number('warming', values.warming, 1, 1e6, true), warming) : warming,
     connections: number('connections', values.connections, 1, 1024, true),
     size: values.size === undefined ? undefined : sizes(values.size),

@@ -38,9 +38,10 @@ export function asMarkdown(run) {
   return parts.join('\n');
 }
 
-function describeRun({ options: { rounds, seconds, connections, quick, dists } }) {
+function describeRun({ options: { rounds, seconds, leadIn, connections, quick, dists } }) {
   const builds = dists > 1 ? `, ${dists} builds` : '';
-  return `${connections} connections, ${rounds} rounds of ${seconds} s${quick ? ', quick: for a first look only' : ''}${builds}`;
+  const led = leadIn ? `, after ${leadIn} s that do not count` : '';
+  return `${connections} connections, ${rounds} rounds of ${seconds} s${led}${quick ? ', quick: for a first look only' : ''}${builds}`;
 }
 
 export function describeMachine({ cpu, cores, system, free, ...versions }) {
