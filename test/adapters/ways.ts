@@ -103,6 +103,14 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
       res.end('x');
     },
   ],
+  [
+    'fields that are no texts',
+    (res) => {
+      const values = [true, null, new Date(0), 5n, { toString: () => 'made' }, [1, true, null]] as unknown as string[];
+      for (const [i, value] of values.entries()) res.setHeader(`X-${i}`, value);
+      res.writeHead(200, { 'X-Flag': true as unknown as string }).end('x');
+    },
+  ],
   ['fields with signs of Latin-1', (res) => res.setHeader('X-Name', 'Jürgen "J" \\ 1,2;3').end(Buffer.from('x'))],
   [
     'flushHeaders first',
