@@ -60,6 +60,7 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
     },
   ],
   ['an implicit head', (res) => Object.assign(res, { statusCode: 203, statusMessage: 'Fine' }).end('x')],
+  ['a status without a name', (res) => res.writeHead(299, { 'Cache-Control': 'max-age=60' }).end('x')],
   ['writeHead(status)', (res) => res.writeHead(203).end('x')],
   ['writeHead(status, reason)', (res) => res.writeHead(200, 'Just Fine').end('x')],
   ['writeHead(status, fields)', (res) => res.writeHead(203, { 'X-A': '1', 'x-list': ['1', '2'], 'X-N': 3 }).end('x')],
