@@ -249,6 +249,8 @@ export class Run {
   }
 
   #whole(seat: Seat): ResponseEntry | undefined {
+    // Since its head left the handler may have said so.
+    if (seat.control.refused) this.fail('handler');
     const entry = this.#filling?.fill.finish(this.tags(seat));
     if (typeof entry !== 'string') return entry;
     this.#skip(entry);
