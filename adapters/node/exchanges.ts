@@ -173,6 +173,10 @@ export class View implements RequestView {
     return this.#headers;
   }
 
+  get current(): IncomingMessage['headers'] {
+    return this.#req.headers;
+  }
+
   get rawHeaders(): string[] {
     return this.#req.rawHeaders;
   }
