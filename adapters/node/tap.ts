@@ -40,7 +40,19 @@ const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']
  * hold back (to invalidate something first) waits, and what follows it waits in line.
  */
 export function tap(res: ServerResponse, sink: Sink): void {
-  new Tap(res, sink).install();
+  if (res.headersSent) tapBegun(res, sink);
+  else new Tap(res, sink).install();
+}
+
+/** Of an answer whose head a layer outside has sent, only that it has been given is of use: to what it invalidates. */
+function tapBegun(res: ServerResponse, sink: Sink): void {
+  sink.abandon();
+  res.once('finish', () => {
+    const { statusCode: status } = res;
+    const told = sink.head({ status, message: undefined, bag: res as unknown as HeaderBag, whole: undefined });
+    // Nothing can leave in its place, or go wrong with it any more.
+    if (told instanceof Promise) told.catch(() => {});
+  });
 }
 
 const NOTHING: never[] = [];
