@@ -390,4 +390,31 @@ describe.each(LEAN)('a layer outside that has sent the head: $label', (combinati
     expect((await host.ask('/x?flushed', { method: 'POST' })).text).toBe('whole');
     await vi.waitFor(async () => expect((await host.ask('/tagged')).text).toBe('run 2'));
   });
+
+  it('between two mounts has the inner one look nothing up', async () => {
+    const host = await bench.start(combination);
+    const flushing = new Layer(
+      (req, res, next) => {
+        if (req.query.flushed !== undefined) res.flushHeaders();
+        next();
+      },
+      (ctx, next) => {
+        ctx.status = 200;
+        if (ctx.query.flushed !== undefined) ctx.flushHeaders();
+        return next();
+      },
+    );
+    host.use({}, flushing);
+    host.get(
+      '/x',
+      { query: { ignore: ['flushed'] } },
+      raw((res) => res.end(res.headersSent ? 'flushed' : 'not')),
+    );
+    for (const [target, text] of [
+      ['/x', 'not'],
+      ['/x?flushed', 'flushed'],
+      ['/x', 'not'],
+    ] as const)
+      expect(await host.ask(target)).toMatchObject({ status: 200, text, complete: true });
+  });
 });
