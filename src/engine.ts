@@ -108,8 +108,6 @@ export class Engine {
 
   /** A mount inside another of the same cache: its options win, and it looks up only what the outer one could not. */
   refine(exchange: Exchange, route: Route): MaybePromise<Reply | undefined> {
-    // What a layer between them has begun cannot be taken back.
-    if (exchange.isHeaded) return undefined;
     const outer = exchange.route;
     exchange.route = route;
     if (!exchange.isHandled) return this.handle(exchange);

@@ -20,13 +20,13 @@ export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
   const asksLater = typeof options.tags === 'function' || typeof options.ttl === 'function';
   const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
   return (req, res) => {
-    if (asksLater) params.set(req, req.params);
-    const outer = exchangeOf(engine, res);
-    if (outer !== undefined) return engine.refine(outer, route.inside(outer.route));
     if (isBegun(req, res)) {
       res.cache ??= new Control();
       return undefined;
     }
+    if (asksLater) params.set(req, req.params);
+    const outer = exchangeOf(engine, res);
+    if (outer !== undefined) return engine.refine(outer, route.inside(outer.route));
     const view = viewOf(req);
     return after(route.recalled(view, res), (recalled) => {
       if (recalled === undefined) return goWholeWay(view, res);

@@ -59,12 +59,12 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   return respcache;
 
   function respcache(ctx: Context, next: Next): Promise<void> {
-    const outer = joined(engine, ctx);
-    if (outer !== undefined) return refined(ctx, outer, next);
     if (isBegun(ctx.req, ctx.res)) {
       ctx.cache ??= new Control();
       return next();
     }
+    const outer = joined(engine, ctx);
+    if (outer !== undefined) return refined(ctx, outer, next);
     const view = viewOf(ctx);
     const recalled = route.recalled(view, ctx.res);
     if (recalled instanceof Promise) return recalled.then((reply) => go(ctx, view, reply, next));

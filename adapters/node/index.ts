@@ -61,15 +61,15 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
   const { engine } = cache;
   const route = new MountedRoute(engine, own, cache.settings.route);
   return function respcache(req: IncomingMessage, res: ServerResponse): unknown {
+    if (isBegun(req, res)) {
+      (res as CachedResponse).cache ??= new Control();
+      return listener(req, res as CachedResponse);
+    }
     const outer = exchangeOf(engine, res);
     if (outer !== undefined)
       return after(surely(engine.refine(outer, route.inside(outer.route))), (reply) =>
         reply === undefined ? listener(req, res as CachedResponse) : sendWhole(res, reply),
       );
-    if (isBegun(req, res)) {
-      (res as CachedResponse).cache ??= new Control();
-      return listener(req, res as CachedResponse);
-    }
     const view = viewOf(req);
     return after(surely(route.recalled(view, res)), (recalled) => {
       if (recalled === undefined) return goWholeWay(view, req, res);

@@ -405,11 +405,13 @@ describe.each(LEAN)('a layer outside that has sent the head: $label', (combinati
       },
     );
     host.use({}, flushing);
-    host.get(
-      '/x',
-      { query: { ignore: ['flushed'] } },
-      raw((res) => res.end(res.headersSent ? 'flushed' : 'not')),
+    const handler = new Layer(
+      (_req, res) => void res.end(res.headersSent ? 'flushed' : 'not'),
+      (ctx) => {
+        ctx.body = ctx.headerSent ? 'flushed' : 'not';
+      },
     );
+    host.get('/x', { query: { ignore: ['flushed'] } }, handler);
     for (const [target, text] of [
       ['/x', 'not'],
       ['/x?flushed', 'flushed'],
