@@ -8,14 +8,14 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
-import { type CacheControl, SERVED } from '../../src/control.js';
+import { type CacheControl, Control, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
-import { MountedRoute, openExchange, View } from '../node/exchanges.js';
+import { isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
@@ -59,6 +59,10 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   return respcache;
 
   function respcache(ctx: Context, next: Next): Promise<void> {
+    if (isBegun(ctx.req, ctx.res)) {
+      ctx.cache ??= new Control();
+      return next();
+    }
     const outer = joined(engine, ctx);
     if (outer !== undefined) return refined(ctx, outer, next);
     const view = viewOf(ctx);

@@ -6,6 +6,7 @@ import type { Exchange } from '../../src/exchange.js';
 import { withOwnLines } from '../../src/http/headers.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
+import { isUnsafe } from '../../src/request/eligibility.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import type { RouteOptions } from '../../src/route-options.js';
@@ -67,6 +68,14 @@ export function openExchange(
   const marked = res as Marked;
   marked[OPENED] = new Opened(engine, exchange, marked[OPENED]);
   return exchange;
+}
+
+/**
+ * Whether a layer outside has sent the head of the answer already: nothing can be given in its place then, nor stored. What the
+ * request changes is heard of all the same.
+ */
+export function isBegun(req: IncomingMessage, res: ServerResponse): boolean {
+  return res.headersSent && !isUnsafe(req.method ?? 'GET');
 }
 
 /** What layers outside have set so far, as it is now. */
@@ -175,6 +184,10 @@ export class View implements RequestView {
   get headers(): IncomingMessage['headers'] {
     this.#headers ??= this.#req.headers;
     return this.#headers;
+  }
+
+  get current(): IncomingMessage['headers'] {
+    return this.#req.headers;
   }
 
   get rawHeaders(): string[] {

@@ -69,8 +69,11 @@ function writeWhole(res: ServerResponse, reply: Reply): void {
   else res.writeHead(reply.status, messageOf(reply), linesOf(reply) as string[]);
 }
 
+/** The reason that Node gives a status which it has no name for. */
+const NAMELESS = 'unknown';
+
 function messageOf({ status, message }: Reply): string {
-  return message ?? STATUS_CODES[status] ?? '';
+  return message ?? STATUS_CODES[status] ?? NAMELESS;
 }
 
 /**

@@ -40,7 +40,19 @@ const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']
  * hold back (to invalidate something first) waits, and what follows it waits in line.
  */
 export function tap(res: ServerResponse, sink: Sink): void {
-  new Tap(res, sink).install();
+  if (res.headersSent) tapBegun(res, sink);
+  else new Tap(res, sink).install();
+}
+
+/** Of an answer whose head a layer outside has sent, only that it has been given is of use: to what it invalidates. */
+function tapBegun(res: ServerResponse, sink: Sink): void {
+  sink.abandon();
+  res.once('finish', () => {
+    const { statusCode: status } = res;
+    const told = sink.head({ status, message: undefined, bag: res as unknown as HeaderBag, whole: undefined });
+    // Nothing can leave in its place, or go wrong with it any more.
+    if (told instanceof Promise) told.catch(() => {});
+  });
 }
 
 const NOTHING: never[] = [];
@@ -105,17 +117,19 @@ class Tap {
   /** `gone`: its client had gone before the handler began. */
   #attendLater(gone: boolean): void {
     if (this.#ended) return;
-    if (this.#res.destroyed && !gone) this.#sink.abandon();
+    if (this.#res.destroyed && !gone) this.#giveUp();
     else this.#attend();
   }
 
   #leave(): void {
     if (this.#ended) return;
     this.#sink.leave();
-    // A stream that was piped into it is let go of now, and stands still: nothing more will come.
-    this.#res.once('unpipe', () => {
-      if (!this.#ended) this.#sink.abandon();
-    });
+    // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
+    for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
+  }
+
+  #giveUp(): void {
+    if (!this.#ended) this.#sink.abandon();
   }
 
   #writeHead(args: unknown[]): ServerResponse {
@@ -145,7 +159,12 @@ class Tap {
       this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : forward()));
       return true;
     }
-    if (this.#state === 'passing') return forward();
+    if (this.#state === 'passing') {
+      const goesOn = forward();
+      // What has gone never drains: who waits for that waits for ever.
+      if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUp());
+      return goesOn;
+    }
     answer(callback ?? encoding);
     return true;
   }
@@ -199,7 +218,7 @@ class Tap {
       this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res as unknown as HeaderBag) : undefined;
     if (reply === undefined) {
       // Nothing more will come: nobody is to wait for it.
-      if (!this.#ended) this.#sink.abandon();
+      this.#giveUp();
       return destroy.call(res, error);
     }
     this.#ended = true;

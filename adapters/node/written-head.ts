@@ -126,7 +126,7 @@ function isAllOf(fields: Fields, { headers }: Reply, outside: Fields | null): bo
 }
 
 function lineOf(value: number | string | string[]): string | string[] {
-  return typeof value === 'number' ? String(value) : value;
+  return typeof value === 'object' ? value : String(value);
 }
 
 function isSame(fields: Fields | null, others: Fields | null, count: number): boolean {

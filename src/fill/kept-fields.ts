@@ -1,6 +1,6 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { fieldList } from '../http/cache-control.js';
-import { fieldFilter, type HeaderLine, linesOf, withOwnLines } from '../http/headers.js';
+import { asTexts, fieldFilter, type HeaderLine, linesOf } from '../http/headers.js';
 import type { Said } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -19,13 +19,14 @@ export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: 
   const appended: string[] = [];
   for (const rawName of bag.getRawHeaderNames()) {
     const name = rawName.toLowerCase();
-    const value = fields[name];
-    if (value === undefined || !keep(name)) continue;
+    const given = fields[name];
+    if (given === undefined || !keep(name)) continue;
+    const value = asTexts(given);
     // What it varies by is part of what it is, whoever said so: without that, a 304 would forget it.
     if (name !== 'vary' && String(value) === String(outside[name])) continue;
     const added = name === 'vary' ? undefined : addedTo(outside[name], value);
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
-    headers.push([rawName, added ?? (typeof value === 'number' ? String(value) : withOwnLines(value))]);
+    headers.push([rawName, added ?? value]);
   }
   return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
 }

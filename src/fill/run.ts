@@ -147,8 +147,7 @@ export class Run {
     if (this.#asOf === undefined) return 'unavailable';
     const varies = variesBy(fields, keyed) as readonly string[];
     // What the handler saw under such a field is not what the next client will send.
-    if (varies.length > 0 && variantKey(varies, this.#asked) !== variantKey(varies, request.headers))
-      return 'vary-changed';
+    if (this.#hasChanged(varies, route.tenant.header)) return 'vary-changed';
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
     const head = {
       asOf: this.#asOf,
@@ -170,6 +169,13 @@ export class Run {
     this.#filling = { fill, tags, varies };
     this.plan = { ...plan, address: plan.addressFor(rule) };
     return undefined;
+  }
+
+  /** Whether a layer inside has changed one of these fields since the lookup, or the tenant's, which all answers vary by. */
+  #hasChanged(varies: readonly string[], tenant: string | undefined): boolean {
+    const now = this.#request.current ?? this.#request.headers;
+    if (tenant !== undefined && fieldText(now, tenant) !== fieldText(this.#asked, tenant)) return true;
+    return varies.length > 0 && variantKey(varies, this.#asked) !== variantKey(varies, now);
   }
 
   /** The names that what is captured can be invalidated by, as far as they have been said. */
@@ -249,6 +255,8 @@ export class Run {
   }
 
   #whole(seat: Seat): ResponseEntry | undefined {
+    // Since its head left the handler may have said so.
+    if (seat.control.refused) this.fail('handler');
     const entry = this.#filling?.fill.finish(this.tags(seat));
     if (typeof entry !== 'string') return entry;
     this.#skip(entry);

@@ -53,8 +53,8 @@ export function isToken(text: string): boolean {
 export function fieldText(fields: Fields, name: string): string | undefined {
   // A client may name a field that every object has: `constructor`, `__proto__`.
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (value === undefined) return undefined;
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : value.join(', ');
+  if (value === undefined || typeof value === 'string') return value;
+  return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
 /** The value of the first line of a name (lower case). */
@@ -66,7 +66,16 @@ export function lineOf(lines: readonly HeaderLine[], lowerName: string): string 
 /** A field's lines, as many as it has. */
 export function linesOf(value: Fields[string]): readonly string[] {
   if (value === undefined) return [];
-  return typeof value === 'object' ? value : [String(value)];
+  return Array.isArray(value) ? value : [String(value)];
+}
+
+/**
+ * A field's value as texts, in a list of their own where they are several. Applications give Node whatever it takes, `true`,
+ * `null` and dates among it, and it writes them as texts.
+ */
+export function asTexts(value: Exclude<Fields[string], undefined>): string | readonly string[] {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.map(String) : String(value);
 }
 
 /**
@@ -74,7 +83,7 @@ export function linesOf(value: Fields[string]): readonly string[] {
  * with, and so what a layer says of one answer would be in all that share the list.
  */
 export function withOwnLines<T extends Fields[string]>(value: T): T {
-  return typeof value === 'object' ? ([...value] as unknown as T) : value;
+  return Array.isArray(value) ? ([...value] as unknown as T) : value;
 }
 
 /** The members of a comma-separated list, trimmed, empty ones left out. */

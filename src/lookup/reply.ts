@@ -1,6 +1,6 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
-import { fieldText, type HeaderLine, lineOf as lineAmong, linesOf, members } from '../http/headers.js';
+import { asTexts, fieldText, type HeaderLine, lineOf as lineAmong, linesOf, members } from '../http/headers.js';
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { RequestView } from '../request/request.js';
@@ -151,7 +151,7 @@ export function inPlaceOf(reply: Reply, now: Fields, outside: Fields): Reply {
   const restored: HeaderLine[] = [];
   for (const [name, value] of Object.entries(outside)) {
     if (value === undefined || own.has(name) || reply.removed.includes(name) || now[name] === value) continue;
-    restored.push([name, typeof value === 'number' ? String(value) : value]);
+    restored.push([name, asTexts(value)]);
   }
   return { ...reply, removed, headers: restored.length === 0 ? reply.headers : [...restored, ...reply.headers] };
 }

@@ -168,8 +168,12 @@ function unescaped(code: string): string {
   return /[\w.~-]/.test(char) ? char : code.toUpperCase();
 }
 
-/** Fields by which proxies tell the application of another origin than the connection's: handlers use them. */
-export const FORWARDED: readonly string[] = [
+/**
+ * Fields by which proxies tell the application of another origin than the connection's: handlers use them. Requests of HTTP/2
+ * say in the first what those of HTTP/1 say in Host (RFC 9113 §8.3.1).
+ */
+const FORWARDED: readonly string[] = [
+  ':authority',
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',

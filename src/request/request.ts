@@ -16,6 +16,8 @@ export interface RequestView {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: Fields;
+  /** The same as layers inside have left them; absent where nobody can have put others in their place. */
+  readonly current?: Fields;
   /** The same as they came, names and values by turns. */
   readonly rawHeaders: string[];
   /** The same, where nobody has read `headers` yet, let alone changed them: so long these lines are all that was said. */

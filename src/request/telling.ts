@@ -1,9 +1,9 @@
-import { fieldText } from '../http/headers.js';
+import { fieldText, isToken } from '../http/headers.js';
 import type { Fields } from '../types.js';
 import { ORIGIN_FIELDS } from './key.js';
 
 /** Where the application is taken to be, and in which form answers are wanted. */
-const TELLING = [...ORIGIN_FIELDS, 'accept', 'accept-encoding', 'accept-language'];
+const TELLING = [...ORIGIN_FIELDS.filter(isToken), 'accept', 'accept-encoding', 'accept-language'];
 /** Longer values are left out: they would be kept in memory. */
 const LONGEST = 256;
 

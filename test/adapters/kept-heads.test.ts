@@ -77,6 +77,18 @@ describe.each(['express4', 'express'])('under %s', (name) => {
     for (let i = 0; i < HITS; i++) expect((await host.ask('/', { agent })).all('link')).toHaveLength(i + 1);
   });
 
+  it.each([true, null, new Date(0), [true, 1]])('what a layer outside sets may be no text: %j', async (value) => {
+    const flagging: RequestHandler = (_req, res, next) => {
+      res.setHeader('X-Flag', value as unknown as string);
+      next();
+    };
+    const host = await serve('memory', (cache) => make().use(flagging, cacheMiddleware({ cache }), answering));
+    for (let i = 0; i < HITS; i++) {
+      const answer = await host.ask('/', { agent });
+      expect([answer.status, answer.text, answer.all('x-flag')]).toEqual([200, 'hello', [value].flat().map(String)]);
+    }
+  });
+
   it("methods of the application in the place of Node's are asked for each hit", async () => {
     const app = make();
     let heads = 0;

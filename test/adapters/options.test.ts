@@ -1,5 +1,6 @@
 // What the middleware can be told, by its options and by handlers, and how it refuses what it cannot use.
 
+import { Readable } from 'node:stream';
 import { type CacheControl, ConfigError, createCache, type RouteOptions } from 'respcache';
 import * as forExpress from 'respcache/express';
 import * as forKoa from 'respcache/koa';
@@ -132,6 +133,21 @@ describe.each(LEAN)('options: $label', (combination) => {
       });
       expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=uri-miss; detail=handler');
       expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
+
+    it('can keep its answer out while it streams', async () => {
+      const host = await bench.start(combination);
+      let runs = 0;
+      host.get('/x', {}, ({ cache }) => {
+        const pieces = function* () {
+          yield 'run ';
+          cache.noStore();
+          yield `${++runs}`;
+        };
+        return { body: Readable.from(pieces()) };
+      });
+      expect(await host.texts('/x', 2)).toEqual(['run 1', 'run 2']);
+      expect(host.cache.getStats().sets).toBe(0);
     });
 
     it('is told what became of the request, and layers outside too', async () => {

@@ -1,11 +1,12 @@
 // P5: cookies that are set, and fields that layers outside the cache put on every response, for one request each.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Combination, Gate, LEAN, numbered, useBench } from './bench.js';
-import { Layer, load, notHere, type Said } from './hosts.js';
+import { Layer, load, notHere, raw, type Said } from './hosts.js';
 
 const bench = useBench();
 
@@ -343,5 +344,79 @@ describe.each(LEAN)('outside: $label', (combination) => {
       return { body: 'x' };
     });
     for (let i = 0; i < 6; i++) expect((await host.ask('/x')).all('link')).toEqual(['</a>', '</b>', '</c>']);
+  });
+});
+
+describe.each(LEAN)('a layer outside that has sent the head: $label', (combination) => {
+  it.each<[string, (res: ServerResponse) => unknown]>([
+    ['ends', (res) => res.end('whole')],
+    [
+      'writes and ends',
+      (res) => {
+        res.write('who');
+        res.end('le');
+      },
+    ],
+    ['pipes', (res) => void Readable.from(['who', 'le']).pipe(res)],
+  ])('has what a handler that %s says pass, and what it changes invalidated', async (_, write) => {
+    const host = await bench.start(combination);
+    const flushed = ({ query }: { query: Readonly<Record<string, unknown>> }) => query.flushed !== undefined;
+    host.use(
+      new Layer(
+        (req, res, next) => {
+          if (flushed(req)) res.flushHeaders();
+          next();
+        },
+        (ctx, next) => {
+          ctx.status = 200;
+          if (flushed(ctx)) ctx.flushHeaders();
+          return next();
+        },
+      ),
+    );
+    const handler = raw((res) => (res.headersSent ? write(res) : res.end('unflushed')));
+    host.get('/x', { query: { ignore: ['flushed'] } }, handler);
+    host.post('/x', {}, host.invalidating({ tags: ['a'] }), handler);
+    host.get('/tagged', { tags: ['a'] }, numbered());
+    for (const [target, text] of [
+      ['/x', 'unflushed'],
+      ['/x?flushed', 'whole'],
+      ['/x?flushed', 'whole'],
+      ['/x', 'unflushed'],
+      ['/tagged', 'run 1'],
+      ['/tagged', 'run 1'],
+    ] as const)
+      expect(await host.ask(target)).toMatchObject({ status: 200, text, complete: true });
+    expect((await host.ask('/x?flushed', { method: 'POST' })).text).toBe('whole');
+    await vi.waitFor(async () => expect((await host.ask('/tagged')).text).toBe('run 2'));
+  });
+
+  it('between two mounts has the inner one look nothing up', async () => {
+    const host = await bench.start(combination);
+    const flushing = new Layer(
+      (req, res, next) => {
+        if (req.query.flushed !== undefined) res.flushHeaders();
+        next();
+      },
+      (ctx, next) => {
+        ctx.status = 200;
+        if (ctx.query.flushed !== undefined) ctx.flushHeaders();
+        return next();
+      },
+    );
+    host.use({}, flushing);
+    const handler = new Layer(
+      (_req, res) => void res.end(res.headersSent ? 'flushed' : 'not'),
+      (ctx) => {
+        ctx.body = ctx.headerSent ? 'flushed' : 'not';
+      },
+    );
+    host.get('/x', { query: { ignore: ['flushed'] } }, handler);
+    for (const [target, text] of [
+      ['/x', 'not'],
+      ['/x?flushed', 'flushed'],
+      ['/x', 'not'],
+    ] as const)
+      expect(await host.ask(target)).toMatchObject({ status: 200, text, complete: true });
   });
 });

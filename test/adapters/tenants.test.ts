@@ -1,6 +1,6 @@
 // P1: nothing stored for one tenant is ever served to another.
 
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, numbered, useBench } from './bench.js';
 import { type Handler, Layer, type Source } from './hosts.js';
@@ -45,6 +45,38 @@ describe.each(COMBINATIONS)('tenants: $label', (combination) => {
       ['a~', '/b'],
     ] as const) {
       expect((await host.ask(path, named(name))).text).toBe(`${name} ${path}`);
+    }
+  });
+
+  it.each([
+    ['changes the field', (req: IncomingMessage, name: string) => Object.assign(req.headers, { 'x-client-id': name })],
+    [
+      'puts other fields in their place',
+      (req: IncomingMessage, name: string) => {
+        req.headers = { ...req.headers, 'x-client-id': name };
+      },
+    ],
+  ])('that a layer inside names, which %s, are given nothing of one another', async (_, rename) => {
+    const host = await bench.start(combination);
+    const name = (req: IncomingMessage) => rename(req, String(req.headers['x-api-key']));
+    host.use(
+      {},
+      new Layer(
+        (req, _res, next) => {
+          name(req);
+          next();
+        },
+        (ctx, next) => {
+          name(ctx.req);
+          return next();
+        },
+      ),
+    );
+    host.get('/who', {}, echo);
+    for (const key of ['one', 'two']) {
+      const answer = await host.ask('/who', { headers: { 'X-Api-Key': key } });
+      expect(answer.header('cache-status')).toBe('respcache; fwd=uri-miss; detail=vary-changed');
+      expect(tenantIn(answer.text)).toBe(key);
     }
   });
 

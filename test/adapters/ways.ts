@@ -60,6 +60,7 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
     },
   ],
   ['an implicit head', (res) => Object.assign(res, { statusCode: 203, statusMessage: 'Fine' }).end('x')],
+  ['a status without a name', (res) => res.writeHead(299, { 'Cache-Control': 'max-age=60' }).end('x')],
   ['writeHead(status)', (res) => res.writeHead(203).end('x')],
   ['writeHead(status, reason)', (res) => res.writeHead(200, 'Just Fine').end('x')],
   ['writeHead(status, fields)', (res) => res.writeHead(203, { 'X-A': '1', 'x-list': ['1', '2'], 'X-N': 3 }).end('x')],
@@ -101,6 +102,14 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
       res.appendHeader('x-list', ['2', '3']);
       res.setHeader('Link', ['</a>; rel=preload', '</b>; rel=preload']);
       res.end('x');
+    },
+  ],
+  [
+    'fields that are no texts',
+    (res) => {
+      const values = [true, null, new Date(0), 5n, { toString: () => 'made' }, [1, true, null]] as unknown as string[];
+      for (const [i, value] of values.entries()) res.setHeader(`X-${i}`, value);
+      res.writeHead(200, { 'X-Flag': true as unknown as string }).end('x');
     },
   ],
   ['fields with signs of Latin-1', (res) => res.setHeader('X-Name', 'Jürgen "J" \\ 1,2;3').end(Buffer.from('x'))],
