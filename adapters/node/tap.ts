@@ -128,6 +128,11 @@ class Tap {
     for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
   }
 
+  /** What has gone never drains: who waits for that waits for ever. Who does not goes on to the end. */
+  #giveUpWaiting(): void {
+    if (this.#res.listenerCount('drain') > 0) this.#giveUp();
+  }
+
   #giveUp(): void {
     if (!this.#ended) this.#sink.abandon();
   }
@@ -161,8 +166,7 @@ class Tap {
     }
     if (this.#state === 'passing') {
       const goesOn = forward();
-      // What has gone never drains: who waits for that waits for ever.
-      if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUp());
+      if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUpWaiting());
       return goesOn;
     }
     answer(callback ?? encoding);

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { request, type ServerResponse } from 'node:http';
 import { PassThrough, pipeline, Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
 import { raw } from './hosts.js';
@@ -125,6 +126,27 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     await once(await host.server(), 'request');
     work.end();
     expect((await waiting).text).toBe('ab');
+  });
+
+  it('keeps what a handler writes on to the end that waits for no drain', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    const work = new Work();
+    let runs = 0;
+    const handler = raw(async (res) => {
+      if (++runs === 1) await work.run();
+      res.write('a');
+      await nextTurn();
+      await nextTurn();
+      res.end('b');
+    });
+    host.get('/x', {}, handler);
+    await askAndLeave(host, work, '/x');
+    const waiting = host.ask('/x');
+    await once(await host.server(), 'request');
+    work.end();
+    expect((await waiting).text).toBe('ab');
+    // A handler that writes past Koa is not waited for there.
+    expect(runs).toBe(combination.label.startsWith('koa') && combination.front === undefined ? 2 : 1);
   });
 
   it('does not keep what its handler has changed from being invalidated', async () => {
