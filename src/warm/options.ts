@@ -87,7 +87,7 @@ const NAMES = [
 ];
 
 /** A browser of today asks so; other forms of an answer can be asked for by `headers`. */
-const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
+export const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
 
 /** Checks the options and fills them up. `named`: the header fields that name the tenant. @throws {ConfigError} */
 export function resolveWarm(options: WarmOptions, named: readonly string[]): WarmPlan {
