@@ -142,7 +142,7 @@ const OWN = [
 export function resolveSettings(options: CacheOptions): Settings {
   anObject('the options of createCache', options);
   knownOnly('', options, [...OWN, ...ROUTE_OPTIONS]);
-  const environment = readEnvironment();
+  const environment = readEnvironment(process.env, options.redis === undefined && options.store === undefined);
   const { breaker = {} } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { ttl = environment.ttl } = options;

@@ -18,6 +18,14 @@ afterEach(() => {
 });
 
 describe('resolveSettings', () => {
+  it('does not ask the environment for what is said already', () => {
+    const kubernetes = { REDIS_PORT: 'tcp://10.0.0.11:6379' };
+    expect(resolve({ redis: false }, kubernetes).redis).toBeUndefined();
+    expect(resolve({ redis: 'redis://a' }, kubernetes).redis).toBe('redis://a');
+    expect(resolve({}, { ...kubernetes, REDIS_URL: 'redis://b' }).redis).toBe('redis://b');
+    expect(() => resolve({}, kubernetes)).toThrow(/REDIS_PORT is "tcp:/);
+  });
+
   it('has the documented defaults', () => {
     const settings = resolve({});
     expect(settings).toMatchObject({
