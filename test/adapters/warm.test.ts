@@ -179,6 +179,7 @@ describe.each(LEAN)('warming: $label', (combination) => {
     );
     host.get('/:page', {}, numbered());
     expect(await warm(host, { sitemap: '/sitemap.xml' })).toMatchObject({ requested: 2, warmed: 2 });
+    expect(host.cache.getStats().totalRequests).toBe(0);
     const answer = await host.ask('/p?a=1&b=2', { headers: { Host: 'shop.example' } });
     expect(answer.header('cache-status')).toMatch(/^respcache; hit/);
     await expect(warm(host, { sitemap: '/nowhere/x.xml', retries: 0 })).rejects.toThrow(
