@@ -56,13 +56,7 @@ function readRedis(variables: Variables): RedisTarget | undefined {
   const db = readNumber(variables, 'REDIS_DB', 'a whole number, 0 or more', (n) => Number.isInteger(n) && n >= 0);
   const host = variables.REDIS_HOST?.trim();
   if (!host && port === undefined) return undefined;
-  // A URL, or a port behind the name, would be looked up as a name that nobody has.
-  if (host && (/[\s/@]/.test(host) || /^[^:]*:\d*$/.test(host)))
-    throw new ConfigError(
-      'environment variable REDIS_HOST',
-      host.replace(/^.*@/s, '***@'),
-      'a name or an address alone; a port goes into REDIS_PORT, a URL into REDIS_URL',
-    );
+  if (host) checkHost('environment variable REDIS_HOST', host, 'a port goes into REDIS_PORT, a URL into REDIS_URL');
   const password = variables.REDIS_PASSWORD;
   return { host: host || 'localhost', port: port ?? 6379, db: db ?? 0, ...(password ? { password } : {}) };
 }
@@ -77,6 +71,12 @@ export function checkPrefix(setting: string, prefix: unknown): string {
     prefix,
     "a text of at most 200 characters, without braces, that does not begin with 'client:', 'lease:', 'session:' or 'limit:'",
   );
+}
+
+/** A URL, or a port behind a name, would be looked up as a name that nobody has. @throws {ConfigError} */
+export function checkHost(setting: string, host: string, rest: string): string {
+  if (!/[\s/@]/.test(host) && !/^[^:]*:\d*$/.test(host)) return host;
+  throw new ConfigError(setting, host.replace(/^.*@/s, '***@'), `a name or an address alone; ${rest}`);
 }
 
 /** A Redis URL, checked for its form. @throws {ConfigError} */
