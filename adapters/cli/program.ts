@@ -23,8 +23,10 @@ export async function run(args: readonly string[], streams: Streams, signal: Abo
     return EXIT.done;
   } catch (error) {
     if (isUsage(error)) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (signal.aborted) return EXIT.interrupted;
-    return told(failureOf(error), streams, program.opts<GlobalOptions>());
+    const failure = failureOf(error);
+    // Whatever fails after Ctrl-C fails because of it; unless it has something to say, nothing is.
+    if (signal.aborted && failure.code !== EXIT.interrupted) return EXIT.interrupted;
+    return told(failure, streams, program.opts<GlobalOptions>());
   }
 }
 

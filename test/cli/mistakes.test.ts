@@ -1,8 +1,11 @@
 // The command line where it is used a little wrong, or on something unusual.
 
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import express from 'express';
 import { type Cache, createCache } from 'respcache';
@@ -13,6 +16,7 @@ import { ms, span } from '../../adapters/cli/terminal.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { cli } from './streams.js';
 
+const folder = mkdtempSync(join(tmpdir(), 'respcache-cli-'));
 let redis: RedisServer;
 let cache: Cache;
 let server: Server;
@@ -36,6 +40,7 @@ afterAll(async () => {
   server?.close();
   await cache?.close();
   await redis?.stop();
+  rmSync(folder, { recursive: true });
 });
 
 describe('usage', () => {
@@ -99,6 +104,31 @@ describe('warming', () => {
     expect((await at(['warm', '/users', '--origin', origin, ...host])).out).toMatch(/1 warmed/);
     const asked = ['get', `http://${name}/users`, '--header', 'Accept-Encoding: br', '--raw'];
     expect((await at(asked)).out).toBe(`at ${name}`);
+  });
+});
+
+describe('a restore', () => {
+  it('that is broken off says how far it has come, and goes on when it is said again', async () => {
+    const file = join(folder, 'cache.bak');
+    const text = 'x'.repeat(2000);
+    await cache.mset(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}`, text + i])), 'restored');
+    const args = ['--redis', redis.url, 'restore', file, '--yes'];
+    await at(['backup', file, '--tenant', 'restored']);
+    const keys = (await redis.command('KEYS', 'client:restored:*')) as string[];
+    await redis.command('DEL', ...keys);
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    // It looks at the signal once for each block of the file, first as it verifies them, then as it restores them.
+    let looks = 0;
+    signal.throwIfAborted = () => {
+      if (++looks > 13) stopping.abort();
+      AbortSignal.prototype.throwIfAborted.call(signal);
+    };
+    const { code, err } = await cli(args, { signal });
+    const [, done] = /^Broken off: (\d+) entries are restored/.exec(err) ?? [];
+    expect(code).toBe(130);
+    expect(await redis.command('KEYS', 'client:restored:*')).toHaveLength(Number(done));
+    expect((await cli(args)).out).toMatch(new RegExp(`^${1000 - Number(done)} of 1,000 entries restored`));
   });
 });
 
