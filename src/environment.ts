@@ -17,11 +17,13 @@ type Variables = Readonly<Record<string, string | undefined>>;
  * Reads `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD` and `REDIS_DB`; `CACHE_TTL` (seconds),
  * `CACHE_MAX_ITEMS`, `CACHE_MAX_BYTES`, `CACHE_PREFIX`. An empty variable counts as not set.
  *
+ * `redis`: whether the variables that say where Redis is are asked at all.
+ *
  * @throws {ConfigError} that names the variable, what it held and what it takes
  */
-export function readEnvironment(variables: Variables = process.env): Environment {
+export function readEnvironment(variables: Variables = process.env, redis = true): Environment {
   return {
-    redis: readRedis(variables),
+    redis: redis ? readRedis(variables) : undefined,
     ttl: readNumber(variables, 'CACHE_TTL', 'a number of seconds above 0', (n) => n > 0 && Number.isFinite(n)),
     maxItems: readNumber(
       variables,
@@ -43,6 +45,8 @@ export function readEnvironment(variables: Variables = process.env): Environment
 
 function readRedis(variables: Variables): RedisTarget | undefined {
   const url = variables.REDIS_URL?.trim();
+  // The others are not asked then: where a service is called redis, Kubernetes sets REDIS_PORT to a URL of its own kind.
+  if (url) return checkUrl('environment variable REDIS_URL', url);
   const port = readNumber(
     variables,
     'REDIS_PORT',
@@ -50,9 +54,9 @@ function readRedis(variables: Variables): RedisTarget | undefined {
     (n) => Number.isInteger(n) && n >= 1 && n <= 65535,
   );
   const db = readNumber(variables, 'REDIS_DB', 'a whole number, 0 or more', (n) => Number.isInteger(n) && n >= 0);
-  if (url) return checkUrl('environment variable REDIS_URL', url);
   const host = variables.REDIS_HOST?.trim();
   if (!host && port === undefined) return undefined;
+  if (host) checkHost('environment variable REDIS_HOST', host, 'a port goes into REDIS_PORT, a URL into REDIS_URL');
   const password = variables.REDIS_PASSWORD;
   return { host: host || 'localhost', port: port ?? 6379, db: db ?? 0, ...(password ? { password } : {}) };
 }
@@ -69,9 +73,16 @@ export function checkPrefix(setting: string, prefix: unknown): string {
   );
 }
 
+/** A URL, or a port behind a name, would be looked up as a name that nobody has. @throws {ConfigError} */
+export function checkHost(setting: string, host: string, rest: string): string {
+  if (!/[\s/@]/.test(host) && !/^[^:]*:\d*$/.test(host)) return host;
+  throw new ConfigError(setting, host.replace(/^.*@/s, '***@'), `a name or an address alone; ${rest}`);
+}
+
 /** A Redis URL, checked for its form. @throws {ConfigError} */
 export function checkUrl(setting: string, url: string): string {
-  if (/^rediss?:\/\/./i.test(url) && URL.canParse(url)) return url;
+  // What follows the host is a number, and nothing else: a name is none that Redis could select.
+  if (/^rediss?:\/\/./i.test(url) && URL.canParse(url) && /^(\/(\d+\/?)?)?$/.test(new URL(url).pathname)) return url;
   // A path in front of a Unix socket is a form that ioredis takes as well.
   if (url.startsWith('/')) return url;
   throw new ConfigError(setting, url.replace(/^.*@/s, '***@'), 'a URL such as redis://localhost:6379/0 or rediss://…');

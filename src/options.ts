@@ -142,7 +142,7 @@ const OWN = [
 export function resolveSettings(options: CacheOptions): Settings {
   anObject('the options of createCache', options);
   knownOnly('', options, [...OWN, ...ROUTE_OPTIONS]);
-  const environment = readEnvironment();
+  const environment = readEnvironment(process.env, options.redis === undefined && options.store === undefined);
   const { breaker = {} } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { ttl = environment.ttl } = options;
@@ -186,9 +186,13 @@ export function resolveSettings(options: CacheOptions): Settings {
 function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
   if (redis === false) return undefined;
   if (typeof redis === 'string') return checkUrl('option redis', redis);
+  // ioredis would take its `host`, which has the port in it, for a name, and pass over the rest.
+  if ((redis as unknown) instanceof URL) return checkUrl('option redis', String(redis));
   if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
-    const nodes = 'cluster' in redis && !('status' in redis) ? redis.cluster : undefined;
-    if (nodes === undefined || (Array.isArray(nodes) && nodes.length > 0)) return redis;
+    if (!('cluster' in redis) || 'status' in redis) return redis;
+    knownOnly('redis.', redis, ['cluster', 'options']);
+    const nodes = redis.cluster;
+    if (Array.isArray(nodes) && nodes.length > 0) return redis;
     throw new ConfigError('option redis.cluster', nodes, 'a list of nodes such as { host, port }');
   }
   throw new ConfigError(

@@ -72,9 +72,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
       ? warning(`${text}: entries live longer or shorter by that. Run NTP on both.`)
       : ok(text);
   },
-  rights: async ({ client }) => {
+  rights: async ({ client }, prefix) => {
     try {
-      await client.eval('return 1', 1, '{respcache}:head');
+      // A user may be confined to keys with this prefix.
+      await client.eval('return 1', 1, `${prefix}{respcache}:head`);
       return ok('scripts may be run');
     } catch (error) {
       return problem(`Scripts may not be run (${visible(messageOf(error))}): invalidation needs EVAL and EVALSHA.`);

@@ -93,11 +93,10 @@ export interface GetOptions {
 
 /** `get`: a value of the API by its key, or the response to a URL, or whatever is under a key as `keys` shows it. */
 export async function get(session: Session, name: string, options: GetOptions): Promise<void> {
-  const { cache, terminal } = session;
-  const { prefix } = cache.settings;
+  const { terminal } = session;
   const found = /^(?:\/|https?:\/\/)/i.test(name)
     ? await responseTo(session, name, options)
-    : await read(session, name.startsWith(keySpace(prefix)) ? name : keyOf(prefix, name, options.tenant));
+    : await readByKey(session, name, options.tenant);
   if (found === undefined || found.kind === 'index') throw new Failure(`Nothing valid is stored for ${visible(name)}.`);
   const entry = found.kind === 'response' ? unpacked(found, await plainBody(found)) : found;
   if (options.raw) return raw(terminal, entry.body);
@@ -118,9 +117,14 @@ export async function get(session: Session, name: string, options: GetOptions): 
   );
 }
 
-function keyOf(prefix: string, name: string, tenant: string | undefined): string {
-  if (tenant === undefined) throw new Failure('A key of the API belongs to a client: say --tenant.', EXIT.usage);
-  return valueKey(prefix, escapeTenant(tenant), name);
+/** A client's key of the API may look like one that `keys` shows (`client:7`): of a client it is taken for its key first. */
+async function readByKey(session: Session, name: string, tenant: string | undefined): Promise<Entry | undefined> {
+  const { prefix } = session.cache.settings;
+  const shownByKeys = name.startsWith(keySpace(prefix));
+  if (tenant === undefined && !shownByKeys)
+    throw new Failure('A key of the API belongs to a client: say --tenant.', EXIT.usage);
+  const found = tenant === undefined ? undefined : await read(session, valueKey(prefix, escapeTenant(tenant), name));
+  return found ?? (shownByKeys ? read(session, name) : undefined);
 }
 
 async function read({ cache }: Session, key: string): Promise<Entry | undefined> {
@@ -194,11 +198,15 @@ function value(terminal: Terminal, entry: Exclude<Entry, ResponseEntry | { kind:
   }
   const plain = (_key: string, each: unknown) =>
     typeof each === 'bigint' ? `${each}n` : each instanceof Map || each instanceof Set ? [...each] : each;
-  terminal.document({
-    kind: entry.kind,
-    tags: entry.tags,
-    value: JSON.parse(JSON.stringify(content, plain) ?? 'null'),
-  });
+  terminal.document({ kind: entry.kind, tags: entry.tags, value: JSON.parse(jsonOf(content, plain) ?? 'null') });
+}
+
+function jsonOf(content: unknown, plain: (key: string, each: unknown) => unknown): string | undefined {
+  try {
+    return JSON.stringify(content, plain);
+  } catch {
+    throw new Failure('The value refers to itself, which JSON cannot say: ask without --json.');
+  }
 }
 
 function described({ status, message, headers, tags, name, storedAt, freshUntil, expiresAt }: ResponseEntry): object {

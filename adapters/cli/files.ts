@@ -1,6 +1,6 @@
 import type { BackupReport } from '../../src/backup/backup.js';
 import type { RestoreReport } from '../../src/backup/restore.js';
-import { Failure } from './failure.js';
+import { EXIT, Failure } from './failure.js';
 import type { Session } from './session.js';
 import { bytes, count, visible } from './terminal.js';
 
@@ -43,15 +43,22 @@ export async function restore(session: Session, file: string, options: RestoreCo
   await terminal.confirm(`Restore ${visible(file)}?${risk}`, yes, signal);
   const bar = terminal.progress('restoring');
   let report: RestoreReport;
+  let sofar = 0;
   try {
     report = await cache.restore(file, {
       ...(tenant === undefined ? {} : { tenants: tenant }),
       ...(damaged === undefined ? {} : { damaged }),
       ...(foreign === undefined ? {} : { foreign }),
       signal,
-      onProgress: ({ phase, bytes: done, totalBytes }) =>
-        bar.set(Math.round(done / 1024), Math.round(totalBytes / 1024), phase === 'verify' ? 'verified' : 'restored'),
+      onProgress: ({ phase, bytes: done, totalBytes, restored }) => {
+        sofar = restored;
+        bar.set(Math.round(done / 1024), Math.round(totalBytes / 1024), phase === 'verify' ? 'verified' : 'restored');
+      },
     });
+  } catch (error) {
+    if (!signal.aborted || sofar === 0) throw error;
+    const message = `Broken off: ${count(sofar)} entries are restored, and stay. The same command goes on with the rest.`;
+    throw new Failure(message, EXIT.interrupted);
   } finally {
     bar.end();
   }

@@ -11,3 +11,7 @@ for (const stream of [process.stdout, process.stderr])
   });
 
 process.exitCode = await run(process.argv.slice(2), process, interrupted.signal);
+// An application that was run here may keep timers and connections of its own, which nobody would end. First all is written.
+for (const stream of [process.stdout, process.stderr])
+  if (!stream.destroyed) await new Promise((written) => stream.write('', written));
+process.exit();

@@ -17,14 +17,16 @@ applications. NO_COLOR takes the colours away. Every command takes --json.`;
 
 /** Runs a command line, without the program's name, and gives its exit code. Never rejects. */
 export async function run(args: readonly string[], streams: Streams, signal: AbortSignal): Promise<number> {
-  const program = programOf(streams, signal);
+  const program = programOf(streams, signal, args.includes('--json'));
   try {
     await program.parseAsync(args, { from: 'user' });
     return EXIT.done;
   } catch (error) {
     if (isUsage(error)) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (signal.aborted) return EXIT.interrupted;
-    return told(failureOf(error), streams, program.opts<GlobalOptions>());
+    const failure = failureOf(error);
+    // Whatever fails after Ctrl-C fails because of it; unless it has something to say, nothing is.
+    if (signal.aborted && failure.code !== EXIT.interrupted) return EXIT.interrupted;
+    return told(failure, streams, program.opts<GlobalOptions>());
   }
 }
 
@@ -39,7 +41,7 @@ function told(failure: Failure, streams: Streams, options: GlobalOptions): numbe
   return failure.code;
 }
 
-function programOf(streams: Streams, signal: AbortSignal): Command {
+function programOf(streams: Streams, signal: AbortSignal, json: boolean): Command {
   const program = new Command('respcache')
     .description('Looks at a cache in Redis, changes it, and says how it is.')
     .version((JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version)
@@ -54,6 +56,8 @@ function programOf(streams: Streams, signal: AbortSignal): Command {
     .configureOutput({
       writeOut: (text) => streams.stdout.write(text),
       writeErr: (text) => streams.stderr.write(text),
+      outputError: (text, write) =>
+        write(json ? `${visibleJson({ error: text.trim().replace(/^error: /, '') })}\n` : text),
     });
   const here = (work: (session: Session) => Promise<void>) =>
     withCache(streams, program.opts<GlobalOptions>(), signal, work);
@@ -73,7 +77,7 @@ function programOf(streams: Streams, signal: AbortSignal): Command {
     .addOption(tenantHeader())
     .addOption(several('--header <line>', "a field of the requests, 'Name: value'"))
     .option('--host <host>', 'the Host of the requests: a part of the key')
-    .option('--concurrency <n>', 'how many at a time', whole, 4)
+    .option('--concurrency <n>', 'how many at a time', oneOrMore, 4)
     .option('--retries <n>', 'how often again what fails', whole, 2)
     .action((urls, options) => warm(new Terminal(streams, program.opts<GlobalOptions>()), signal, urls, options));
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
@@ -92,14 +96,14 @@ function addLooking(program: Command, here: Here, streams: Streams): void {
     .command('top')
     .description('the same, live')
     .option('--interval <seconds>', 'how often', seconds, 2)
-    .option('--count <n>', 'how many times', whole)
+    .option('--count <n>', 'how many times', oneOrMore)
     .action((options) => here((session) => top(session, options)));
   program
     .command('keys')
     .description('what is stored, found in small steps')
     .option('--tenant <name>', 'of one client')
     .option('--pattern <glob>', 'whose names match, as invalidation matches them')
-    .option('--limit <n>', 'how many at the most', whole, 1000)
+    .option('--limit <n>', 'how many at the most', oneOrMore, 1000)
     .option('--all', 'what was invalidated and is not swept yet, too')
     .action((options) => here((session) => keys(session, options)));
   program
@@ -173,6 +177,11 @@ function whole(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== '') return value;
   throw new InvalidArgumentError('It takes a whole number.');
+}
+
+function oneOrMore(text: string): number {
+  if (whole(text) > 0) return Number(text);
+  throw new InvalidArgumentError('It takes a whole number, 1 or more.');
 }
 
 function seconds(text: string): number {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
@@ -67,7 +68,9 @@ export class Terminal {
     // Not as a terminal's editor, which would keep Ctrl-C from the process.
     const asking = createInterface({ input: this.streams.stdin, output: this.streams.stderr, terminal: false });
     try {
-      const answer = await asking.question(`${question} [y/N] `, { signal });
+      // Ctrl-D ends the input, and no answer comes any more: that is no yes.
+      const ended = once(asking, 'close').then(() => '');
+      const answer = await Promise.race([asking.question(`${question} [y/N] `, { signal }), ended]);
       if (!/^y(es)?$/i.test(answer.trim())) throw new Failure('Nothing was done.');
     } finally {
       asking.close();
@@ -139,25 +142,26 @@ export function bytes(value: number): string {
 /** Two digits; a dash for nothing. */
 export function ms(value: number): string {
   if (value === 0) return '–';
-  return value >= 100 ? `${Math.round(value)} ms` : `${value.toPrecision(2)} ms`;
+  // Two digits of what is rounded to 100 would be 1.0e+2.
+  return value >= 99.5 ? `${Math.round(value)} ms` : `${value.toPrecision(2)} ms`;
 }
 
-/** A time span, in its two largest units: `1 h 5 min`. */
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+/** A time span, in its largest unit and the next: `1 h 5 min`. */
 export function span(seconds: number): string {
-  const parts: string[] = [];
   let left = Math.round(Math.abs(seconds));
-  for (const [unit, size] of [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-  ] as const) {
-    if (left >= size || parts.length === 1) {
-      if (parts.length > 0 && left < size) break;
-      parts.push(`${Math.floor(left / size)} ${unit}`);
-      left %= size;
-      if (parts.length === 2) break;
-    }
-  }
-  if (parts.length < 2 && (left > 0 || parts.length === 0)) parts.push(`${left} s`);
-  return parts.join(' ');
+  const largest = UNITS.findIndex(([, size]) => left >= size);
+  if (largest < 0) return '0 s';
+  const parts = UNITS.slice(largest, largest + 2).map(([unit, size]) => {
+    const times = Math.floor(left / size);
+    left %= size;
+    return times === 0 ? '' : `${times} ${unit}`;
+  });
+  return parts.join(' ').trimEnd();
 }

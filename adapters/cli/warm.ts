@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Cache, defaultCache } from '../../src/cache.js';
-import type { App, WarmOptions } from '../../src/warm/options.js';
+import { type App, USUAL, type WarmOptions } from '../../src/warm/options.js';
 import type { WarmProblem, WarmReport } from '../../src/warm/warm.js';
 import { type GetOptions, requestHeaders } from './entries.js';
 import { EXIT, Failure } from './failure.js';
@@ -56,7 +59,7 @@ async function warmHere(
   bar: Progress,
 ): Promise<WarmReport> {
   const loaded = await load(file);
-  const app = (loaded.app ?? loaded.default) as App | undefined;
+  const app = loaded.app ?? loaded.default;
   if (app === undefined)
     throw new Failure(`${visible(file)} exports no application: neither app nor a default.`, EXIT.usage);
   const cache = loaded.cache instanceof Cache ? loaded.cache : defaultCache();
@@ -68,7 +71,7 @@ async function warmHere(
   const { sitemap, popular, tenant, host, concurrency, retries, tenantHeader } = options;
   const own = requestHeaders({ tenantHeader, ...(options.header === undefined ? {} : { header: options.header }) });
   const wanted: WarmOptions = {
-    ...{ app, urls, concurrency, retries, signal },
+    ...{ app: app as App, urls, concurrency, retries, signal },
     ...(sitemap === undefined ? {} : { sitemap }),
     ...(popular === undefined ? {} : { popular }),
     ...(tenant === undefined ? {} : { tenants: tenant }),
@@ -83,9 +86,20 @@ async function warmHere(
   }
 }
 
-async function load(file: string): Promise<Record<string, unknown>> {
+interface Loaded {
+  readonly app?: unknown;
+  readonly cache?: unknown;
+  readonly default?: unknown;
+}
+
+async function load(file: string): Promise<Loaded> {
   try {
-    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+    const loaded = (await import(pathToFileURL(resolve(file)).href)) as Loaded;
+    // Of a CommonJS module the default is all that it exports, a default of its own included.
+    const exported = loaded.default as Loaded | undefined;
+    return typeof exported === 'object' && exported !== null && ('app' in exported || 'default' in exported)
+      ? exported
+      : loaded;
   } catch (error) {
     throw new Failure(`${visible(file)} cannot be loaded: ${visible(messageOf(error))}`, EXIT.usage);
   }
@@ -105,6 +119,8 @@ async function warmByHttp(
       EXIT.usage,
     );
   if (urls.length === 0) throw new Failure('Which URLs?', EXIT.usage);
+  if (!/^https?:\/\//i.test(origin) || !URL.canParse(origin))
+    throw new Failure(`--origin is ${visible(origin)}; it takes a URL such as http://localhost:3000`, EXIT.usage);
   const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
   const problems: WarmProblem[] = [];
   const visits = (options.tenant ?? [undefined]).flatMap((tenant) => urls.map((url) => ({ url, tenant })));
@@ -113,7 +129,8 @@ async function warmByHttp(
   const work = async () => {
     for (const { url, tenant } of queue) {
       signal.throwIfAborted();
-      const headers = requestHeaders(optionsOf(options, tenant));
+      const host = options.host === undefined ? {} : { host: options.host };
+      const headers = { ...USUAL, ...host, ...requestHeaders(optionsOf(options, tenant)) };
       const [outcome, reason] = await ask(new URL(url, origin), headers, options.retries, signal);
       counts[outcome]++;
       if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
@@ -143,19 +160,20 @@ async function ask(
 
 async function askOnce(url: URL, headers: Record<string, string>, signal: AbortSignal): ReturnType<typeof ask> {
   try {
-    const answer = await fetch(url, { headers, redirect: 'manual', signal });
-    await answer.arrayBuffer();
-    const own = /(?:^|,)\s*respcache;([^,]*)/.exec(answer.headers.get('cache-status') ?? '')?.[1];
+    // Not by `fetch`, which sends a `Host` of its own.
+    const { request } = url.protocol === 'https:' ? https : http;
+    const [answer] = (await once(request(url, { headers, signal }).end(), 'response')) as [http.IncomingMessage];
+    for await (const _ of answer);
+    const own = /(?:^|,)\s*respcache;([^,]*)/.exec(String(answer.headers['cache-status'] ?? ''))?.[1];
     const detail = /;?\s*detail=([\w-]+)/.exec(own ?? '')?.[1];
     if (own !== undefined && /\bhit\b/.test(own)) return ['fresh', ''];
-    if (answer.status >= 500) return ['failed', `status ${answer.status}`];
+    if (answer.statusCode! >= 500) return ['failed', `status ${answer.statusCode}`];
     if (own === undefined) return ['uncacheable', 'no cacheMiddleware there'];
     // A stream whose length nobody knew says nothing as it leaves; without a reason it is stored if it was whole.
     return detail === undefined ? ['warmed', ''] : ['uncacheable', detail];
   } catch (error) {
     signal.throwIfAborted();
-    const { cause } = error as { cause?: unknown };
-    return ['failed', messageOf(cause ?? error)];
+    return ['failed', messageOf(error)];
   }
 }
 

@@ -2,6 +2,7 @@ import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } 
 import type { Request } from 'express';
 import { type Cache, chosenCache, createCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
+import { checkHost } from '../../src/environment.js';
 import { ConfigError } from '../../src/errors.js';
 import type { CacheOptions } from '../../src/options.js';
 import type { RouteOptions } from '../../src/route-options.js';
@@ -93,7 +94,7 @@ export function checkLate(options: CacheModuleOptions): CacheModuleOptions {
 function cacheOptions(options: Omit<CacheModuleOptions, 'cache' | 'isGlobal'>): CacheOptions {
   const { host, port, username, password, db, store, ttl, ...rest } = options;
   const address: { host?: string; port?: number } = {
-    ...(isSaid(host) ? { host } : {}),
+    ...(isSaid(host) ? { host: checkHost('option host', host, 'a port goes into port, a URL into redis') } : {}),
     ...(isSaid(port) ? { port: wholeOf('option port', port, 65_535) } : {}),
     ...(isSaid(username) ? { username } : {}),
     ...(isSaid(password) ? { password } : {}),

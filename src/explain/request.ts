@@ -34,7 +34,9 @@ export function viewOf(request: ExplainRequest): RequestView {
 /** Names in lower case, as Node gives them. */
 function fieldsOf(headers: unknown): Fields {
   if (typeof headers !== 'object' || headers === null) throw new TypeError('the headers of a request are an object');
-  const lines = Object.entries(headers).flatMap(([name, value]): [string, string | string[]][] => {
+  // Those of fetch have no properties of their own, and would count for none.
+  const named = headers instanceof Headers ? [...headers] : Object.entries(headers);
+  const lines = named.flatMap(([name, value]): [string, string | string[]][] => {
     if (value === undefined) return [];
     if (typeof value !== 'string' && !(Array.isArray(value) && value.every((each) => typeof each === 'string')))
       throw new TypeError(`the header ${name} of a request is a text, or a list of texts`);

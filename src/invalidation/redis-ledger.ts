@@ -8,7 +8,7 @@ import { LedgerTail, type LogRecord } from './ledger-tail.js';
 import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
 import { type Entered, RecentPurges } from './recent-purges.js';
-import { APPEND, BEGIN } from './redis-scripts.js';
+import { APPEND, BEGIN, SNAPSHOT } from './redis-scripts.js';
 import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot } from './redis-table.js';
 import type { Subject } from './tags.js';
 
@@ -307,25 +307,23 @@ export class RedisLedger implements Ledger {
    * gone back, so that a table older than ours is the true one.
    */
   async #load(behind = false): Promise<void> {
-    const { head, table, patterns } = this.#keys;
-    const replies = await this.#link.client.multi().get(head).getBuffer(table).lrange(patterns, 0, -1).exec();
-    const [text, snapshot, list] = (replies ?? []).map(([error, value]) =>
-      error ? nothingOfAnotherType(error) : value,
-    ) as [string | null, Buffer | null, string[] | null];
-    const at = parseHead(text ?? '');
-    const loaded = at && snapshot && list ? readSnapshot(at, snapshot, list) : undefined;
-    if (loaded === undefined) return this.#begin(text ?? '');
+    const replies = await this.#link.run(SNAPSHOT, this.#keyList(), [], true);
+    const [head, snapshot, list] = replies as [Buffer | null, Buffer | null, Buffer[] | null];
+    const text = String(head ?? '');
+    const at = parseHead(text);
+    const loaded = at && snapshot && list ? readSnapshot(at, snapshot, list.map(String)) : undefined;
+    if (loaded === undefined) return this.#begin(text);
     const known = this.#table;
     const same = known?.epoch === loaded.epoch;
     // Another epoch that does not begin after all that we know is one from before: it has come back.
     const past = known !== undefined && !same && epochStart(loaded.epoch) <= known.sequence;
-    if (past && this.#recent.from > loaded.sequence) return this.#begin(text ?? '');
+    if (past && this.#recent.from > loaded.sequence) return this.#begin(text);
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && this.#table!.sequence >= loaded.sequence) return;
     const missing = same || past ? this.#recent.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
     const purges = missing.map(({ purge }) => purge);
     // What came with a snapshot, or was too long ago, is known by the table alone: it cannot be entered again.
-    if (same && !loaded.covers(known, purges)) return this.#begin(text ?? '');
+    if (same && !loaded.covers(known, purges)) return this.#begin(text);
     for (const purge of purges) this.#pending.add(purge);
     // What came with the snapshot is known by the table alone.
     if (known === undefined || loaded.sequence > known.sequence) this.#recent.skipTo(loaded.sequence);

@@ -75,6 +75,20 @@ return {'OK', text(sequence), last}
 `);
 
 /**
+ * Head, table and patterns, as they are at one moment; in the place of what is missing or of another type nothing. Not by
+ * MULTI, which a Redis that is out of memory refuses even for reads. KEYS as above.
+ */
+export const SNAPSHOT: Script = script(
+  `
+local function kind(key) return redis.call('TYPE', key).ok end
+local function text(key) return kind(key) == 'string' and redis.call('GET', key) end
+local lines = kind(KEYS[4]) == 'list' and redis.call('LRANGE', KEYS[4], 0, -1) or kind(KEYS[4]) == 'none' and {}
+return {text(KEYS[1]), text(KEYS[2]), lines}
+`,
+  { reads: true },
+);
+
+/**
  * The new log begins with a record that follows on none, which wakes those who wait for news and sends them to the table.
  *
  * KEYS as above; ARGV the head that was found wanting ('' for none), the new epoch, known sequence.

@@ -37,7 +37,9 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
 
 /** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
 async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply> {
-  const { tenant, keys = [], tags = [], patterns = [] } = fieldsOf(body);
+  const { tenant, keys = [], tags = [], patterns = [], ...rest } = fieldsOf(body);
+  const unknown = Object.keys(rest);
+  if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
   const lists = [keys, tags, patterns];
   const complete = tenant !== undefined || [keys, patterns].every((list) => Array.isArray(list) && list.length === 0);
   if (!lists.every(isList) || !complete || (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))) {

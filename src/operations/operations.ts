@@ -78,7 +78,7 @@ async function exposition(metrics: Metrics, request: OperationsRequest): Promise
 /** `?url=/users&tenant=client-123`: what would happen to such a request, if it came the way that this one came; and why. */
 async function explain(cache: Cache, { query, headers, secure }: OperationsRequest): Promise<OperationsReply> {
   const url = query.get('url');
-  if (url === null || !/^(?:\/|https?:\/\/)/i.test(url))
+  if (url === null || !(url.startsWith('/') || (/^https?:\/\//i.test(url) && URL.canParse(url))))
     return json(400, { error: 'send ?url= with a path or an http URL, and &tenant= where there is one' });
   const tenant = query.get('tenant');
   const named = tenant ? Object.fromEntries(cache.tenantHeaders.map((header) => [header, tenant])) : {};

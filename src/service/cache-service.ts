@@ -1,5 +1,5 @@
 import type { Services } from '../backend.js';
-import { aFunction, anObject, texts } from '../check.js';
+import { aFunction, anObject, flag, knownOnly, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
@@ -103,8 +103,13 @@ export class CacheService {
     return this.#values.purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
   }
 
-  async invalidateTenant(clientId: string, { erase = false, onProgress }: EraseOptions = {}): Promise<Receipt> {
+  async invalidateTenant(clientId: string, options: EraseOptions = {}): Promise<Receipt> {
     const tenant = tenantOf(clientId);
+    // A misspelt one would leave all of a client's data where it is, and say that it is done.
+    knownOnly('of invalidateTenant: ', anObject('the options of invalidateTenant', options), ['erase', 'onProgress']);
+    const erase = flag('option erase', options.erase ?? false);
+    const { onProgress } = options;
+    if (onProgress !== undefined) aFunction('option onProgress', onProgress);
     const receipt = await this.#values.purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
     if (erase) await this.#services.backend.erase(tenant, onProgress);
     return receipt;

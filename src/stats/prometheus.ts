@@ -9,6 +9,8 @@ export interface Registry {
   readonly contentType: string;
   /** All that is registered, as text. */
   metrics(): Promise<string>;
+  /** A metric that is registered; asked for to see whether the registry was cleared. */
+  getSingleMetric?(name: string): unknown;
   /** Takes a metric on. */
   registerMetric(metric: never): void;
 }
@@ -136,8 +138,8 @@ const sources = new WeakMap<Registry, Map<Statistics, Source>>();
  */
 export function showIn(registry: Registry, source: Source): () => void {
   let all = sources.get(registry);
-  if (all === undefined) {
-    all = new Map();
+  if (all === undefined || wasCleared(registry)) {
+    all ??= new Map();
     registerAll(registry, all);
     sources.set(registry, all);
   }
@@ -150,6 +152,11 @@ export function showIn(registry: Registry, source: Source): () => void {
 /** Whether a registry shows figures by name, of whichever cache, so that not everybody may see it. */
 export function showsNames(registry: Registry): boolean {
   return [...(sources.get(registry)?.values() ?? [])].some(({ labels }) => labels.length > 0);
+}
+
+/** Applications clear a registry to begin anew, in their tests for instance. */
+function wasCleared(registry: Registry): boolean {
+  return registry.getSingleMetric !== undefined && registry.getSingleMetric('respcache_requests_total') === undefined;
 }
 
 function registerAll(registry: Registry, all: ReadonlyMap<Statistics, Source>): void {

@@ -28,10 +28,14 @@ export interface Script {
 
 /**
  * Prepares a script. Redis 7 runs it even when out of memory, unless `thrifty`: a purge must not wait for memory to be
- * freed.
+ * freed. One that only `reads` is also run where nothing may be written.
  */
-export function script(lua: string, thrifty = false): Script {
-  const whole = `#!lua${thrifty ? '' : ' flags=allow-oom'}\n${lua}`;
+export function script(
+  lua: string,
+  { thrifty = false, reads = false }: { thrifty?: boolean; reads?: boolean } = {},
+): Script {
+  const flags = reads ? ' flags=no-writes,allow-oom' : thrifty ? '' : ' flags=allow-oom';
+  const whole = `#!lua${flags}\n${lua}`;
   return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
 }
 

@@ -52,7 +52,7 @@ if (current or '') ~= ARGV[1] then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
 `,
-  true,
+  { thrifty: true },
 );
 
 /** Removes an entry that is still the one that was judged, by the fixed part of its frame. */

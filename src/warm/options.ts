@@ -87,21 +87,21 @@ const NAMES = [
 ];
 
 /** A browser of today asks so; other forms of an answer can be asked for by `headers`. */
-const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
+export const USUAL = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
 
 /** Checks the options and fills them up. `named`: the header fields that name the tenant. @throws {ConfigError} */
 export function resolveWarm(options: WarmOptions, named: readonly string[]): WarmPlan {
   anObject('the options of warm', options);
   knownOnly('of warm: ', options, NAMES);
   const { urls = [], sitemap, popular = 0, tenants, headers = {}, onProgress = () => {} } = options;
-  if (urls.length === 0 && sitemap === undefined && popular === 0)
+  if (Array.isArray(urls) && urls.length === 0 && sitemap === undefined && popular === 0)
     throw new ConfigError('what warm() is given', options, 'urls, a sitemap, or popular');
   if (tenants !== undefined && named.length === 0 && typeof headers !== 'function')
     throw new ConfigError('option headers of warm', headers, 'a function of the tenant, which no header names here');
   const own = typeof headers === 'function' ? headers : () => anObject('option headers of warm', headers);
   return {
     server: serverOf(options.app),
-    urls: urls.length === 0 ? [] : texts('option urls', urls).map(aUrl),
+    urls: texts('option urls', urls).map(aUrl),
     sitemap: sitemap === undefined ? undefined : aText('option sitemap', sitemap),
     popular: wholeNumber('option popular', popular, 0, 10_000),
     tenants: tenants === undefined ? undefined : texts('option tenants', tenants),
@@ -117,13 +117,18 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
     timeout: aboveZero('option timeout of warm', options.timeout ?? 30_000, 'milliseconds'),
     minFresh: notNegative('option minFresh', options.minFresh ?? 0, 'seconds'),
     onProgress: aFunction('option onProgress', onProgress),
-    signal: options.signal,
+    signal: aSignal(options.signal),
   };
 }
 
 function aText(setting: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
   throw new ConfigError(setting, value, 'a text that is not empty');
+}
+
+function aSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new ConfigError('option signal', signal, 'an AbortSignal');
 }
 
 function aUrl(url: string): string {

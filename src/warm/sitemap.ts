@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { RespcacheError } from '../errors.js';
+import { markOwnRun } from '../request/own-runs.js';
 import type { WarmPlan } from './options.js';
 import { send } from './visits.js';
 
@@ -52,7 +53,9 @@ async function fetched(plan: WarmPlan, url: string): Promise<string> {
   let bytes = 0;
   let status = 0;
   const headers = { host, ...plan.headers(undefined), 'accept-encoding': 'identity' };
-  const whole = await send(plan, { target, tenant: undefined, secure, headers }, (_req, res) => {
+  const whole = await send(plan, { target, tenant: undefined, secure, headers }, (req, res) => {
+    // It is no client's, and counts for none.
+    markOwnRun(req, { warming: { minFresh: 0, tell: () => {} } });
     const take = (chunk: unknown, encoding: unknown) => {
       if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
       bytes += chunk.length;

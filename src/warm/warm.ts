@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Services } from '../backend.js';
-import { aboveZero, aFunction } from '../check.js';
+import { aboveZero, aFunction, anObject } from '../check.js';
 import { escapeTenant, NO_TENANT, unescapeTenant } from '../request/tenant.js';
 import type { Statistics } from '../stats/statistics.js';
 import { resolveWarm, type WarmOptions, type WarmPlan } from './options.js';
@@ -56,8 +56,9 @@ export class Warmer {
   }
 
   async warm(options: WarmOptions): Promise<WarmReport> {
-    const signal = this.#until(options.signal);
-    const plan = { ...resolveWarm(options, this.#tenantHeaders()), signal };
+    const checked = resolveWarm(options, this.#tenantHeaders());
+    const signal = this.#until(checked.signal);
+    const plan = { ...checked, signal };
     await this.#meetLedger();
     const visits = await this.#visits(plan);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
@@ -82,7 +83,8 @@ export class Warmer {
   }
 
   /** Begins rounds that go on until the function that is returned is called, or the cache is closed. */
-  keepWarm({ every, onReport = () => {}, ...options }: KeepWarmOptions): () => void {
+  keepWarm(given: KeepWarmOptions): () => void {
+    const { every, onReport = () => {}, ...options } = anObject('the options of keepWarm', given);
     aboveZero('option every', every, 'seconds');
     aFunction('option onReport', onReport);
     // What would be over before the next round is made anew in this one.

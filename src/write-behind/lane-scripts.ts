@@ -44,7 +44,7 @@ redis.call('INCR', KEYS[4])
 redis.call('SADD', KEYS[5], ARGV[4])
 return ARGV[5]
 `,
-  true,
+  { thrifty: true },
 );
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
-import { aFunction, flag, knownOnly, wholeNumber } from '../check.js';
+import { aFunction, anObject, flag, knownOnly, wholeNumber } from '../check.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { ConfigError, RespcacheError } from '../errors.js';
 import type { Events } from '../events.js';
@@ -215,7 +215,13 @@ export class WriteBehind {
 }
 
 function handlerOf(name: string, persist: Handler['persist'], options: HandlerOptions, events: Events): Handler {
-  const { coalesce = false, retries = USUAL_RETRIES, concurrency = USUAL_CONCURRENCY, backoff, ...rest } = options;
+  const {
+    coalesce = false,
+    retries = USUAL_RETRIES,
+    concurrency = USUAL_CONCURRENCY,
+    backoff,
+    ...rest
+  } = anObject('the options of onWriteBehind', options);
   knownOnly('of onWriteBehind: ', rest, ['coalesce', 'retries', 'concurrency', 'backoff']);
   if (backoff !== undefined) aFunction('option backoff', backoff);
   return {

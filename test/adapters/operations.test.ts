@@ -155,7 +155,7 @@ describe.each(LEAN)('operations: $label', (combination) => {
     expect(await of('url=/users/1')).toMatchObject({ outcome: 'miss' });
     await host.cache.invalidateTenant('acme');
     expect(await of('url=/users/1&tenant=acme')).toMatchObject({ outcome: 'miss', killedBy: { by: 'tenant' } });
-    for (const query of ['', '?url=', '?url=x', '?url=javascript:alert(1)'])
+    for (const query of ['', '?url=', '?url=x', '?url=javascript:alert(1)', '?url=http://['])
       expect((await host.ask(`/cache/explain${query}`, { headers: ADMIN })).status, query).toBe(400);
     expect(host.cache.getStats()).toMatchObject({ totalRequests: 1 });
   });

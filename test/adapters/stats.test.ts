@@ -258,6 +258,7 @@ describe.each(LEAN)('stats: $label', (combination) => {
       ['tags that are no list', { tags: 'x' }],
       ['tags that are no texts', { tags: [7] }],
       ['an empty tag', { tags: [''] }],
+      ['a field that there is not', { tenant: 'a', tags: ['x'], pattern: ['*'] }],
       ['more than 64 KiB', { tags: ['x'.repeat(70_000)] }],
     ])('refuse to invalidate %s', async (_, body) => {
       const host = await started({ authorize });

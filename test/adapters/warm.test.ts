@@ -179,6 +179,7 @@ describe.each(LEAN)('warming: $label', (combination) => {
     );
     host.get('/:page', {}, numbered());
     expect(await warm(host, { sitemap: '/sitemap.xml' })).toMatchObject({ requested: 2, warmed: 2 });
+    expect(host.cache.getStats().totalRequests).toBe(0);
     const answer = await host.ask('/p?a=1&b=2', { headers: { Host: 'shop.example' } });
     expect(answer.header('cache-status')).toMatch(/^respcache; hit/);
     await expect(warm(host, { sitemap: '/nowhere/x.xml', retries: 0 })).rejects.toThrow(
@@ -241,6 +242,9 @@ describe('warming', () => {
     [{ app }, /what warm\(\) is given is .*; it takes urls, a sitemap, or popular/],
     [{ urls: ['/x'] }, /option app is undefined; it takes Express' or Koa's application/],
     [{ app, urls: [''] }, /option urls is/],
+    [{ app, urls: null }, /option urls is null; it takes a list/],
+    [{ app, urls: ['/x'], signal: {} }, /option signal is {}; it takes an AbortSignal/],
+    [undefined as never, /the options of warm is undefined; it takes an object/],
     [{ app, urls: ['http://[nowhere'] }, /option urls is "http:\/\/\[nowhere"; it takes paths/],
     [{ app, sitemap: 7 }, /option sitemap is 7; it takes a text/],
     [{ app, urls: ['/x'], host: '' }, /option host is ""; it takes a text/],
@@ -250,6 +254,12 @@ describe('warming', () => {
     [{ app, urls: ['/x'], every: 3 }, /option of warm: every is 3; it takes no value/],
   ])('refuses %j', async (options, message) => {
     await expect(cache.warm(options as WarmOptions)).rejects.toThrow(message);
+  });
+
+  it('that goes on refuses what is no object', () => {
+    expect(() => cache.keepWarm(undefined as never)).toThrow(
+      /the options of keepWarm is undefined; it takes an object/,
+    );
   });
 
   it('refuses a sitemap that is longer than one may be, rather than to leave some of it out', async () => {

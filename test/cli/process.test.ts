@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,6 +81,30 @@ describe.concurrent('the program', () => {
       'Accept-Encoding: br',
     ).ended;
     expect(got).toMatchObject({ code: 0, out: 'Ada' });
+  });
+
+  it.each([
+    [
+      'a default, as TypeScript compiles it',
+      'exports.__esModule = true; exports.default = app; exports.cache = cache;',
+    ],
+    ['an object that a function has made', 'module.exports = (() => ({ app, cache }))();'],
+  ])('takes an application of CommonJS, and ends though that keeps a timer: %s', async (name, exported) => {
+    const app = join(folder, `${name.replaceAll(/\W/g, '-')}.cjs`);
+    const built = fileURLToPath(new URL('../../dist/', import.meta.url));
+    const code = `const express = require(${JSON.stringify(createRequire(import.meta.url).resolve('express'))});
+      const { createCache } = require('${built}src/index.js');
+      const { cacheMiddleware } = require('${built}adapters/express/index.js');
+      const app = express();
+      const cache = createCache({ prefix: ${JSON.stringify(`${name}:`)} });
+      app.use(cacheMiddleware({ cache }));
+      app.get('/users', (req, res) => res.send('Ada'));
+      setInterval(() => {}, 60_000);
+      ${exported}`;
+    writeFileSync(app, code);
+    expect(await start('warm', '/users', '--app', app).ended).toMatchObject({
+      ...{ code: 0, out: '1 requests: 1 warmed, 0 fresh already, 0 not cacheable, 0 failed.\n' },
+    });
   });
 
   it('is broken off by Ctrl-C, and leaves no half of a file', async () => {

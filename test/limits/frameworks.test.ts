@@ -153,6 +153,8 @@ describe.each(FRAMEWORKS)('a rate limit under %s', (framework) => {
     sites.push(opened);
     const report = await cache.warm({ app: opened.server, urls: ['/a', '/b', '/c'] });
     expect([report.warmed, opened.runs]).toEqual([3, 3]);
+    for (const sitemap of ['/one.xml', '/other.xml']) await cache.warm({ app: opened.server, sitemap });
+    expect(opened.runs).toBe(5);
     expect((await opened.get('/a')).status).toBe(200);
   });
 });

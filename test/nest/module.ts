@@ -161,6 +161,8 @@ describe('the module', () => {
       [{ ttl: 'soon' }, 'option ttl is "soon"; it takes a number of seconds above 0'],
       [{ store: redisStore }, 'option store is a function'],
       [{ host: 'a', port: 'b' }, 'option port is "b"; it takes a whole number, from 0 to 65535'],
+      [{ host: 'redis://a' }, 'option host is "redis://a"; it takes a name or an address alone'],
+      [{ host: 'a:6379' }, 'option host is "a:6379"; it takes a name or an address alone'],
       [{ host: 'a', redis: false as const }, 'option redis is false; it takes no value beside host and port'],
       [{ cache: {} as Cache }, 'option cache is {}; it takes a cache made by createCache()'],
     ])('does not start with what it cannot use: %#', async (options, message) => {

@@ -38,6 +38,19 @@ it('erasing a tenant deletes all that it has, tells how far it is, and leaves ot
   await cache.close();
 });
 
+it.each([
+  [{ eras: true }, 'option of invalidateTenant: eras is true'],
+  [{ erase: 'yes' }, 'option erase is "yes"'],
+  [true, 'the options of invalidateTenant is true'],
+  [{ erase: true, onProgress: 1 }, 'option onProgress is 1'],
+])('erasing refuses %j, and has invalidated nothing', async (options, message) => {
+  const cache = createCache({ redis: false });
+  await cache.set('a', 1, 'leaves');
+  await expect(cache.invalidateTenant('leaves', options as object)).rejects.toThrow(message);
+  expect(await cache.get('a', 'leaves')).toBe(1);
+  await cache.close();
+});
+
 it('a sweep removes what was invalidated and has not expired, without reading a body or blocking with KEYS', async () => {
   const cache = createCache({ redis: redis.url, prefix: 'sweep:' });
   await cache.mset({ a: 'x'.repeat(10_000), b: 1 }, 'c', { tags: ['dead'] });

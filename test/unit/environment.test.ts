@@ -36,12 +36,14 @@ describe('readEnvironment', () => {
     [{ REDIS_URL: ' rediss://u:p@host:1/2 ' }, 'rediss://u:p@host:1/2'],
     [{ REDIS_URL: 'REDIS://host' }, 'REDIS://host'],
     [{ REDIS_URL: '/run/redis.sock' }, '/run/redis.sock'],
+    [{ REDIS_URL: 'redis://host/' }, 'redis://host/'],
     [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, 'redis://a'],
     [{ REDIS_HOST: 'redis' }, { host: 'redis', port: 6379, db: 0 }],
     [
       { REDIS_HOST: ' redis ', REDIS_PORT: '6380', REDIS_PASSWORD: ' p w ', REDIS_DB: '3' },
       { host: 'redis', port: 6380, db: 3, password: ' p w ' },
     ],
+    [{ REDIS_HOST: '::1' }, { host: '::1', port: 6379, db: 0 }],
     [{ REDIS_PORT: '6380' }, { host: 'localhost', port: 6380, db: 0 }],
     [{ REDIS_PASSWORD: 'x' }, undefined],
   ])('Redis by %j', (variables, redis) => {
@@ -82,6 +84,10 @@ describe('readEnvironment', () => {
     ['REDIS_URL', 'http://localhost', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'redis://', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'redis://host:port', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'redis://host:6379/cache', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'redis:///run/redis.sock', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_HOST', 'localhost:6379', 'a port goes into REDIS_PORT'],
+    ['REDIS_HOST', 'redis://localhost', 'a URL into REDIS_URL'],
   ])('%s=%s is an error that names all three', (variable, text, takes) => {
     const error = errorOf(() => readEnvironment({ REDIS_HOST: 'h', [variable]: text }));
     expect(error).toMatchObject({ setting: `environment variable ${variable}`, held: text });

@@ -18,6 +18,15 @@ afterEach(() => {
 });
 
 describe('resolveSettings', () => {
+  it('does not ask the environment for what is said already', () => {
+    const kubernetes = { REDIS_PORT: 'tcp://10.0.0.11:6379' };
+    expect(resolve({ redis: false }, kubernetes).redis).toBeUndefined();
+    expect(resolve({ redis: 'redis://a' }, kubernetes).redis).toBe('redis://a');
+    expect(resolve({ redis: new URL('redis://a') }, kubernetes).redis).toBe('redis://a');
+    expect(resolve({}, { ...kubernetes, REDIS_URL: 'redis://b' }).redis).toBe('redis://b');
+    expect(() => resolve({}, kubernetes)).toThrow(/REDIS_PORT is "tcp:/);
+  });
+
   it('has the documented defaults', () => {
     const settings = resolve({});
     expect(settings).toMatchObject({
@@ -181,6 +190,8 @@ describe('resolveSettings', () => {
     [{ redis: 'localhost:6379' }, 'option redis', 'a URL such as redis://localhost:6379/0'],
     [{ redis: { cluster: 'localhost:7000' } }, 'option redis', 'cluster'],
     [{ redis: { cluster: [] } }, 'option redis', 'cluster'],
+    [{ redis: { cluster: [{ port: 1 }], option: {} } }, 'option redis.option', 'there is no such option'],
+    [{ redis: new URL('http://h') }, 'option redis', 'a URL'],
     [{ clock: 5 }, 'option clock', 'now'],
     [{ clock: {} }, 'option clock', 'now'],
     [{ tags: 'users' }, 'option tags', 'a list of texts'],

@@ -356,6 +356,7 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(() => cache.onWriteBehind('save', () => {})).toThrow(ConfigError);
     expect(() => cache.onWriteBehind('a', 'b' as never)).toThrow('the handler is "b"; it takes a function');
     expect(() => cache.onWriteBehind('a', () => {}, { retries: -1 })).toThrow('option retries is -1');
+    expect(() => cache.onWriteBehind('a', () => {}, null as never)).toThrow('the options of onWriteBehind is null');
     expect(() => cache.onWriteBehind('a', () => {}, { retry: 1 } as never)).toThrow('option of onWriteBehind: retry');
   });
 }

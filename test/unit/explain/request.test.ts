@@ -6,6 +6,14 @@ import { viewOf } from '../../../src/explain/request.js';
 import { ask } from '../../adapters/client.js';
 
 describe('viewOf', () => {
+  it('reads the Headers of fetch, and its Request', () => {
+    const headers = new Headers({ 'X-Client-Id': 'acme' });
+    expect(viewOf({ url: '/a', headers } as never).headers).toMatchObject({ 'x-client-id': 'acme' });
+    expect(viewOf(new Request('http://shop/a', { headers }) as never).headers).toMatchObject({
+      ...{ host: 'shop', 'x-client-id': 'acme' },
+    });
+  });
+
   it('takes a path', () => {
     expect(viewOf({ url: '/a?b=1' })).toEqual({
       ...{ method: 'GET', target: '/a?b=1', headers: {}, rawHeaders: [], secure: false, source: undefined },

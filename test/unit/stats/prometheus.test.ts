@@ -9,6 +9,15 @@ const sourceOf = (name: string) => {
 };
 
 describe('showIn', () => {
+  it('shows the figures again in a registry that was cleared', async () => {
+    const registry = new Registry();
+    const { source } = sourceOf('shop');
+    showIn(registry, source);
+    registry.clear();
+    showIn(registry, source);
+    expect(await registry.metrics()).toContain('respcache_requests_total{');
+  });
+
   it('adds up caches of one name, and tells others apart', async () => {
     const registry = new Registry();
     const [a, b, c] = [sourceOf('shop'), sourceOf('shop'), sourceOf('blog')];

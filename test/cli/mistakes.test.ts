@@ -1,0 +1,168 @@
+// The command line where it is used a little wrong, or on something unusual.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import express from 'express';
+import { type Cache, createCache } from 'respcache';
+import { cacheMiddleware } from 'respcache/express';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../adapters/cli/program.js';
+import { ms, span } from '../../adapters/cli/terminal.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { cli } from './streams.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'respcache-cli-'));
+let redis: RedisServer;
+let cache: Cache;
+let server: Server;
+let origin: string;
+
+const at = (args: readonly string[]) => cli(['--redis', redis.url, ...args]);
+
+beforeAll(async () => {
+  redis = await startRedis();
+  cache = createCache({ redis: redis.url, timeout: 10_000 });
+  const app = express();
+  app.use(cacheMiddleware({ cache }));
+  app.get('/users', (req, res) => res.send(`at ${req.get('host')}`));
+  server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  await cache?.close();
+  await redis?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+describe('usage', () => {
+  it.each([
+    [['keys', '--limit', '0'], /It takes a whole number, 1 or more/],
+    [['top', '--count', '0'], /It takes a whole number, 1 or more/],
+    [['warm', '/x', '--origin', 'http://127.0.0.1:1', '--concurrency', '0'], /It takes a whole number, 1 or more/],
+    [['warm', '/x', '--origin', 'localhost'], /^--origin is localhost; it takes a URL/],
+  ])('%j is wrong', async (args, message) => {
+    expect(await at(args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) });
+  });
+
+  it('is told as JSON to who asked for JSON', async () => {
+    for (const [args, message] of [
+      [['keys', '--limit', 'x', '--json'], "option '--limit <n>' argument 'x' is invalid. It takes a whole number"],
+      [['--json', 'nonsense'], "unknown command 'nonsense'"],
+    ] as const) {
+      const { code, err } = await at(args);
+      expect([code, JSON.parse(err)]).toEqual([2, { error: expect.stringContaining(message) }]);
+    }
+  });
+
+  it('takes the end of the input for a no', async () => {
+    const stream = () => Object.assign(new PassThrough(), { isTTY: true });
+    const [stdin, stdout, stderr] = [stream(), stream(), stream()];
+    const asked = once(stderr, 'data');
+    const { signal } = new AbortController();
+    const code = run(['--redis', redis.url, 'clear'], { stdin, stdout, stderr, env: {} }, signal);
+    expect(String(await asked)).toMatch(/\[y\/N\]/);
+    stdin.end(); // Ctrl-D
+    expect(await code).toBe(1);
+    expect(String(stderr.read())).toMatch(/Nothing was done/);
+  });
+});
+
+describe('what is stored', () => {
+  it('is found by a key of the API that looks like one of Redis', async () => {
+    await cache.set('client:7', 'seven', 'acme');
+    expect((await at(['get', 'client:7', '--tenant', 'acme'])).out).toBe("'seven'\n");
+    expect((await at(['get', 'client:acme:client:7', '--tenant', 'acme'])).out).toBe("'seven'\n");
+    expect((await at(['get', 'client:acme:client:7'])).out).toBe("'seven'\n");
+  });
+
+  it('says that it refers to itself where JSON is asked for', async () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    await cache.set('circle', circle, 'acme');
+    expect(await at(['get', 'circle', '--tenant', 'acme', '--json'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/refers to itself/),
+    });
+  });
+});
+
+describe('warming', () => {
+  it.each([
+    ['--host', 'api.example.com'],
+    ['--header', 'Host: www.example.com'],
+  ])('asks an application that runs as %s %s', async (...host) => {
+    const name = host[1]!.replace('Host: ', '');
+    expect((await at(['warm', '/users', '--origin', origin, ...host])).out).toMatch(/1 warmed/);
+    const asked = ['get', `http://${name}/users`, '--header', 'Accept-Encoding: br', '--raw'];
+    expect((await at(asked)).out).toBe(`at ${name}`);
+  });
+});
+
+describe('a restore', () => {
+  it('that is broken off says how far it has come, and goes on when it is said again', async () => {
+    const file = join(folder, 'cache.bak');
+    const text = 'x'.repeat(2000);
+    await cache.mset(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}`, text + i])), 'restored');
+    const args = ['--redis', redis.url, 'restore', file, '--yes'];
+    await at(['backup', file, '--tenant', 'restored']);
+    const keys = (await redis.command('KEYS', 'client:restored:*')) as string[];
+    await redis.command('DEL', ...keys);
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    // It looks at the signal once for each block of the file, first as it verifies them, then as it restores them.
+    let looks = 0;
+    signal.throwIfAborted = () => {
+      if (++looks > 13) stopping.abort();
+      AbortSignal.prototype.throwIfAborted.call(signal);
+    };
+    const { code, err } = await cli(args, { signal });
+    const [, done] = /^Broken off: (\d+) entries are restored/.exec(err) ?? [];
+    expect(code).toBe(130);
+    expect(await redis.command('KEYS', 'client:restored:*')).toHaveLength(Number(done));
+    expect((await cli(args)).out).toMatch(new RegExp(`^${1000 - Number(done)} of 1,000 entries restored`));
+  });
+});
+
+describe('the doctor', () => {
+  it('finds the rights of a user well who is confined to the prefix', async () => {
+    await redis.command('ACL', 'SETUSER', 'shop', 'on', '>pw', '~shop:*', '&*', '+@all');
+    const url = redis.url.replace('redis://', 'redis://shop:pw@');
+    const { out } = await cli(['--redis', url, '--prefix', 'shop:', 'doctor']);
+    expect(out).toMatch(/^✓ rights /m);
+  });
+});
+
+describe('figures for people', () => {
+  it.each([
+    [0, '0 s'],
+    [59.4, '59 s'],
+    [60, '1 min'],
+    [594, '9 min 54 s'],
+    [3660, '1 h 1 min'],
+    [3659, '1 h'],
+    [86_399, '23 h 59 min'],
+    [86_400 + 3540, '1 d'],
+    [86_400 * 2 + 7200, '2 d 2 h'],
+  ])('%d seconds are %s', (seconds, text) => {
+    expect(span(seconds)).toBe(text);
+  });
+
+  it.each([
+    [0, '–'],
+    [0.123, '0.12 ms'],
+    [99.4, '99 ms'],
+    [99.7, '100 ms'],
+    [1234.5, '1235 ms'],
+  ])('%d ms are %s', (value, text) => {
+    expect(ms(value)).toBe(text);
+  });
+});
