@@ -35,9 +35,15 @@ export async function stopAll(applications, { url, prefix }) {
   if (url !== undefined) await removeKeys(url, prefix).catch(() => {});
 }
 
+/** What the environment says is left to the cache, whose errors name the variable. */
+function redisAt(url) {
+  if (url === undefined) return { redis: false };
+  return url === process.env.REDIS_URL?.trim() ? {} : { redis: url };
+}
+
 async function start({ name, listener }, { url, prefix, latency, port }) {
   const cache = createCache({
-    redis: url ?? false,
+    ...redisAt(url),
     prefix: `${prefix}${name.toLowerCase()}:`,
     // More than the usual 50 ms, so that a busy computer is not shown as a Redis that does not answer.
     timeout: 250,

@@ -112,14 +112,19 @@ describe('a cache over a slow line', () => {
 describe('a cache that has just started', () => {
   const bench = useBackend(byUrl);
 
+  /** How often the ledger's keys were read: each time the type of three of them is asked first, of one twice where it is missing. */
+  async function loads(): Promise<number> {
+    const info = String(await bench.onOwner('INFO', 'commandstats'));
+    return Number(/^cmdstat_type:calls=(\d+)/m.exec(info)?.[1]) / 3;
+  }
+
   it('loads the ledger once for all who ask at the same time', async () => {
     await bench.command('FLUSHALL');
     await bench.command('CONFIG', 'RESETSTAT');
     const cache = bench.open();
     const found = await Promise.all(Array.from({ length: 100 }, (_, i) => cache.get(`key:${i}`, 'c')));
     expect(found.filter((value) => value !== undefined)).toEqual([]);
-    const info = String(await bench.onOwner('INFO', 'commandstats'));
-    expect(Number(/^cmdstat_lrange:calls=(\d+)/m.exec(info)?.[1])).toBeLessThanOrEqual(2);
+    expect(await loads()).toBeLessThanOrEqual(2);
   });
 
   it('loads it once also where another has begun it', async () => {
@@ -127,8 +132,7 @@ describe('a cache that has just started', () => {
     await bench.command('CONFIG', 'RESETSTAT');
     const cache = bench.open();
     await Promise.all(Array.from({ length: 100 }, (_, i) => cache.get(`key:${i}`, 'c')));
-    const info = String(await bench.onOwner('INFO', 'commandstats'));
-    expect(Number(/^cmdstat_lrange:calls=(\d+)/m.exec(info)?.[1])).toBeLessThanOrEqual(2);
+    expect(await loads()).toBeLessThanOrEqual(2);
   });
 });
 

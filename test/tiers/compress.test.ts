@@ -139,7 +139,7 @@ describe.each([5, 6] as const)('compress over ioredis %i', (version) => {
     expect([one.runs(), two.runs()]).toEqual([1, 1]);
   });
 
-  it('a network that is cut while a form is written fails no request, and leaves the body', async () => {
+  it('a network that is cut while a form is written fails no request, and loses nothing', async () => {
     tests++;
     const { cache, get } = await open({ compress: true, l1: false, timeout: 200 }, true);
     const { backend } = cache.services;
@@ -155,6 +155,8 @@ describe.each([5, 6] as const)('compress over ioredis %i', (version) => {
     await expect(over).rejects.toThrow();
     expect((await get('br')).text).toBe(LONG);
     site.restore();
-    expect(await stored()).toBeGreaterThan(LONG.length);
+    // The client may send the form once more when it is back: the body is there either way, as it is or in that form.
+    await soon(async () => expect((await get()).header('cache-status')).toMatch(/; hit/));
+    expect((await get()).text).toBe(LONG);
   });
 });
