@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http';
+
+/** Methods that change a head: while a head that was given is held back, they act as if it had left. */
+const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
+
+/**
+ * Has a response whose head is held back look as if it had left: to its handler it has. `later`: takes what has to wait for it.
+ * The function that is returned takes all of this back.
+ */
+export function holdHead(res: ServerResponse, later: (call: () => void) => void): () => void {
+  define(res, 'headersSent', true);
+  const { flushHeaders } = res;
+  const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
+  for (const [name] of methods) define(res, name, tooLate(name));
+  define(res, 'flushHeaders', () => later(() => flushHeaders.call(res)));
+  return () => {
+    for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
+    for (const [name, method] of [...methods, ['flushHeaders', flushHeaders] as const]) restore(res, name, method);
+  };
+}
+
+/** Has a response whose head is held back look as if it had ended, until that leaves. */
+export function seemsEnded(res: ServerResponse): void {
+  define(res, 'writableEnded', true);
+}
+
+/** What Node says to whoever changes a head that has left. */
+export function tooLate(name: string): () => never {
+  return () => {
+    const error = new Error(`Cannot call ${name} after the headers are sent to the client`);
+    throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
+  };
+}
+
+function define(res: ServerResponse, name: string, value: unknown): void {
+  Object.defineProperty(res, name, { value, configurable: true, writable: true });
+}
+
+/** Puts a method back: as the object's own if a layer outside had put one there, else the prototype's shows again. */
+function restore(res: ServerResponse, name: string, method: unknown): void {
+  Reflect.deleteProperty(res, name);
+  if ((res as unknown as Record<string, unknown>)[name] !== method) define(res, name, method);
+}
