@@ -202,3 +202,39 @@ describe.each(STORES)('an application behind the cache on %s', (store) => {
     }
   });
 });
+
+describe.each(STORES)('two caches on %s', (store) => {
+  it('hear all of a response, with a layer between that has methods of its own', async () => {
+    const { cache: inner } = await bench.cache(store);
+    const seen: string[] = [];
+    const host = await bench.serve(store, (outer) => {
+      const handler = withCache(
+        (_req, res) => {
+          ran.push('handler');
+          res.write('a');
+          res.end('b');
+        },
+        { cache: inner },
+      );
+      return withCache(
+        (req, res) => {
+          for (const name of ['writeHead', 'write', 'end'] as const) {
+            const before = res[name] as (...args: unknown[]) => never;
+            res[name] = ((...args: unknown[]) => {
+              seen.push(name);
+              return before.apply(res, args);
+            }) as never;
+          }
+          return handler(req, res);
+        },
+        { cache: outer },
+      );
+    });
+    expect(await host.texts('/x', 2)).toEqual(['ab', 'ab']);
+    expect(seen).toEqual(['writeHead', 'write', 'end']);
+    await host.cache.clear();
+    expect((await host.ask('/x')).text).toBe('ab');
+    // The inner one has it still.
+    expect(ran).toEqual(['handler']);
+  });
+});
