@@ -43,7 +43,7 @@ describe.concurrent('docs/node.md', () => {
     await vi.waitFor(() => expect(entered()).toBe(2), { timeout: 10_000 });
     for (let i = 0; i < 3; i++) expect(await text(`${address}/users`)).toBe('["Ada"]');
     // What is printed comes later than the answer: one more that enters says when all before it has come.
-    await text(`${address}/nowhere`);
+    await text(`${address}/elsewhere`);
     await vi.waitFor(() => expect(entered()).toBeGreaterThan(2), { timeout: 10_000 });
     expect(entered()).toBe(3);
   });
