@@ -26,6 +26,7 @@ type ByTarget = Map<string, Known>;
 export class Recollections {
   #newer = new Map<string, ByTarget>();
   #older = new Map<string, ByTarget>();
+  /** How many have come into the newer one. */
   #count = 0;
   #routes = 0;
 
@@ -58,7 +59,8 @@ export class Recollections {
   }
 
   delete(signature: string, target: string): void {
-    if (this.#newer.get(signature)?.delete(target)) this.#count--;
+    // It counts all the same: of who says something new each time an empty map stays, until the generation is over.
+    this.#newer.get(signature)?.delete(target);
     this.#older.get(signature)?.delete(target);
   }
 }

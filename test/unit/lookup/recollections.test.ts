@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { type Known, Recollections } from '../../../src/lookup/recollections.js';
+
+const known = (name: string) => ({ name }) as unknown as Known;
+
+describe('Recollections', () => {
+  it('finds what was remembered by what was said and by its target, and only that', () => {
+    const recollections = new Recollections();
+    recollections.set('a', '/x', known('ax'));
+    recollections.set('a', '/y', known('ay'));
+    recollections.set('b', '/x', known('bx'));
+    const found = () => ['a', 'b'].map((said) => ['/x', '/y'].map((target) => recollections.get(said, target)));
+    expect(found()).toEqual([
+      [known('ax'), known('ay')],
+      [known('bx'), undefined],
+    ]);
+    recollections.delete('a', '/x');
+    expect(found()).toEqual([
+      [undefined, known('ay')],
+      [known('bx'), undefined],
+    ]);
+  });
+
+  it('keeps what is asked for, and forgets the rest', () => {
+    const recollections = new Recollections();
+    recollections.set('a', '/asked', known('asked'));
+    recollections.set('a', '/forgotten', known('forgotten'));
+    for (let i = 0; i < 10_000; i++) {
+      recollections.set('a', `/${i}`, known('x'));
+      expect(recollections.get('a', '/asked')).toEqual(known('asked'));
+    }
+    expect(recollections.get('a', '/forgotten')).toBeUndefined();
+    expect(recollections.get('a', '/9999')).toEqual(known('x'));
+  });
+
+  it('is bounded also where what is remembered is forgotten at once, by ever others', () => {
+    const recollections = new Recollections();
+    recollections.set('first', '/', known('first'));
+    for (let i = 0; i < 10_000; i++) {
+      recollections.set(`tenant ${i}`, '/', known('x'));
+      recollections.delete(`tenant ${i}`, '/');
+    }
+    // Its generation is over, and with it whatever was left of the others.
+    expect(recollections.get('first', '/')).toBeUndefined();
+  });
+
+  it('gives each route a mark of its own', () => {
+    const recollections = new Recollections();
+    expect(recollections.mark()).not.toBe(recollections.mark());
+  });
+});
