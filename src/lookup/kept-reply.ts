@@ -8,9 +8,9 @@ import { flat, type Reply, type SharedHead } from './reply.js';
 const LONGEST_FIELDS = 4096;
 
 /**
- * A reply to whoever asks for the whole, kept for the next ones: the same for up to a second, as ages are told in seconds. Its body is its own only
- * where that is a text, which memory holds anyway.
- * Classes, here: what is read for each hit has one shape then, which an object put together of others has not.
+ * A reply to whoever asks for the whole, kept for the next ones: the same for up to a second, as ages are told in seconds. Its
+ * body is its own only where that is a text, which memory holds anyway. What is read of it for each hit has one shape, being of
+ * a class; an object that is put together of others has not.
  */
 export class KeptReply implements Reply, SharedHead {
   sent = 0;
@@ -75,23 +75,33 @@ export class KeptReply implements Reply, SharedHead {
   }
 }
 
+/** The same with bytes, which are the entry's. */
 class WithBytes implements Reply {
-  readonly status: number;
-  readonly message: string | undefined;
-  readonly headers: readonly HeaderLine[];
-  readonly lines: readonly string[];
-  readonly removed: readonly string[];
+  readonly shared: KeptReply;
   readonly body: Buffer | undefined;
-  readonly text = undefined;
-  readonly shared: SharedHead;
 
-  constructor(head: KeptReply, body: Buffer | undefined) {
-    this.status = head.status;
-    this.message = head.message;
-    this.headers = head.headers;
-    this.lines = head.lines;
-    this.removed = head.removed;
+  constructor(kept: KeptReply, body: Buffer | undefined) {
+    this.shared = kept;
     this.body = body;
-    this.shared = head;
+  }
+
+  get status(): number {
+    return this.shared.status;
+  }
+
+  get message(): string | undefined {
+    return this.shared.message;
+  }
+
+  get headers(): readonly HeaderLine[] {
+    return this.shared.headers;
+  }
+
+  get lines(): readonly string[] {
+    return this.shared.lines;
+  }
+
+  get removed(): readonly string[] {
+    return this.shared.removed;
   }
 }

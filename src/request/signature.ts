@@ -14,6 +14,9 @@ const BARRING = -2;
 /** Signs: what is longer is not remembered, so that what clients send does not fill the memory. */
 const LONGEST = 2048;
 
+/** How many places there are for names: 32 lengths, and 32 letters to begin with. */
+const PLACES = 1024;
+
 /** A field that matters: its place among the telling ones, or what else it is. */
 interface Role {
   readonly name: string;
@@ -143,9 +146,6 @@ export class Signature {
     return true;
   }
 }
-
-/** How many places there are for names: 32 lengths, and 32 letters to begin with. */
-const PLACES = 1024;
 
 /** Where a name stands, in capitals or not: told without a look at more than one of its signs. */
 function placeOf(name: string): number {
