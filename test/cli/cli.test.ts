@@ -1,23 +1,19 @@
 // The command line over a real Redis, run in this process; what only a process of its own can show is in process.test.ts.
 
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import express from 'express';
 import { type Cache, createCache } from 'respcache';
 import { cacheMiddleware } from 'respcache/express';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis.js';
+import type { RedisServer } from '../support/redis.js';
+import { openSite, ownFolder, type Site } from './site.js';
 import { cli, type RunOptions } from './streams.js';
 
 const HOSTILE = 'evil\u001b[2J\u202etenant';
-const folder = mkdtempSync(join(tmpdir(), 'respcache-cli-'));
+const { folder, remove } = ownFolder();
+let site: Site;
 let redis: RedisServer;
 let cache: Cache;
-let server: Server;
 let origin: string;
 let runs = 0;
 
@@ -27,30 +23,23 @@ const get = (path: string, tenant = 'acme') =>
 const host = () => ['--header', `Host: ${new URL(origin).host}`];
 
 beforeAll(async () => {
-  redis = await startRedis();
-  cache = createCache({ redis: redis.url, timeout: 10_000 });
-  const app = express();
-  app.use(cacheMiddleware({ cache }));
-  app.get('/users', cacheMiddleware({ cache, key: 'users:list', tags: ['users'] }), (_req, res) =>
-    res.send(`run ${++runs}`),
-  );
-  app.get('/packed', cacheMiddleware({ cache, compress: true }), (_req, res) =>
-    res.type('text').send('packed '.repeat(500)),
-  );
-  app.get('/private', (_req, res) => res.set('Cache-Control', 'private').send('x'));
-  app.get('/fails', (_req, res) => res.status(500).send('x'));
-  app.get('/image', (_req, res) => res.type('png').send(Buffer.from([0x89, 0x50, 0, 1])));
-  server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  site = await openSite((app, cache) => {
+    app.get('/users', cacheMiddleware({ cache, key: 'users:list', tags: ['users'] }), (_req, res) =>
+      res.send(`run ${++runs}`),
+    );
+    app.get('/packed', cacheMiddleware({ cache, compress: true }), (_req, res) =>
+      res.type('text').send('packed '.repeat(500)),
+    );
+    app.get('/private', (_req, res) => res.set('Cache-Control', 'private').send('x'));
+    app.get('/fails', (_req, res) => res.status(500).send('x'));
+    app.get('/image', (_req, res) => res.type('png').send(Buffer.from([0x89, 0x50, 0, 1])));
+  });
+  ({ redis, cache, origin } = site);
 });
 
 afterAll(async () => {
-  server?.closeAllConnections();
-  server?.close();
-  await cache?.close();
-  await redis?.stop();
-  rmSync(folder, { recursive: true });
+  await site?.close();
+  remove();
 });
 
 beforeEach(async () => {

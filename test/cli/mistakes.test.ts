@@ -1,46 +1,34 @@
 // The command line where it is used a little wrong, or on something unusual.
 
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import express from 'express';
-import { type Cache, createCache } from 'respcache';
-import { cacheMiddleware } from 'respcache/express';
+import type { Cache } from 'respcache';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../adapters/cli/program.js';
 import { ms, span } from '../../adapters/cli/terminal.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
+import type { RedisServer } from '../support/redis.js';
+import { openSite, ownFolder, type Site } from './site.js';
 import { cli } from './streams.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'respcache-cli-'));
+const { folder, remove } = ownFolder();
+let site: Site;
 let redis: RedisServer;
 let cache: Cache;
-let server: Server;
 let origin: string;
 
 const at = (args: readonly string[]) => cli(['--redis', redis.url, ...args]);
 
 beforeAll(async () => {
-  redis = await startRedis();
-  cache = createCache({ redis: redis.url, timeout: 10_000 });
-  const app = express();
-  app.use(cacheMiddleware({ cache }));
-  app.get('/users', (req, res) => res.send(`at ${req.get('host')}`));
-  server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  site = await openSite((app) => {
+    app.get('/users', (req, res) => res.send(`at ${req.get('host')}`));
+  });
+  ({ redis, cache, origin } = site);
 });
 
 afterAll(async () => {
-  server?.closeAllConnections();
-  server?.close();
-  await cache?.close();
-  await redis?.stop();
-  rmSync(folder, { recursive: true });
+  await site?.close();
+  remove();
 });
 
 describe('usage', () => {
