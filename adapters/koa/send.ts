@@ -6,6 +6,8 @@ import { isHeadApart, sendWhole } from '../node/send.js';
 
 /** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */
 export function send(ctx: Context, reply: Reply): void {
+  // While it was looked up a layer outside has answered.
+  if (ctx.res.headersSent) return;
   for (const name of reply.removed) ctx.remove(name);
   ctx.status = reply.status;
   if (reply.message !== undefined) ctx.message = reply.message;

@@ -36,15 +36,18 @@ type Write = (res: ServerResponse, reply: Reply) => void;
 
 /** Sends an answer, its head as it was written for those before, if it can be. */
 function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
-  if (!isPlain(res)) {
+  const { shared, text } = reply;
+  const plain = isPlain(res);
+  if (plain && (shared?.written as WrittenHead | undefined)?.put(res)) {
+    end(res, reply, text);
+    return;
+  }
+  // While it was looked up a layer outside has answered: nothing can be given in that answer's place.
+  if (res.headersSent) return;
+  if (!plain) {
     // Layers with methods of their own mostly know nothing of heads that are lists, or of bodies that are texts.
     writeFields(res, reply);
     end(res, reply, undefined);
-    return;
-  }
-  const { shared, text } = reply;
-  if ((shared?.written as WrittenHead | undefined)?.put(res)) {
-    end(res, reply, text);
     return;
   }
   const keeps = shared !== undefined && shared.written === undefined && isWorthKeeping(++shared.sent);
@@ -65,7 +68,7 @@ function writeFields(res: ServerResponse, reply: Reply): void {
 }
 
 function writeWhole(res: ServerResponse, reply: Reply): void {
-  if (res.headersSent || res.getHeaderNames().length > 0) writeFields(res, reply);
+  if (res.getHeaderNames().length > 0) writeFields(res, reply);
   else res.writeHead(reply.status, messageOf(reply), linesOf(reply) as string[]);
 }
 

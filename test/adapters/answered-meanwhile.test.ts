@@ -1,0 +1,78 @@
+// A layer outside that answers while the lookup waits for Redis, as one does that gives up after a time: what is found then
+// can no longer be given, which is nobody's error.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import Koa from 'koa';
+import type { Cache } from 'respcache';
+import { cacheMiddleware } from 'respcache/express';
+import { cacheMiddleware as koaCache } from 'respcache/koa';
+import { type CachedResponse, type Listener, withCache } from 'respcache/node';
+import { afterEach, expect, it } from 'vitest';
+import { useNode } from './node-host.js';
+
+const bench = useNode();
+
+const errors: unknown[] = [];
+afterEach(() => {
+  errors.length = 0;
+});
+
+const isLate = (req: IncomingMessage) => req.headers['x-late'] !== undefined;
+
+/** Around a listener of Node's. */
+const inFront =
+  (inner: (req: IncomingMessage, res: ServerResponse) => unknown): Listener =>
+  (req, res) => {
+    const given = inner(req, res);
+    if (isLate(req)) res.end('first');
+    if (given instanceof Promise) given.catch((error: unknown) => errors.push(error));
+  };
+
+const SITES: readonly (readonly [string, (cache: Cache) => Listener])[] = [
+  ['a listener', (cache) => inFront(withCache((_req, res) => void res.end('stored'), { cache }))],
+  [
+    'Express',
+    (cache) => {
+      const app = express();
+      app.use((req, res, next) => {
+        next();
+        if (isLate(req)) res.end('first');
+      });
+      app.use(cacheMiddleware({ cache }));
+      app.get('/x', (_req, res) => void res.end('stored'));
+      app.use((error: unknown, _req: Request, _res: Response, _next: NextFunction) => void errors.push(error));
+      return app as unknown as Listener;
+    },
+  ],
+  ...[true, false].map((outermost): readonly [string, (cache: Cache) => Listener] => [
+    outermost ? 'Koa, whose first layer it is' : 'Koa',
+    (cache) => {
+      const app = new Koa();
+      app.on('error', (error: unknown) => void errors.push(error));
+      const late: Koa.Middleware = (ctx, next) => {
+        const done = next();
+        if (isLate(ctx.req)) {
+          ctx.respond = false;
+          ctx.res.end('first');
+        }
+        return done;
+      };
+      if (!outermost) app.use(late);
+      app.use(koaCache({ cache }) as unknown as Koa.Middleware);
+      app.use((ctx) => {
+        ctx.body = 'stored';
+      });
+      const callback = app.callback();
+      return outermost ? inFront((req, res) => callback(req, res as CachedResponse)) : (callback as Listener);
+    },
+  ]),
+];
+
+it.each(SITES)('%s: it stays the answer', async (_name, make) => {
+  const host = await bench.serve('redis', make);
+  expect(await host.texts('/x', 3)).toEqual(['stored', 'stored', 'stored']);
+  expect(await host.texts('/x', 3, { headers: { 'x-late': '1' } })).toEqual(['first', 'first', 'first']);
+  expect(errors).toEqual([]);
+  expect(await host.texts('/x', 1)).toEqual(['stored']);
+});
