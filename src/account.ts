@@ -1,5 +1,5 @@
 import type { ResponseEntry } from './entry/entry.js';
-import type { Events, Reason, Tier } from './events.js';
+import type { CacheEvents, Events, Reason, Tier } from './events.js';
 import type { Plan } from './lookup/plan.js';
 import type { Reply } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
@@ -61,16 +61,19 @@ export class Account {
   handled(plan: Plan | undefined, reason: Reason | undefined, route: Route, revalidated?: boolean): void {
     if (reason !== undefined) this.#request.warming?.tell({ refused: reason });
     if (!this.#open) return;
-    const about = { route: this.#label(plan?.name, route), request: this.#request };
+    const request = this.#request;
+    const label = this.#label(plan?.name, route);
     if (plan === undefined || BYPASSING.has(reason)) {
-      this.#events.emit('bypass', { tenant: plan?.address.tenant, reason: reason ?? 'unavailable', ...about });
+      const because = reason ?? 'unavailable';
+      this.#events.emit('bypass', { tenant: plan?.address.tenant, reason: because, route: label, request });
       return;
     }
     const { tenant, key } = plan.address;
     const ms = performance.now() - this.#opened;
-    const because = reason === undefined ? {} : { reason };
-    const miss = { source: 'http', tenant, key, ms, ...about, ...because } as const;
-    this.#events.emit('miss', revalidated ? { ...miss, revalidated } : miss);
+    const miss: CacheEvents['miss'] = { source: 'http', tenant, key, ms, route: label, request };
+    if (reason !== undefined) miss.reason = reason;
+    if (revalidated) miss.revalidated = true;
+    this.#events.emit('miss', miss);
   }
 
   /** Its handler runs beside another request, which is the one that counts. `name`: that of what is stored. */

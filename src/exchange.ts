@@ -16,6 +16,7 @@ import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
 import type { Conditions } from './lookup/conditional.js';
+import { saysNothing } from './lookup/downstream.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
@@ -416,7 +417,8 @@ export class Exchange {
     const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
     if (reason !== undefined) run?.letGo(status);
     this.#count(posted ? 'method' : reason);
-    const shared = run?.isFilling ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
+    const shares = run?.isFilling === true && !saysNothing(this.route);
+    const shared = shares ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const { compress } = this.route;
@@ -432,11 +434,11 @@ export class Exchange {
     const going = isPersonal(reason) ? undefined : this.#run?.going;
     const told: CacheStatus = {
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
-      // Where it is left out, it is taken for that of the answer.
-      ...(going?.stale === undefined && !reduced ? {} : { forwardStatus: status }),
       stored: this.#run?.isFilling === true && (whole !== undefined || bag.getHeader('content-length') !== undefined),
-      ...(reason === undefined ? {} : { detail: reason }),
     };
+    // Where it is left out, it is taken for that of the answer.
+    if (going?.stale !== undefined || reduced) told.forwardStatus = status;
+    if (reason !== undefined) told.detail = reason;
     return withKey(told, this.route, this.#key);
   }
 

@@ -1,11 +1,9 @@
 import { Readable, Stream } from 'node:stream';
 import type { Context } from 'koa';
+import type { Whole } from '../../src/fill/run.js';
 
 /** What a Koa handler has left in `ctx.body`, in the form in which Koa itself will send it. */
-export type Body =
-  | { readonly kind: 'whole'; readonly bytes: () => Uint8Array }
-  | { readonly kind: 'stream'; readonly stream: () => Readable }
-  | { readonly kind: 'none' };
+export type Body = WholeBody | { readonly kind: 'stream'; readonly stream: () => Readable } | { readonly kind: 'none' };
 
 const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -16,7 +14,7 @@ export function bodyOf(ctx: Context): Body | undefined {
   if (EMPTY.has(ctx.status)) return whole(Buffer.alloc(0));
   if (body === null || body === undefined)
     return response._explicitNullBody ? whole(Buffer.alloc(0)) : { kind: 'none' };
-  if (typeof body === 'string') return { kind: 'whole', bytes: once(() => Buffer.from(body)) };
+  if (typeof body === 'string') return new WholeBody(() => Buffer.from(body));
   if (Buffer.isBuffer(body)) return whole(body);
   if (body instanceof Stream || typeof (body as Readable).pipe === 'function')
     return { kind: 'stream', stream: () => body as Readable };
@@ -25,20 +23,31 @@ export function bodyOf(ctx: Context): Body | undefined {
     return whole(Buffer.alloc(0));
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
-  return { kind: 'whole', bytes: once(() => Buffer.from(JSON.stringify(body))) };
+  return new WholeBody(() => Buffer.from(JSON.stringify(body)));
 }
 
 /** Bytes that are made when they are first asked for: not at all, where the head says that nothing is stored. */
-function once(make: () => Uint8Array): () => Uint8Array {
-  let made: Uint8Array | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
+class WholeBody implements Whole {
+  readonly kind = 'whole';
+  readonly #make: () => Uint8Array;
+  #made: Uint8Array | undefined;
+
+  constructor(make: () => Uint8Array) {
+    this.#make = make;
+  }
+
+  get length(): number {
+    return this.bytes().byteLength;
+  }
+
+  bytes(): Uint8Array {
+    this.#made ??= this.#make();
+    return this.#made;
+  }
 }
 
 function whole(bytes: Uint8Array): Body {
-  return { kind: 'whole', bytes: () => bytes };
+  return new WholeBody(() => bytes);
 }
 
 /** Blob, ReadableStream and Response, which Koa 3 streams. Koa 2 knows nothing of them and sends the JSON `{}`. */

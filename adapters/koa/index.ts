@@ -10,6 +10,7 @@ import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
 import { type CacheControl, Control, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
+import type { Whole } from '../../src/fill/run.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
@@ -211,9 +212,9 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
 function conclude(ctx: Context, exchange: Exchange): MaybePromise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
-  const whole = body?.kind === 'whole' ? body.bytes : undefined;
+  const whole = body?.kind === 'whole' ? body : undefined;
   return after(tell(ctx, exchange, whole), (instead) => {
-    if (exchange.isFilling && whole !== undefined) exchange.write(whole());
+    if (exchange.isFilling && whole !== undefined) exchange.write(whole.bytes());
     if (body?.kind === 'stream' && exchange.isFilling) {
       if (instead === undefined) return capture(ctx, exchange, body.stream());
       void drain(exchange, body.stream());
@@ -227,11 +228,7 @@ async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
 }
 
-function tell(
-  ctx: Context,
-  exchange: Exchange,
-  whole: (() => Uint8Array) | undefined,
-): MaybePromise<Reply | undefined> {
+function tell(ctx: Context, exchange: Exchange, whole: Whole | undefined): MaybePromise<Reply | undefined> {
   const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
   return exchange.head({ status: ctx.status, message, bag: bagOf(ctx), whole });
 }

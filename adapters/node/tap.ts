@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { ResponseHead } from '../../src/fill/run.js';
+import type { ResponseHead, Whole as ResponseWhole } from '../../src/fill/run.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { applyHead } from './head-arguments.js';
@@ -55,6 +55,29 @@ function tapBegun(res: ServerResponse, sink: Sink): void {
 
 const NOTHING: never[] = [];
 
+/** A body that was given to `end`. */
+class Whole implements ResponseWhole {
+  /** Its bytes, if anybody has asked for them. */
+  made: Uint8Array | undefined;
+  readonly #chunk: Chunk;
+  readonly #encoding: BufferEncoding | undefined;
+
+  constructor(chunk: Chunk, encoding: BufferEncoding | undefined) {
+    this.#chunk = chunk;
+    this.#encoding = encoding;
+    if (typeof chunk !== 'string') this.made = chunk;
+  }
+
+  get length(): number {
+    return this.made === undefined ? Buffer.byteLength(this.#chunk, this.#encoding) : this.made.byteLength;
+  }
+
+  bytes(): Uint8Array {
+    this.made ??= Buffer.from(this.#chunk as string, this.#encoding);
+    return this.made;
+  }
+}
+
 /** The tap that was put on a response first. */
 const TAP = Symbol('respcache.tap');
 
@@ -74,7 +97,7 @@ class Tap {
   #replaced = false;
   #attended = false;
   /** All of the body, where it has come at once. */
-  #whole: { readonly chunk: Chunk; readonly encoding: BufferEncoding | undefined } | undefined;
+  #whole: Whole | undefined;
 
   /** The same three functions for all responses, which find the tap that was put on one first. */
   static readonly #methods = {
@@ -180,9 +203,8 @@ class Tap {
     }
     const { statusMessage } = this.#res;
     const message = statusMessage && statusMessage !== STATUS_CODES[status] ? statusMessage : undefined;
-    const all = this.#whole;
-    const whole = all && (() => bytesOf(all.chunk, all.encoding));
-    const verdict = this.#sink.head({ status, message, bag: this.#res as unknown as HeaderBag, whole });
+    const bag = this.#res as unknown as HeaderBag;
+    const verdict = this.#sink.head({ status, message, bag, whole: this.#whole });
     if (verdict instanceof Promise) this.#hold(verdict);
     else this.#release(verdict);
     return this.#res;
@@ -218,10 +240,10 @@ class Tap {
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
-      this.#whole = { chunk: body ? chunk : '', encoding: encodingOf(encoding) };
+      this.#whole = new Whole(body ? chunk : '', encodingOf(encoding));
       this.#res.writeHead(this.#res.statusCode);
     }
-    if (body) this.#sink.write(chunk, encodingOf(encoding));
+    if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
     if (trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
@@ -320,10 +342,6 @@ function isChunk(chunk: unknown): chunk is Chunk {
 
 function encodingOf(encoding: unknown): BufferEncoding | undefined {
   return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
-}
-
-function bytesOf(chunk: Chunk, encoding: BufferEncoding | undefined): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
 }
 
 function answer(callback: unknown): void {

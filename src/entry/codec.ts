@@ -1,7 +1,7 @@
 import { Generations } from '../generations.js';
 import { hash64 } from '../invalidation/hash.js';
 import { BODY_LENGTH_AT, BRIEF, briefHead, briefLength, readBrief } from './brief.js';
-import { type Entry, ownCopy, type Position, type ResponseEntry } from './entry.js';
+import { type Entry, NO_BODY, ownCopy, type Position, type ResponseEntry } from './entry.js';
 import { FrameError } from './frame-error.js';
 import { formsOf, type Meta, metaOf, parseMeta, responseOf, restOf } from './meta.js';
 
@@ -94,7 +94,7 @@ export class Decoder {
     const entry = decode(key, frame);
     const length = entry.kind === 'index' ? frame.length : frame.length - entry.body.length;
     if (length > LONGEST_HEAD) return entry;
-    const kept = withBody(entry, NOTHING);
+    const kept = withBody(entry, NO_BODY);
     this.#known.set(key, { head: ownCopy(frame.subarray(0, length)), entry: kept });
     return withBody(kept, frame.subarray(length));
   }
@@ -105,8 +105,6 @@ interface Known {
   readonly head: Buffer;
   readonly entry: Entry;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** Whether a frame begins with a head, which says how long the body behind it is. */
 function isHead(head: Buffer, frame: Buffer): boolean {
@@ -125,7 +123,7 @@ export function headLength(start: Buffer): number {
 /** The entry of a frame of which only the head is there, without its body, and how long that is. @throws {FrameError} */
 export function decodeHead(key: string, head: Buffer): { readonly entry: Entry; readonly bytes: number } {
   const bytes = bodyLength(head);
-  return { entry: read(key, head, bytes, NOTHING), bytes };
+  return { entry: read(key, head, bytes, NO_BODY), bytes };
 }
 
 /** An index has none: it is the same object each time. */

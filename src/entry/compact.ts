@@ -6,6 +6,7 @@ import {
   entryBytes,
   type Forms,
   LONGEST_TEXT,
+  NO_BODY,
   ownBytes,
   type Position,
   type ResponseEntry,
@@ -197,11 +198,9 @@ export function textOf(held: HeldResponse): string | undefined {
 
 /** The entry that is held. `heads`: without its body, which is empty then. */
 export function entryOf(held: Held, heads?: boolean): Entry {
-  if (held instanceof Compact) return heads ? held.entry(NOTHING) : held.entry();
-  return heads && held.kind !== 'index' ? { ...held, body: NOTHING } : held;
+  if (held instanceof Compact) return heads ? held.entry(NO_BODY) : held.entry();
+  return heads && held.kind !== 'index' ? { ...held, body: NO_BODY } : held;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** How long its body is, bytes. */
 export function bodyBytes(held: Held): number {

@@ -100,6 +100,9 @@ export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
  */
 export const LONGEST_TEXT = 2048;
 
+/** In place of a body that is not there. */
+export const NO_BODY: Buffer = Buffer.alloc(0);
+
 /** A copy in memory of its own, of just its size: small Buffers otherwise are parts of a pool, and hold all of it. */
 export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
   const copy = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.byteLength, 0));

@@ -50,9 +50,20 @@ export function assess(context: Context, status: number, fields: Fields): Assess
     requestedAt: context.requestedAt,
     now: context.services.settings.clock.now(),
   });
-  const refused = control.refused;
-  const candidate = { policy, method, ranged, credentials, keyed, status, fields, said, refused, lifetime: life };
-  return { said, life, reason: unstorable({ ...candidate, maxBodyBytes }) };
+  const reason = unstorable({
+    policy,
+    method,
+    ranged,
+    credentials,
+    keyed,
+    status,
+    fields,
+    said,
+    refused: control.refused,
+    lifetime: life,
+    maxBodyBytes,
+  });
+  return { said, life, reason };
 }
 
 /** What an entry holds of its times and uses. */

@@ -4,18 +4,21 @@ import { makeEtag } from '../http/etag.js';
 import type { HeaderLine } from '../http/headers.js';
 import { Capture } from './capture.js';
 
-/** What is known of an entry before its body and its tags are. */
-export type EntryHead = Omit<ResponseEntry, 'kind' | 'tags' | 'body'>;
+/** An entry that is being made: its body and its tags come last. */
+export type Unfinished = { -readonly [K in keyof ResponseEntry]: ResponseEntry[K] };
 
 /** One response on its way into the store: its head, then its body as it streams. */
 export class Fill {
-  readonly #head: EntryHead;
+  readonly #entry: Unfinished;
   readonly #capture: Capture;
   readonly #makesEtag: boolean;
 
-  /** `declared`: the response's Content-Length, where it has one; `most`: bytes that a body may have. */
-  constructor(head: EntryHead, declared: number | undefined, most: number, makesEtag: boolean) {
-    this.#head = head;
+  /**
+   * `entry`: is the fill's from here on, without its body and its tags; `declared`: the response's Content-Length, where it
+   * has one; `most`: bytes that a body may have.
+   */
+  constructor(entry: Unfinished, declared: number | undefined, most: number, makesEtag: boolean) {
+    this.#entry = entry;
     this.#capture = new Capture(most, declared);
     this.#makesEtag = makesEtag;
   }
@@ -37,10 +40,16 @@ export class Fill {
   finish(tags: readonly string[]): ResponseEntry | Reason {
     const body = this.#capture.finish();
     if (body === undefined) return this.#capture.failure!;
-    const entry: ResponseEntry = { kind: 'response', ...this.#head, tags, body };
-    if (!this.#makesEtag || entry.status !== 200 || isTagged(entry.headers)) return entry;
+    // Filled in where it stands: a copy of two dozen fields takes a microsecond, and on Node 20 more.
+    const entry = this.#entry;
+    entry.tags = tags;
+    entry.body = body;
     // A streamed body could not be given its tag before it left; the hits have one.
-    return { ...entry, headers: [...entry.headers, ['ETag', makeEtag(body)]], etagMade: true };
+    if (this.#makesEtag && entry.status === 200 && !isTagged(entry.headers)) {
+      entry.headers = [...entry.headers, ['ETag', makeEtag(body)]];
+      entry.etagMade = true;
+    }
+    return entry;
   }
 }
 

@@ -80,7 +80,7 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const newer = bag.getHeaders();
   const asGet = { ...context, ranged: false, method: 'GET' };
   const { policy, targetedFields } = context.route;
-  const news = keptFields(bag, stamp.outside, saidBy(newer, targetedFields), policy);
+  const news = keptFields(bag, newer, stamp.outside, saidBy(newer, targetedFields), policy);
   const kept = updatedFields(stale, news, newer, targetedFields);
   const etagMade = stale.etagMade && newer.etag === undefined;
   // What a layer outside says of sharing it is not kept, and counts all the same.

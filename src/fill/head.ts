@@ -4,7 +4,7 @@ import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
 import { fieldText } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
 import { type Conditions, isNotModified, isOfBody } from '../lookup/conditional.js';
-import { type Downstream, downstreamLines, isOverruled, OWN_FIELD, saysNothing } from '../lookup/downstream.js';
+import { type Downstream, downstreamLines, isOverruled, OWN_FIELD } from '../lookup/downstream.js';
 import type { Reply } from '../lookup/reply.js';
 import type { HeaderBag } from '../types.js';
 
@@ -26,7 +26,7 @@ export function announce(
   // Caches nearer to the origin stand first (RFC 9211 §2).
   bag.setHeader('Cache-Status', upstream === undefined ? member : `${upstream}, ${member}`);
   bag.removeHeader(OWN_FIELD);
-  if (shared === undefined || saysNothing(shared)) return;
+  if (shared === undefined) return;
   for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, shared)) bag.removeHeader(name);
   for (const [name, value] of downstreamLines(shared, 0, shared.tags)) bag.setHeader(name, value);
 }

@@ -10,10 +10,10 @@ export type KeptFields = Pick<ResponseEntry, 'headers' | 'appended' | 'removed'>
 
 /**
  * The field lines to keep: end-to-end (RFC 9111 §3.1), those that a qualified `private` or `no-cache` names left out
- * (§5.2.2.4, §5.2.2.7), nobody's own, and not what layers outside set on every response anyway.
+ * (§5.2.2.4, §5.2.2.7), nobody's own, and not what layers outside set on every response anyway. `fields`: those of the
+ * bag.
  */
-export function keptFields(bag: HeaderBag, outside: Fields, said: Said, policy: Policy): KeptFields {
-  const fields = bag.getHeaders();
+export function keptFields(bag: HeaderBag, fields: Fields, outside: Fields, said: Said, policy: Policy): KeptFields {
   const keep = fieldFilter(fields, { personal: policy.dropsPersonal, more: unkept(said) });
   const headers: HeaderLine[] = [];
   const appended: string[] = [];

@@ -48,12 +48,12 @@ export class Shadow {
     // A handler that fails says nothing of what is stored.
     if (status >= 500) return;
     const fields = bag.getHeaders();
-    const { headers } = keptFields(bag, outside, saidBy(fields, targetedFields), policy);
+    const { headers } = keptFields(bag, fields, outside, saidBy(fields, targetedFields), policy);
     this.#differences = fieldDifferences(this.#stored, headers);
     if (status !== this.#stored.status) this.#differs('status', String(this.#stored.status), String(status));
     if (fields['set-cookie'] !== undefined) this.#differs('set-cookie', 'none', 'there is one');
-    const body = policy.makesEtag && status === 200 && fields.etag === undefined ? whole?.() : undefined;
-    if (body !== undefined) bag.setHeader('ETag', makeEtag(body));
+    const isTagged = !policy.makesEtag || status !== 200 || fields.etag !== undefined;
+    if (whole !== undefined && !isTagged) bag.setHeader('ETag', makeEtag(whole.bytes()));
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {

@@ -6,8 +6,11 @@ import { normalizedAccept, normalizedCharsets, normalizedEncodings, normalizedLa
 /** The request fields that a response varies by, in lower case, sorted, each once; `'*'` where any may matter. */
 export type Varies = readonly string[] | '*';
 
+const NONE: readonly string[] = Object.freeze([]) as readonly string[];
+
 /** Reads a response's `Vary` field (RFC 9110 §12.5.5); more names can be added to it. */
 export function variesBy(fields: Fields, more: readonly string[] = []): Varies {
+  if (fields.vary === undefined && more.length === 0) return NONE;
   const names = new Set([...tokens(fieldText(fields, 'vary')), ...more]);
   return names.has('*') ? '*' : [...names].sort();
 }
@@ -90,6 +93,7 @@ function isBlank(sign: string): boolean {
 
 /** A `Vary` value with names added to it where they are missing; `*` says all already. */
 export function withVary(current: string | undefined, names: readonly string[]): string | undefined {
+  if (names.length === 0) return current;
   const present = tokens(current);
   if (present.includes('*')) return current;
   const lower = names.map((name) => name.toLowerCase());

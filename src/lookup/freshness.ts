@@ -64,20 +64,31 @@ export function lifetime(fields: Fields, said: Said, at: Circumstances): Lifetim
   const mustRevalidate = noCache || REVALIDATING.some((name) => directives.has(name));
   const window = (name: 'stale-while-revalidate' | 'stale-if-error', configured: number) =>
     mustRevalidate ? 0 : (deltaSeconds(directives, name) ?? configured);
-  const rest = {
+  const [seconds, source] = secondsOf(fields, said, at, age, noCache);
+  return {
+    seconds,
+    source,
     age: Math.floor(age),
     mustRevalidate,
     staleWhileRevalidate: window('stale-while-revalidate', at.staleWhileRevalidate),
     staleIfError: window('stale-if-error', at.staleIfError),
   };
-  if (at.told !== undefined) return { seconds: noCache ? 0 : at.told, source: 'told', ...rest };
+}
+
+function secondsOf(
+  fields: Fields,
+  said: Said,
+  at: Circumstances,
+  age: number,
+  noCache: boolean,
+): readonly [seconds: number, source: Lifetime['source']] {
+  if (at.told !== undefined) return [noCache ? 0 : at.told, 'told'];
   const declared = declaredSeconds(fields, said, at.now);
-  if (declared !== undefined) return { seconds: noCache ? 0 : declared - age, source: 'declared', ...rest };
-  if (noCache) return { seconds: 0, source: 'none', ...rest };
-  const guessed = at.heuristic > 0 ? guessedSeconds(fields, directives, at) : undefined;
-  if (guessed !== undefined) return { seconds: guessed - age, source: 'heuristic', ...rest };
-  if (at.fallback !== undefined) return { seconds: at.fallback, source: 'configured', ...rest };
-  return { seconds: 0, source: 'none', ...rest };
+  if (declared !== undefined) return [noCache ? 0 : declared - age, 'declared'];
+  if (noCache) return [0, 'none'];
+  const guessed = at.heuristic > 0 ? guessedSeconds(fields, said.directives, at) : undefined;
+  if (guessed !== undefined) return [guessed - age, 'heuristic'];
+  return at.fallback === undefined ? [0, 'none'] : [at.fallback, 'configured'];
 }
 
 /** Directives that forbid whatever is stale (RFC 9111 §4.2.4); s-maxage brings proxy-revalidate with it (§5.2.2.10). */

@@ -69,7 +69,9 @@ class OpenExchange implements OpenRequest {
 
   finish(text: string): void {
     const fields = { etag: `"${text}"` };
-    void this.#exchange.head({ status: 200, message: undefined, bag: bag(fields), whole: () => Buffer.from(text) });
+    const bytes = Buffer.from(text);
+    const whole = { length: bytes.length, bytes: () => bytes };
+    void this.#exchange.head({ status: 200, message: undefined, bag: bag(fields), whole });
     this.#exchange.write(text);
     this.#exchange.end();
     this.#done(true);

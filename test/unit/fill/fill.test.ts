@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { NO_BODY, type ResponseEntry } from '../../../src/entry/entry.js';
 import { Fill } from '../../../src/fill/fill.js';
 import type { HeaderLine } from '../../../src/http/headers.js';
 import { stored } from '../made.js';
 
-const { kind: _kind, tags: _tags, body: _body, ...HEAD } = stored();
+/** An entry whose body and tags have not come yet. */
+const begun = (changes: Partial<ResponseEntry> = {}) => stored({ ...changes, tags: [], body: NO_BODY });
 const filled = (headers: readonly HeaderLine[], makesEtag = true, status = 200) =>
-  new Fill({ ...HEAD, status, headers }, undefined, 100, makesEtag);
+  new Fill(begun({ status, headers }), undefined, 100, makesEtag);
 const etags = (fill: Fill) => {
   const entry = fill.finish([]);
   return typeof entry === 'string' ? entry : entry.headers.filter(([name]) => name.toLowerCase() === 'etag');
@@ -13,20 +15,20 @@ const etags = (fill: Fill) => {
 
 describe('Fill', () => {
   it('is the entry of what was captured', () => {
-    const fill = new Fill(HEAD, undefined, 100, false);
+    const fill = new Fill(begun(), undefined, 100, false);
     fill.add('he');
     fill.add('llo');
     expect(fill.finish(['t'])).toEqual(stored({ tags: ['t'] }));
   });
 
   it('is why there is none', () => {
-    const fill = new Fill(HEAD, 6, 100, false);
+    const fill = new Fill(begun(), 6, 100, false);
     fill.add('hello');
     expect(fill.finish([])).toBe('length-mismatch');
   });
 
   it('knows when there is nothing to be had of it any more', () => {
-    const fill = new Fill(HEAD, undefined, 4, false);
+    const fill = new Fill(begun(), undefined, 4, false);
     expect(fill.failed).toBe(false);
     fill.add('hello');
     expect(fill.failed).toBe(true);

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { keptFields } from '../../../src/fill/kept-fields.js';
 import { saidBy } from '../../../src/lookup/freshness.js';
 import { MODES, type Policy } from '../../../src/policy.js';
-import type { Fields } from '../../../src/types.js';
+import type { Fields, HeaderBag } from '../../../src/types.js';
 import { bagOf } from '../made.js';
 
 const RFC9111 = MODES.rfc9111.policy;
 
 const kept = (fields: Fields, outside: Fields = {}, policy: Policy = MODES.application.policy) =>
-  keptFields(bagOf(fields), outside, saidBy(bagOf(fields).getHeaders(), ['respcache-cache-control']), policy);
+  keptOf(bagOf(fields), outside, policy);
+const keptOf = (bag: HeaderBag, outside: Fields, policy: Policy) =>
+  keptFields(bag, bag.getHeaders(), outside, saidBy(bag.getHeaders(), ['respcache-cache-control']), policy);
 /** The names of the fields that are kept, as they were written. */
 const names = (...asked: Parameters<typeof kept>) => kept(...asked).headers.map(([name]) => name);
 
