@@ -30,17 +30,22 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
 
 /** Whether a query has its normal form as it came, by what is seen at once; no name is then one of an array, or escaped. */
 function isInOrder(query: string, { sort }: QueryRule): boolean {
+  const isPlain = !SPECIAL.test(query);
   let before = '';
   for (let at = 0; at <= query.length; ) {
     const mark = query.indexOf('&', at);
     const end = mark < 0 ? query.length : mark;
-    const name = nameIn(query.slice(at, end));
-    if (end === at || /[%+[.]/.test(name) || (sort && name < before)) return false;
+    const sign = query.indexOf('=', at);
+    const name = query.slice(at, sign < 0 || sign > end ? end : sign);
+    if (end === at || (!isPlain && SPECIAL.test(name)) || (sort && name < before)) return false;
     before = name;
     at = end + 1;
   }
   return true;
 }
+
+/** Signs in a name that is escaped, or one of an array. */
+const SPECIAL: RegExp = /[%+[.]/;
 
 /** The name of a parameter, as it came. */
 function nameIn(text: string): string {

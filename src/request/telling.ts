@@ -9,9 +9,10 @@ const LONGEST = 256;
 
 /** Of a request's fields those by which responses to one target usually differ; no credentials are among them. */
 export function tellingFields(headers: Fields): Record<string, string> {
-  const told = TELLING.flatMap((name) => {
+  const told: Record<string, string> = {};
+  for (const name of TELLING) {
     const value = fieldText(headers, name);
-    return value === undefined || value.length > LONGEST ? [] : [[name, value] as const];
-  });
-  return Object.fromEntries(told);
+    if (value !== undefined && value.length <= LONGEST) told[name] = value;
+  }
+  return told;
 }
