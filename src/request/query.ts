@@ -18,15 +18,42 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   if (query === '') return '';
   const all = rule.only === undefined && rule.ignore.length === 0;
   if (all && (!query.includes('&') || isInOrder(query, rule))) return query;
-  const kept: { base: string; text: string }[] = [];
+  const isPlain = !SPECIAL.test(query);
+  const kept: Parameter[] = [];
   for (const text of query.split('&')) {
     if (text === '') continue;
-    const name = decoded(nameIn(text));
-    if (all || isKept(name, rule)) kept.push({ base: baseOf(name), text });
+    const name = isPlain ? nameIn(text) : decoded(nameIn(text));
+    if (all || isKept(name, rule)) kept.push({ base: isPlain ? name : baseOf(name), text });
   }
-  if (rule.sort) kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
-  return kept.map(({ text }) => text).join('&');
+  if (rule.sort) sortByBase(kept);
+  let normal = '';
+  for (const { text } of kept) normal += normal === '' ? text : `&${text}`;
+  return normal;
 }
+
+interface Parameter {
+  /** Its name, without what makes it one of an array. */
+  readonly base: string;
+  /** As it came. */
+  readonly text: string;
+}
+
+/** Those of one name stay as they are. Calling a function for each pair would take longer than all the rest. */
+function sortByBase(kept: Parameter[]): void {
+  if (kept.length > FEW) {
+    kept.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+    return;
+  }
+  for (let i = 1; i < kept.length; i++) {
+    const each = kept[i]!;
+    let at = i;
+    for (; at > 0 && kept[at - 1]!.base > each.base; at--) kept[at] = kept[at - 1]!;
+    kept[at] = each;
+  }
+}
+
+/** Beyond so many it would take a time that grows by their square. */
+const FEW = 16;
 
 /** Whether a query has its normal form as it came, by what is seen at once; no name is then one of an array, or escaped. */
 function isInOrder(query: string, { sort }: QueryRule): boolean {

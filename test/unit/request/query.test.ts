@@ -18,6 +18,17 @@ describe('normalizeQuery', () => {
     );
   });
 
+  it('is sorted by name, those of one name as they came, be they few or many', () => {
+    const list = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'B', 'ab'), fc.nat(9)), { maxLength: 40 });
+    fc.assert(
+      fc.property(list, (pairs) => {
+        const sorted = [...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+        const text = (all: typeof pairs) => all.map(([name, value]) => `${name}=${value}`).join('&');
+        expect(normalizeQuery(text(pairs), ALL)).toBe(text(sorted));
+      }),
+    );
+  });
+
   it.each([
     ['', ''],
     ['a=1', 'a=1'],
