@@ -3,53 +3,41 @@ import { ask } from './ask.js';
 import type { Services } from './backend.js';
 import { type Choice, choose, isPacked } from './compress/choice.js';
 import { replyInForm } from './compress/reply.js';
-import { ACCEPT_ENCODING, asksForFixed, mayNegotiate } from './compress/rule.js';
+import { asksForFixed } from './compress/rule.js';
 import { Control } from './control.js';
 import type { ResponseEntry } from './entry/entry.js';
 import type { Reason } from './events.js';
-import { announce, reduceToNotModified } from './fill/head.js';
-import { type Going, type ResponseHead, Run, type Seat } from './fill/run.js';
-import { Shadow } from './fill/shadow.js';
+import { Handling, type Party } from './fill/handling.js';
+import type { Going, ResponseHead } from './fill/run.js';
 import type { CacheStatus } from './http/cache-status.js';
 import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import type { PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
 import type { Conditions } from './lookup/conditional.js';
-import { saysNothing } from './lookup/downstream.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
-import {
-  gatewayTimeout,
-  inPlaceOf,
-  type PartAsked,
-  partAskedBy,
-  type Reply,
-  validationOf,
-  withKey,
-} from './lookup/reply.js';
-import { isPersonal } from './request/eligibility.js';
+import { gatewayTimeout, type PartAsked, partAskedBy, type Reply, validationOf, withKey } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
 import { namesInVary, type Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
 import { after } from './types.js';
 
-/** Reasons not to store a response that hold against what was stored before it, too. */
-const SUPERSEDING: ReadonlySet<Reason> = new Set(['no-store', 'private', 'no-cache', 'handler']);
-
 /**
  * One request and its response at one cache. The engine settles what is looked up and served; if the handler has to
  * run, its adapter tells the exchange of the response: `head` once, `write` for each piece, then `end` or `abandon`.
  */
-export class Exchange {
+export class Exchange implements Party {
   readonly request: RequestView;
   readonly control: Control = new Control();
   readonly conditions: HeldConditions;
   /** The part that is asked for. */
   readonly part: PartAsked | undefined;
   /** Its `Accept-Encoding` as it came: layers inside may change it. */
-  readonly #accepted: string | undefined;
+  readonly accepted: string | undefined;
+  /** Under which key it was looked up. */
+  key: string | undefined;
   route: Route;
   /** A mount inside another one has taken over. */
   nested = false;
@@ -60,15 +48,10 @@ export class Exchange {
   readonly #services: Services;
   #afterSuccess: AfterSuccess | undefined;
   readonly #account: Account;
+  readonly #handling: Handling;
   #handled = false;
-  /** The handler's run, if its response may be stored. */
-  #run: Run | undefined;
-  /** The handler's run, if its response is only compared. */
-  #shadow: Shadow | undefined;
   /** What this request has invalidated. */
   #purged: MaybePromise<Entered | undefined>;
-  #barred: Reason | undefined;
-  #key: string | undefined;
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #headed = false;
   #left: NodeJS.Timeout | undefined;
@@ -81,10 +64,11 @@ export class Exchange {
     this.request = request;
     this.conditions = new HeldConditions(request.headers, request.rawHeaders);
     this.part = partAskedBy(request);
-    this.#accepted = fieldText(request.headers, 'accept-encoding');
+    this.accepted = fieldText(request.headers, 'accept-encoding');
     this.route = route;
     this.outside = outside;
     this.recall = recall;
+    this.#handling = new Handling(services, this.#account, this);
   }
 
   /** Whether the request has been through the engine; until then there is an invalidation waiting, at the most. */
@@ -104,27 +88,27 @@ export class Exchange {
 
   /** Whether the body's pieces are wanted: known once the head is. */
   get isFilling(): boolean {
-    return this.#shadow !== undefined || (this.#run?.isFilling ?? false);
+    return this.#handling.isFilling;
   }
 
   /** Whether more of them is wanted. */
   get wantsMore(): boolean {
-    return this.#shadow !== undefined || (this.#run?.wantsMore ?? false);
+    return this.#handling.wantsMore;
   }
 
   /** Where the response would be stored, if it may be, or what it is compared with is. */
   get plan(): Plan | undefined {
-    return (this.#run ?? this.#shadow)?.plan;
+    return this.#handling.plan;
   }
 
   /** Whether the handler's response is only compared. */
   get isShadowed(): boolean {
-    return this.#shadow !== undefined;
+    return this.#handling.isShadowed;
   }
 
   /** Whether the handler's response could be stored, or is compared, as far as the request is concerned. */
   get mayFill(): boolean {
-    return this.#state === 'open' && this.#isWaitedFor && this.request.method !== 'HEAD';
+    return this.#state === 'open' && this.#handling.matters && this.request.method !== 'HEAD';
   }
 
   /**
@@ -136,25 +120,19 @@ export class Exchange {
     this.#tellIfWaited();
   }
 
-  get #isWaitedFor(): boolean {
-    return this.#run !== undefined || this.#shadow !== undefined;
-  }
-
   #tellIfWaited(): void {
-    if (this.#isWaitedFor) this.#onWaited?.(this.#run?.going.stale !== undefined);
+    if (this.#handling.matters) this.#onWaited?.(this.#handling.stale !== undefined);
   }
 
   /** Whether there is an answer if the handler hangs up. */
   get outlivesHangUp(): boolean {
-    const run = this.#run;
-    if (this.#state !== 'open' || run?.going.stale === undefined) return false;
-    return run.going.stale.mustRevalidate || run.standIn(502) !== undefined;
+    return this.#state === 'open' && this.#handling.outlivesHangUp;
   }
 
   /** The handler runs, and what it says passes through. */
   bypass(reason: Reason): undefined {
     this.letGo();
-    this.#barred = reason;
+    this.#handling.barred = reason;
     this.control.status = 'bypass';
     if (this.#isTooLate(reason)) return;
     if (this.route.compress !== undefined) this.conditions.takePlainTags();
@@ -163,9 +141,9 @@ export class Exchange {
   /** The handler runs, and what it says may be stored. */
   forward(plan: Plan, going: Going): undefined {
     const { request } = this;
-    this.#barred = undefined;
-    this.#key = plan.address.key;
-    this.#run = new Run(this.#services, request, plan, going);
+    this.#handling.barred = undefined;
+    this.key = plan.address.key;
+    this.#handling.fill(plan, going);
     this.control.status = 'miss';
     if (this.#isTooLate('aborted')) return;
     this.#tellIfWaited();
@@ -187,8 +165,8 @@ export class Exchange {
   shadow(plan: Plan, stored: ResponseEntry): undefined {
     this.bypass('shadow');
     if (this.#state === 'done') return;
-    this.#key = plan.address.key;
-    this.#shadow = new Shadow(this.#services, this.request, plan, stored);
+    this.key = plan.address.key;
+    this.#handling.compare(plan, stored);
     this.#tellIfWaited();
     // It is compared as a whole.
     this.conditions.take();
@@ -198,21 +176,19 @@ export class Exchange {
   post(plan: Plan): undefined {
     this.bypass('method');
     if (this.#state === 'done') return;
-    this.#run = new Run(this.#services, this.request, plan, { forward: 'method', index: undefined });
+    this.#handling.fill(plan, { forward: 'method', index: undefined });
     this.#tellIfWaited();
   }
 
   /** What the route calls the response, if it is stored. */
   rename(name: string): undefined {
-    if (this.#run !== undefined) this.#run.plan = { ...this.#run.plan, name };
+    this.#handling.rename(name);
   }
 
   /** Another mount takes over: who waits for a response under this one's key waits in vain. */
   letGo(): void {
-    this.#run?.letGo(200);
-    this.#run = undefined;
-    this.#shadow = undefined;
-    this.#key = undefined;
+    this.#handling.letGo(200);
+    this.key = undefined;
     this.conditions.giveBack();
   }
 
@@ -220,7 +196,7 @@ export class Exchange {
   serve(plan: Plan, entry: ResponseEntry, status: CacheStatus, started: number, how: How): Reply {
     const isTold = this.#isTold;
     this.#state = 'served';
-    this.#key = plan.address.key;
+    this.key = plan.address.key;
     this.control.status = 'hit';
     this.conditions.giveBack();
     const reply = this.reply(entry, status);
@@ -230,7 +206,7 @@ export class Exchange {
 
   /** The cache itself has answered, without anything stored. */
   declined(reason: Reason): void {
-    if (!this.#isTold) this.#count(reason);
+    if (!this.#isTold) this.#handling.count(reason);
     this.#state = 'served';
   }
 
@@ -241,7 +217,7 @@ export class Exchange {
 
   /** Gives a reason, before the head is judged, not to store what the handler says. */
   refuse(reason: Reason): void {
-    this.#barred ??= reason;
+    this.#handling.barred ??= reason;
   }
 
   /** Adds an invalidation that takes place if the handler succeeds, before its answer leaves. */
@@ -271,14 +247,14 @@ export class Exchange {
       vary: namesInVary(route),
       outside,
       downstream: route,
-      status: withKey(status, route, this.#key),
+      status: withKey(status, route, this.key),
     });
   }
 
   #choice(entry: ResponseEntry, conditions: Conditions | undefined): Choice {
     const { part, route, request } = this;
     return choose(entry, {
-      accepted: this.#accepted,
+      accepted: this.accepted,
       fixed: asksForFixed(route.requestDirectives, request.headers),
       part,
       conditions,
@@ -302,7 +278,7 @@ export class Exchange {
     if (this.#state !== 'open') return undefined;
     this.#state = 'head';
     const reply = this.#handled
-      ? ask<Reply | undefined>(this.#services.events, 'head', undefined, () => this.#complete(head))
+      ? ask<Reply | undefined>(this.#services.events, 'head', undefined, () => this.#handling.complete(head))
       : undefined;
     return this.#invalidated(head, reply);
   }
@@ -314,34 +290,26 @@ export class Exchange {
 
   /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */
   failed(bag: HeaderBag, status = 500): Reply | undefined {
-    const entry = this.#state === 'open' ? this.#run?.standIn(status) : undefined;
-    if (entry === undefined) return undefined;
-    this.#state = 'head';
-    return this.#standIn(this.#run!, entry, undefined, bag);
+    const reply = this.#state === 'open' ? this.#handling.failed(bag, status) : undefined;
+    if (reply !== undefined) this.#state = 'head';
+    return reply;
   }
 
   /** The handler hung up: what stands in for it; 504 where nothing may (RFC 9111 §5.2.2.2). */
   hungUp(bag: HeaderBag): Reply | undefined {
-    const run = this.#run;
-    if (!this.outlivesHangUp || run === undefined) return undefined;
-    const reply = this.failed(bag, 502);
-    if (reply !== undefined) return reply;
+    if (!this.outlivesHangUp) return undefined;
     this.#state = 'head';
-    run.letGo(504);
-    this.#count('aborted');
-    const failed = this.timeout({ forward: run.going.forward, detail: 'aborted' });
-    return inPlaceOf(failed, bag.getHeaders(), this.outside);
+    return this.#handling.hungUp(bag);
   }
 
   /** A piece of the body. */
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
-    this.#run?.add(chunk, encoding);
-    this.#shadow?.add(chunk, encoding);
+    this.#handling.add(chunk, encoding);
   }
 
   /** Trailers follow: they cannot be kept. */
   trailers(): void {
-    this.#run?.fail('trailers');
+    this.#handling.fail('trailers');
   }
 
   /** The handler has given all of its response. */
@@ -350,12 +318,7 @@ export class Exchange {
     this.#state = 'done';
     clearTimeout(this.#left);
     this.conditions.giveBack();
-    const run = this.#run;
-    if (run?.going.forward === 'method') void after(this.#purged, (own) => run.finishAfter(own, this.#seat()));
-    else run?.finish(this.#seat());
-    // Whoever still waits has nothing to wait for.
-    run?.letGo(200);
-    this.#shadow?.finish();
+    this.#handling.finish(this.#purged);
   }
 
   /**
@@ -379,7 +342,7 @@ export class Exchange {
    */
   #isTooLate(reason: Reason): boolean {
     const isLate = this.#state === 'done';
-    if (isLate && !this.#handled) this.#count(reason);
+    if (isLate && !this.#handled) this.#handling.count(reason);
     this.#handled = true;
     if (isLate) this.#giveUp();
     return isLate;
@@ -389,86 +352,13 @@ export class Exchange {
   abandon(): void {
     if (this.#state === 'done') return;
     // Where the request has only been under an invalidation, there is nothing to count.
-    if (this.#state === 'open' && this.#handled) this.#count(this.#barred ?? 'aborted');
+    if (this.#state === 'open' && this.#handled) this.#handling.count(this.#handling.barred ?? 'aborted');
     this.#state = 'done';
     this.#giveUp();
   }
 
   #giveUp(): void {
-    this.#run?.abandon();
-    this.#run?.going.lead?.unfilled(0);
+    this.#handling.abandon();
     this.conditions.giveBack();
-  }
-
-  #complete(head: ResponseHead): Reply | undefined {
-    const run = this.#run;
-    const { status, bag } = head;
-    if (run !== undefined && this.#barred === undefined) {
-      const { stale } = run.going;
-      if (stale !== undefined && status === 304 && this.conditions.asksHandler) return this.#validated(run, stale, bag);
-      const standIn = run.standIn(status);
-      if (standIn !== undefined) return this.#standIn(run, standIn, status, bag);
-      if (stale !== undefined && status === 200 && this.request.method === 'HEAD')
-        run.hearHead(stale, bag, this.#seat());
-    }
-    this.#shadow?.head(head, this.outside, this.route);
-    const posted = run?.going.forward === 'method';
-    const barred = posted ? undefined : this.#barred;
-    const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
-    if (reason !== undefined) run?.letGo(status);
-    this.#count(posted ? 'method' : reason);
-    const shares = run?.isFilling === true && !saysNothing(this.route);
-    const shared = shares ? { ...this.route, tags: run.tags(this.#seat()) } : undefined;
-    if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
-      run.outdate(run.going.stale, this.#seat());
-    const { compress } = this.route;
-    const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), this.outside);
-    const reduced = reduceToNotModified(bag, status, this.conditions.held, negotiated ? this.#accepted : undefined);
-    const vary = negotiated ? [...namesInVary(this.route), ...ACCEPT_ENCODING] : namesInVary(this.route);
-    announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
-    return reduced;
-  }
-
-  /** What `Cache-Status` says of a handler's response that leaves as it is. */
-  #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
-    const going = isPersonal(reason) ? undefined : this.#run?.going;
-    const told: CacheStatus = {
-      forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
-      stored: this.#run?.isFilling === true && (whole !== undefined || bag.getHeader('content-length') !== undefined),
-    };
-    // Where it is left out, it is taken for that of the answer.
-    if (going?.stale !== undefined || reduced) told.forwardStatus = status;
-    if (reason !== undefined) told.detail = reason;
-    return withKey(told, this.route, this.#key);
-  }
-
-  /** The handler says that what is stored is still the same: the client gets what it asked for. */
-  #validated(run: Run, stale: ResponseEntry, bag: HeaderBag): Reply {
-    const fresh = run.validate(stale, bag, this.#seat());
-    run.letGo(200);
-    this.#count(fresh?.reason, true);
-    const detail = fresh?.reason === undefined ? {} : { detail: fresh.reason };
-    const status = { forward: run.going.forward, forwardStatus: 304, stored: fresh?.stored ?? false, ...detail };
-    return inPlaceOf(this.reply(fresh?.entry ?? stale, status), bag.getHeaders(), this.outside);
-  }
-
-  /** A stale response in place of the handler's failure (RFC 5861 §4). */
-  #standIn(run: Run, stale: ResponseEntry, failure: number | undefined, bag: HeaderBag): Reply {
-    run.letGo(500);
-    this.control.status = 'hit';
-    const forwardStatus = failure === undefined ? {} : { forwardStatus: failure };
-    const status = { forward: run.going.forward, ...forwardStatus, detail: 'stale-if-error' };
-    const reply = this.reply(stale, status);
-    this.#account.hit(run.plan, stale, reply, this.route, { stale: true });
-    return inPlaceOf(reply, bag.getHeaders(), this.outside);
-  }
-
-  #seat(): Seat {
-    const { request, route, control, outside, part, conditions } = this;
-    return { request, route, control, outside, ranged: part !== undefined && !conditions.asksHandler };
-  }
-
-  #count(reason: Reason | undefined, revalidated?: boolean): void {
-    this.#account.handled(this.plan, reason, this.route, revalidated);
   }
 }

@@ -1,0 +1,230 @@
+import type { Account } from '../account.js';
+import type { Services } from '../backend.js';
+import { ACCEPT_ENCODING, mayNegotiate } from '../compress/rule.js';
+import type { ResponseEntry } from '../entry/entry.js';
+import type { Reason } from '../events.js';
+import type { CacheStatus } from '../http/cache-status.js';
+import type { Entered } from '../invalidation/recent-purges.js';
+import { saysNothing } from '../lookup/downstream.js';
+import type { HeldConditions } from '../lookup/held-conditions.js';
+import type { Plan } from '../lookup/plan.js';
+import { gatewayTimeout, inPlaceOf, type PartAsked, type Reply, withKey } from '../lookup/reply.js';
+import { isPersonal } from '../request/eligibility.js';
+import { namesInVary } from '../route-options.js';
+import { after, type HeaderBag, type MaybePromise } from '../types.js';
+import { announce, reduceToNotModified } from './head.js';
+import { type Going, type ResponseHead, Run, type Seat } from './run.js';
+import { Shadow } from './shadow.js';
+
+/** Reasons not to store a response that hold against what was stored before it, too. */
+const SUPERSEDING: ReadonlySet<Reason> = new Set(['no-store', 'private', 'no-cache', 'handler']);
+
+/** The exchange that a handler is run in, as it is by now. */
+export interface Party extends Omit<Seat, 'ranged'> {
+  readonly conditions: HeldConditions;
+  /** The part that is asked for. */
+  readonly part: PartAsked | undefined;
+  /** The request's `Accept-Encoding` as it came. */
+  readonly accepted: string | undefined;
+  /** Under which key it was looked up. */
+  readonly key: string | undefined;
+  /** The answer from an entry, for its request. */
+  reply(entry: ResponseEntry, status: CacheStatus): Reply;
+}
+
+/** What becomes of a handler's response: it may be stored, it is compared with what is stored, or it only passes through. */
+export class Handling {
+  /** Why it is not stored, where that is known before its head is. */
+  barred: Reason | undefined;
+  readonly #services: Services;
+  readonly #account: Account;
+  readonly #party: Party;
+  /** The handler's run, if its response may be stored. */
+  #run: Run | undefined;
+  /** The handler's run, if its response is only compared. */
+  #shadow: Shadow | undefined;
+
+  constructor(services: Services, account: Account, party: Party) {
+    this.#services = services;
+    this.#account = account;
+    this.#party = party;
+  }
+
+  /** The response may be stored. */
+  fill(plan: Plan, going: Going): void {
+    this.#run = new Run(this.#services, this.#party.request, plan, going);
+  }
+
+  /** It is compared with what is stored. */
+  compare(plan: Plan, stored: ResponseEntry): void {
+    this.#shadow = new Shadow(this.#services, this.#party.request, plan, stored);
+  }
+
+  /** It only passes through. Who waits for it is let go, because of this status. */
+  letGo(status: number): void {
+    this.#run?.letGo(status);
+    this.#run = undefined;
+    this.#shadow = undefined;
+  }
+
+  /** What the route calls it, if it is stored. */
+  rename(name: string): void {
+    if (this.#run !== undefined) this.#run.plan = { ...this.#run.plan, name };
+  }
+
+  /** Whether more is done with it than to let it pass. */
+  get matters(): boolean {
+    return this.#run !== undefined || this.#shadow !== undefined;
+  }
+
+  get isShadowed(): boolean {
+    return this.#shadow !== undefined;
+  }
+
+  /** Where it would be stored, if it may be, or what it is compared with is. */
+  get plan(): Plan | undefined {
+    return (this.#run ?? this.#shadow)?.plan;
+  }
+
+  /** What is stored already, and may stand in for it. */
+  get stale(): ResponseEntry | undefined {
+    return this.#run?.going.stale;
+  }
+
+  /** Whether the body's pieces are wanted: known once the head is. */
+  get isFilling(): boolean {
+    return this.#shadow !== undefined || (this.#run?.isFilling ?? false);
+  }
+
+  /** Whether more of them is wanted. */
+  get wantsMore(): boolean {
+    return this.#shadow !== undefined || (this.#run?.wantsMore ?? false);
+  }
+
+  /** Whether there is an answer if the handler hangs up. */
+  get outlivesHangUp(): boolean {
+    return this.stale !== undefined && (this.stale.mustRevalidate || this.#run!.standIn(502) !== undefined);
+  }
+
+  /** Tells what became of it. */
+  count(reason: Reason | undefined, revalidated?: boolean): void {
+    this.#account.handled(this.plan, reason, this.#party.route, revalidated);
+  }
+
+  /** Judges the response and completes its head. Gives what is to leave in its place, if anything is. */
+  complete(head: ResponseHead): Reply | undefined {
+    const run = this.#run;
+    const { status, bag } = head;
+    const { request, route, outside, conditions, accepted } = this.#party;
+    if (run !== undefined && this.barred === undefined) {
+      const { stale } = run.going;
+      if (stale !== undefined && status === 304 && conditions.asksHandler) return this.#validated(run, stale, bag);
+      const standIn = run.standIn(status);
+      if (standIn !== undefined) return this.#standIn(run, standIn, status, bag);
+      if (stale !== undefined && status === 200 && request.method === 'HEAD') run.hearHead(stale, bag, this.#seat());
+    }
+    this.#shadow?.head(head, outside, route);
+    const posted = run?.going.forward === 'method';
+    const barred = posted ? undefined : this.barred;
+    const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
+    if (reason !== undefined) run?.letGo(status);
+    this.count(posted ? 'method' : reason);
+    const shares = run?.isFilling === true && !saysNothing(route);
+    const shared = shares ? { ...route, tags: run.tags(this.#seat()) } : undefined;
+    if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
+      run.outdate(run.going.stale, this.#seat());
+    const { compress } = route;
+    const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), outside);
+    const reduced = reduceToNotModified(bag, status, conditions.held, negotiated ? accepted : undefined);
+    const vary = negotiated ? [...namesInVary(route), ...ACCEPT_ENCODING] : namesInVary(route);
+    announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
+    return reduced;
+  }
+
+  /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */
+  failed(bag: HeaderBag, status: number): Reply | undefined {
+    const run = this.#run;
+    const entry = run?.standIn(status);
+    return entry && this.#standIn(run!, entry, undefined, bag);
+  }
+
+  /** The handler hung up where there is an answer: a stand-in, or 504 where nothing may be one (RFC 9111 §5.2.2.2). */
+  hungUp(bag: HeaderBag): Reply {
+    const { outside, route } = this.#party;
+    const run = this.#run!;
+    const reply = this.failed(bag, 502);
+    if (reply !== undefined) return reply;
+    run.letGo(504);
+    this.count('aborted');
+    const failed = gatewayTimeout({ forward: run.going.forward, detail: 'aborted' }, outside, namesInVary(route));
+    return inPlaceOf(failed, bag.getHeaders(), outside);
+  }
+
+  /** A piece of the body. */
+  add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
+    this.#run?.add(chunk, encoding);
+    this.#shadow?.add(chunk, encoding);
+  }
+
+  /** It turns out that it cannot be stored. */
+  fail(reason: Reason): void {
+    this.#run?.fail(reason);
+  }
+
+  /** All of it has come. `purged`: what its request has invalidated. */
+  finish(purged: MaybePromise<Entered | undefined>): void {
+    const run = this.#run;
+    if (run?.going.forward === 'method') void after(purged, (own) => run.finishAfter(own, this.#seat()));
+    else run?.finish(this.#seat());
+    // Whoever still waits has nothing to wait for.
+    run?.letGo(200);
+    this.#shadow?.finish();
+  }
+
+  /** No more of it will come. */
+  abandon(): void {
+    this.#run?.abandon();
+    this.#run?.going.lead?.unfilled(0);
+  }
+
+  /** What `Cache-Status` says of a handler's response that leaves as it is. */
+  #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
+    const { route, key } = this.#party;
+    const going = isPersonal(reason) ? undefined : this.#run?.going;
+    const told: CacheStatus = {
+      forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
+      stored: this.#run?.isFilling === true && (whole !== undefined || bag.getHeader('content-length') !== undefined),
+    };
+    // Where it is left out, it is taken for that of the answer.
+    if (going?.stale !== undefined || reduced) told.forwardStatus = status;
+    if (reason !== undefined) told.detail = reason;
+    return withKey(told, route, key);
+  }
+
+  /** The handler says that what is stored is still the same: the client gets what it asked for. */
+  #validated(run: Run, stale: ResponseEntry, bag: HeaderBag): Reply {
+    const fresh = run.validate(stale, bag, this.#seat());
+    run.letGo(200);
+    this.count(fresh?.reason, true);
+    const detail = fresh?.reason === undefined ? {} : { detail: fresh.reason };
+    const status = { forward: run.going.forward, forwardStatus: 304, stored: fresh?.stored ?? false, ...detail };
+    return inPlaceOf(this.#party.reply(fresh?.entry ?? stale, status), bag.getHeaders(), this.#party.outside);
+  }
+
+  /** A stale response in place of the handler's failure (RFC 5861 §4). */
+  #standIn(run: Run, stale: ResponseEntry, failure: number | undefined, bag: HeaderBag): Reply {
+    const { route, control, outside } = this.#party;
+    run.letGo(500);
+    control.status = 'hit';
+    const forwardStatus = failure === undefined ? {} : { forwardStatus: failure };
+    const status = { forward: run.going.forward, ...forwardStatus, detail: 'stale-if-error' };
+    const reply = this.#party.reply(stale, status);
+    this.#account.hit(run.plan, stale, reply, route, { stale: true });
+    return inPlaceOf(reply, bag.getHeaders(), outside);
+  }
+
+  #seat(): Seat {
+    const { request, route, control, outside, part, conditions } = this.#party;
+    return { request, route, control, outside, ranged: part !== undefined && !conditions.asksHandler };
+  }
+}
