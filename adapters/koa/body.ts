@@ -1,6 +1,6 @@
 import { Readable, Stream } from 'node:stream';
 import type { Context } from 'koa';
-import type { Whole } from '../../src/fill/run.js';
+import type { Whole } from '../../src/fill/response-head.js';
 
 /** What a Koa handler has left in `ctx.body`, in the form in which Koa itself will send it. */
 export type Body = WholeBody | { readonly kind: 'stream'; readonly stream: () => Readable } | { readonly kind: 'none' };

@@ -10,7 +10,7 @@ import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
 import { type CacheControl, Control, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
-import type { Whole } from '../../src/fill/run.js';
+import type { Whole } from '../../src/fill/response-head.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';

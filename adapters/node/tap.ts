@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { ResponseHead, Whole as ResponseWhole } from '../../src/fill/run.js';
+import type { ResponseHead, Whole as ResponseWhole } from '../../src/fill/response-head.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { applyHead } from './head-arguments.js';

@@ -1,11 +1,50 @@
-import type { ResponseEntry } from '../entry/entry.js';
+import { NO_BODY, type ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
 import type { HeaderLine } from '../http/headers.js';
+import type { Terms } from './assess.js';
 import { Capture } from './capture.js';
+import type { KeptFields } from './kept-fields.js';
 
 /** An entry that is being made: its body and its tags come last. */
 export type Unfinished = { -readonly [K in keyof ResponseEntry]: ResponseEntry[K] };
+
+/** What is known of an entry when its head has been judged. */
+export interface Begun
+  extends Pick<ResponseEntry, 'asOf' | 'status' | 'message' | 'name' | 'keyed' | 'etagMade' | 'search' | 'cost'> {
+  readonly kept: KeptFields;
+  readonly terms: Terms;
+}
+
+/** The entry that this is the beginning of. */
+export function begun(head: Begun): Unfinished {
+  const { kept, terms } = head;
+  // Each field by its name: on Node 20 it takes microseconds to spread the parts into it.
+  return {
+    kind: 'response',
+    asOf: head.asOf,
+    storedAt: terms.storedAt,
+    expiresAt: terms.expiresAt,
+    tags: [],
+    status: head.status,
+    message: head.message,
+    headers: kept.headers,
+    removed: kept.removed,
+    appended: kept.appended,
+    freshUntil: terms.freshUntil,
+    mustRevalidate: terms.mustRevalidate,
+    staleWhileRevalidate: terms.staleWhileRevalidate,
+    staleIfError: terms.staleIfError,
+    initialAge: terms.initialAge,
+    name: head.name,
+    keyed: head.keyed,
+    sharedWith: terms.sharedWith,
+    etagMade: head.etagMade,
+    search: head.search,
+    cost: head.cost,
+    body: NO_BODY,
+  };
+}
 
 /** One response on its way into the store: its head, then its body as it streams. */
 export class Fill {

@@ -132,3 +132,20 @@ function fieldsOf(headers: readonly HeaderLine[]): Fields {
 function opaque(tag: string | undefined): string | undefined {
   return tag?.replace(/^W\//, '');
 }
+
+/** The request fields by which a stored response varies. */
+export function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
+  const lines = headers.filter(([name]) => name.toLowerCase() === 'vary').flatMap(([, value]) => value);
+  const varies = variesBy({ vary: lines }, keyed);
+  return varies === '*' ? [] : varies;
+}
+
+/**
+ * Whether a newer head varies by fields that a stored response does not. Without a validator it may be that of another
+ * variant, even of one with as long a body.
+ */
+export function variesMore(newer: Fields, stored: ResponseEntry): boolean {
+  const varies = variesBy(newer);
+  const known = variesOf(stored);
+  return varies === '*' || varies.some((name) => !known.includes(name));
+}

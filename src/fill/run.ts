@@ -1,7 +1,7 @@
 import type { Services } from '../backend.js';
 import { mayNegotiate } from '../compress/rule.js';
 import type { Control } from '../control.js';
-import { type IndexEntry, NO_BODY, type Position, type ResponseEntry } from '../entry/entry.js';
+import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { makeEtag } from '../http/etag.js';
@@ -18,34 +18,17 @@ import type { Route } from '../route-options.js';
 import type { Fields, HeaderBag } from '../types.js';
 import { type Assessment, assess, type Context, tagsOf, termsOf } from './assess.js';
 import type { Lead } from './collapse.js';
-import { Fill, type Unfinished } from './fill.js';
-import { type Freshened, freshened, headSpeaksOf, speaksOf } from './freshen.js';
+import { begun, Fill } from './fill.js';
+import { type Freshened, freshened, headSpeaksOf, speaksOf, variesMore, variesOf } from './freshen.js';
 import { keptFields } from './kept-fields.js';
 import { type Filled, put, type Shared } from './put.js';
+import type { ResponseHead } from './response-head.js';
 
 /** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
 const UNCACHEABLE_FOR = 10_000;
 const FAILED_FOR = 1000;
 /** Statuses for which something stale may stand in (RFC 5861 §4). */
 const FAILURES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
-
-/** The head of a handler's response, as its adapter hands it over before it leaves. */
-export interface ResponseHead {
-  readonly status: number;
-  /** The reason phrase, if it is not the status's usual one. */
-  readonly message: string | undefined;
-  readonly bag: HeaderBag;
-  /** The whole body, where it is known already: it can be given a tag before the head leaves. */
-  readonly whole: Whole | undefined;
-}
-
-/** A body that has come at once. */
-export interface Whole {
-  /** Bytes. */
-  readonly length: number;
-  /** Made when they are asked for first: not at all, where nothing is to be stored. */
-  bytes(): Uint8Array;
-}
 
 /** Why a handler is run, and what is known of the key that its response is for. */
 export interface Going {
@@ -76,7 +59,7 @@ interface Filling {
 }
 
 /** What a response that may be stored was found to be. */
-interface Judged {
+interface Found {
   readonly asOf: Position;
   readonly fields: Fields;
   readonly context: Context;
@@ -84,23 +67,6 @@ interface Judged {
   readonly tags: readonly string[];
   readonly varies: readonly string[];
   readonly etagMade: boolean;
-}
-
-/** The request fields by which a stored response varies. */
-function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
-  const lines = headers.filter(([name]) => name.toLowerCase() === 'vary').flatMap(([, value]) => value);
-  const varies = variesBy({ vary: lines }, keyed);
-  return varies === '*' ? [] : varies;
-}
-
-/**
- * Whether a newer head varies by fields that a stored response does not. Without a validator it may be that of another
- * variant, even of one with as long a body.
- */
-function variesMore(newer: Fields, stored: ResponseEntry): boolean {
-  const varies = variesBy(newer);
-  const known = variesOf(stored);
-  return varies === '*' || varies.some((name) => !known.includes(name));
 }
 
 /** One run of a handler whose response may be stored: what it began with, and what becomes of its response. */
@@ -171,43 +137,29 @@ export class Run {
   }
 
   /** Begins to capture. */
-  #begin({ status, message, bag, whole }: ResponseHead, { route, outside }: Seat, judged: Judged): void {
+  #begin({ status, message, bag, whole }: ResponseHead, { route, outside }: Seat, found: Found): void {
     const { plan } = this;
+    const { fields, assessment, asOf, etagMade } = found;
     const { policy, maxBodyBytes } = route;
-    const { asOf, fields, context, assessment, tags, varies, etagMade } = judged;
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
-    const kept = keptFields(bag, etagMade ? bag.getHeaders() : fields, outside, assessment.said, policy);
-    const terms = termsOf(context, assessment, fields, this.#now());
-    // Each field by its name: on Node 20 it takes microseconds to spread the parts into it.
-    const entry: Unfinished = {
-      kind: 'response',
+    const entry = begun({
       asOf,
-      storedAt: terms.storedAt,
-      expiresAt: terms.expiresAt,
-      tags,
       status,
       message,
-      headers: kept.headers,
-      removed: kept.removed,
-      appended: kept.appended,
-      freshUntil: terms.freshUntil,
-      mustRevalidate: terms.mustRevalidate,
-      staleWhileRevalidate: terms.staleWhileRevalidate,
-      staleIfError: terms.staleIfError,
-      initialAge: terms.initialAge,
+      kept: keptFields(bag, etagMade ? bag.getHeaders() : fields, outside, assessment.said, policy),
+      terms: termsOf(found.context, assessment, fields, this.#now()),
       name: plan.name,
       keyed: route.vary,
-      sharedWith: terms.sharedWith,
       etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),
-      body: NO_BODY,
-    };
+    });
     if (mayNegotiate(route.compress, status, fields, outside)) entry.negotiated = true;
     const declared = status === 204 || status === 205 ? undefined : fieldText(fields, 'content-length');
     // Of a body at hand that has no such field Node itself says how long it is.
     const length = declared === undefined ? whole?.length : Number(declared);
-    this.#filling = { fill: new Fill(entry, length, maxBodyBytes, policy.makesEtag), tags, varies };
+    const fill = new Fill(entry, length, maxBodyBytes, policy.makesEtag);
+    this.#filling = { fill, tags: found.tags, varies: found.varies };
     const address = plan.addressFor(rule);
     if (address !== plan.address) this.plan = { ...plan, address };
   }

@@ -12,7 +12,7 @@ import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
 import type { Fields } from '../types.js';
 import { keptFields } from './kept-fields.js';
-import type { ResponseHead } from './run.js';
+import type { ResponseHead } from './response-head.js';
 
 /** Fields that are another each time without the answer being another. */
 const PASSING: ReadonlySet<string> = new Set([
