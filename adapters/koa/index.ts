@@ -17,6 +17,7 @@ import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-op
 import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
 import { isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
+import { hasReason } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
 import { bodyOf } from './body.js';
@@ -232,7 +233,8 @@ function tell(
   exchange: Exchange,
   whole: (() => Uint8Array) | undefined,
 ): MaybePromise<Reply | undefined> {
-  const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
+  const reason = hasReason(ctx.res) ? ctx.message : undefined;
+  const message = reason && reason !== STATUS_CODES[ctx.status] ? reason : undefined;
   return exchange.head({ status: ctx.status, message, bag: bagOf(ctx), whole });
 }
 

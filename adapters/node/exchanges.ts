@@ -200,6 +200,11 @@ export class View implements RequestView {
     return (this.#req as unknown as Record<symbol, unknown>)[READ_HEADERS] == null ? this.#req.rawHeaders : undefined;
   }
 
+  get isFollowed(): boolean {
+    const { stream } = this.#req as { readonly stream?: { readonly endAfterHeaders?: boolean } };
+    return stream?.endAfterHeaders === false;
+  }
+
   get secure(): boolean {
     return (this.#req.socket as TLSSocket).encrypted === true;
   }

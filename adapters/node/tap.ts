@@ -4,7 +4,7 @@ import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, seemsEnded, tooLate } from './hold.js';
-import { isHeadApart, layOn } from './send.js';
+import { hasReason, isHeadApart, layOn } from './send.js';
 
 /** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
@@ -73,6 +73,8 @@ class Tap {
   /** Something else has left, whole, in place of the response. */
   #replaced = false;
   #attended = false;
+  /** Trailers were given to a response that cannot be asked for them. */
+  #trailing = false;
   /** All of the body, where it has come at once. */
   #whole: { readonly chunk: Chunk; readonly encoding: BufferEncoding | undefined } | undefined;
 
@@ -112,7 +114,7 @@ class Tap {
       else queueMicrotask(() => this.#attendLater(gone));
     });
     // Whose client has gone during the lookup says so no more.
-    if (res.closed) this.#leave();
+    if (res.closed || isReset(res)) this.#leave();
     else res.once('close', () => this.#leave());
   }
 
@@ -141,11 +143,15 @@ class Tap {
     res.destroy = (error) => this.#destroy(error, destroy);
     // Where they can be asked for at the end, nobody has to listen.
     if (trailersOf(res) !== undefined) return;
-    const { addTrailers } = res;
-    res.addTrailers = (trailers) => {
-      this.#sink.trailers();
-      addTrailers.call(res, trailers);
-    };
+    const trailing = res as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
+    for (const name of ['addTrailers', 'setTrailer']) {
+      const method = trailing[name];
+      if (method === undefined) continue;
+      trailing[name] = (...args) => {
+        this.#trailing = true;
+        return method.apply(res, args);
+      };
+    }
   }
 
   /** `gone`: its client had gone before the handler began. */
@@ -178,8 +184,8 @@ class Tap {
     if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
       return this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
     }
-    const { statusMessage } = this.#res;
-    const message = statusMessage && statusMessage !== STATUS_CODES[status] ? statusMessage : undefined;
+    const reason = hasReason(this.#res) ? this.#res.statusMessage : undefined;
+    const message = reason && reason !== STATUS_CODES[status] ? reason : undefined;
     const all = this.#whole;
     const whole = all && (() => bytesOf(all.chunk, all.encoding));
     const verdict = this.#sink.head({ status, message, bag: this.#res as unknown as HeaderBag, whole });
@@ -222,7 +228,7 @@ class Tap {
       this.#res.writeHead(this.#res.statusCode);
     }
     if (body) this.#sink.write(chunk, encodingOf(encoding));
-    if (trailersOf(this.#res)) this.#sink.trailers();
+    if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     if (this.#state === 'held') {
@@ -299,17 +305,26 @@ class Tap {
     this.#replaced = true;
     if (isHeadApart(res)) this.#writeHeadBefore.call(res, res.statusCode);
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
+    // Over HTTP/2 Node ends by way of `write`: what comes that way now is no piece of the handler's.
+    const ended = this.#ended;
+    this.#ended = true;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
+    this.#ended = ended;
   }
 }
 
 /** Whether there is nobody any more to whom the response could be said. */
 export function isGone(res: ServerResponse): boolean {
-  return res.closed || res.socket?.writable === false;
+  return res.closed || isReset(res) || res.socket?.writable === false;
+}
+
+/** Over HTTP/2 it is a response's stream that its client has closed. */
+function isReset(res: ServerResponse): boolean {
+  return (res as { readonly stream?: { readonly destroyed?: boolean } }).stream?.destroyed === true;
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */
-function trailersOf(res: ServerResponse): string | undefined {
+export function trailersOf(res: ServerResponse): string | undefined {
   const { _trailer: text } = res as { readonly _trailer?: unknown };
   return typeof text === 'string' ? text : undefined;
 }

@@ -22,6 +22,8 @@ export interface RequestView {
   readonly rawHeaders: string[];
   /** The same, where nobody has read `headers` yet, let alone changed them: so long these lines are all that was said. */
   readonly untouched?: readonly string[] | undefined;
+  /** Whether something follows the fields that they need not tell of: over HTTP/2. */
+  readonly isFollowed?: boolean;
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** The store has just failed to answer for it: it is not asked a second time. */
