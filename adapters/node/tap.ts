@@ -163,6 +163,10 @@ class Tap {
 
   #leave(): void {
     if (this.#ended) return;
+    if (isDropped(this.#res)) {
+      this.#giveUp();
+      return;
+    }
     this.#sink.leave();
     // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
     for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
@@ -316,6 +320,11 @@ class Tap {
 /** Whether there is nobody any more to whom the response could be said. */
 export function isGone(res: ServerResponse): boolean {
   return res.closed || isReset(res) || res.socket?.writable === false;
+}
+
+/** Whether it is this side that has closed the connection, and no client has hung up: then no answer is to be given. */
+function isDropped({ req: { httpVersionMajor, socket } }: ServerResponse): boolean {
+  return httpVersionMajor === 1 && socket.destroyed && !socket.readableEnded && !socket.errored;
 }
 
 /** Over HTTP/2 it is a response's stream that its client has closed. */
