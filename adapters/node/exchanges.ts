@@ -194,6 +194,15 @@ export class View implements RequestView {
     return this.#req.rawHeaders;
   }
 
+  get distinct(): IncomingMessage['headersDistinct'] | undefined {
+    try {
+      return this.#req.headersDistinct;
+    } catch {
+      // A layer outside has taken raw ones away: Node cannot make them any more, for nobody.
+      return undefined;
+    }
+  }
+
   /** A request that is none of Node's own, or of a Node that keeps them elsewhere, is taken for read. */
   get untouched(): readonly string[] | undefined {
     if (READ_HEADERS === undefined || !Object.hasOwn(this.#req, READ_HEADERS)) return undefined;
