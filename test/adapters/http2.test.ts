@@ -17,7 +17,7 @@ import { cacheMiddleware } from 'respcache/koa';
 import { type CachedResponse, withCache } from 'respcache/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { load } from './hosts.js';
-import { useNode } from './node-host.js';
+import { STORES, useNode } from './node-host.js';
 
 const bench = useNode();
 const opened: { close(): unknown }[] = [];
@@ -159,10 +159,10 @@ describe('over HTTP/2', () => {
     expect(cache.getStats().errors).toBe(0);
   });
 
-  it.each(['a listener', 'Koa'])(
-    '%s: hits answer HEAD, conditions and parts, and no request with a body',
-    async (by) => {
-      const { cache } = await bench.cache('memory');
+  it.each(['a listener', 'Koa'].flatMap((by) => STORES.map((store) => [by, store] as const)))(
+    '%s, %s: hits answer HEAD, conditions and parts, and no request with a body',
+    async (by, store) => {
+      const { cache } = await bench.cache(store);
       let runs = 0;
       const client = await serve(
         by === 'Koa' ? koa(cache, () => `run ${++runs}`) : plain(cache, () => `run ${++runs}`),
