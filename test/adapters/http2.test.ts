@@ -184,6 +184,21 @@ describe('over HTTP/2', () => {
     },
   );
 
+  it('what is stale is made anew by a request in its own stead, but not by one that wants what is stored alone', async () => {
+    const { cache, clock } = await bench.cache('memory');
+    let runs = 0;
+    const listener = (_req: unknown, res: CachedResponse) => {
+      res.setHeader('Cache-Control', 'max-age=1, stale-while-revalidate=60');
+      res.end(`run ${++runs}`);
+    };
+    const client = await serve(withCache(listener, { cache, requestDirectives: 'honor' }));
+    await ask(client, '/');
+    clock.forward(2);
+    expect((await ask(client, '/', { 'cache-control': 'only-if-cached' })).body).toBe('run 1');
+    expect((await ask(client, '/')).body).toBe('run 2');
+    expect((await ask(client, '/')).head['cache-status']).toMatch(/; hit; ttl=1$/);
+  });
+
   it('whoever waits for the answer to a client that has gone has one', async () => {
     const { cache } = await bench.cache('memory');
     let begun = () => {};
