@@ -114,7 +114,7 @@ class Tap {
       else queueMicrotask(() => this.#attendLater(gone));
     });
     // Whose client has gone during the lookup says so no more.
-    if (res.closed || isReset(res)) this.#leave();
+    if (isClosed(res)) this.#leave();
     else res.once('close', () => this.#leave());
   }
 
@@ -319,7 +319,7 @@ class Tap {
 
 /** Whether there is nobody any more to whom the response could be said. */
 export function isGone(res: ServerResponse): boolean {
-  return res.closed || isReset(res) || res.socket?.writable === false;
+  return isClosed(res) || res.socket?.writable === false;
 }
 
 /** Whether it is this side that has closed the connection, and no client has hung up: then no answer is to be given. */
@@ -327,9 +327,10 @@ function isDropped({ req: { httpVersionMajor, socket } }: ServerResponse): boole
   return httpVersionMajor === 1 && socket.destroyed && !socket.readableEnded && !socket.errored;
 }
 
-/** Over HTTP/2 it is a response's stream that its client has closed. */
-function isReset(res: ServerResponse): boolean {
-  return (res as { readonly stream?: { readonly destroyed?: boolean } }).stream?.destroyed === true;
+/** Over HTTP/2 it is a response's stream that knows it. */
+function isClosed(res: ServerResponse): boolean {
+  const { closed } = res as { readonly closed?: boolean };
+  return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */
