@@ -13,10 +13,10 @@ const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** What Koa takes off a response of such a status as it sends it: whoever sets a body after the status has set them. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-length', 'transfer-encoding']);
 
-/** The head of a response as Koa will send it. */
+/** The head of a response as Koa will send it. That of a 304 speaks of what is stored, and is taken as it is. */
 export function bagOf({ res, status }: Context): HeaderBag {
   const bag = res as unknown as HeaderBag;
-  if (!EMPTY.has(status)) return bag;
+  if (!EMPTY.has(status) || status === 304) return bag;
   return {
     getHeader: (name) => bag.getHeader(name),
     getHeaders: () => Object.fromEntries(Object.entries(bag.getHeaders()).filter(([name]) => !OF_BODY.has(name))),
