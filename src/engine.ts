@@ -142,7 +142,7 @@ export class Engine {
       if (found.entry === undefined) return this.#miss(turn, found);
       const use = this.#useOf(found.entry, turn);
       if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
-      if (isShadowed(turn.exchange)) return this.#shadow(turn, found);
+      if (isShadowed(turn)) return this.#shadow(turn, found);
       if (use === 'fresh') learn(turn, found);
       if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found, use);
       return this.#refresh(turn, found, use);
@@ -221,8 +221,8 @@ export class Engine {
 
   /** Where the application cannot be run beside a request, one request runs it in its own stead. */
   async #refreshHere(turn: Turn, going: Going, found: Present, use: Use): Promise<Reply | undefined> {
-    const { exchange, plan } = turn;
-    const free = plan.credentials === undefined && exchange.request.method === 'GET';
+    const { exchange, plan, asked } = turn;
+    const free = plan.credentials === undefined && exchange.request.method === 'GET' && !asked?.onlyIfCached;
     const lead = free ? await this.#leadRefresh(turn, found.entry) : undefined;
     if (lead === undefined) return this.#serve(turn, found, use);
     return this.#forward(turn, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
@@ -333,8 +333,10 @@ function learn({ exchange, plan }: Turn, found: Present): void {
 }
 
 /** Whether the handler is asked although there is an answer, to compare the two; for a client, and of a whole answer. */
-function isShadowed({ route, request, part }: Exchange): boolean {
+function isShadowed({ exchange: { route, request, part }, asked }: Turn): boolean {
   if (route.shadow === 0 || request.method !== 'GET' || part !== undefined || request.warming !== undefined)
     return false;
+  // Who wants what is stored, or nothing, is not to wait for a handler.
+  if (asked?.onlyIfCached) return false;
   return Math.random() < route.shadow;
 }

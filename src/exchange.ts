@@ -63,7 +63,7 @@ export class Exchange implements Party {
     this.#services = services;
     this.#account = new Account(services.events, request);
     this.request = request;
-    this.conditions = new HeldConditions(request.headers, request.rawHeaders);
+    this.conditions = new HeldConditions(request);
     this.part = partAskedBy(request);
     this.accepted = fieldText(request.headers, 'accept-encoding');
     this.route = route;

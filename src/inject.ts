@@ -102,6 +102,8 @@ class Copy extends Socket {
     for (const [name, value] of facts) {
       Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
     }
+    // The head is all that its client had to say: whoever asks if that has hung up is told so.
+    Object.defineProperty(this, 'readableEnded', { value: true });
     // Whoever ends the connection by hand has ended the exchange.
     this.once('finish', () => this.destroy());
   }

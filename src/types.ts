@@ -13,7 +13,8 @@ export type Fields = Readonly<Record<string, string | number | readonly string[]
 export interface HeaderBag {
   getHeader(name: string): string | number | readonly string[] | undefined;
   getHeaders(): Fields;
-  getRawHeaderNames(): string[];
+  /** Names as they were spelt; absent over HTTP/2, where all are in lower case. */
+  getRawHeaderNames?(): string[];
   setHeader(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): void;
 }

@@ -1,11 +1,28 @@
 import { Readable, Stream } from 'node:stream';
 import type { Context } from 'koa';
 import type { Whole } from '../../src/fill/response-head.js';
+import type { HeaderBag } from '../../src/types.js';
 
 /** What a Koa handler has left in `ctx.body`, in the form in which Koa itself will send it. */
 export type Body = WholeBody | { readonly kind: 'stream'; readonly stream: () => Readable } | { readonly kind: 'none' };
 
 const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** What Koa takes off a response of such a status as it sends it: whoever sets a body after the status has set them. */
+const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-length', 'transfer-encoding']);
+
+/** The head of a response as Koa will send it. That of a 304 speaks of what is stored, and is taken as it is. */
+export function bagOf({ res, status }: Context): HeaderBag {
+  const bag = res as unknown as HeaderBag;
+  if (!EMPTY.has(status) || status === 304) return bag;
+  return {
+    getHeader: (name) => bag.getHeader(name),
+    getHeaders: () => Object.fromEntries(Object.entries(bag.getHeaders()).filter(([name]) => !OF_BODY.has(name))),
+    getRawHeaderNames: () => bag.getRawHeaderNames?.() ?? Object.keys(bag.getHeaders()),
+    setHeader: (name, value) => bag.setHeader(name, value),
+    removeHeader: (name) => bag.removeHeader(name),
+  };
+}
 
 /** Reads the kind of a body; `undefined` for one that cannot be sent (Koa says why). */
 export function bodyOf(ctx: Context): Body | undefined {

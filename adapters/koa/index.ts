@@ -15,12 +15,13 @@ import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
-import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
+import { after, type MaybePromise } from '../../src/types.js';
 import { isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
+import { hasReason } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
-import { bodyOf } from './body.js';
+import { bagOf, bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
@@ -229,12 +230,9 @@ async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
 }
 
 function tell(ctx: Context, exchange: Exchange, whole: Whole | undefined): MaybePromise<Reply | undefined> {
-  const message = ctx.message && ctx.message !== STATUS_CODES[ctx.status] ? ctx.message : undefined;
+  const reason = hasReason(ctx.res) ? ctx.message : undefined;
+  const message = reason && reason !== STATUS_CODES[ctx.status] ? reason : undefined;
   return exchange.head({ status: ctx.status, message, bag: bagOf(ctx), whole });
-}
-
-function bagOf(ctx: Context): HeaderBag {
-  return ctx.res as unknown as HeaderBag;
 }
 
 /** What leaves in place of what a handler threw, or of its hanging up; nothing, where its own answer has begun. */

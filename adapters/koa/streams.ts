@@ -1,6 +1,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
+import { trailersOf } from '../node/tap.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */
 export async function drain(exchange: Exchange, stream: Readable): Promise<void> {
@@ -23,6 +24,7 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
       done(null, chunk);
     },
     flush(done) {
+      if (trailersOf(ctx.res)) exchange.trailers();
       exchange.end();
       done();
     },

@@ -194,10 +194,24 @@ export class View implements RequestView {
     return this.#req.rawHeaders;
   }
 
+  get distinct(): IncomingMessage['headersDistinct'] | undefined {
+    try {
+      return this.#req.headersDistinct;
+    } catch {
+      // A layer outside has taken raw ones away: Node cannot make them any more, for nobody.
+      return undefined;
+    }
+  }
+
   /** A request that is none of Node's own, or of a Node that keeps them elsewhere, is taken for read. */
   get untouched(): readonly string[] | undefined {
     if (READ_HEADERS === undefined || !Object.hasOwn(this.#req, READ_HEADERS)) return undefined;
     return (this.#req as unknown as Record<symbol, unknown>)[READ_HEADERS] == null ? this.#req.rawHeaders : undefined;
+  }
+
+  get isFollowed(): boolean {
+    const { stream } = this.#req as { readonly stream?: { readonly endAfterHeaders?: boolean } };
+    return stream?.endAfterHeaders === false;
   }
 
   get secure(): boolean {

@@ -8,7 +8,12 @@ export function layOn(res: ServerResponse, reply: Reply): void {
   for (const name of reply.removed) res.removeHeader(name);
   for (const [name, value] of reply.headers) res.setHeader(name, withOwnLines(value));
   res.statusCode = reply.status;
-  res.statusMessage = messageOf(reply);
+  if (hasReason(res)) res.statusMessage = messageOf(reply);
+}
+
+/** Whether a response can say why: HTTP/2 has no place for it, and Node warns of whoever sets or reads it there. */
+export function hasReason(res: ServerResponse): boolean {
+  return res.req.httpVersionMajor === 1;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, seemsEnded, tooLate } from './hold.js';
-import { isHeadApart, layOn } from './send.js';
+import { hasReason, isHeadApart, layOn } from './send.js';
 
 /** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
@@ -96,6 +96,8 @@ class Tap {
   /** Something else has left, whole, in place of the response. */
   #replaced = false;
   #attended = false;
+  /** Trailers were given to a response that cannot be asked for them. */
+  #trailing = false;
   /** All of the body, where it has come at once. */
   #whole: Whole | undefined;
 
@@ -135,7 +137,7 @@ class Tap {
       else queueMicrotask(() => this.#attendLater(gone));
     });
     // Whose client has gone during the lookup says so no more.
-    if (res.closed) this.#leave();
+    if (isClosed(res)) this.#leave();
     else res.once('close', () => this.#leave());
   }
 
@@ -164,11 +166,15 @@ class Tap {
     res.destroy = (error) => this.#destroy(error, destroy);
     // Where they can be asked for at the end, nobody has to listen.
     if (trailersOf(res) !== undefined) return;
-    const { addTrailers } = res;
-    res.addTrailers = (trailers) => {
-      this.#sink.trailers();
-      addTrailers.call(res, trailers);
-    };
+    const trailing = res as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
+    for (const name of ['addTrailers', 'setTrailer']) {
+      const method = trailing[name];
+      if (method === undefined) continue;
+      trailing[name] = (...args) => {
+        this.#trailing = true;
+        return method.apply(res, args);
+      };
+    }
   }
 
   /** `gone`: its client had gone before the handler began. */
@@ -180,6 +186,10 @@ class Tap {
 
   #leave(): void {
     if (this.#ended) return;
+    if (isDropped(this.#res)) {
+      this.#giveUp();
+      return;
+    }
     this.#sink.leave();
     // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
     for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
@@ -201,8 +211,8 @@ class Tap {
     if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
       return this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
     }
-    const { statusMessage } = this.#res;
-    const message = statusMessage && statusMessage !== STATUS_CODES[status] ? statusMessage : undefined;
+    const reason = hasReason(this.#res) ? this.#res.statusMessage : undefined;
+    const message = reason && reason !== STATUS_CODES[status] ? reason : undefined;
     const bag = this.#res as unknown as HeaderBag;
     const verdict = this.#sink.head({ status, message, bag, whole: this.#whole });
     if (verdict instanceof Promise) this.#hold(verdict);
@@ -244,7 +254,7 @@ class Tap {
       this.#res.writeHead(this.#res.statusCode);
     }
     if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
-    if (trailersOf(this.#res)) this.#sink.trailers();
+    if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     if (this.#state === 'held') {
@@ -321,17 +331,32 @@ class Tap {
     this.#replaced = true;
     if (isHeadApart(res)) this.#writeHeadBefore.call(res, res.statusCode);
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
+    // Over HTTP/2 Node ends by way of `write`: what comes that way now is no piece of the handler's.
+    const ended = this.#ended;
+    this.#ended = true;
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
+    this.#ended = ended;
   }
 }
 
 /** Whether there is nobody any more to whom the response could be said. */
 export function isGone(res: ServerResponse): boolean {
-  return res.closed || res.socket?.writable === false;
+  return isClosed(res) || res.socket?.writable === false;
+}
+
+/** Whether it is this side that has closed the connection, and no client has hung up: then no answer is to be given. */
+function isDropped({ req: { httpVersionMajor, socket } }: ServerResponse): boolean {
+  return httpVersionMajor === 1 && socket.destroyed && !socket.readableEnded && !socket.errored;
+}
+
+/** Over HTTP/2 it is a response's stream that knows it. */
+function isClosed(res: ServerResponse): boolean {
+  const { closed } = res as { readonly closed?: boolean };
+  return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */
-function trailersOf(res: ServerResponse): string | undefined {
+export function trailersOf(res: ServerResponse): string | undefined {
   const { _trailer: text } = res as { readonly _trailer?: unknown };
   return typeof text === 'string' ? text : undefined;
 }

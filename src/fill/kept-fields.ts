@@ -17,7 +17,7 @@ export function keptFields(bag: HeaderBag, fields: Fields, outside: Fields, said
   const keep = fieldFilter(fields, { personal: policy.dropsPersonal, more: unkept(said) });
   const headers: HeaderLine[] = [];
   const appended: string[] = [];
-  for (const rawName of bag.getRawHeaderNames()) {
+  for (const rawName of bag.getRawHeaderNames?.() ?? Object.keys(fields)) {
     const name = rawName.toLowerCase();
     const given = fields[name];
     if (given === undefined || !keep(name)) continue;

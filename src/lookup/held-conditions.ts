@@ -1,5 +1,6 @@
 import { plainTags } from '../compress/tags.js';
 import { fieldText } from '../http/headers.js';
+import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import { type Conditions, conditionsOf } from './conditional.js';
 
@@ -15,21 +16,33 @@ export interface Validators {
   readonly lastModified: string | undefined;
 }
 
+type Asking = Pick<RequestView, 'headers' | 'rawHeaders' | 'distinct'>;
+
+/** The fields of a request before they were changed. */
+interface AsItCame {
+  readonly fields: Record<string, unknown>;
+  readonly raw: readonly string[];
+  readonly distinct: Record<string, unknown> | undefined;
+  readonly lists: Record<string, unknown> | undefined;
+}
+
 /**
  * The conditions of a request, kept from its handler while it makes the whole answer: its 304 could not be stored, and
  * what the client asked is answered here. In their place the handler can be asked about a stored response.
  */
 export class HeldConditions {
+  readonly #request: Asking;
   readonly #headers: Record<string, unknown>;
   readonly #raw: string[];
-  #asItCame: { readonly fields: Record<string, unknown>; readonly raw: readonly string[] } | undefined;
+  #asItCame: AsItCame | undefined;
   #held: Conditions | undefined;
   /** Whether the handler is asked about a stored response, in place of what the client asked. */
   asksHandler = false;
 
-  constructor(headers: Fields, raw: string[]) {
-    this.#headers = headers as Record<string, unknown>;
-    this.#raw = raw;
+  constructor(request: Asking) {
+    this.#request = request;
+    this.#headers = request.headers as Record<string, unknown>;
+    this.#raw = request.rawHeaders;
   }
 
   /** What the request asks, whether or not it is held at present. */
@@ -75,26 +88,41 @@ export class HeldConditions {
     this.asksHandler = false;
     for (const name of CONDITIONS) delete this.#headers[name];
     Object.assign(this.#headers, before.fields);
+    const { distinct, lists } = before;
+    if (distinct !== undefined) {
+      for (const name of CONDITIONS) delete distinct[name];
+      Object.assign(distinct, lists);
+    }
     this.#raw.splice(0, this.#raw.length, ...before.raw);
   }
 
   #keep(): void {
-    this.#asItCame ??= { fields: this.#only([...CONDITIONS, ...RANGES, 'if-match']), raw: [...this.#raw] };
+    if (this.#asItCame !== undefined) return;
+    // Node makes these of the raw ones when they are first read, which would fail once some of those are gone.
+    const distinct = this.#request.distinct as Record<string, unknown> | undefined;
+    const [fields, lists] = [only(this.#headers), distinct && only(distinct)];
+    this.#asItCame = { fields, distinct, lists, raw: [...this.#raw] };
   }
 
-  #only(names: readonly string[]): Record<string, unknown> {
-    return Object.fromEntries(names.flatMap((name) => (name in this.#headers ? [[name, this.#headers[name]]] : [])));
-  }
-
-  /** Both forms in which Node gives the fields of a request: a handler that passes them on may use either. */
+  /** All forms in which Node gives the fields of a request: a handler that passes them on may use any. */
   #put(name: string, value: string | undefined): void {
     for (let i = this.#raw.length - 2; i >= 0; i -= 2) {
       if (this.#raw[i]!.toLowerCase() === name) this.#raw.splice(i, 2);
     }
-    if (value === undefined) delete this.#headers[name];
-    else {
+    const distinct = this.#asItCame?.distinct;
+    if (value === undefined) {
+      delete this.#headers[name];
+      delete distinct?.[name];
+    } else {
       this.#headers[name] = value;
+      if (distinct !== undefined) distinct[name] = [value];
       this.#raw.push(name, value);
     }
   }
+}
+
+/** The fields that are kept from a handler, or given to it in another form. */
+function only(fields: Record<string, unknown>): Record<string, unknown> {
+  const names = [...CONDITIONS, ...RANGES, 'if-match'];
+  return Object.fromEntries(names.flatMap((name) => (name in fields ? [[name, fields[name]]] : [])));
 }

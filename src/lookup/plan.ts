@@ -102,7 +102,7 @@ export class Planner {
  * put it into the answer of all who ask for the URL.
  */
 export function hasUnkeyedBody({ route, request }: Visit, { name }: Plan): boolean {
-  return hasBody(request.headers) && (typeof route.key !== 'function' || name === undefined);
+  return hasBody(request) && (typeof route.key !== 'function' || name === undefined);
 }
 
 /** What is looked for by a plan. `now`: ms since 1970. */

@@ -38,9 +38,10 @@ export function ineligible(request: RequestView): Reason | undefined {
 }
 
 /** Whether a request has a body, which means nothing in a GET (RFC 9110 §9.3.1). */
-export function hasBody(headers: Fields): boolean {
+export function hasBody({ headers, isFollowed }: Pick<RequestView, 'headers' | 'isFollowed'>): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
   const length = headers['content-length'];
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
+  return length === undefined ? isFollowed === true : Number(length) !== 0;
 }
 
 /**

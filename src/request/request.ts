@@ -20,8 +20,12 @@ export interface RequestView {
   readonly current?: Fields;
   /** The same as they came, names and values by turns. */
   readonly rawHeaders: string[];
+  /** The same, each with a list of its lines; absent over HTTP/2. */
+  readonly distinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined;
   /** The same, where nobody has read `headers` yet, let alone changed them: so long these lines are all that was said. */
   readonly untouched?: readonly string[] | undefined;
+  /** Whether something follows the fields that they need not tell of: over HTTP/2. */
+  readonly isFollowed?: boolean;
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** The store has just failed to answer for it: it is not asked a second time. */

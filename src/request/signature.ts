@@ -66,7 +66,7 @@ export class Signature {
 
   /** `undefined`: the request is not one of those that are remembered. */
   of(request: RequestView): string | undefined {
-    if (!this.#admits(request)) return undefined;
+    if (!this.#admits(request) || request.isFollowed === true) return undefined;
     const { headers } = request;
     for (const name of this.#barring) if (headers[name] !== undefined) return undefined;
     for (let i = 0; i < this.#telling.length; i++) {

@@ -163,13 +163,16 @@ describe.each(COMBINATIONS)('breaking: $label', (combination) => {
   });
 
   describe.each([
-    ['announced', { Trailer: 'X-Sum' }],
-    ['that nobody announced', {}],
-  ])('trailers %s', (_, headers) => {
+    ['announced', { Trailer: 'X-Sum' }, true],
+    ['that nobody announced', {}, true],
+    ['given before the body', {}, false],
+  ])('trailers %s', (_, headers, late) => {
     it('pass, and their answer is not stored', async () => {
       const handler: Handler = ({ res }) => {
         const body = stream(['a', 'b']);
-        body.once('end', () => res.addTrailers({ 'X-Sum': '42' }));
+        const add = () => res.addTrailers({ 'X-Sum': '42' });
+        if (late) body.once('end', add);
+        else add();
         return { headers, body };
       };
       const { plain, stored } = await compareOne(combination, (host) => host.get('/x', {}, handler));

@@ -320,6 +320,31 @@ describe.each(LEAN)('validation: $label', (combination) => {
       expect(before).toMatchObject({ 'if-none-match': '"c"', range: 'bytes=0-1' });
       expect(after).toEqual({ headers: before, rawHeaders });
     });
+
+    it('in the lists of lines, too, which Node makes when they are first read', async () => {
+      const host = await bench.start(combination);
+      const traffic = new Traffic();
+      const seen: unknown[] = [];
+      const told = ({ headersDistinct: lists }: Asked['req']) => [lists['if-none-match'], lists.range];
+      const model = versioned(({ req }) => {
+        seen.push(told(req));
+        return {};
+      });
+      host.use(traffic.layer, {});
+      host.get('/x', model.handler);
+      await host.ask('/x', { headers: { 'If-None-Match': '"c"' } });
+      host.clock.forward(10);
+      await host.ask('/x', { headers: { 'If-None-Match': '"c"', Range: 'bytes=0-1' } });
+      await traffic.ended(2);
+      expect(seen).toEqual([
+        [undefined, undefined],
+        [['"v1"'], undefined],
+      ]);
+      expect(traffic.passages.map(({ req }) => told(req))).toEqual([
+        [['"c"'], undefined],
+        [['"c"'], ['bytes=0-1']],
+      ]);
+    });
   });
 
   describe('a 304', () => {

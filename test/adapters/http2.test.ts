@@ -1,14 +1,127 @@
-// A cache that servers of HTTP/1 and HTTP/2 share. Of HTTP/2 nothing is promised but that nobody is given what is not theirs.
+// Over HTTP/2: what is promised over HTTP/1 holds for Node's compatibility API, too, by a listener and by Koa.
 
 import { once } from 'node:events';
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { withCache } from 'respcache/node';
-import { describe, expect, it } from 'vitest';
-import { useNode } from './node-host.js';
+import type Koa from 'koa';
+import type { Cache } from 'respcache';
+import { cacheMiddleware } from 'respcache/koa';
+import { type CachedResponse, withCache } from 'respcache/node';
+import { afterEach, describe, expect, it } from 'vitest';
+import { load } from './hosts.js';
+import { STORES, useNode } from './node-host.js';
 
 const bench = useNode();
+const opened: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const each of opened.splice(0).reverse()) await each.close();
+});
+
+/** A client of a server of its own for these listeners. */
+async function serve(listener: unknown): Promise<ClientHttp2Session> {
+  const server = createHttp2Server(listener as never).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  opened.push(server, { close: () => client.destroy() });
+  return client;
+}
+
+interface Answer {
+  readonly head: IncomingHttpHeaders;
+  readonly body: string;
+  readonly trailers: Readonly<Record<string, unknown>>;
+}
+
+async function ask(client: ClientHttp2Session, path: string, fields: OutgoingHttpHeaders = {}, sent?: string) {
+  const stream = client.request({ ':path': path, ...fields }, { endStream: sent === undefined });
+  if (sent !== undefined) stream.end(sent);
+  const answer = { head: {}, trailers: {} };
+  stream.once('response', (head) => Object.assign(answer.head, head));
+  stream.once('trailers', (trailers) => Object.assign(answer.trailers, trailers));
+  return { ...answer, body: await text(stream) } as Answer;
+}
+
+/** What is the same with the cache and without it. */
+function essence({ head, body, trailers }: Answer) {
+  const own = new Set(['date', 'vary', 'etag', 'age', 'cache-status', 'content-length', 'x-run']);
+  return { head: Object.entries(head).filter(([name]) => !own.has(name)), body, trailers: { ...trailers } };
+}
+
+type Write = (res: CachedResponse, fields: IncomingHttpHeaders) => unknown;
+
+const ANSWERS: [what: string, becomes: 'hit' | 'miss' | 'stale' | 'in its place', write: Write][] = [
+  ['a text', 'hit', (res) => res.end('text')],
+  ['a head by itself', 'hit', (res) => res.writeHead(203, { Link: ['<a>', '<b>'] }).end('text')],
+  [
+    'pieces',
+    'hit',
+    (res) => {
+      res.write('one ');
+      setImmediate(() => res.end('two'));
+    },
+  ],
+  ['nothing', 'hit', (res) => res.writeHead(204).end()],
+  [
+    'trailers',
+    'miss',
+    (res) => {
+      (res as unknown as { setTrailer(name: string, value: string): void }).setTrailer('x-sum', '1');
+      res.end('text');
+    },
+  ],
+  [
+    'later trailers',
+    'miss',
+    (res) => {
+      res.write('text');
+      res.addTrailers({ 'x-sum': '1' });
+      res.end();
+    },
+  ],
+  [
+    'what is validated',
+    'stale',
+    (res, fields) => {
+      res.setHeader('ETag', '"v"');
+      res.setHeader('Cache-Control', 'max-age=0, stale-if-error=60');
+      if (fields['if-none-match'] === '"v"') res.writeHead(304).end();
+      else res.end('text');
+    },
+  ],
+  [
+    'a failure that something stands in for',
+    'in its place',
+    (res) => {
+      if (res.getHeader('x-run') === '2') return res.writeHead(503).end('failed');
+      res.setHeader('Cache-Control', 'max-age=0, stale-if-error=60');
+      return res.end('text');
+    },
+  ],
+  [
+    'a hang-up that something stands in for',
+    'in its place',
+    (res) => {
+      if (res.getHeader('x-run') === '2') return res.destroy();
+      res.setHeader('Cache-Control', 'max-age=0, stale-if-error=60');
+      return res.end('text');
+    },
+  ],
+];
+
+const STATUS = {
+  hit: /; hit; ttl=/,
+  miss: /fwd=uri-miss/,
+  stale: /fwd=stale; fwd-status=304; stored/,
+  'in its place': /detail=stale-if-error/,
+};
 
 describe('over HTTP/2', () => {
   it('a request is not given what was stored for another host, or for none', async () => {
@@ -18,17 +131,129 @@ describe('over HTTP/2', () => {
     const old = connect(host.port, '127.0.0.1').end('GET / HTTP/1.0\r\n\r\n');
     expect(await text(old)).toMatch(/stored\r\n(.*\r\n)*\r\nfor undefined$/);
 
-    const server = createHttp2Server(cached as never).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const client = await serve(cached);
+    for (const authority of ['a.example', 'b.example', 'a.example']) {
+      expect((await ask(client, '/', { ':authority': authority })).body).toBe(`for ${authority}`);
+    }
+  });
+
+  it.each(ANSWERS)('%s leaves as it is, and is a %s', async (_, becomes, write) => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const bare = (req: IncomingMessage, res: CachedResponse) => write(res, req.headers);
+    const plain = await ask(await serve(bare), '/');
+    const client = await serve(
+      withCache(
+        (req, res) => {
+          res.setHeader('x-run', String(++runs));
+          return write(res, req.headers);
+        },
+        { cache },
+      ),
+    );
+    const [first, second] = [await ask(client, '/'), await ask(client, '/')];
+    expect(essence(first)).toEqual(essence(plain));
+    expect(essence(second)).toEqual(essence(plain));
+    expect(second.head['cache-status']).toMatch(STATUS[becomes]);
+    expect([first.head.vary, second.head.vary]).toEqual(['x-client-id', 'x-client-id']);
+    expect(cache.getStats().errors).toBe(0);
+  });
+
+  it.each(['a listener', 'Koa'].flatMap((by) => STORES.map((store) => [by, store] as const)))(
+    '%s, %s: hits answer HEAD, conditions and parts, and no request with a body',
+    async (by, store) => {
+      const { cache } = await bench.cache(store);
+      let runs = 0;
+      const client = await serve(
+        by === 'Koa' ? koa(cache, () => `run ${++runs}`) : plain(cache, () => `run ${++runs}`),
+      );
+      const { head } = await ask(client, '/a');
+      expect(await ask(client, '/a')).toMatchObject({ body: 'run 1', head: { 'x-several': '1, 2' } });
+      expect(await ask(client, '/a', { ':method': 'HEAD' })).toMatchObject({
+        body: '',
+        head: { 'content-length': '5' },
+      });
+      const conditional = await ask(client, '/a', { 'if-none-match': head.etag });
+      expect(conditional).toMatchObject({ body: '', head: { ':status': 304 } });
+      expect(await ask(client, '/a', { range: 'bytes=4-' })).toMatchObject({ body: '1', head: { ':status': 206 } });
+      expect((await ask(client, '/a', {}, 'body')).head['cache-status']).toMatch(/detail=body/);
+      expect((await ask(client, '/b', {}, 'body')).head['cache-status']).toMatch(/detail=body/);
+      await ask(client, '/a', { ':method': 'POST' });
+      expect((await ask(client, '/a')).body).toBe('run 5');
+      expect(cache.getStats().errors).toBe(0);
+    },
+  );
+
+  it('what is stale is made anew by a request in its own stead, but not by one that wants what is stored alone', async () => {
+    const { cache, clock } = await bench.cache('memory');
+    let runs = 0;
+    const listener = (_req: unknown, res: CachedResponse) => {
+      res.setHeader('Cache-Control', 'max-age=1, stale-while-revalidate=60');
+      res.end(`run ${++runs}`);
+    };
+    const client = await serve(withCache(listener, { cache, requestDirectives: 'honor' }));
+    await ask(client, '/');
+    clock.forward(2);
+    expect((await ask(client, '/', { 'cache-control': 'only-if-cached' })).body).toBe('run 1');
+    expect((await ask(client, '/')).body).toBe('run 2');
+    expect((await ask(client, '/')).head['cache-status']).toMatch(/; hit; ttl=1$/);
+  });
+
+  it('whoever waits for the answer to a client that has gone has one', async () => {
+    const { cache } = await bench.cache('memory');
+    let begun = () => {};
+    let runs = 0;
+    const first = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const client = await serve(
+      withCache(
+        (_req, res) => {
+          if (++runs > 1) return res.end(`run ${runs}`);
+          begun();
+          res.once('close', () => res.end('run 1'));
+        },
+        { cache },
+      ),
+    );
+    const leaver = client.request({ ':path': '/' });
+    await first;
+    const waiting = ask(client, '/');
+    leaver.close();
+    expect((await waiting).body).toMatch(/^run [12]$/);
+  });
+
+  it('warns of nothing', async () => {
+    const warnings: string[] = [];
+    const hear = (warning: Error) => warnings.push(warning.message);
+    process.on('warning', hear);
     try {
-      for (const authority of ['a.example', 'b.example', 'a.example']) {
-        const answer = client.request({ ':path': '/', ':authority': authority });
-        expect(await text(answer)).toBe(`for ${authority}`);
+      const { cache } = await bench.cache('memory');
+      for (const listener of [plain(cache, () => 'a'), koa(cache, () => 'b')]) {
+        const client = await serve(listener);
+        for (let i = 0; i < 3; i++) await ask(client, '/');
       }
+      expect(warnings).toEqual([]);
     } finally {
-      client.destroy();
-      server.close();
+      process.off('warning', hear);
     }
   });
 });
+
+function plain(cache: Cache, body: () => string): unknown {
+  const listener = (_req: unknown, res: CachedResponse) => {
+    res.setHeader('X-Several', ['1', '2']);
+    res.end(body());
+  };
+  return withCache(listener, { cache });
+}
+
+function koa(cache: Cache, body: () => string): unknown {
+  const app = new (load<typeof Koa>('koa'))();
+  app.use(cacheMiddleware({ cache }));
+  app.use((ctx) => {
+    ctx.set('X-Several', ['1', '2']);
+    ctx.body = body();
+  });
+  return app.callback();
+}

@@ -3,7 +3,9 @@
 
 import { Agent, ServerResponse } from 'node:http';
 import type { Express, RequestHandler, Response } from 'express';
+import type Koa from 'koa';
 import { cacheMiddleware } from 'respcache/express';
+import { cacheMiddleware as cacheInKoa } from 'respcache/koa';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { WrittenHead } from '../../adapters/node/written-head.js';
 import { load } from './hosts.js';
@@ -123,3 +125,25 @@ it("what has been put in the place of Node's methods before adds to each answer 
   });
   for (let i = 0; i < HITS; i++) expect((await host.ask('/', { agent })).header('traceparent')).toBe(`span-${i}`);
 });
+
+it.each(['koa2', 'koa'])(
+  '%s: where the cache is the first layer, a hit has no field that Koa takes off',
+  async (name) => {
+    const host = await serve('memory', (cache) => {
+      const app = new (load<typeof Koa>(name))();
+      app.use(cacheInKoa({ cache }));
+      app.use((ctx) => {
+        ctx.status = 204;
+        ctx.set('X-Own', 'yes');
+        ctx.body = 'left out';
+      });
+      return app.callback();
+    });
+    for (let i = 0; i < HITS; i++) {
+      const answer = await host.ask('/', { agent });
+      expect([answer.status, answer.header('content-type'), answer.lines.some(([field]) => field === 'X-Own')]).toEqual(
+        [204, undefined, true],
+      );
+    }
+  },
+);

@@ -218,4 +218,14 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     work.end();
     expect((await other).text).toMatch(/^run [12]$/);
   });
+
+  it('is not waited for where it has closed the connection itself', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    host.get(
+      '/x',
+      {},
+      raw((res) => res.req.socket.destroy()),
+    );
+    for (let i = 0; i < 2; i++) await expect(host.ask('/x')).rejects.toThrow();
+  });
 });

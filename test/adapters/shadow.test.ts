@@ -64,6 +64,15 @@ describe.each(LEAN)('shadow mode: $label', (combination) => {
     expect(seen.map(({ suspect }) => suspect)).toEqual(['stale', 'varies', 'varies']);
   });
 
+  it('does not ask for a client that wants what is stored, or nothing', async () => {
+    const host = await bench.start(combination);
+    const handler = numbered();
+    host.get('/x', { shadow: 1, requestDirectives: 'honor' }, handler);
+    await host.ask('/x');
+    const answer = await host.ask('/x', { headers: { 'Cache-Control': 'only-if-cached' } });
+    expect([answer.text, handler.runs]).toEqual(['run 1', 1]);
+  });
+
   it('compares header fields, and never shows a cookie', async () => {
     let kind = 'a';
     const { host, seen } = await started(() => ({

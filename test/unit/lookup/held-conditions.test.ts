@@ -13,7 +13,7 @@ function request(...lines: [name: string, value: string][]) {
     headers[lower] = headers[lower] === undefined ? value : `${headers[lower]}, ${value}`;
   }
   const raw = lines.flat();
-  return { headers, raw, conditions: new HeldConditions(headers, raw) };
+  return { headers, raw, conditions: new HeldConditions({ headers, rawHeaders: raw }) };
 }
 
 const ASKED: [string, string][] = [

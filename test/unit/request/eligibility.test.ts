@@ -61,7 +61,7 @@ describe('hasBody', () => {
     [{ 'content-length': '1' }, true],
     [{ 'transfer-encoding': 'chunked' }, true],
   ])('%j: %s', (headers, has) => {
-    expect(hasBody(headers)).toBe(has);
+    expect(hasBody({ headers })).toBe(has);
   });
 });
 
