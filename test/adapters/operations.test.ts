@@ -195,6 +195,21 @@ describe.each(LEAN)('operations: $label', (combination) => {
       expect((await host.ask('/cache/warm', post(body))).status, JSON.stringify(body)).toBe(400);
   });
 
+  it('refuse bodies that say something else, and change nothing then', async () => {
+    const host = await started();
+    await host.texts('/list', 1);
+    const send = (path: string, body: string) => host.ask(`/cache${path}`, { ...post({}), body });
+    for (const path of ['/clear', '/invalidate', '/warm'])
+      for (const body of ['{', 'null', '[]', '"x"', '{"tenant":"acme","keis":[]}', `{"x":"${'x'.repeat(70_000)}"}`])
+        expect((await send(path, body)).status, `${path} ${body.slice(0, 30)}`).toBe(400);
+    // Who means one tenant must not lose all.
+    expect((await send('/clear', '{"tenant":"acme"}')).text).toContain('unknown: tenant');
+    expect((await send('/warm', '{}')).text).toContain('is {}; it takes urls');
+    expect(await host.texts('/list', 1)).toEqual(['run 1']);
+    expect((await send('/clear', '')).status).toBe(200);
+    expect(await host.texts('/list', 1)).toEqual(['run 2']);
+  });
+
   it.each<[Record<string, string>, number]>([
     [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
     [{ 'Sec-Fetch-Site': 'same-site' }, 403],
