@@ -329,9 +329,11 @@ function fraction(setting: string, value: unknown): number {
   throw new ConfigError(setting, value, 'a fraction from 0 to 1');
 }
 
-/** A `*` would name none. */
 function fieldNames(setting: string, value: unknown): readonly string[] {
-  return texts(setting, value).map((name) => fieldName(setting, name === '*' ? undefined : name));
+  return texts(setting, value).map((name) => {
+    if (name === '*') throw new ConfigError(setting, name, 'the name of a header field, which * is not');
+    return fieldName(setting, name);
+  });
 }
 
 /** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */

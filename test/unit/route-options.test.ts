@@ -101,7 +101,7 @@ describe('resolveRoute', () => {
     [{ vary: 'accept' }, 'option vary is "accept"', 'a list of texts'],
     [{ vary: ['a b'] }, 'option vary is "a b"', 'the name of a header field'],
     // Nothing could ever be found under it: a mistake, and one that must not reach a request.
-    [{ vary: ['*'] }, 'option vary is', 'the name of a header field'],
+    [{ vary: ['*'] }, 'option vary is "*"', 'the name of a header field'],
     [{ personal: 'x-api-key' }, 'option personal is "x-api-key"', 'a list of texts'],
     [{ personal: ['a b'] }, 'option personal is "a b"', 'the name of a header field'],
     [{ personal: ['*'] }, 'option personal is', 'the name of a header field'],
