@@ -245,11 +245,13 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
 });
 
 /**
- * Which options have a say in what is looked up. A route that sets one of them inside another mount looks up anew, in
- * a place where the outer mount, which does not know it, never looks.
+ * Which options have a say in what is looked up, who waits for it, and what becomes of a hit. A route that sets one of them
+ * inside another mount looks up anew, in a place where the outer mount, which does not know it, never looks: else that would
+ * serve its hits, by its own options.
  */
 const DECISIVE: readonly (keyof Route)[] = [
   ...(['tenant', 'personal', 'when', 'identity', 'query', 'requestDirectives', 'policy'] as const),
+  ...(['collapse', 'earlyRefresh', 'browserTtl', 'cdnTtl', 'surrogateTags'] as const),
 ];
 
 /** Whether a route's own options change what is looked up, against the mount around it. */
