@@ -91,6 +91,18 @@ describe.each(LEAN)('operations: $label', (combination) => {
     expect(text).toMatch(/route="other"/);
   });
 
+  it('name tenants as whoever named them does: what is shown can be asked for', async () => {
+    const host = await started({ authorize, registry: new Registry(), metricLabels: ['tenant'] });
+    const names = ['a b:c*', 'other', '%0041', '__proto__'];
+    for (const name of names) await host.texts('/list', 1, { headers: { 'X-Client-Id': name } });
+    const shown = await host.ask('/cache', { headers: ADMIN });
+    expect(Object.keys(json<Report>(shown).tenants!).sort()).toEqual([...names].sort());
+    const { text } = await host.ask('/cache/metrics', { headers: ADMIN });
+    const of = (name: string) => `respcache_tenant_requests_total{tenant="${name}",outcome="miss",`;
+    for (const name of names) expect(text.split(of(name)), name).toHaveLength(2);
+    expect(text).toContain(`${of('other')}cache="${host.cache.settings.prefix}"} 1\n`);
+  });
+
   it('show no names through another router on the same registry, to whom that one does not let', async () => {
     const registry = new Registry();
     const host = await started({ authorize, registry, metricLabels: ['tenant'] });
