@@ -98,7 +98,7 @@ export class Cache {
    * Stores a value. In Redis its key is `client:<clientId>:<key>`. Types are kept: Date, Map, Set, BigInt, Buffer,
    * `undefined`, NaN. `ttl` is in seconds (default: the cache's), `tags` are names to invalidate it by.
    *
-   * @throws {TypeError} if the key or the client is empty; a DataCloneError for functions and symbols
+   * @throws {TypeError} if the key or the client is empty; an Error (“could not be cloned”) for functions and symbols
    * @example
    * ```ts
    * await cache.set('users:list', users, 'client-123', { ttl: 300, tags: ['users', 'list'] });

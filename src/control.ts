@@ -6,7 +6,7 @@ export interface CacheControl {
   tag(...tags: string[]): this;
   /** Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others. */
   ttl(seconds: number): this;
-  /** The response is not stored. `reason` is for your own logs. */
+  /** The response is not stored. `reason` is for whoever reads your code: nothing is done with it. */
   noStore(reason?: string): this;
   /** What became of the request so far. */
   readonly status: 'hit' | 'miss' | 'bypass';

@@ -112,16 +112,19 @@ export class Engine {
     const outer = exchange.route;
     exchange.route = route;
     if (!exchange.isHandled) return this.handle(exchange);
-    const { method } = exchange.request;
-    if (method === 'POST' && route.storePost && exchange.plan === undefined) return this.#post(exchange);
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
     const elsewhere = looksUpElsewhere(route, outer);
+    const { method } = exchange.request;
+    if (method === 'POST' && route.storePost && exchange.plan === undefined) {
+      if (elsewhere) exchange.depth++;
+      return this.#post(exchange);
+    }
+    if (method !== 'GET' && method !== 'HEAD') return undefined;
     // A mount may keep its handler out of shadow mode: then what is stored is looked up once more, and served.
     const spared = exchange.isShadowed && route.shadow === 0 && !elsewhere;
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
     if (exchange.plan !== undefined && !elsewhere && !spared)
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
-    exchange.nested = !spared;
+    if (!spared) exchange.depth++;
     exchange.letGo();
     return this.handle(exchange);
   }

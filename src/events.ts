@@ -73,7 +73,10 @@ export interface ShadowDifference {
   readonly fresh: string;
 }
 
-/** What the cache tells while it works. Statistics, logs and metrics are made of these alone. */
+/**
+ * What the cache tells while it works. Statistics, logs and metrics are made of these alone. `tenant` is as keys hold it: escaped, and
+ * empty for requests that name none.
+ */
 export interface CacheEvents {
   /**
    * A request or a `get` was answered from the cache, or (`collapsed`) by the handler run of another one. `stale`: with

@@ -40,8 +40,8 @@ export class Exchange implements Party {
   /** Under which key it was looked up. */
   key: string | undefined;
   route: Route;
-  /** A mount inside another one has taken over. */
-  nested = false;
+  /** How many mounts, each inside the one before, have taken over: each looks in a place of its own. */
+  depth = 0;
   /** The response's fields as layers outside had set them when the request came here. */
   readonly outside: Fields;
   /** Where its hit is remembered, if it is one of those. */

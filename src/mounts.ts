@@ -3,8 +3,8 @@ import { looksUpElsewhere, type Route } from './route-options.js';
 /** The options of a mount, and where it looks. */
 export interface Mount {
   readonly route: Route;
-  /** It looks up in a place of its own, where the mount around it never looks. */
-  readonly nested: boolean;
+  /** Of so many mounts around it, none looks where this one does. */
+  readonly depth: number;
 }
 
 /** How many mounts one cache knows, the newest: those that are made for each request must not pile up. */
@@ -13,13 +13,16 @@ const MOST_MOUNTS = 100;
 /** The mounts of a cache that look up in different places, in their order. What explains a request asks at each. */
 export class Mounts {
   readonly #list: Mount[] = [];
+  readonly #depths = new WeakMap<Route, number>();
 
   /** `outer`: the mount around it, where it is known; a mount that looks where that one does is no other place. */
   add(route: Route, outer?: Route): void {
-    const nested = outer !== undefined && looksUpElsewhere(route, outer);
-    const isKnown = (each: Mount) => each.nested === nested && isSamePlace(each.route, route);
-    if ((outer !== undefined && !nested) || this.#list.some(isKnown)) return;
-    this.#list.push({ route, nested });
+    const elsewhere = outer === undefined || looksUpElsewhere(route, outer);
+    const depth = outer === undefined ? 0 : (this.#depths.get(outer) ?? 0) + (elsewhere ? 1 : 0);
+    this.#depths.set(route, depth);
+    const isKnown = (each: Mount) => each.depth === depth && isSamePlace(each.route, route);
+    if (!elsewhere || this.#list.some(isKnown)) return;
+    this.#list.push({ route, depth });
     if (this.#list.length > MOST_MOUNTS) this.#list.shift();
   }
 

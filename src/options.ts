@@ -9,12 +9,13 @@ import type { RedisTarget } from './stores/redis-link.js';
 import type { Store } from './stores/store.js';
 
 /** What `createCache` takes. Everything is optional; what is left out comes from the environment, then the default. */
-export interface CacheOptions extends RouteOptions {
+// biome-ignore lint/suspicious/noExplicitAny: functions are called with the request of whichever framework asks: the application knows which.
+export interface CacheOptions extends RouteOptions<any> {
   /**
    * A URL, ioredis options (Sentinel's too), `{ cluster: nodes }`, or an ioredis 5 or 6 client, which stays yours.
    * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL` or `REDIS_HOST`, else memory.
    */
-  redis?: RedisTarget | false;
+  redis?: RedisTarget | URL | false;
   /**
    * A store of your own in the place of the in-memory one, for this process alone; it is closed with the cache. Guarded as Redis
    * is (`timeout`, `breaker`). `respcache/testing` has the tests that say whether it is one. Default: none.
@@ -183,11 +184,11 @@ export function resolveSettings(options: CacheOptions): Settings {
   });
 }
 
-function checkRedis(redis: RedisTarget | false): RedisTarget | undefined {
+function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
   if (redis === false) return undefined;
   if (typeof redis === 'string') return checkUrl('option redis', redis);
   // ioredis would take its `host`, which has the port in it, for a name, and pass over the rest.
-  if ((redis as unknown) instanceof URL) return checkUrl('option redis', String(redis));
+  if (redis instanceof URL) return checkUrl('option redis', String(redis));
   if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
     if (!('cluster' in redis) || 'status' in redis) return redis;
     knownOnly('redis.', redis, ['cluster', 'options']);

@@ -245,11 +245,13 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
 });
 
 /**
- * Which options have a say in what is looked up. A route that sets one of them inside another mount looks up anew, in
- * a place where the outer mount, which does not know it, never looks.
+ * Which options have a say in what is looked up, who waits for it, and what becomes of a hit. A route that sets one of them
+ * inside another mount looks up anew, in a place where the outer mount, which does not know it, never looks: else that would
+ * serve its hits, by its own options.
  */
 const DECISIVE: readonly (keyof Route)[] = [
   ...(['tenant', 'personal', 'when', 'identity', 'query', 'requestDirectives', 'policy'] as const),
+  ...(['collapse', 'earlyRefresh', 'browserTtl', 'cdnTtl', 'surrogateTags'] as const),
 ];
 
 /** Whether a route's own options change what is looked up, against the mount around it. */
@@ -329,9 +331,11 @@ function fraction(setting: string, value: unknown): number {
   throw new ConfigError(setting, value, 'a fraction from 0 to 1');
 }
 
-/** A `*` would name none. */
 function fieldNames(setting: string, value: unknown): readonly string[] {
-  return texts(setting, value).map((name) => fieldName(setting, name === '*' ? undefined : name));
+  return texts(setting, value).map((name) => {
+    if (name === '*') throw new ConfigError(setting, name, 'the name of a header field, which * is not');
+    return fieldName(setting, name);
+  });
 }
 
 /** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */

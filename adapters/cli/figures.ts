@@ -1,7 +1,7 @@
 import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cache } from '../../src/cache.js';
-import { unescapeTenant } from '../../src/request/tenant.js';
+import { escapeTenant, shownTenant } from '../../src/request/tenant.js';
 import type { Stats } from '../../src/stats/figures.js';
 import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
@@ -44,7 +44,8 @@ async function reported({ services: { backend, settings } }: Cache): Promise<Rep
 }
 
 function one(terminal: Terminal, tenant: string, { tenants = {} }: Report): void {
-  const [, found] = Object.entries(tenants).find(([escaped]) => (unescapeTenant(escaped) ?? escaped) === tenant) ?? [];
+  const name = shownTenant(escapeTenant(tenant));
+  const found = Object.hasOwn(tenants, name) ? tenants[name] : undefined;
   if (found === undefined)
     throw new Failure(`No process has figures of the tenant ${visible(tenant)} among the most asked.`);
   if (terminal.json) terminal.document(found);
@@ -71,11 +72,7 @@ function summary(terminal: Terminal, report: Report): void {
 }
 
 function named(tenants: Readonly<Record<string, Stats>>): Record<string, Stats> {
-  const names = Object.entries(tenants).map(([escaped, figures]) => {
-    const name = escaped === '' ? '(none)' : (unescapeTenant(escaped) ?? escaped);
-    return [name, figures] as const;
-  });
-  return Object.fromEntries(names);
+  return Object.fromEntries(Object.entries(tenants).map(([name, figures]) => [name === '' ? '(none)' : name, figures]));
 }
 
 function ranking(

@@ -4,7 +4,7 @@
  * @module respcache/express
  */
 
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
 import type { CacheControl } from '../../src/control.js';
@@ -14,7 +14,7 @@ import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { send } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
-import { lookup, purging } from './layer.js';
+import { lookup, type Middleware, purging } from './layer.js';
 
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
 export { createServer } from './server.js';
@@ -25,7 +25,7 @@ export {
   sessionStore,
 } from './session-store.js';
 export { type StatsRouterOptions, statsRouter } from './stats-router.js';
-export type { CacheChoice, CreateServerOptions, Invalidated, SecureServerOptions };
+export type { CacheChoice, CreateServerOptions, Invalidated, Middleware, SecureServerOptions };
 
 declare global {
   namespace Express {
@@ -49,7 +49,7 @@ export interface CacheMiddlewareOptions extends RouteOptions<Request>, CacheChoi
  * app.get('/users', cacheMiddleware({ ttl: 60, tags: ['users'], key: 'users:list' }), listUsers);
  * ```
  */
-export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHandler {
+export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middleware {
   const { cache: given, ...own } = anObject('the options of cacheMiddleware()', options);
   knownOnly('', own, ROUTE_OPTIONS);
   const find = lookup(chosenCache(given), own);
@@ -58,7 +58,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): RequestHa
     if (!(found instanceof Promise)) goOn(res, found, next);
     // Nothing in the engine is expected to reject; if it does, the request is the handler's all the same.
     else found.then((reply) => goOn(res, reply, next)).catch((error: unknown) => next(error));
-  };
+  } as Middleware;
 }
 
 function goOn(res: Response, found: Reply | undefined, next: NextFunction): void {
@@ -76,7 +76,7 @@ function goOn(res: Response, found: Reply | undefined, next: NextFunction): void
  * app.put('/users/:id', invalidate({ tags: (req) => ['users', `user:${req.params.id}`] }), updateUser);
  * ```
  */
-export function invalidate(spec: Invalidated<Request>, options: CacheChoice = {}): RequestHandler {
+export function invalidate(spec: Invalidated<Request>, options: CacheChoice = {}): Middleware {
   const { cache, rule } = purgingOf(spec, options);
   return middleware(cache, rule);
 }
@@ -89,14 +89,14 @@ export function invalidate(spec: Invalidated<Request>, options: CacheChoice = {}
  * app.post('/reset', clear(), (req, res) => res.json({}));
  * ```
  */
-export function clear(options: CacheChoice = {}): RequestHandler {
+export function clear(options: CacheChoice = {}): Middleware {
   return middleware(clearingOf(options), everything);
 }
 
-function middleware(cache: Cache, rule: PurgeRule): RequestHandler {
+function middleware(cache: Cache, rule: PurgeRule): Middleware {
   const purge = purging(cache, rule);
   return function respcacheInvalidate(req: Request, res: Response, next: NextFunction): void {
     purge(req, res);
     next();
-  };
+  } as Middleware;
 }

@@ -1,4 +1,5 @@
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
 import type { Cache } from '../../src/cache.js';
 import { Control, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
@@ -9,6 +10,12 @@ import type { Route, RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
+
+/**
+ * A middleware of Express, which it calls with its own request. Typed by Node's, as it fits every route: by Express' own type it
+ * would take from the handlers behind it what they know of their parameters (`req.params.id` is a text).
+ */
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: NextFunction) => void;
 
 /** A mount of a cache. Gives the cache's answer; where it has none, the handler's is listened to from here on. */
 export type Lookup = (req: Request, res: Response) => MaybePromise<Reply | undefined>;

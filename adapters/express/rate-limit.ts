@@ -1,7 +1,8 @@
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { limitOf } from '../../src/limits/limit.js';
 import type { RateLimitOptions as Options } from '../../src/limits/options.js';
 import { admit } from '../node/limits.js';
+import type { Middleware } from './layer.js';
 
 /** What a rate limit takes; functions are called with Express' request. */
 export interface RateLimitOptions extends Options<Request> {}
@@ -18,7 +19,7 @@ export interface RateLimitOptions extends Options<Request> {}
  * app.use(rateLimit({ points: 100, duration: 60, hits: 'exempt' }));
  * ```
  */
-export function rateLimit(options: RateLimitOptions): RequestHandler {
+export function rateLimit(options: RateLimitOptions): Middleware {
   const limited = limitOf(options);
   return function respcacheLimit(req: Request, res: Response, next: NextFunction): void {
     admit(limited, { headers: req.headers, ip: req.ip, source: req }, res)
@@ -27,5 +28,5 @@ export function rateLimit(options: RateLimitOptions): RequestHandler {
         if (!res.headersSent) res.status(refusal.status).type('application/problem+json').json(refusal);
       })
       .catch(next);
-  };
+  } as Middleware;
 }

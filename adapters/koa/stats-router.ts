@@ -38,12 +38,20 @@ export function statsRouter(options: StatsRouterOptions = {}): Middleware {
   };
 }
 
-/** `koa-mount` strips its path; a router does not: there the fixed beginning of the route's path is taken off. */
+/**
+ * `koa-mount` strips its path; a router does not: there as many segments are taken off as the route has before its wildcard, or
+ * before its parameters where it has none.
+ */
 function pathBelowMount(ctx: Context): string {
   const routed = (ctx as { _matchedRoute?: unknown })._matchedRoute;
   if (typeof routed !== 'string') return ctx.path;
-  const [fixed = ''] = routed.split(/[{(:*]/);
-  const mount = fixed.replace(/\/$/, '');
-  const below = ctx.path.startsWith(mount) ? ctx.path.slice(mount.length) : ctx.path.slice(ctx.path.lastIndexOf('/'));
-  return below === '' ? '/' : below;
+  const [mount = ''] = routed.split(/[{(*]/.test(routed) ? /[{(*]/ : ':');
+  const [fixed = ''] = mount.split(':');
+  // A `koa-mount` inside of the route has taken them off already.
+  if (!ctx.path.toLowerCase().startsWith(fixed.replace(/\/$/, '').toLowerCase())) return ctx.path;
+  const segments = mount.split('/').filter((segment) => segment !== '');
+  return `/${ctx.path
+    .split('/')
+    .slice(segments.length + 1)
+    .join('/')}`;
 }

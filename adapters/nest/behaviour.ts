@@ -45,7 +45,7 @@ export interface CacheInvalidateOptions extends ClientChoice {
   tags?: Of<string | readonly string[]>;
   /** Globs (`users:*`), or places in the hierarchy of keys. */
   patterns?: Of<string | readonly string[]>;
-  /** The tags count for every tenant. Default `false`. */
+  /** The tags count for every tenant; keys and patterns stay those of one. Default `false`. */
   allTenants?: boolean;
 }
 

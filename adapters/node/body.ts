@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 const MOST = 65_536;
 
-/** A request's JSON body: as another middleware has parsed it, or read here, up to 64 KiB. `undefined` if it is none. */
+/** A request's JSON body: as another middleware has parsed it, or read here, up to 64 KiB; `{}` for an empty one, `undefined` if it is none. */
 export async function jsonBody(
   req: IncomingMessage & { body?: unknown },
   parsed: unknown = req.body,
@@ -16,7 +16,7 @@ export async function jsonBody(
       if (bytes > MOST) return undefined;
       chunks.push(chunk as Buffer);
     }
-    return JSON.parse(Buffer.concat(chunks).toString());
+    return bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@ import { deserialize, serialize } from 'node:v8';
  * Turns a programmatic value into bytes. Everything that structured cloning knows keeps its type: Date, Map, Set,
  * BigInt, Buffer, typed arrays, `undefined`, NaN, cycles.
  *
- * @throws a `DataCloneError` for what cannot be cloned: functions, symbols, WeakMaps
+ * @throws an `Error` for what cannot be cloned: functions, symbols, WeakMaps
  */
 export function serializeValue(value: unknown): Buffer {
   return serialize(value);

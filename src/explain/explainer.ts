@@ -63,10 +63,10 @@ export class Explainer {
     const { route } = this.#services.settings;
     if (options !== undefined) {
       knownOnly('', anObject('the options of explain', options), ROUTE_OPTIONS);
-      return [[{ route: resolveRoute(options, route), nested: false }, 'options']];
+      return [[{ route: resolveRoute(options, route), depth: 0 }, 'options']];
     }
     const mounts = this.#parts.mounts.all.map((mount) => [mount, 'mount'] as const);
-    return mounts.length > 0 ? mounts : [[{ route, nested: false }, 'cache']];
+    return mounts.length > 0 ? mounts : [[{ route, depth: 0 }, 'cache']];
   }
 
   async #under(visit: Visit, from: MountSource): Promise<Told> {

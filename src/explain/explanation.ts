@@ -9,8 +9,8 @@ export interface ExplainRequest {
   readonly url: string;
   /** The URL before mounts took something off it; it goes before `url`. */
   readonly originalUrl?: string | undefined;
-  /** Names in any case. `Host` is a part of the key. */
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
+  /** Names in any case, or the `Headers` of `fetch`. `Host` is a part of the key. */
+  readonly headers?: Headers | Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
   /** What functions among the options are called with. Default: the request, if it is a real one, else nothing. */
   readonly source?: unknown;
 }

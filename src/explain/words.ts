@@ -25,7 +25,7 @@ export function listed(names: readonly string[]): string {
 export type MountSource = 'options' | 'mount' | 'cache';
 
 /** By which options it is, and what of them has a say in what is looked up. */
-export function mountText({ route, nested }: Mount, from: MountSource): string {
+export function mountText({ route, depth }: Mount, from: MountSource): string {
   const by = {
     options: 'By the options given',
     mount: 'By a mount of this cache',
@@ -41,7 +41,7 @@ export function mountText({ route, nested }: Mount, from: MountSource): string {
   if (personal.length > 0) says.push(`${listed(personal)} for credentials`);
   if (!policy.implicitTtl) says.push("mode 'rfc9111'");
   if (requestDirectives === 'honor') says.push('clients are heard');
-  return `${by[from]}${nested ? ', inside another one that looks elsewhere' : ''}: ${says.join(', ')}.`;
+  return `${by[from]}${depth > 0 ? ', inside another one that looks elsewhere' : ''}: ${says.join(', ')}.`;
 }
 
 function tenantText({ header, resolve, required }: TenantRule): string {

@@ -21,7 +21,7 @@ export interface InvalidateSpec<S = unknown> {
   tags?: Names<S>;
   /** Globs (`users:*`), or places in the hierarchy of keys (`users:list` reaches all below it). */
   patterns?: Names<S>;
-  /** The tags count for every tenant, not for the request's alone. Default `false`. */
+  /** The tags count for every tenant, not for the request's alone; keys and patterns stay those of one. Default `false`. */
   allTenants?: boolean;
 }
 
@@ -89,7 +89,13 @@ function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
   if (keys === undefined && tags === undefined && patterns === undefined) {
     throw new ConfigError('what invalidate() is given', spec, takes);
   }
-  if (allTenants !== undefined) flag('option allTenants of invalidate', allTenants);
+  // Without tags it would have no effect, and who said it would wait in vain for the other tenants' keys to go.
+  if (allTenants !== undefined && flag('option allTenants of invalidate', allTenants) && tags === undefined)
+    throw new ConfigError(
+      'option allTenants of invalidate',
+      true,
+      'tags beside it: keys and patterns are of one tenant',
+    );
   for (const names of [keys, tags, patterns]) {
     if (names === undefined || typeof names === 'function' || isNames(names)) continue;
     throw new ConfigError('what invalidate() is given', spec, 'texts, lists of texts, or functions that return them');

@@ -28,8 +28,8 @@ export interface Plan {
 export interface Visit {
   readonly request: RequestView;
   readonly route: Route;
-  /** The mount looks up in a place of its own, where the one around it never looks. */
-  readonly nested: boolean;
+  /** Of so many mounts around it, none looks where this one does. */
+  readonly depth: number;
 }
 
 /** What is asked of a cache: by the client, where the options have it heard, or by whoever fills the cache. */
@@ -68,13 +68,13 @@ export class Planner {
    * Where the response is kept, who may share it, and what its route is called; `undefined` if the options `key` or
    * `identity` cannot say. `events`: told of what they throw.
    */
-  plan({ route, request, nested }: Visit, tenant: string, events: Events): Plan | undefined {
+  plan({ route, request, depth }: Visit, tenant: string, events: Events): Plan | undefined {
     const { key, identity: whose } = route;
     const named: unknown =
       typeof key === 'function' ? ask<unknown>(events, 'key', FAILED, () => key(request.source)) : key;
     const identity: unknown = whose && ask<unknown>(events, 'identity', FAILED, () => whose(request.source));
     if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
-    const scope: string[] = nested ? ['route'] : [];
+    const scope: string[] = depth === 0 ? [] : [depth === 1 ? 'route' : `route=${depth}`];
     const keyed = typeof key === 'function';
     if (keyed) scope.push(named === undefined ? 'key' : `key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);

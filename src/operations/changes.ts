@@ -5,24 +5,35 @@ import { tellingFields } from '../request/telling.js';
 import type { WarmOptions } from '../warm/options.js';
 import { json, NOT_FOUND, type OperationsReply, type OperationsRequest } from './messages.js';
 
-const CHANGES: Readonly<
-  Record<string, (cache: Cache, body: unknown, request: OperationsRequest) => Promise<OperationsReply>>
-> = {
-  '/clear': async (cache) => json(200, await cache.clear()),
-  '/invalidate': invalidate,
-  '/warm': warm,
+type Body = Readonly<Record<string, unknown>>;
+
+interface Change {
+  /** What its body may have. What else it says would be overlooked, and more be cleared than was meant. */
+  readonly takes: readonly string[];
+  make(cache: Cache, body: Body, request: OperationsRequest): Promise<OperationsReply>;
+}
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  '/clear': { takes: [], make: async (cache) => json(200, await cache.clear()) },
+  '/invalidate': { takes: ['tenant', 'keys', 'tags', 'patterns'], make: invalidate },
+  '/warm': { takes: ['urls', 'sitemap', 'popular', 'tenants'], make: warm },
 };
 
 /** Answers a POST; `undefined` where the path is not ours. Whoever is not authorised finds nothing there. */
 export async function change(cache: Cache, request: OperationsRequest): Promise<OperationsReply | undefined> {
-  const make = Object.hasOwn(CHANGES, request.path) ? CHANGES[request.path] : undefined;
-  if (make === undefined) return undefined;
+  const wanted = Object.hasOwn(CHANGES, request.path) ? CHANGES[request.path] : undefined;
+  if (wanted === undefined) return undefined;
   if (!(await request.authorized())) return NOT_FOUND;
   if (isFromElsewhere(request)) return json(403, { error: 'a request of another site' });
   // A form of another site cannot send this type: no cross-site request gets further, in whichever browser.
   if (!/^application\/json\b/i.test(fieldText(request.headers, 'content-type') ?? ''))
     return json(415, { error: 'send application/json' });
-  return make(cache, await request.body(), request);
+  const body = await request.body();
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    return json(400, { error: 'send a JSON object of at most 64 KiB' });
+  const unknown = Object.keys(body).filter((name) => !wanted.takes.includes(name));
+  if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
+  return wanted.make(cache, body as Body, request);
 }
 
 /** Whether a page of another site has made a browser send it, with the cookies of whoever sits before it. */
@@ -36,10 +47,8 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
 }
 
 /** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
-async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply> {
-  const { tenant, keys = [], tags = [], patterns = [], ...rest } = fieldsOf(body);
-  const unknown = Object.keys(rest);
-  if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
+async function invalidate(cache: Cache, body: Body): Promise<OperationsReply> {
+  const { tenant, keys = [], tags = [], patterns = [] } = body;
   const lists = [keys, tags, patterns];
   const complete = tenant !== undefined || [keys, patterns].every((list) => Array.isArray(list) && list.length === 0);
   if (!lists.every(isList) || !complete || (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))) {
@@ -59,16 +68,10 @@ async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply>
 }
 
 /** Body: `{ "urls": […], "sitemap": "/sitemap.xml", "popular": 50, "tenants": […] }`, at least one of the first three. */
-async function warm(cache: Cache, body: unknown, request: OperationsRequest): Promise<OperationsReply> {
-  const { urls, sitemap, popular, tenants, ...rest } = fieldsOf(body);
-  const unknown = Object.keys(rest);
-  if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
+async function warm(cache: Cache, body: Body, request: OperationsRequest): Promise<OperationsReply> {
   if (request.app === undefined) return json(501, { error: 'the application cannot be run from here' });
-  const wanted = Object.fromEntries(
-    Object.entries({ urls, sitemap, popular, tenants }).filter(([, value]) => value !== undefined),
-  );
   try {
-    return json(200, await cache.warm({ ...wanted, ...asClient(request), app: request.app }));
+    return json(200, await cache.warm({ ...body, ...asClient(request), app: request.app }));
   } catch (error) {
     if (error instanceof ConfigError) return json(400, { error: error.message });
     if (error instanceof RespcacheError) return json(502, { error: error.message });
@@ -80,10 +83,6 @@ async function warm(cache: Cache, body: unknown, request: OperationsRequest): Pr
 function asClient({ headers, secure }: OperationsRequest): Pick<WarmOptions, 'headers' | 'host' | 'secure'> {
   const { host = 'localhost', ...telling } = tellingFields(headers);
   return { host, secure, headers: telling };
-}
-
-function fieldsOf(body: unknown): { readonly [name: string]: unknown } {
-  return typeof body === 'object' && body !== null ? (body as { [name: string]: unknown }) : {};
 }
 
 function isList(value: unknown): value is string[] {

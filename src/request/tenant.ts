@@ -41,6 +41,12 @@ export function unescapeTenant(escaped: string): string | undefined {
   return escaped.replace(/%([\dA-F]{4})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
+/** The name as whoever gave it knows it, or the hash that is left of it. No two tenants are shown under one name. */
+export function shownTenant(escaped: string): string {
+  const name = unescapeTenant(escaped);
+  return name === undefined || name.startsWith('%sha256.') ? escaped : name;
+}
+
 /** Longer names stand as their hash: keys are bounded. No escaped name looks like one. */
 const LONGEST_NAME = 200;
 

@@ -45,16 +45,17 @@ export class WriteThrough {
     const outdated = purgeOf(tenant, options.invalidate ?? {});
     // Persisting does not wait for a Redis that does not answer.
     const asOf = await this.#values.position(this.#services.settings.timeout);
-    let value: T;
+    let place = known;
+    let bytes: Buffer;
     try {
-      value = await persist();
+      const value = await persist();
+      place ??= this.#values.place(textOf('key', (key as (value: T) => string)(value)), clientId);
+      bytes = serializeValue(value);
     } catch (error) {
-      // How far it has come nobody knows: what is stored may be out of date already.
-      await this.#purge(known, outdated, tenant);
+      // How far it has come nobody knows, or it is done and cannot be stored: what is stored may be out of date already.
+      await this.#purge(place, outdated, tenant);
       throw error;
     }
-    const place = known ?? this.#values.place(textOf('key', (key as (value: T) => string)(value)), clientId);
-    const bytes = serializeValue(value);
     await this.#store(place, outdated, { bytes, made, asOf, tags: options.tags ?? [] });
     return deserializeValue(bytes) as T;
   }

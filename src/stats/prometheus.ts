@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.js';
+import { shownTenant } from '../request/tenant.js';
 import type { Counts } from './figures.js';
 import type { Histogram } from './histogram.js';
 import type { Statistics } from './statistics.js';
@@ -99,7 +100,7 @@ const METRICS: Readonly<Record<string, Kind>> = {
     help: 'Requests by tenant and by what became of them.',
     type: 'counter',
     values: ({ labels, statistics }) =>
-      labels.includes('tenant') ? named('tenant', statistics.counters.tenants()) : [],
+      labels.includes('tenant') ? named('tenant', statistics.counters.tenants(), shownTenant) : [],
   },
   respcache_stored_total: counter('Entries stored.', ({ sets }) => sets),
   respcache_invalidations_total: counter('Invalidations.', ({ deletes }) => deletes),
@@ -194,8 +195,9 @@ function valuesOf(name: string, kind: Kind, all: ReadonlyMap<Statistics, Source>
   return [...sums.values()];
 }
 
-function named(label: MetricLabel, { named, other }: Ranked): Value[] {
-  return [...Object.entries(named), ['other', other] as const].flatMap(([name, each]) =>
+function named(label: MetricLabel, { named, other }: Ranked, shown = (name: string): string => name): Value[] {
+  const names = Object.entries(named).map(([name, each]) => [shown(name), each] as const);
+  return [...names, ['other', other] as const].flatMap(([name, each]) =>
     OUTCOMES.map((outcome) => ({ labels: { [label]: name, outcome }, value: each[outcome] })),
   );
 }

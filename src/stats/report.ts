@@ -1,3 +1,4 @@
+import { shownTenant } from '../request/tenant.js';
 import type { Snapshot } from './counters.js';
 import { addCounts, type Counts, type Latency, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
 import type { Health } from './health.js';
@@ -62,7 +63,10 @@ export interface Report extends Stats, Facts {
   readonly timeline: { readonly step: number; readonly slots: readonly TimelineSlot[] };
   /** Whether whoever asks may see tenants and routes, and change things. */
   readonly authorized: boolean;
-  /** By escaped name; the empty one is requests without. Only for who is authorised, like the two that follow. */
+  /**
+   * By name; the empty one is requests without. One of more than 200 characters stands as a hash. Only for who is authorised, like
+   * the two that follow.
+   */
   readonly tenants?: Readonly<Record<string, Stats>>;
   readonly routes?: Readonly<Record<string, Stats>>;
   /** What was counted for tenants and routes beyond those that are named: their number is bounded. */
@@ -94,7 +98,10 @@ export function reportOf(
   if (!about.authorized) return report;
   return {
     ...report,
-    tenants: byName(parts.map(({ counted }) => counted.tenants)),
+    tenants: byName(
+      parts.map(({ counted }) => counted.tenants),
+      shownTenant,
+    ),
     routes: byName(parts.map(({ counted }) => counted.routes)),
     other: { tenants: sum(({ other }) => other.tenants), routes: sum(({ other }) => other.routes) },
   };
@@ -142,12 +149,15 @@ function spread(parts: readonly Part[], kind: keyof Latency): Latency[typeof kin
   return histogram.percentiles();
 }
 
-function byName(all: readonly Readonly<Record<string, Counts>>[]): Record<string, Stats> {
+function byName(
+  all: readonly Readonly<Record<string, Counts>>[],
+  shown: (name: string) => string = (name) => name,
+): Record<string, Stats> {
   const sums = new Map<string, Counts>();
   for (const record of all)
     for (const [name, counts] of Object.entries(record))
       sums.set(name, addCounts(sums.get(name) ?? noCounts(), counts));
-  return Object.fromEntries([...sums].map(([name, counts]) => [name, statsOf(counts)]));
+  return Object.fromEntries([...sums].map(([name, counts]) => [shown(name), statsOf(counts)]));
 }
 
 function mean(sum: number, count: number): number {

@@ -95,7 +95,11 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
   knownOnly('of warm: ', options, NAMES);
   const { urls = [], sitemap, popular = 0, tenants, headers = {}, onProgress = () => {} } = options;
   if (Array.isArray(urls) && urls.length === 0 && sitemap === undefined && popular === 0)
-    throw new ConfigError('what warm() is given', options, 'urls, a sitemap, or popular');
+    throw new ConfigError(
+      'what warm() is given',
+      { urls: options.urls, popular: options.popular },
+      'urls, a sitemap, or popular',
+    );
   if (tenants !== undefined && named.length === 0 && typeof headers !== 'function')
     throw new ConfigError('option headers of warm', headers, 'a function of the tenant, which no header names here');
   const own = typeof headers === 'function' ? headers : () => anObject('option headers of warm', headers);

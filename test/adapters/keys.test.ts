@@ -229,6 +229,51 @@ describe.each(LEAN)('keys: $label', (combination) => {
     });
   });
 
+  describe('three mounts, one inside the other', () => {
+    it.each<[string, RouteOptions<Source>]>([
+      ['when', { when: (source) => user(source) === undefined }],
+      ['personal', { personal: ['x-user'] }],
+    ])('do not answer in the middle what only the innermost may: %s', async (_name, options) => {
+      const host = await bench.start(combination);
+      host.use({});
+      host.mount('/below', { query: { ignore: ['v'] } });
+      host.get('/below/x', options, ({ headers }) => ({ body: String(headers['x-user']) }));
+      expect(await host.texts('/below/x', 2)).toEqual(['undefined', 'undefined']);
+      expect(await host.texts('/below/x', 1, as('a'))).toEqual(['a']);
+      expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, bypassed: 1, totalRequests: 3 });
+    });
+  });
+
+  it('hits say further down what the inner mount has them say', async () => {
+    const host = await bench.start(combination);
+    host.use({ browserTtl: 600 });
+    const tagged = { tags: ['a', 'b'], surrogateTags: 'Cache-Tag' };
+    host.get('/x', { browserTtl: 0, cdnTtl: 30, ...tagged }, numbered({ headers: { 'Cache-Control': 'max-age=900' } }));
+    const told = async () => {
+      const answer = await host.ask('/x');
+      return ['cache-control', 'cdn-cache-control', 'cache-tag'].map((name) => answer.header(name));
+    };
+    for (let i = 0; i < 3; i++) expect(await told()).toEqual(['no-cache', 'max-age=30', 'a,b']);
+    expect(host.cache.getStats()).toMatchObject({ hits: 2, misses: 1, totalRequests: 3 });
+  });
+
+  it('an inner mount has its answer made anew early', async () => {
+    const host = await bench.start(combination);
+    host.use({});
+    const handler = numbered();
+    host.get('/x', { ttl: 10, earlyRefresh: 1e9 }, (asked) => {
+      const until = performance.now() + 3; // what costs nothing is never made early
+      while (performance.now() < until);
+      return handler(asked);
+    });
+    for (const run of ['run 1', 'run 1']) {
+      const stored = new Promise((resolve) => host.cache.on('set', resolve));
+      expect(await host.texts('/x', 1)).toEqual([run]);
+      await stored;
+    }
+    expect(host.cache.getStats().refreshes).toBe(1);
+  });
+
   it('below a mount, a request is known by the whole of its URL', async () => {
     const host = await bench.start(combination);
     host.mount('/a', {}, () => ({ body: 'a' }));

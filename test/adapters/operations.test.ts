@@ -91,6 +91,18 @@ describe.each(LEAN)('operations: $label', (combination) => {
     expect(text).toMatch(/route="other"/);
   });
 
+  it('name tenants as whoever named them does: what is shown can be asked for', async () => {
+    const host = await started({ authorize, registry: new Registry(), metricLabels: ['tenant'] });
+    const names = ['a b:c*', 'other', '%0041', '__proto__'];
+    for (const name of names) await host.texts('/list', 1, { headers: { 'X-Client-Id': name } });
+    const shown = await host.ask('/cache', { headers: ADMIN });
+    expect(Object.keys(json<Report>(shown).tenants!).sort()).toEqual([...names].sort());
+    const { text } = await host.ask('/cache/metrics', { headers: ADMIN });
+    const of = (name: string) => `respcache_tenant_requests_total{tenant="${name}",outcome="miss",`;
+    for (const name of names) expect(text.split(of(name)), name).toHaveLength(2);
+    expect(text).toContain(`${of('other')}cache="${host.cache.settings.prefix}"} 1\n`);
+  });
+
   it('show no names through another router on the same registry, to whom that one does not let', async () => {
     const registry = new Registry();
     const host = await started({ authorize, registry, metricLabels: ['tenant'] });
@@ -193,6 +205,21 @@ describe.each(LEAN)('operations: $label', (combination) => {
     expect(answer.header('cache-status')).toMatch(/^respcache; hit/);
     for (const body of [{}, { urls: 'x' }, { urls: ['/x'], concurrency: 1000 }])
       expect((await host.ask('/cache/warm', post(body))).status, JSON.stringify(body)).toBe(400);
+  });
+
+  it('refuse bodies that say something else, and change nothing then', async () => {
+    const host = await started();
+    await host.texts('/list', 1);
+    const send = (path: string, body: string) => host.ask(`/cache${path}`, { ...post({}), body });
+    for (const path of ['/clear', '/invalidate', '/warm'])
+      for (const body of ['{', 'null', '[]', '"x"', '{"tenant":"acme","keis":[]}', `{"x":"${'x'.repeat(70_000)}"}`])
+        expect((await send(path, body)).status, `${path} ${body.slice(0, 30)}`).toBe(400);
+    // Who means one tenant must not lose all.
+    expect((await send('/clear', '{"tenant":"acme"}')).text).toContain('unknown: tenant');
+    expect((await send('/warm', '{}')).text).toContain('is {}; it takes urls');
+    expect(await host.texts('/list', 1)).toEqual(['run 1']);
+    expect((await send('/clear', '')).status).toBe(200);
+    expect(await host.texts('/list', 1)).toEqual(['run 2']);
   });
 
   it.each<[Record<string, string>, number]>([

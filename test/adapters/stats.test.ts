@@ -350,6 +350,19 @@ describe.each(LEAN)('stats: $label', (combination) => {
 });
 
 describe.each(OF_KOA)('stats: $label', (combination) => {
+  it.each([
+    ['/of/:team/cache{/*path}', '/of/a%20b/cache'],
+    ['/Cache{/*path}', '/cache'],
+    ['/cache/:page', '/cache'],
+    ['/cache{/:page}', '/cache'],
+  ])('can be a handler of the route %s', async (route, at) => {
+    const host = await bench.start(combination);
+    host.all(route, host.stats({ authorize }));
+    expect(json<Health>(await host.ask(`${at}/health`))).toMatchObject({ status: 'healthy' });
+    expect((await host.ask(`${at}/nothing`)).status).toBe(404);
+    expect((await host.ask(`${at}/clear`, post({}, ADMIN))).status).toBe(200);
+  });
+
   it('can be a handler of @koa/router', async () => {
     const host = await bench.start(combination);
     host.use({});

@@ -278,6 +278,7 @@ describe('invalidation', () => {
       [on(() => Cacheable({ key: '' })), 'option key is ""'],
       [on(() => Cacheable({ clientId: '' })), 'option clientId of @Cacheable is ""'],
       [on(() => CacheInvalidate({})), 'what invalidate() is given is {}'],
+      [on(() => CacheInvalidate({ keys: 'a', allTenants: true })), 'option allTenants of invalidate is true'],
       [on(() => CacheInvalidate('')), 'what invalidate() is given is ""'],
       [on(() => CacheInvalidate('a', { tags: [] } as object)), 'option of @CacheInvalidate: tags'],
       [

@@ -108,6 +108,13 @@ const cache = createCache({ redis: false, ttl: 60, query: { ignore: ['utm_*'] } 
 const app = express();
 app.use(cacheMiddleware({ cache, tags: (req) => [req.path], identity: (req) => req.get('x-user') }));
 app.get('/', (_req, res) => { res.cache.tag('a').ttl(5); res.json({}); });
+const find = (id: string) => ({ id });
+app.get('/users/:id', cacheMiddleware({ cache }), rateLimit({ points: 1, duration: 1 }), (req, res) => { res.json(find(req.params.id)); });
+app.delete('/users/:id', invalidate('users'), inFront.clear(), (req, res) => { res.json(find(req.params.id)); });
+const layers: express.RequestHandler[] = [cacheMiddleware(), invalidate('a'), inFront.clear()];
+createCache({ tenant: (req: express.Request) => req.get('x-tenant'), when: (req) => req.method === 'GET' });
+createCache({ tenant: { resolve: (ctx: Koa.Context) => ctx.hostname }, redis: new URL('redis://localhost') });
+await cache.explain({ url: '/users', headers: new Headers({ host: 'example.com' }) });
 app.post('/', invalidate({ cache, tags: ['a'] }), (_req, res) => { res.json({}); });
 app.use(session({ store: sessionStore({ cache, ttl: 60 }), secret: 's' }));
 app.use(rateLimit({ points: 1, duration: 1, cache, by: (req) => req.get('x-user') }));
@@ -126,10 +133,11 @@ Cacheable({ key: (id: string) => id, clientId: 'shared', ttl: 5 });
 const service: CacheService = new CacheService(cache);
 const stats: Stats = service.getStats();
 const value: number | undefined = await cache.get<number>('a', 'b');
-console.log(stats.hits, value);
+console.log(stats.hits, value, layers);
 `,
     );
-    const options = ['--module', 'NodeNext', '--strict', '--exactOptionalPropertyTypes', '--noEmit', '--skipLibCheck'];
+    const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+    const options = ['--module', 'NodeNext', ...strict, '--noEmit', '--skipLibCheck'];
     const compiled = spawnSync(join(root, 'node_modules/.bin/tsc'), [...options, '--types', 'node', 'use.mts'], {
       cwd: folder,
       encoding: 'utf8',

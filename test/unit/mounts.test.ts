@@ -7,7 +7,7 @@ const identity = () => 'me';
 function listed(...mounts: [route: Route, outer?: Route][]): string[] {
   const known = new Mounts();
   for (const mount of mounts) known.add(...mount);
-  return known.all.map(({ route, nested }) => `${nested ? 'inside ' : ''}${route.exposeKey ? 'shown' : 'plain'}`);
+  return known.all.map(({ route, depth }) => `${'inside '.repeat(depth)}${route.exposeKey ? 'shown' : 'plain'}`);
 }
 const plain = DEFAULT_ROUTE;
 const same = resolveRoute({ ttl: 7, key: 'a', exposeKey: true }, plain);
@@ -25,6 +25,11 @@ it('is known by each place, in the order of the mounts', () => {
 it('has a place of its own inside of another only where it looks elsewhere', () => {
   expect(listed([plain], [same, plain])).toEqual(['plain']);
   expect(listed([plain], [elsewhere, plain])).toEqual(['plain', 'inside shown']);
+});
+
+it('has another place at each depth', () => {
+  const deeper = resolveRoute({ personal: ['x-user'] }, elsewhere);
+  expect(listed([elsewhere, plain], [deeper, elsewhere])).toEqual(['inside shown', 'inside inside shown']);
 });
 
 it('tells keys by functions apart, and names not', () => {

@@ -101,7 +101,7 @@ describe('resolveRoute', () => {
     [{ vary: 'accept' }, 'option vary is "accept"', 'a list of texts'],
     [{ vary: ['a b'] }, 'option vary is "a b"', 'the name of a header field'],
     // Nothing could ever be found under it: a mistake, and one that must not reach a request.
-    [{ vary: ['*'] }, 'option vary is', 'the name of a header field'],
+    [{ vary: ['*'] }, 'option vary is "*"', 'the name of a header field'],
     [{ personal: 'x-api-key' }, 'option personal is "x-api-key"', 'a list of texts'],
     [{ personal: ['a b'] }, 'option personal is "a b"', 'the name of a header field'],
     [{ personal: ['*'] }, 'option personal is', 'the name of a header field'],
@@ -177,6 +177,11 @@ describe('looksUpElsewhere', () => {
     [{ mode: 'rfc9111' }],
     [{ query: { sort: false } }],
     [{ key: () => 'x' }],
+    [{ browserTtl: 1 }],
+    [{ cdnTtl: 1 }],
+    [{ surrogateTags: 'x' }],
+    [{ collapse: false }],
+    [{ earlyRefresh: 1 }],
   ])('is so with %j', (options) => {
     expect(inner(options)).toBe(true);
   });
@@ -186,7 +191,6 @@ describe('looksUpElsewhere', () => {
     [{ key: 'inner' }],
     [{ mode: 'application' }],
     [{ staleWhileRevalidate: 1, staleIfError: 1, retain: 1, heuristic: 1, targetedFields: ['x'], storePost: true }],
-    [{ browserTtl: 1, cdnTtl: 1, surrogateTags: 'x', collapse: false, earlyRefresh: 1 }],
     [{ ttl: 1, negativeTtl: 1, tags: ['a'], vary: ['a'], maxBodyBytes: 1, exposeKey: true }],
   ])('is not so with %j', (options) => {
     expect(inner(options)).toBe(false);

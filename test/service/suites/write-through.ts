@@ -67,6 +67,18 @@ export function writeThroughSuite(bench: Bench): void {
       expect(await cache.mget(keys, 'd')).toEqual([undefined, [], 0, '']);
     });
 
+    it.each<[string, string | (() => string), unknown, string]>([
+      ['is no value', 'users:7', { save() {} }, 'could not be cloned'],
+      ['has no key', () => undefined as never, {}, 'key is undefined'],
+    ])('invalidates where what was persisted %s', async (_, key, persisted, message) => {
+      const cache = bench.cache();
+      await cache.mset({ 'users:7': 'old', 'users:list': ['old'] }, 'c');
+      const options = { invalidate: { keys: ['users:list'] } };
+      await expect(cache.writeThrough(key, () => persisted, 'c', options)).rejects.toThrow(message);
+      expect(await cache.get('users:list', 'c')).toBeUndefined();
+      expect(await cache.has('users:7', 'c')).toBe(typeof key === 'function');
+    });
+
     it('keeps the value although its own tag is invalidated by it', async () => {
       const cache = bench.cache();
       await cache.writeThrough('users:7', () => 'Ana', 'c', { tags: ['users'], invalidate: { tags: ['users'] } });

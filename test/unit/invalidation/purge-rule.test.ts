@@ -45,8 +45,8 @@ describe('ruleOf', () => {
   });
 
   it('keeps patterns to the tenant of the request', () => {
-    expect(purgeOf({ patterns: ['users:*', '*'], allTenants: true })).toEqual({
-      tags: [],
+    expect(purgeOf({ patterns: ['users:*', '*'], tags: ['a'], allTenants: true })).toEqual({
+      tags: ['G:a'],
       patterns: [
         { tenant: 'acme', glob: 'users:*' },
         { tenant: 'acme', glob: '*' },
@@ -68,6 +68,8 @@ describe('ruleOf', () => {
     [{ keys: [5] }, 'keys'],
     [{ patterns: {} }, 'patterns'],
     [{ tags: 'a', allTenants: 'no' }, 'allTenants'],
+    [{ keys: 'users:list', allTenants: true }, 'allTenants'],
+    [{ patterns: 'users:*', allTenants: true }, 'allTenants'],
   ])('refuses %j', (spec, names) => {
     expect(() => ruleOf(spec as InvalidateSpec)).toThrow(ConfigError);
     expect(() => ruleOf(spec as InvalidateSpec)).toThrow(names);
