@@ -6,7 +6,7 @@ import { TimeoutError } from '../errors.js';
 import { Collapse, type Turn } from '../fill/collapse.js';
 import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { Place } from './place.js';
-import { contentOf, type Maker, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
+import { contentOf, type Maker, SET_OPTIONS, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
 
 /** How a value is stored, and what stands in for it while it is made. */
 export interface GetOrSetOptions extends SetOptions {
@@ -25,6 +25,11 @@ export interface GetOrSetOptions extends SetOptions {
   /** ms that a caller waits for the factory at all, before it is given a {@link TimeoutError}. Default: no end. */
   hardTimeout?: number;
 }
+
+export const GET_OR_SET_OPTIONS: readonly string[] = [
+  ...SET_OPTIONS,
+  ...['staleWhileRevalidate', 'staleIfError', 'softTimeout', 'hardTimeout'],
+];
 
 /** Makes the value. */
 export type Factory<T> = () => T | Promise<T>;

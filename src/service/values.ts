@@ -15,6 +15,8 @@ export interface SetOptions {
   tags?: readonly string[];
 }
 
+export const SET_OPTIONS: readonly string[] = ['ttl', 'tags'];
+
 /** How many values are asked for at once: an answer has to come in time. */
 const MOST_READ = 250;
 /** How much is stored at once, about, bytes: Redis is given no more than it takes while a write may last. */
