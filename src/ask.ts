@@ -1,5 +1,6 @@
 import { show } from './errors.js';
 import type { Events } from './events.js';
+import { withDeadline } from './stores/guard.js';
 import type { MaybePromise } from './types.js';
 
 /** Calls a function of the options; what it throws, or rejects with, becomes an `error` event and the fallback. */
@@ -16,6 +17,18 @@ export function ask<T>(events: Events, operation: string, fallback: T, call: () 
   } catch (error) {
     return failed(error);
   }
+}
+
+/** The same of a function that is waited for, but no longer than `patience` ms: a request is held until it has answered. */
+export function askInTime<T>(
+  events: Events,
+  operation: string,
+  patience: number,
+  call: () => MaybePromise<T | undefined>,
+): MaybePromise<T | undefined> {
+  return ask<T | undefined>(events, operation, undefined, () =>
+    withDeadline(call(), patience, `the option ${operation}`),
+  );
 }
 
 /**
