@@ -133,6 +133,7 @@ function addChanging(program: Command, here: Here): void {
     .command('invalidate')
     .description('by keys, tags and patterns')
     .option('--tenant <name>', 'of this client; without it tags count for all')
+    .option('--no-tenant', 'of the requests that name no client')
     .addOption(several('--key <key>', "a route's name, a path, or a key of the API"))
     .addOption(several('--tag <tag>', 'what has this tag'))
     .addOption(several('--pattern <glob>', 'what matches'))

@@ -35,19 +35,20 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== own;
 }
 
-/** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
+/** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant, of which `null` is none. */
 async function invalidate(cache: Cache, body: unknown): Promise<OperationsReply> {
   const { tenant, keys = [], tags = [], patterns = [], ...rest } = fieldsOf(body);
   const unknown = Object.keys(rest);
   if (unknown.length > 0) return json(400, { error: `unknown: ${unknown.join(', ')}` });
   const lists = [keys, tags, patterns];
   const complete = tenant !== undefined || [keys, patterns].every((list) => Array.isArray(list) && list.length === 0);
-  if (!lists.every(isList) || !complete || (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))) {
+  if (!lists.every(isList) || !complete || !isOwner(tenant)) {
     return json(400, {
-      error: 'send { tenant, keys, tags, patterns }: lists of texts; only tags go without tenant',
+      error:
+        'send { tenant, keys, tags, patterns }: lists of texts; only tags go without tenant; null is that of no client',
     });
   }
-  const client = tenant as string;
+  const client = tenant as string | null;
   const receipts = await Promise.all([
     ...((tags as string[]).length > 0 ? [cache.invalidateByTags(tags as string[], client)] : []),
     ...(keys as string[]).map((key) => cache.invalidateKey(key, client)),
@@ -84,6 +85,11 @@ function asClient({ headers, secure }: OperationsRequest): Pick<WarmOptions, 'he
 
 function fieldsOf(body: unknown): { readonly [name: string]: unknown } {
   return typeof body === 'object' && body !== null ? (body as { [name: string]: unknown }) : {};
+}
+
+/** A client's name, `null` for what belongs to none, or nothing. */
+function isOwner(tenant: unknown): boolean {
+  return tenant === undefined || tenant === null || (typeof tenant === 'string' && tenant !== '');
 }
 
 function isList(value: unknown): value is string[] {

@@ -3,10 +3,11 @@ import { aFunction, anObject, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
+import { normalizeKeyName } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
-import { type Place, tenantOf, textOf } from './place.js';
+import { ownerOf, type Place, textOf } from './place.js';
 import { SET_OPTIONS, type SetOptions, Values } from './values.js';
 import { WRITE_THROUGH_OPTIONS, WriteThrough, type WriteThroughOptions } from './write-through.js';
 
@@ -88,24 +89,25 @@ export class CacheService {
     return this.#increments.add(key, by, clientId, optionsOf('increment', options, SET_OPTIONS));
   }
 
-  async invalidateKey(key: string, clientId: string): Promise<Receipt> {
-    const { tenant, names } = this.#values.place(key, clientId);
-    return this.#values.purge({ tags: names.flatMap((name) => keyTags(tenant, name)), patterns: [] }, tenant);
+  async invalidateKey(key: string, clientId: string | null): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
+    const name = normalizeKeyName(textOf('key', key));
+    return this.#values.purge({ tags: keyTags(tenant, name), patterns: [] }, tenant);
   }
 
-  async invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
-    const tenant = clientId === undefined ? undefined : tenantOf(clientId);
+  async invalidateByTags(tags: readonly string[], clientId?: string | null): Promise<Receipt> {
+    const tenant = clientId === undefined ? undefined : ownerOf(clientId);
     const named = texts('tags', tags).map((tag) => (tenant === undefined ? globalTag(tag) : ownTag(tenant, tag)));
     return this.#values.purge({ tags: named, patterns: [] }, tenant);
   }
 
-  async invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
-    const tenant = tenantOf(clientId);
+  async invalidatePattern(pattern: string, clientId: string | null): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
     return this.#values.purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
   }
 
-  async invalidateTenant(clientId: string, options: EraseOptions = {}): Promise<Receipt> {
-    const tenant = tenantOf(clientId);
+  async invalidateTenant(clientId: string | null, options: EraseOptions = {}): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
     // A misspelt one would leave all of a client's data where it is, and say that it is done.
     optionsOf('invalidateTenant', options, ['erase', 'onProgress']);
     const erase = flag('option erase', options.erase ?? false);
