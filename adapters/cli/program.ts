@@ -46,7 +46,7 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     .description('Looks at a cache in Redis, changes it, and says how it is.')
     .version((JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version)
     .option('--redis <url>', 'the Redis to use')
-    .option('--cluster <nodes>', 'the nodes of a Cluster, host:port,host:port,…')
+    .option('--cluster <nodes>', 'nodes of a Cluster, host:port,host:port,…, or URLs: rediss://user:password@host:port')
     .option('--prefix <prefix>', 'the prefix of the cache')
     .option('--json', 'write one JSON document')
     .option('--no-color', 'without colours')
