@@ -359,12 +359,16 @@ export class Exchange {
 
   /**
    * The client has gone. A handler that has not said anything yet may still: what it has changed is to be invalidated, and
-   * what it makes others may wait for. It is waited for as long as they would.
+   * what it makes others may wait for. It is waited for as long as they would. `cut`: it is the server, or the handler, that has
+   * broken off; what is said all the same is stored, but nobody waits for it.
    */
-  leave(): void {
-    if (this.#state === 'open')
-      this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
-    else this.abandon();
+  leave(cut: boolean): void {
+    if (this.#state !== 'open') {
+      this.abandon();
+      return;
+    }
+    if (cut) this.#run?.going.lead?.unfilled(0);
+    this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
   }
 
   /** Whether the request was given up, and told of, while another mount looked it up. */
