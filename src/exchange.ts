@@ -382,7 +382,7 @@ export class Exchange {
    */
   #isTooLate(reason: Reason): boolean {
     const isLate = this.#state === 'done';
-    if (isLate && !this.#handled) this.#count(reason);
+    if ((isLate || this.#headed) && !this.#handled) this.#count(reason);
     this.#handled = true;
     if (isLate) this.#giveUp();
     return isLate;

@@ -8,14 +8,14 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
-import { type CacheControl, Control, SERVED } from '../../src/control.js';
+import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type HeaderBag, type MaybePromise } from '../../src/types.js';
-import { isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
+import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
@@ -59,16 +59,21 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   return respcache;
 
   function respcache(ctx: Context, next: Next): Promise<void> {
-    if (isBegun(ctx.req, ctx.res)) {
-      ctx.cache ??= new Control();
-      return next();
-    }
+    if (isBegun(ctx.req, ctx.res)) return pass(ctx, next);
     const outer = joined(engine, ctx);
     if (outer !== undefined) return refined(ctx, outer, next);
     const view = viewOf(ctx);
     const recalled = route.recalled(view, ctx.res);
     if (recalled instanceof Promise) return recalled.then((reply) => go(ctx, view, reply, next));
     return go(ctx, view, recalled, next);
+  }
+
+  function pass(ctx: Context, next: Next): Promise<void> {
+    joined(engine, ctx);
+    const exchange = openBegun(engine, viewOf(ctx), ctx.res, route.own);
+    if (exchange === undefined) return next();
+    ctx.cache = exchange.control;
+    return watch(ctx, exchange, next);
   }
 
   function go(ctx: Context, view: View, recalled: Reply | undefined, next: Next): Promise<void> {
