@@ -3,7 +3,12 @@ import type { Context } from 'koa';
 
 /** What a Koa handler has left in `ctx.body`, in the form in which Koa itself will send it. */
 export type Body =
-  | { readonly kind: 'whole'; readonly bytes: () => Uint8Array }
+  | {
+      readonly kind: 'whole';
+      readonly bytes: () => Uint8Array;
+      /** What it says as JSON, if it is an object. */
+      readonly json?: () => string;
+    }
   | { readonly kind: 'stream'; readonly stream: () => Readable }
   | { readonly kind: 'none' };
 
@@ -25,12 +30,13 @@ export function bodyOf(ctx: Context): Body | undefined {
     return whole(Buffer.alloc(0));
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
-  return { kind: 'whole', bytes: once(() => Buffer.from(JSON.stringify(body))) };
+  const json = once(() => JSON.stringify(body));
+  return { kind: 'whole', bytes: once(() => Buffer.from(json())), json };
 }
 
-/** Bytes that are made when they are first asked for: not at all, where the head says that nothing is stored. */
-function once(make: () => Uint8Array): () => Uint8Array {
-  let made: Uint8Array | undefined;
+/** What is made when it is first asked for: not at all, where the head says that nothing is stored. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
   return () => {
     made ??= make();
     return made;

@@ -19,7 +19,7 @@ import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/ex
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
-import { bodyOf } from './body.js';
+import { type Body, bodyOf } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
@@ -90,7 +90,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
     const exchange = begin(cache, ctx, view, route.own, route.recall);
     const found = engine.handle(exchange);
     const goOn = (reply: Reply | undefined) => {
-      if (reply === undefined) return watch(ctx, exchange, next);
+      if (reply === undefined) return watch(ctx, exchange, next, isOutermost(ctx, respcache));
       send(ctx, reply);
       return DONE;
     };
@@ -158,8 +158,11 @@ function begin(cache: Cache, ctx: Context, view: View, route: Route, recall?: Re
   return exchange;
 }
 
-/** Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. */
-async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void> {
+/**
+ * Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. `outermost`:
+ * nobody but Koa sees it after that.
+ */
+async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = false): Promise<void> {
   if (exchange.conditions.asksHandler) tap(ctx.res, pastKoa(exchange));
   const hungUp = exchange.outlivesHangUp ? holdHangUp(ctx.res) : undefined;
   try {
@@ -179,7 +182,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void
   try {
     if (exchange.isServed) return;
     const left = ctx.respond === false || ctx.res.headersSent;
-    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange);
+    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange, outermost);
     // A promise where there is nothing to wait for is a good part of what a cache costs a request under Koa.
     if (concluded instanceof Promise) await concluded;
   } catch (error) {
@@ -213,18 +216,30 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }
 
-function conclude(ctx: Context, exchange: Exchange): MaybePromise<void> {
+const NOTHING_WHOLE: Partial<Extract<Body, { kind: 'whole' }>> = {};
+
+function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePromise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
-  const whole = body?.kind === 'whole' ? body.bytes : undefined;
+  const { bytes: whole, json } = body?.kind === 'whole' ? body : NOTHING_WHOLE;
   return after(tell(ctx, exchange, whole), (instead) => {
-    if (exchange.isFilling && whole !== undefined) exchange.write(whole());
+    if (exchange.isFilling && whole !== undefined) {
+      exchange.write(whole());
+      if (outermost && json !== undefined) sayText(ctx, json());
+    }
     if (body?.kind === 'stream' && exchange.isFilling) {
       if (instead === undefined) return capture(ctx, exchange, body.stream());
       void drain(exchange, body.stream());
     } else exchange.end();
     if (instead !== undefined) send(ctx, instead);
   });
+}
+
+/** Has Koa send the text that is stored: it would ask the object once more, whose `toJSON` may say something else by then. */
+function sayText(ctx: Context, text: string): void {
+  // Not `ctx.body`: it would take it for a text of another type.
+  (ctx.response as unknown as { _body: unknown })._body = text;
+  ctx.length = Buffer.byteLength(text);
 }
 
 /** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
