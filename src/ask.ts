@@ -19,7 +19,15 @@ export function ask<T>(events: Events, operation: string, fallback: T, call: () 
   }
 }
 
-/** The same of a function that is waited for, but no longer than `patience` ms: a request is held until it has answered. */
+/** A listener of the options that nobody waits for: what it rejects with becomes an `error` event; what it throws is its caller's. */
+export function listening<T>(events: Events, operation: string, listener: (told: T) => unknown): (told: T) => void {
+  return (told) => {
+    const result = listener(told);
+    if (result instanceof Promise) result.catch((error) => events.emit('error', { operation, error }));
+  };
+}
+
+/** As `ask`, of a function that is waited for, but no longer than `patience` ms: a request is held until it has answered. */
 export function askInTime<T>(
   events: Events,
   operation: string,

@@ -1,3 +1,4 @@
+import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aFunction, anObject, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
@@ -114,7 +115,8 @@ export class CacheService {
     const { onProgress } = options;
     if (onProgress !== undefined) aFunction('option onProgress', onProgress);
     const receipt = await this.#values.purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
-    if (erase) await this.#services.backend.erase(tenant, onProgress);
+    const { backend, events } = this.#services;
+    if (erase) await backend.erase(tenant, onProgress && listening(events, 'erase', onProgress));
     return receipt;
   }
 
