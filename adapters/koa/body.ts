@@ -34,6 +34,13 @@ export function bodyOf(ctx: Context): Body | undefined {
   return { kind: 'whole', bytes: once(() => Buffer.from(json())), json };
 }
 
+/** Has Koa send the text that is stored: it would ask the object once more, whose `toJSON` may say something else by then. */
+export function sayText(ctx: Context, text: string): void {
+  // Not `ctx.body`: it would take it for a text of another type.
+  (ctx.response as unknown as { _body: unknown })._body = text;
+  ctx.length = Buffer.byteLength(text);
+}
+
 /** What is made when it is first asked for: not at all, where the head says that nothing is stored. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined;

@@ -19,7 +19,7 @@ import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/ex
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
-import { type Body, bodyOf } from './body.js';
+import { type Body, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
@@ -233,13 +233,6 @@ function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePro
     } else exchange.end();
     if (instead !== undefined) send(ctx, instead);
   });
-}
-
-/** Has Koa send the text that is stored: it would ask the object once more, whose `toJSON` may say something else by then. */
-function sayText(ctx: Context, text: string): void {
-  // Not `ctx.body`: it would take it for a text of another type.
-  (ctx.response as unknown as { _body: unknown })._body = text;
-  ctx.length = Buffer.byteLength(text);
 }
 
 /** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
