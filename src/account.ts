@@ -14,7 +14,7 @@ export interface How {
 
 /** Reasons that say that the request itself could not have been answered from the cache. */
 const BYPASSING: ReadonlySet<Reason | undefined> = new Set([
-  ...(['method', 'shadow'] as const),
+  ...(['method', 'begun', 'shadow'] as const),
   ...(['authorization', 'cookie', 'personal'] as const),
 ]);
 

@@ -1,5 +1,6 @@
 import { show } from './errors.js';
 import type { Events } from './events.js';
+import { withDeadline } from './stores/guard.js';
 import type { MaybePromise } from './types.js';
 
 /** Calls a function of the options; what it throws, or rejects with, becomes an `error` event and the fallback. */
@@ -16,6 +17,26 @@ export function ask<T>(events: Events, operation: string, fallback: T, call: () 
   } catch (error) {
     return failed(error);
   }
+}
+
+/** A listener of the options that nobody waits for: what it rejects with becomes an `error` event; what it throws is its caller's. */
+export function listening<T>(events: Events, operation: string, listener: (told: T) => unknown): (told: T) => void {
+  return (told) => {
+    const result = listener(told);
+    if (result instanceof Promise) result.catch((error) => events.emit('error', { operation, error }));
+  };
+}
+
+/** As `ask`, of a function that is waited for, but no longer than `patience` ms: a request is held until it has answered. */
+export function askInTime<T>(
+  events: Events,
+  operation: string,
+  patience: number,
+  call: () => MaybePromise<T | undefined>,
+): MaybePromise<T | undefined> {
+  return ask<T | undefined>(events, operation, undefined, () =>
+    withDeadline(call(), patience, `the option ${operation}`),
+  );
 }
 
 /**

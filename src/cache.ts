@@ -15,7 +15,7 @@ import { Comparisons } from './fill/comparisons.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
 import { QueryRules } from './request/query.js';
-import { escapeTenant } from './request/tenant.js';
+import { escapeTenant, NO_TENANT } from './request/tenant.js';
 import type { RouteOptions } from './route-options.js';
 import { CacheService, type EraseOptions } from './service/cache-service.js';
 import type { GetOrSetOptions } from './service/get-or-set.js';
@@ -305,19 +305,22 @@ export class Cache {
   }
 
   /**
-   * Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path.
+   * Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path. `null` in place of
+   * the client: of the responses that belong to none, as their requests named none, or the option `tenant` is `false`.
    *
    * @example
    * ```ts
    * const { durable } = await cache.invalidateKey('users:list', 'client-123');
+   * await cache.invalidateKey('/prices', null); // of requests that name no client
    * ```
    */
-  invalidateKey(key: string, clientId: string): Promise<Receipt> {
+  invalidateKey(key: string, clientId: string | null): Promise<Receipt> {
     return this.#service.invalidateKey(key, clientId);
   }
 
   /**
-   * Invalidates everything that has one of the tags: of one client, or without `clientId` of all.
+   * Invalidates everything that has one of the tags: of one client, or without `clientId` of all. `null`: of the
+   * responses that belong to no client.
    *
    * @example
    * ```ts
@@ -325,25 +328,26 @@ export class Cache {
    * await cache.invalidateByTags(['prices']); // of all
    * ```
    */
-  invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
+  invalidateByTags(tags: readonly string[], clientId?: string | null): Promise<Receipt> {
     return this.#service.invalidateByTags(tags, clientId);
   }
 
   /**
    * Invalidates the keys of one client that a glob matches (`users:*`), or, without glob signs, a key and all below
-   * it: `users:list` reaches `users:list` and `users:list:page:2`. It never reaches another client.
+   * it: `users:list` reaches `users:list` and `users:list:page:2`. It never reaches another client. `null`: the responses that
+   * belong to no client.
    *
    * @example
    * ```ts
    * await cache.invalidatePattern('users:*', 'client-123');
    * ```
    */
-  invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
+  invalidatePattern(pattern: string, clientId: string | null): Promise<Receipt> {
     return this.#service.invalidatePattern(pattern, clientId);
   }
 
   /**
-   * Invalidates all that belongs to one client. With `{ erase: true }` (a client leaves) its entries are also deleted,
+   * Invalidates all that belongs to one client, or with `null` to none. With `{ erase: true }` (a client leaves) its entries are also deleted,
    * from Redis and from this process, before this resolves; `onProgress` is told how far it is. Other processes drop
    * their copies as those are pushed out.
    *
@@ -353,7 +357,7 @@ export class Cache {
    * await cache.invalidateTenant('client-123', { erase: true, onProgress: console.log });
    * ```
    */
-  invalidateTenant(clientId: string, options?: EraseOptions): Promise<Receipt> {
+  invalidateTenant(clientId: string | null, options?: EraseOptions): Promise<Receipt> {
     return this.#service.invalidateTenant(clientId, options);
   }
 
@@ -404,15 +408,15 @@ export class Cache {
   }
 
   /**
-   * The figures since the start, of all or of one client.
+   * The figures since the start, of all or of one client; `null`: of requests that belong to none.
    *
    * @example
    * ```ts
    * const { hitRate, averageHitTime } = cache.getStats(); // %, ms
    * ```
    */
-  getStats(clientId?: string): Stats {
-    return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId));
+  getStats(clientId?: string | null): Stats {
+    return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId ?? NO_TENANT));
   }
 
   /**

@@ -60,6 +60,13 @@ export function knownOnly(setting: string, options: object, known: readonly stri
   }
 }
 
+/** The options that a method is given: an object, of names that there are. */
+export function optionsOf<T>(method: string, options: T, known: readonly string[]): T & object {
+  const given = anObject(`the options of ${method}()`, options);
+  knownOnly(`of ${method}: `, given, known);
+  return given;
+}
+
 export function anObject<T>(setting: string, value: T): T & object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new ConfigError(setting, value, 'an object');

@@ -6,3 +6,11 @@ export interface Clock {
 
 /** The machine's own clock. `Date.now` is looked up at each call, so that a test's fake `Date` holds here too. */
 export const systemClock: Clock = { now: () => Date.now() };
+
+/** How far another machine's clock may be ahead of this one's, ms. */
+const AHEAD = 60_000;
+
+/** Whether something was stored so late that the clock must have been put back since: nobody knows how old it is. */
+export function isOfTheFuture(storedAt: number, now: number): boolean {
+  return storedAt > now + AHEAD;
+}

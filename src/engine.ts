@@ -97,7 +97,7 @@ export class Engine {
     if (isKeptOut(asked)) return exchange.bypass('request');
     const { events } = this.#services;
     if (!isWanted(exchange, events)) return exchange.bypass('when');
-    return after(tenantOf(exchange, events), (name) => {
+    return after(this.#tenantOf(exchange), (name) => {
       if (name === undefined) return exchange.bypass('tenant');
       const plan = this.planner.plan(exchange, name, events);
       if (plan === undefined) return exchange.bypass('key');
@@ -134,10 +134,15 @@ export class Engine {
     const { events } = this.#services;
     const unwanted = heardFrom(exchange)?.noStore || !exchange.request.target.startsWith('/');
     if (unwanted || !isWanted(exchange, events)) return exchange.bypass('method');
-    return after(tenantOf(exchange, events), (name) => {
+    return after(this.#tenantOf(exchange), (name) => {
       const plan = name === undefined ? undefined : this.planner.plan(exchange, name, events);
       return plan === undefined ? exchange.bypass('method') : exchange.post(plan);
     });
+  }
+
+  #tenantOf(exchange: Exchange): MaybePromise<string | undefined> {
+    const { events, settings } = this.#services;
+    return tenantOf(exchange, events, settings.collapseTimeout);
   }
 
   #answer(turn: Turn): MaybePromise<Reply | undefined> {

@@ -29,7 +29,7 @@ export class ConfigError extends RespcacheError {
   }
 }
 
-/** A store, or the ledger behind it, did not answer: refused, timed out, or its breaker is open. */
+/** A store, the ledger behind it, or an option's function did not answer: refused, timed out, or its breaker is open. */
 export class UnavailableError extends RespcacheError {
   override name = 'UnavailableError';
   readonly code = 'ERR_RESPCACHE_UNAVAILABLE';

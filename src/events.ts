@@ -15,6 +15,7 @@ export type Reason =
   | 'precondition' // If-Match and If-Unmodified-Since are for the handler
   | 'body' // a GET or HEAD with a body, which is no part of the key unless a function makes it
   | 'key' // the option `key` or `identity` threw
+  | 'begun' // a layer outside has sent the head of the answer already
   | 'shadow' // shadow mode asked the handler instead, and compared
   | 'request' // the client's Cache-Control said no-store (requestDirectives: 'honor')
   | 'only-if-cached' // the client's Cache-Control wanted nothing of the handler, and nothing is stored

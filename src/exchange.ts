@@ -324,12 +324,16 @@ export class Exchange implements Party {
 
   /**
    * The client has gone. A handler that has not said anything yet may still: what it has changed is to be invalidated, and
-   * what it makes others may wait for. It is waited for as long as they would.
+   * what it makes others may wait for. It is waited for as long as they would. `cut`: it is the server, or the handler, that has
+   * broken off; what is said all the same is stored, but nobody waits for it.
    */
-  leave(): void {
-    if (this.#state === 'open')
-      this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
-    else this.abandon();
+  leave(cut: boolean): void {
+    if (this.#state !== 'open') {
+      this.abandon();
+      return;
+    }
+    if (cut) this.#handling.freeWaiting();
+    this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
   }
 
   /** Whether the request was given up, and told of, while another mount looked it up. */
@@ -343,7 +347,7 @@ export class Exchange implements Party {
    */
   #isTooLate(reason: Reason): boolean {
     const isLate = this.#state === 'done';
-    if (isLate && !this.#handled) this.#handling.count(reason);
+    if ((isLate || this.#headed) && !this.#handled) this.#handling.count(reason);
     this.#handled = true;
     if (isLate) this.#giveUp();
     return isLate;

@@ -33,7 +33,10 @@ export interface CacheOptions extends RouteOptions<any> {
   consistency?: 'pushed' | 'strong';
   /** Milliseconds that this process serves from its own memory without a word from the ledger. Default 1000. */
   maxDisconnected?: number;
-  /** Milliseconds that a request waits for another's answer to the same before it runs the handler too. Default 10,000. */
+  /**
+   * Milliseconds that a request waits for another's answer to the same before it runs the handler too; and for an asynchronous
+   * function `tenant`, before it passes by. Default 10,000.
+   */
   collapseTimeout?: number;
   /**
    * Milliseconds that a run of the application in the background (for `staleWhileRevalidate` and `earlyRefresh`) may take

@@ -4,7 +4,8 @@ import type { Session } from './session.js';
 import { count, type Terminal, visible } from './terminal.js';
 
 export interface InvalidateOptions {
-  readonly tenant?: string;
+  /** `false`: what belongs to no client. */
+  readonly tenant?: string | false;
   readonly key?: readonly string[];
   readonly tag?: readonly string[];
   readonly pattern?: readonly string[];
@@ -17,18 +18,22 @@ export async function invalidate(session: Session, options: InvalidateOptions): 
   if (key.length + tag.length + pattern.length === 0)
     throw new Failure('What? Say --key, --tag or --pattern, each as often as you like.', EXIT.usage);
   if (tenant === undefined && key.length + pattern.length > 0)
-    throw new Failure('Keys and patterns belong to a client: say --tenant. Only tags go without.', EXIT.usage);
+    throw new Failure(
+      'Keys and patterns belong to a client: say --tenant, or --no-tenant. Only tags go without.',
+      EXIT.usage,
+    );
   const list = [
     ...key.map((name) => `key ${name}`),
     ...tag.map((name) => `tag ${name}`),
     ...pattern.map((name) => `pattern ${name}`),
   ];
-  const whose = tenant === undefined ? 'all tenants' : `the tenant ${tenant}`;
+  const whose = tenant === undefined ? 'all tenants' : tenant === false ? 'no tenant' : `the tenant ${tenant}`;
+  const client = tenant === false ? null : tenant;
   await terminal.confirm(`Invalidate ${visible(list.join(', '))} of ${visible(whose)}?`, session.yes, session.signal);
   const receipts = await Promise.all([
-    ...key.map((name) => cache.invalidateKey(name, tenant!)),
-    ...(tag.length > 0 ? [cache.invalidateByTags(tag, tenant)] : []),
-    ...pattern.map((glob) => cache.invalidatePattern(glob, tenant!)),
+    ...key.map((name) => cache.invalidateKey(name, client!)),
+    ...(tag.length > 0 ? [cache.invalidateByTags(tag, client)] : []),
+    ...pattern.map((glob) => cache.invalidatePattern(glob, client!)),
   ]);
   const sequence = Math.max(...receipts.map((receipt) => receipt.sequence));
   receipt(terminal, { sequence, durable: receipts.every(({ durable }) => durable) });

@@ -4,6 +4,7 @@ import { type CacheOptions, resolveSettings, type Settings } from '../../src/opt
 import { withDeadline } from '../../src/stores/guard.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { EXIT, Failure } from './failure.js';
+import { clusterOf } from './seeds.js';
 import { type Streams, Terminal } from './terminal.js';
 
 /** What every command takes. */
@@ -83,7 +84,7 @@ function open(options: GlobalOptions): Cache {
 }
 
 function cacheOptions({ redis, cluster, prefix }: GlobalOptions): CacheOptions {
-  const target = cluster === undefined ? redis : { cluster: nodesOf(cluster) };
+  const target = cluster === undefined ? redis : clusterOf(cluster);
   return {
     ...(target === undefined ? {} : { redis: target }),
     ...(prefix === undefined ? {} : { prefix }),
@@ -106,14 +107,6 @@ function settingsOf(options: GlobalOptions): Settings {
   }
   if (settings.redis !== undefined) return settings;
   throw new Failure('Which Redis? Set REDIS_URL or REDIS_HOST, or say --redis <url> or --cluster <nodes>.', EXIT.usage);
-}
-
-function nodesOf(text: string): { host: string; port: number }[] {
-  return text.split(',').map((node) => {
-    const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(node.trim()) ?? [];
-    if (host === undefined) throw new Failure(`--cluster is ${node}; it takes host:port,host:port,…`, EXIT.usage);
-    return { host, port: Number(port) };
-  });
 }
 
 async function reach(cache: Cache): Promise<void> {

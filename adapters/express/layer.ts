@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import type { Cache } from '../../src/cache.js';
-import { Control, SERVED } from '../../src/control.js';
+import { SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { PurgeRule } from '../../src/invalidation/purge-rule.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { Route, RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
+import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
 
 /**
@@ -27,10 +27,7 @@ export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
   const asksLater = typeof options.tags === 'function' || typeof options.ttl === 'function';
   const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
   return (req, res) => {
-    if (isBegun(req, res)) {
-      res.cache ??= new Control();
-      return undefined;
-    }
+    if (isBegun(req, res)) return pass(viewOf(req), res);
     if (asksLater) params.set(req, req.params);
     const outer = exchangeOf(engine, res);
     if (outer !== undefined) return engine.refine(outer, route.inside(outer.route));
@@ -38,6 +35,13 @@ export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
     const recalled = route.recalled(view, res);
     return recalled instanceof Promise ? recalled.then((reply) => goOn(view, res, reply)) : goOn(view, res, recalled);
   };
+
+  function pass(view: View, res: Response): undefined {
+    const exchange = openBegun(engine, view, res, route.own);
+    if (exchange === undefined) return;
+    res.cache = exchange.control;
+    tap(res, exchange);
+  }
 
   function goOn(view: View, res: Response, recalled: Reply | undefined): MaybePromise<Reply | undefined> {
     if (recalled === undefined) return goWholeWay(view, res);

@@ -40,17 +40,27 @@ export function bodyOf(ctx: Context): Body | undefined {
     return whole(Buffer.alloc(0));
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
-  return new WholeBody(() => Buffer.from(JSON.stringify(body)));
+  return new WholeBody(() => JSON.stringify(body), true);
 }
 
-/** Bytes that are made when they are first asked for: not at all, where the head says that nothing is stored. */
-class WholeBody implements Whole {
-  readonly kind = 'whole';
-  readonly #make: () => Uint8Array;
-  #made: Uint8Array | undefined;
+/** Has Koa send the text that is stored: it would ask the object once more, whose `toJSON` may say something else by then. */
+export function sayText(ctx: Context, text: string): void {
+  // Not `ctx.body`: it would take it for a text of another type.
+  (ctx.response as unknown as { _body: unknown })._body = text;
+  ctx.length = Buffer.byteLength(text);
+}
 
-  constructor(make: () => Uint8Array) {
+/** What is made when it is first asked for: not at all, where the head says that nothing is stored. */
+export class WholeBody implements Whole {
+  readonly kind = 'whole';
+  readonly #make: () => Uint8Array | string;
+  readonly #isJson: boolean;
+  #bytes: Uint8Array | undefined;
+  #text: string | undefined;
+
+  constructor(make: () => Uint8Array | string, isJson = false) {
     this.#make = make;
+    this.#isJson = isJson;
   }
 
   get length(): number {
@@ -58,8 +68,17 @@ class WholeBody implements Whole {
   }
 
   bytes(): Uint8Array {
-    this.#made ??= this.#make();
-    return this.#made;
+    if (this.#bytes === undefined) {
+      const made = this.#make();
+      if (this.#isJson) this.#text = made as string;
+      this.#bytes = typeof made === 'string' ? Buffer.from(made) : made;
+    }
+    return this.#bytes;
+  }
+
+  /** What an object says as JSON, once its bytes have been asked for. */
+  get json(): string | undefined {
+    return this.#text;
   }
 }
 

@@ -8,7 +8,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
-import { type CacheControl, Control, SERVED } from '../../src/control.js';
+import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { Whole } from '../../src/fill/response-head.js';
 import { everything, type PurgeRule } from '../../src/invalidation/purge-rule.js';
@@ -16,12 +16,12 @@ import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { isBegun, MountedRoute, openExchange, View } from '../node/exchanges.js';
+import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import { hasReason } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { type Sink, tap } from '../node/tap.js';
-import { bagOf, bodyOf } from './body.js';
+import { bagOf, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
@@ -61,16 +61,21 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
   return respcache;
 
   function respcache(ctx: Context, next: Next): Promise<void> {
-    if (isBegun(ctx.req, ctx.res)) {
-      ctx.cache ??= new Control();
-      return next();
-    }
+    if (isBegun(ctx.req, ctx.res)) return pass(ctx, next);
     const outer = joined(engine, ctx);
     if (outer !== undefined) return refined(ctx, outer, next);
     const view = viewOf(ctx);
     const recalled = route.recalled(view, ctx.res);
     if (recalled instanceof Promise) return recalled.then((reply) => go(ctx, view, reply, next));
     return go(ctx, view, recalled, next);
+  }
+
+  function pass(ctx: Context, next: Next): Promise<void> {
+    joined(engine, ctx);
+    const exchange = openBegun(engine, viewOf(ctx), ctx.res, route.own);
+    if (exchange === undefined) return next();
+    ctx.cache = exchange.control;
+    return watch(ctx, exchange, next);
   }
 
   function go(ctx: Context, view: View, recalled: Reply | undefined, next: Next): Promise<void> {
@@ -87,7 +92,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
     const exchange = begin(cache, ctx, view, route.own, route.recall);
     const found = engine.handle(exchange);
     const goOn = (reply: Reply | undefined) => {
-      if (reply === undefined) return watch(ctx, exchange, next);
+      if (reply === undefined) return watch(ctx, exchange, next, isOutermost(ctx, respcache));
       send(ctx, reply);
       return DONE;
     };
@@ -155,8 +160,11 @@ function begin(cache: Cache, ctx: Context, view: View, route: Route, recall?: Re
   return exchange;
 }
 
-/** Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. */
-async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void> {
+/**
+ * Runs the handler, and gives its response to the exchange as it stands when the layers inside are done with it. `outermost`:
+ * nobody but Koa sees it after that.
+ */
+async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = false): Promise<void> {
   if (exchange.conditions.asksHandler) tap(ctx.res, pastKoa(exchange));
   const hungUp = exchange.outlivesHangUp ? holdHangUp(ctx.res) : undefined;
   try {
@@ -176,7 +184,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next): Promise<void
   try {
     if (exchange.isServed) return;
     const left = ctx.respond === false || ctx.res.headersSent;
-    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange);
+    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange, outermost);
     // A promise where there is nothing to wait for is a good part of what a cache costs a request under Koa.
     if (concluded instanceof Promise) await concluded;
   } catch (error) {
@@ -210,12 +218,15 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }
 
-function conclude(ctx: Context, exchange: Exchange): MaybePromise<void> {
+function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePromise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
   if (body?.kind === 'none') exchange.refuse('no-body');
   const whole = body?.kind === 'whole' ? body : undefined;
   return after(tell(ctx, exchange, whole), (instead) => {
-    if (exchange.isFilling && whole !== undefined) exchange.write(whole.bytes());
+    if (exchange.isFilling && whole !== undefined) {
+      exchange.write(whole.bytes());
+      if (outermost && whole.json !== undefined) sayText(ctx, whole.json);
+    }
     if (body?.kind === 'stream' && exchange.isFilling) {
       if (instead === undefined) return capture(ctx, exchange, body.stream());
       void drain(exchange, body.stream());

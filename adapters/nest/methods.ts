@@ -1,5 +1,7 @@
 import type { Cache } from '../../src/cache.js';
+import { knownOnly } from '../../src/check.js';
 import { ConfigError, RespcacheError } from '../../src/errors.js';
+import { GET_OR_SET_OPTIONS } from '../../src/service/get-or-set.js';
 import type { Behaviour, CacheableOptions, Of, Purge } from './behaviour.js';
 
 /** A call of a decorated method that is no route. */
@@ -28,6 +30,7 @@ export function checkMethod({ cacheable, purges }: Behaviour, label: string): vo
   const missing = (name: string, decorator: string) =>
     new ConfigError(`option ${name} of @${decorator} on ${label}`, undefined, 'a text, or a function that returns one');
   if (cacheable !== undefined) {
+    knownOnly(`of @Cacheable on ${label}: `, cacheable, ['key', 'clientId', ...GET_OR_SET_OPTIONS]);
     for (const name of ['key', 'clientId'] as const)
       if (cacheable[name] === undefined) throw missing(name, 'Cacheable');
   }

@@ -78,6 +78,14 @@ export function isBegun(req: IncomingMessage, res: ServerResponse): boolean {
   return res.headersSent && !isUnsafe(req.method ?? 'GET');
 }
 
+/** Begins the exchange of a request whose answer is begun, unless another mount has: there is nothing to do but to count it. */
+export function openBegun(engine: Engine, view: View, res: ServerResponse, route: Route): Exchange | undefined {
+  const outer = exchangeOf(engine, res);
+  const exchange = outer ?? openExchange(engine, view, res, route);
+  if (!exchange.isHandled) exchange.bypass('begun');
+  return outer === undefined ? exchange : undefined;
+}
+
 /** What layers outside have set so far, as it is now. */
 function fieldsBegun(res: ServerResponse): Fields {
   const fields = res.getHeaders();

@@ -7,14 +7,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chosenCache } from '../../src/cache.js';
 import { aFunction, anObject, knownOnly } from '../../src/check.js';
-import { type CacheControl, Control, SERVED } from '../../src/control.js';
+import { type CacheControl, SERVED } from '../../src/control.js';
 import type { Engine } from '../../src/engine.js';
 import type { Exchange } from '../../src/exchange.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, isBegun, MountedRoute, openExchange, View } from './exchanges.js';
+import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { sendWhole } from './send.js';
 import { isGone, tap } from './tap.js';
@@ -62,10 +62,7 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
   const { engine } = cache;
   const route = new MountedRoute(engine, own, cache.settings.route);
   return function respcache(req: IncomingMessage, res: ServerResponse): unknown {
-    if (isBegun(req, res)) {
-      (res as CachedResponse).cache ??= new Control();
-      return listener(req, res as CachedResponse);
-    }
+    if (isBegun(req, res)) return pass(viewOf(req), req, res);
     const outer = exchangeOf(engine, res);
     if (outer !== undefined)
       return after(surely(engine.refine(outer, route.inside(outer.route))), (reply) =>
@@ -79,6 +76,14 @@ export function withCache(listener: Listener, options: WithCacheOptions = {}): W
       () => goOn(view, req, res, undefined),
     );
   };
+
+  function pass(view: View, req: IncomingMessage, res: ServerResponse): unknown {
+    const exchange = openBegun(engine, view, res, route.own);
+    if (exchange === undefined) return listener(req, res as CachedResponse);
+    (res as CachedResponse).cache = exchange.control;
+    tap(res, exchange);
+    return watched(listener, req, res, exchange);
+  }
 
   function goOn(view: View, req: IncomingMessage, res: ServerResponse, recalled: Reply | undefined): unknown {
     if (recalled === undefined) return goWholeWay(view, req, res);

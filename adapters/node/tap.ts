@@ -1,4 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { ResponseHead, Whole as ResponseWhole } from '../../src/fill/response-head.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
@@ -24,8 +25,8 @@ export interface Sink {
   end(): void;
   /** The handler has given up. */
   abandon(): void;
-  /** The connection is gone, and the handler has not ended its response. */
-  leave(): void;
+  /** The connection is gone, and the handler has not ended its response. `cut`: on this side, by the handler perhaps. */
+  leave(cut: boolean): void;
 }
 
 type Callback = (error?: Error | null) => void;
@@ -186,11 +187,7 @@ class Tap {
 
   #leave(): void {
     if (this.#ended) return;
-    if (isDropped(this.#res)) {
-      this.#giveUp();
-      return;
-    }
-    this.#sink.leave();
+    this.#sink.leave(isCut(this.#res));
     // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
     for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
   }
@@ -344,15 +341,15 @@ export function isGone(res: ServerResponse): boolean {
   return isClosed(res) || res.socket?.writable === false;
 }
 
-/** Whether it is this side that has closed the connection, and no client has hung up: then no answer is to be given. */
-function isDropped({ req: { httpVersionMajor, socket } }: ServerResponse): boolean {
-  return httpVersionMajor === 1 && socket.destroyed && !socket.readableEnded && !socket.errored;
-}
-
 /** Over HTTP/2 it is a response's stream that knows it. */
 function isClosed(res: ServerResponse): boolean {
   const { closed } = res as { readonly closed?: boolean };
   return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
+}
+
+/** Whether a connection was cut on this side: a client that goes has ended it, or it has failed. */
+function isCut({ req: { socket } }: ServerResponse): boolean {
+  return socket instanceof Socket && socket.destroyed && !socket.readableEnded && socket.errored === null;
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */

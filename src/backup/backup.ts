@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { encode, VERSION } from '../entry/codec.js';
 import type { Position } from '../entry/entry.js';
@@ -49,7 +50,8 @@ export async function backup(
   if (typeof to === 'string' ? to === '' : typeof (to as Partial<Writable> | null)?.write !== 'function')
     throw new ConfigError('the destination of a backup', to, 'the path of a file, or a Writable');
   common.signal?.throwIfAborted();
-  const copy = new Backup(services, common, options.onProgress);
+  const { onProgress } = options;
+  const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));
   const pieces = await copy.begin();
   const signal = common.signal === undefined ? {} : { signal: common.signal };
   await reasonOf(common.signal, () =>

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { oneOf } from '../check.js';
 import { BackupError, ConfigError } from '../errors.js';
@@ -73,7 +74,7 @@ export async function restore(
   from: string | Readable,
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
-  const settled = resolve(options);
+  const settled = resolve(options, services);
   if (typeof from === 'string' ? from === '' : typeof (from as Partial<Readable> | null)?.pipe !== 'function')
     throw new ConfigError('the source of a restore', from, 'the path of a file, or a Readable');
   settled.signal?.throwIfAborted();
@@ -90,13 +91,13 @@ export async function restore(
   }
 }
 
-function resolve(options: RestoreOptions): Settled {
+function resolve(options: RestoreOptions, { events }: Services): Settled {
   const common = resolveCommon(options, ['damaged', 'foreign']);
   return {
     ...common,
     skip: oneOf('option damaged', options.damaged ?? 'refuse', ['refuse', 'skip']) === 'skip',
     adopt: oneOf('option foreign', options.foreign ?? 'refuse', ['refuse', 'adopt']) === 'adopt',
-    onProgress: options.onProgress,
+    onProgress: options.onProgress && listening(events, 'restore', options.onProgress),
   };
 }
 

@@ -80,7 +80,7 @@ export class Explainer {
     if (isKeptOut(asked)) return trail.bypass('request', "The client's Cache-Control says no-store.");
     if (!isWanted(visit, trail.events)) return trail.bypass('when', trail.failure('The option when says no.'));
     if (visit.route.when !== undefined) trail.pass('when', 'The option when says yes.');
-    const tenant = await tenantOf(visit, trail.events);
+    const tenant = await tenantOf(visit, trail.events, this.#services.settings.collapseTimeout);
     if (tenant === undefined) return trail.bypass('tenant', trail.failure('The tenant cannot be told.'));
     trail.learn({ tenant });
     trail.pass('tenant', whoseText(visit.route, tenant));

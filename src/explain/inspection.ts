@@ -11,7 +11,7 @@ import { conditionsOf } from '../lookup/conditional.js';
 import type { Candidate, Found, Lookup, Sight } from '../lookup/lookup.js';
 import { type Plan, type Visit, wantedBy } from '../lookup/plan.js';
 import { partAskedBy, validationOf } from '../lookup/reply.js';
-import { forwardFor, mayStandIn, type Use, useOf } from '../lookup/usable.js';
+import { forwardFor, freshFor, mayStandIn, type Use, useOf } from '../lookup/usable.js';
 import type { Asked } from '../request/directives.js';
 import { type Credentials, isPersonal } from '../request/eligibility.js';
 import { responseSubject } from '../request/key.js';
@@ -172,7 +172,7 @@ export class Inspection {
 
   #freshText(entry: ResponseEntry, use: Use): string {
     const { asked, visit } = this.#case;
-    const left = (entry.freshUntil - this.#now) / 1000;
+    const left = freshFor(entry, this.#now) / 1000;
     const early = visit.route.earlyRefresh > 0 ? ' Now and then one is made anew before that (earlyRefresh).' : '';
     if (use === 'fresh')
       return `It is fresh for ${left === Number.POSITIVE_INFINITY ? '' : 'another '}${span(left)}.${early}`;

@@ -182,10 +182,15 @@ export class Handling {
     this.#shadow?.finish();
   }
 
+  /** Nobody is to wait for it any more. */
+  freeWaiting(): void {
+    this.#run?.going.lead?.unfilled(0);
+  }
+
   /** No more of it will come. */
   abandon(): void {
     this.#run?.abandon();
-    this.#run?.going.lead?.unfilled(0);
+    this.freeWaiting();
   }
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */

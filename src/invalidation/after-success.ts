@@ -1,4 +1,4 @@
-import { ask } from '../ask.js';
+import { ask, askInTime } from '../ask.js';
 import type { Services } from '../backend.js';
 import type { RequestView } from '../request/request.js';
 import { resolveTenant } from '../request/tenant.js';
@@ -29,7 +29,7 @@ export class AfterSuccess {
     // Its own mount's rule counts, however many there are.
     queries.add(query);
     return after<string | undefined, Entered | undefined>(
-      ask(events, 'tenant', undefined, () => resolveTenant(rule, request)),
+      askInTime(events, 'tenant', settings.collapseTimeout, () => resolveTenant(rule, request)),
       (tenant) => {
         const context = { tenant, request, fields, queries };
         const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));

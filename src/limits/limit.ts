@@ -1,4 +1,4 @@
-import { ask, atOnce } from '../ask.js';
+import { ask, askInTime, atOnce } from '../ask.js';
 import { type Cache, chosenCache } from '../cache.js';
 import { anObject } from '../check.js';
 import type { Events } from '../events.js';
@@ -38,6 +38,8 @@ export class Limit {
   readonly #limiter: Limiter;
   readonly #Res: Flexible['RateLimiterRes'];
   readonly #policy: string;
+  /** ms that a request waits for its tenant's name. */
+  readonly #patience: number;
   /** Seconds after which Redis is tried again. */
   readonly #retryAfter: string;
 
@@ -49,6 +51,7 @@ export class Limit {
     this.#limiter = limiterOf(flexible, rule, cache);
     this.#Res = flexible.RateLimiterRes;
     this.#policy = policyField(rule);
+    this.#patience = settings.collapseTimeout;
     this.#retryAfter = String(Math.max(1, Math.ceil(settings.breaker.openFor / 1000)));
   }
 
@@ -108,7 +111,7 @@ export class Limit {
 
   /** Those whose tenant cannot be told are counted together. */
   #tenantOf(visit: LimitVisit): MaybePromise<string | undefined> {
-    return ask(this.#events, 'tenant', undefined, () => resolveTenant(this.rule.tenant, visit));
+    return askInTime(this.#events, 'tenant', this.#patience, () => resolveTenant(this.rule.tenant, visit));
   }
 }
 

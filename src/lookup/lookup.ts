@@ -139,18 +139,30 @@ export class Lookup {
     tier: Tier,
   ): Found {
     let best: ResponseEntry | undefined;
+    let dead: ResponseEntry | undefined;
     let fields: readonly string[] = [];
     for (const [i, entry] of entries.entries()) {
       if (entry?.kind !== 'response' || barrier(entry, asked) !== undefined) continue;
       const varying = varies[i] ?? [];
       if (best !== undefined && !isBetter(entry, varying, best, fields)) continue;
-      if (!this.#stands(entry, asked)) continue;
+      if (!this.#stands(entry, asked)) {
+        dead = entry;
+        continue;
+      }
       best = entry;
       fields = varying;
     }
-    return best
-      ? { entry: best, varies: fields, index, tier }
-      : { forward: index === undefined ? 'uri-miss' : 'vary-miss', index };
+    if (best !== undefined) return { entry: best, varies: fields, index, tier };
+    return { forward: index !== undefined && this.#hasOthers(index, dead, asked) ? 'vary-miss' : 'uri-miss', index };
+  }
+
+  /**
+   * Whether there are variants beside the request's own, which may be dead. The index is as old as what was stored last: what
+   * has been invalidated since then, by what reaches this URL or its own variant, is dead in all of them.
+   */
+  #hasOthers({ asOf }: IndexEntry, dead: ResponseEntry | undefined, { address }: Wanted): boolean {
+    const subject = responseSubject(address, dead?.tags ?? [], dead?.name, dead?.search);
+    return this.#backend.ledger.stands(subject, asOf);
   }
 
   /** Each of them by itself, for who watches. */

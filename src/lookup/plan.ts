@@ -1,4 +1,4 @@
-import { ask, atOnce } from '../ask.js';
+import { ask, askInTime, atOnce } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
@@ -50,9 +50,16 @@ export function isWanted({ route: { when }, request }: Visit, events: Events): b
   );
 }
 
-/** Whose request it is; `undefined` if that cannot be told. `events`: told of what the option `tenant` throws. */
-export function tenantOf({ route, request }: Visit, events: Events): MaybePromise<string | undefined> {
-  return ask(events, 'tenant', undefined, () => resolveTenant(route.tenant, request));
+/**
+ * Whose request it is; `undefined` if that cannot be told within `patience` ms. `events`: told of what the option `tenant`
+ * throws.
+ */
+export function tenantOf(
+  { route, request }: Visit,
+  events: Events,
+  patience: number,
+): MaybePromise<string | undefined> {
+  return askInTime(events, 'tenant', patience, () => resolveTenant(route.tenant, request));
 }
 
 /** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */

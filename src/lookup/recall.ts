@@ -1,5 +1,6 @@
 import { bytesOf, labelFor } from '../account.js';
 import type { Services } from '../backend.js';
+import { isOfTheFuture } from '../clock.js';
 import { type Choice, choose, isPacked } from '../compress/choice.js';
 import { replyInForm } from '../compress/reply.js';
 import { varyOfForms } from '../compress/rule.js';
@@ -123,7 +124,8 @@ export class Recall {
   #serve(known: Known, held: HeldResponse | undefined, asking: Asking): Reply | undefined {
     const { settings, events } = this.#services;
     const now = settings.clock.now();
-    if (held === undefined || held.freshUntil <= now || !this.#stands(known, held)) return undefined;
+    if (held === undefined || held.freshUntil <= now || isOfTheFuture(held.storedAt, now)) return undefined;
+    if (!this.#stands(known, held)) return undefined;
     const reply = this.#reply(known, held, asking, now);
     if (reply === undefined) return undefined;
     const { request, started } = asking;

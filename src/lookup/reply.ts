@@ -9,7 +9,7 @@ import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
 import { type Downstream, downstreamLines, isOverruled } from './downstream.js';
 import type { Validators } from './held-conditions.js';
-import { ageOf } from './usable.js';
+import { ageOf, freshFor } from './usable.js';
 
 /** An answer from the cache, for an adapter to send. */
 export interface Reply {
@@ -82,7 +82,7 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   headers.push(...downstreamLines(downstream, age, entry.tags));
   // An age says that the handler has not been asked (RFC 9111 §4, §5.1).
   if (status.forwardStatus !== 304 || age > 0) headers.push(['Age', String(age)]);
-  const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? {} : { ttl: (entry.freshUntil - now) / 1000 };
+  const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? {} : { ttl: freshFor(entry, now) / 1000 };
   headers.push(['Cache-Status', upstream + formatCacheStatus({ ...status, ...ttl })]);
   const { removed } = entry;
   if (notModified) return { status: 304, message: undefined, headers, removed, body: undefined };

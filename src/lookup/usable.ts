@@ -1,3 +1,4 @@
+import { isOfTheFuture } from '../clock.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { Forward } from '../http/cache-status.js';
 import type { Asked } from '../request/directives.js';
@@ -15,7 +16,7 @@ export type Use =
 
 /** Judges a stored response. `asked`: what the client asks, where that is heard. */
 export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefined): Use {
-  const fresh = (entry.freshUntil - now) / 1000;
+  const fresh = freshFor(entry, now) / 1000;
   if (asked !== undefined && !isContent(asked, fresh, ageOf(entry, now))) return 'validate';
   if (fresh > 0) return 'fresh';
   if (entry.mustRevalidate) return 'validate';
@@ -26,9 +27,14 @@ export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefine
 }
 
 /** Why a request goes to the handler though there is a stored response, which is not to be used as it is. */
-export function forwardFor({ freshUntil }: ResponseEntry, now: number): Forward {
+export function forwardFor(entry: ResponseEntry, now: number): Forward {
   // What is fresh is not used only because the client does not want it.
-  return freshUntil > now ? 'request' : 'stale';
+  return freshFor(entry, now) > 0 ? 'request' : 'stale';
+}
+
+/** For how long a stored response is fresh, ms; below 0, for how long it is not. Of one of the future nobody knows: it is not. */
+export function freshFor({ freshUntil, storedAt }: ResponseEntry, now: number): number {
+  return isOfTheFuture(storedAt, now) ? 0 : freshUntil - now;
 }
 
 /** A stored response's age, seconds (RFC 9111 §4.2.3). */

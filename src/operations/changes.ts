@@ -46,17 +46,18 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== own;
 }
 
-/** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant. */
+/** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant, of which `null` is none. */
 async function invalidate(cache: Cache, body: Body): Promise<OperationsReply> {
   const { tenant, keys = [], tags = [], patterns = [] } = body;
   const lists = [keys, tags, patterns];
   const complete = tenant !== undefined || [keys, patterns].every((list) => Array.isArray(list) && list.length === 0);
-  if (!lists.every(isList) || !complete || (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))) {
+  if (!lists.every(isList) || !complete || !isOwner(tenant)) {
     return json(400, {
-      error: 'send { tenant, keys, tags, patterns }: lists of texts; only tags go without tenant',
+      error:
+        'send { tenant, keys, tags, patterns }: lists of texts; only tags go without tenant; null is that of no client',
     });
   }
-  const client = tenant as string;
+  const client = tenant as string | null;
   const receipts = await Promise.all([
     ...((tags as string[]).length > 0 ? [cache.invalidateByTags(tags as string[], client)] : []),
     ...(keys as string[]).map((key) => cache.invalidateKey(key, client)),
@@ -83,6 +84,11 @@ async function warm(cache: Cache, body: Body, request: OperationsRequest): Promi
 function asClient({ headers, secure }: OperationsRequest): Pick<WarmOptions, 'headers' | 'host' | 'secure'> {
   const { host = 'localhost', ...telling } = tellingFields(headers);
   return { host, secure, headers: telling };
+}
+
+/** A client's name, `null` for what belongs to none, or nothing. */
+function isOwner(tenant: unknown): boolean {
+  return tenant === undefined || tenant === null || (typeof tenant === 'string' && tenant !== '');
 }
 
 function isList(value: unknown): value is string[] {

@@ -1,14 +1,16 @@
+import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
-import { aFunction, anObject, flag, knownOnly, texts } from '../check.js';
+import { aFunction, anObject, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
+import { normalizeKeyName } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
-import { type Factory, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
+import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
-import { type Place, tenantOf, textOf } from './place.js';
-import { type SetOptions, Values } from './values.js';
-import { WriteThrough, type WriteThroughOptions } from './write-through.js';
+import { ownerOf, type Place, textOf } from './place.js';
+import { SET_OPTIONS, type SetOptions, Values } from './values.js';
+import { WRITE_THROUGH_OPTIONS, WriteThrough, type WriteThroughOptions } from './write-through.js';
 
 /** How all of a tenant's data is removed, not only made unreachable. */
 export interface EraseOptions {
@@ -49,20 +51,20 @@ export class CacheService {
   }
 
   async set(key: string, value: unknown, clientId: string, options: SetOptions = {}): Promise<void> {
-    await this.#setAll([[key, value]], clientId, anObject('the options of set()', options));
+    await this.#setAll([[key, value]], clientId, optionsOf('set', options, SET_OPTIONS));
   }
 
   async mset(entries: Readonly<Record<string, unknown>>, clientId: string, options: SetOptions = {}): Promise<void> {
     anObject('the entries of mset()', entries);
     if (Symbol.iterator in entries) throw new TypeError('mset() takes an object of values by their keys, not a Map');
-    await this.#setAll(Object.entries(entries), clientId, anObject('the options of mset()', options));
+    await this.#setAll(Object.entries(entries), clientId, optionsOf('mset', options, SET_OPTIONS));
   }
 
   async getOrSet<T>(key: string, factory: Factory<T>, clientId: string, options: GetOrSetOptions = {}): Promise<T> {
     return this.#getOrSet.call(
       this.#values.place(key, clientId),
       aFunction('factory', factory),
-      anObject('the options of getOrSet()', options),
+      optionsOf('getOrSet', options, GET_OR_SET_OPTIONS),
     );
   }
 
@@ -72,7 +74,8 @@ export class CacheService {
     clientId: string,
     options: WriteThroughOptions = {},
   ): Promise<T> {
-    return this.#writeThrough.write(key, persist, clientId, anObject('the options of writeThrough()', options));
+    const checked = optionsOf('writeThrough', options, WRITE_THROUGH_OPTIONS);
+    return this.#writeThrough.write(key, persist, clientId, checked);
   }
 
   async delete(key: string, clientId: string): Promise<boolean> {
@@ -84,34 +87,36 @@ export class CacheService {
   }
 
   async increment(key: string, by: number, clientId: string, options: SetOptions = {}): Promise<number> {
-    return this.#increments.add(key, by, clientId, anObject('the options of increment()', options));
+    return this.#increments.add(key, by, clientId, optionsOf('increment', options, SET_OPTIONS));
   }
 
-  async invalidateKey(key: string, clientId: string): Promise<Receipt> {
-    const { tenant, names } = this.#values.place(key, clientId);
-    return this.#values.purge({ tags: names.flatMap((name) => keyTags(tenant, name)), patterns: [] }, tenant);
+  async invalidateKey(key: string, clientId: string | null): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
+    const name = normalizeKeyName(textOf('key', key));
+    return this.#values.purge({ tags: keyTags(tenant, name), patterns: [] }, tenant);
   }
 
-  async invalidateByTags(tags: readonly string[], clientId?: string): Promise<Receipt> {
-    const tenant = clientId === undefined ? undefined : tenantOf(clientId);
+  async invalidateByTags(tags: readonly string[], clientId?: string | null): Promise<Receipt> {
+    const tenant = clientId === undefined ? undefined : ownerOf(clientId);
     const named = texts('tags', tags).map((tag) => (tenant === undefined ? globalTag(tag) : ownTag(tenant, tag)));
     return this.#values.purge({ tags: named, patterns: [] }, tenant);
   }
 
-  async invalidatePattern(pattern: string, clientId: string): Promise<Receipt> {
-    const tenant = tenantOf(clientId);
+  async invalidatePattern(pattern: string, clientId: string | null): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
     return this.#values.purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
   }
 
-  async invalidateTenant(clientId: string, options: EraseOptions = {}): Promise<Receipt> {
-    const tenant = tenantOf(clientId);
+  async invalidateTenant(clientId: string | null, options: EraseOptions = {}): Promise<Receipt> {
+    const tenant = ownerOf(clientId);
     // A misspelt one would leave all of a client's data where it is, and say that it is done.
-    knownOnly('of invalidateTenant: ', anObject('the options of invalidateTenant', options), ['erase', 'onProgress']);
+    optionsOf('invalidateTenant', options, ['erase', 'onProgress']);
     const erase = flag('option erase', options.erase ?? false);
     const { onProgress } = options;
     if (onProgress !== undefined) aFunction('option onProgress', onProgress);
     const receipt = await this.#values.purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
-    if (erase) await this.#services.backend.erase(tenant, onProgress);
+    const { backend, events } = this.#services;
+    if (erase) await backend.erase(tenant, onProgress && listening(events, 'erase', onProgress));
     return receipt;
   }
 

@@ -6,7 +6,7 @@ import { TimeoutError } from '../errors.js';
 import { Collapse, type Turn } from '../fill/collapse.js';
 import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { Place } from './place.js';
-import { contentOf, type Maker, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
+import { contentOf, type Maker, SET_OPTIONS, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
 
 /** How a value is stored, and what stands in for it while it is made. */
 export interface GetOrSetOptions extends SetOptions {
@@ -25,6 +25,11 @@ export interface GetOrSetOptions extends SetOptions {
   /** ms that a caller waits for the factory at all, before it is given a {@link TimeoutError}. Default: no end. */
   hardTimeout?: number;
 }
+
+export const GET_OR_SET_OPTIONS: readonly string[] = [
+  ...SET_OPTIONS,
+  ...['staleWhileRevalidate', 'staleIfError', 'softTimeout', 'hardTimeout'],
+];
 
 /** Makes the value. */
 export type Factory<T> = () => T | Promise<T>;
@@ -51,6 +56,8 @@ interface Look {
   readonly entry: Stored | undefined;
   readonly value: unknown;
   readonly ms: number;
+  /** The store could not be asked. */
+  readonly failed: boolean;
   /** Whether purges are heard of. */
   readonly heard: boolean;
 }
@@ -87,7 +94,7 @@ export class GetOrSet {
     }
     if (this.#isUsable(place, look.entry, call.ifError)) return this.#withStandIn(call, look);
     this.#values.miss(place, look.ms);
-    const obtaining = this.#obtain(call, look.heard);
+    const obtaining = this.#obtain(call, look);
     const value = await within(obtaining, call.hard);
     return value === LATE ? this.#giveUp(call, obtaining) : value;
   }
@@ -98,7 +105,7 @@ export class GetOrSet {
     const first = Math.min(soft, hard);
     // It may be invalidated meanwhile: that outranks every window.
     const standsIn = () => this.#isUsable(place, look.entry, call.ifError);
-    const obtaining = this.#obtain(call, look.heard);
+    const obtaining = this.#obtain(call, look);
     let value: T | typeof LATE;
     try {
       value = await within(obtaining, first);
@@ -141,7 +148,7 @@ export class GetOrSet {
   }
 
   /** The value that the factory makes, in this call or in another one, here or elsewhere. */
-  async #obtain<T>(call: Call<T>, heard: boolean): Promise<T> {
+  async #obtain<T>(call: Call<T>, look: Look): Promise<T> {
     const { place } = call;
     const { ledger } = this.#services.backend;
     const part = {
@@ -152,15 +159,15 @@ export class GetOrSet {
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
       // Who cannot hear of purges does not know which flights they have killed.
-      const turn = await this.#collapse.enter({ ...part, asOf: heard ? ledger.position() : undefined });
-      if (turn.kind !== 'result') return this.#make(call, turn);
+      const asOf = look.heard ? ledger.position() : undefined;
+      const turn = await this.#collapse.enter({ ...part, asOf, alone: look.failed });
+      if (turn.kind !== 'result') return this.#make(call, turn, look.failed);
       if (turn.result instanceof Failure) throw turn.result.error;
       if (this.#values.standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
-      const again = await this.#look(place);
-      if (this.#isUsable(place, again.entry, 0)) return again.value as T;
-      heard = again.heard;
+      look = await this.#look(place);
+      if (this.#isUsable(place, look.entry, 0)) return look.value as T;
     }
-    return this.#make(call, { kind: 'run' });
+    return this.#make(call, { kind: 'run' }, look.failed);
   }
 
   /** Makes anew what is stale, unless somebody does so already. Never rejects. */
@@ -174,16 +181,20 @@ export class GetOrSet {
       const lead = await this.#collapse.tryLead({ key, asOf, stands });
       if (lead === undefined) return;
       events.emit('refresh', { tenant, key });
-      await this.#make(call, { kind: 'lead', lead });
+      await this.#make(call, { kind: 'lead', lead }, false);
     } catch (error) {
       events.emit('error', { operation: 'factory', error });
     }
   }
 
-  /** Runs the factory, stores what it makes, and tells those who wait for it. */
+  /**
+   * Runs the factory, stores what it makes, and tells those who wait for it. `failed`: the store has just kept the caller
+   * waiting in vain.
+   */
   async #make<T>(
     { place, factory, made, tags }: Call<T>,
     turn: Exclude<Turn<Stored | Failure>, { kind: 'result' }>,
+    failed: boolean,
   ): Promise<T> {
     const lead = turn.kind === 'lead' ? turn.lead : undefined;
     const { ledger } = this.#services.backend;
@@ -196,7 +207,8 @@ export class GetOrSet {
         const entry = made(bytes, asOf);
         const written = this.#values.store([[place, entry]]);
         lead?.filled(entry, written);
-        await written;
+        // The value is there: its write is waited for no longer than any answer, and not where the store has just given none.
+        if (!failed) await within(written, this.#services.settings.timeout);
       }
       return deserializeValue(bytes) as T;
     } catch (error) {
@@ -211,12 +223,13 @@ export class GetOrSet {
   /** What is stored, stale or not, if it can be read. */
   async #look(place: Place): Promise<Look> {
     const started = performance.now();
-    let heard = true;
+    let failed = false;
     const [entry] = await this.#values.read([place], () => {
-      heard = this.#services.backend.ledger.isCurrent();
+      failed = true;
     });
+    const heard = !failed || this.#services.backend.ledger.isCurrent();
     const found = this.#values.decode(entry);
-    const rest = { ms: performance.now() - started, heard };
+    const rest = { ms: performance.now() - started, failed, heard };
     return found === undefined ? { entry: undefined, value: undefined, ...rest } : { entry, ...found, ...rest };
   }
 

@@ -20,7 +20,10 @@ export class Increments {
   async add(key: string, by: number, clientId: string, options: SetOptions): Promise<number> {
     if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${by}: it takes a whole number`);
     const place = this.#values.place(key, clientId);
-    const made = this.#values.maker({ ttl: Number.POSITIVE_INFINITY, ...options });
+    const made = this.#values.maker({
+      ...options,
+      ttl: options.ttl === undefined ? Number.POSITIVE_INFINITY : options.ttl,
+    });
     const { backend } = this.#services;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const [stored] = await backend.read([place.key]);

@@ -1,5 +1,5 @@
 import { normalizeKeyName, valueKey } from '../request/key.js';
-import { escapeTenant } from '../request/tenant.js';
+import { escapeTenant, NO_TENANT } from '../request/tenant.js';
 
 /** Where a value lies, and what it can be invalidated by. */
 export interface Place {
@@ -19,6 +19,11 @@ export function placeOf(prefix: string, key: string, clientId: string): Place {
 /** A client's name, escaped. @throws {TypeError} if it is no text, or empty */
 export function tenantOf(clientId: unknown): string {
   return escapeTenant(textOf('clientId', clientId));
+}
+
+/** The same of whom something is invalidated: `null` stands for what belongs to no client. @throws {TypeError} */
+export function ownerOf(clientId: unknown): string {
+  return clientId === null ? NO_TENANT : tenantOf(clientId);
 }
 
 /** @throws {TypeError} if an argument is no text, or empty */

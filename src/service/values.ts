@@ -1,5 +1,6 @@
 import type { Services } from '../backend.js';
 import { aboveZero, texts } from '../check.js';
+import { isOfTheFuture } from '../clock.js';
 import type { CounterEntry, Entry, Position, ValueEntry } from '../entry/entry.js';
 import { deserializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
@@ -14,6 +15,8 @@ export interface SetOptions {
   /** Names that it can be invalidated by, with others. */
   tags?: readonly string[];
 }
+
+export const SET_OPTIONS: readonly string[] = ['ttl', 'tags'];
 
 /** How many values are asked for at once: an answer has to come in time. */
 const MOST_READ = 250;
@@ -74,7 +77,12 @@ export class Values {
 
   /** For how long an entry has been stale, ms; below 0: it is fresh. */
   staleFor(entry: Stored): number {
-    return this.#services.settings.clock.now() - freshUntil(entry);
+    const now = this.#services.settings.clock.now();
+    const until = freshUntil(entry);
+    // A counter is no copy of anything: it is not begun anew because of a clock.
+    const isKnown =
+      entry.kind === 'counter' || until === Number.POSITIVE_INFINITY || !isOfTheFuture(entry.storedAt, now);
+    return isKnown ? now - until : 0;
   }
 
   /** What an entry holds; `undefined` if it cannot be read, which is told of. */

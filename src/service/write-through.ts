@@ -6,7 +6,7 @@ import type { Purge } from '../invalidation/purge-table.js';
 import { keyTags, ownTag } from '../invalidation/tags.js';
 import { normalizeKeyName } from '../request/key.js';
 import { type Place, tenantOf, textOf } from './place.js';
-import { type Maker, type SetOptions, subjectOf, type Values } from './values.js';
+import { type Maker, SET_OPTIONS, type SetOptions, subjectOf, type Values } from './values.js';
 
 /** What else a write makes out of date, for the same client. */
 export interface Outdated {
@@ -21,6 +21,8 @@ export interface Outdated {
 export interface WriteThroughOptions extends SetOptions {
   invalidate?: Outdated;
 }
+
+export const WRITE_THROUGH_OPTIONS: readonly string[] = [...SET_OPTIONS, 'invalidate'];
 
 /** Write-through: what is persisted, and only that, is in the cache afterwards. */
 export class WriteThrough {

@@ -1,5 +1,6 @@
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
+import { atOnce } from '../ask.js';
 import { aboveZero, aFunction, anObject, flag, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
 
@@ -112,7 +113,7 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
     headers: (tenant) => ({
       ...USUAL,
       ...(tenant === undefined ? {} : Object.fromEntries(named.map((header) => [header, tenant]))),
-      ...own(tenant),
+      ...atOnce('the option headers of warm', own(tenant)),
     }),
     host: aText('option host', options.host ?? 'localhost'),
     secure: flag('option secure', options.secure ?? false),

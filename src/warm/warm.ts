@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aboveZero, aFunction, anObject } from '../check.js';
 import { escapeTenant, NO_TENANT, unescapeTenant } from '../request/tenant.js';
@@ -58,7 +59,8 @@ export class Warmer {
   async warm(options: WarmOptions): Promise<WarmReport> {
     const checked = resolveWarm(options, this.#tenantHeaders());
     const signal = this.#until(checked.signal);
-    const plan = { ...checked, signal };
+    const onProgress = listening(this.#services.events, 'warm', checked.onProgress);
+    const plan = { ...checked, signal, onProgress };
     await this.#meetLedger();
     const visits = await this.#visits(plan);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
@@ -92,7 +94,8 @@ export class Warmer {
     resolveWarm(rounds, this.#tenantHeaders());
     const stopped = new AbortController();
     const signal = this.#until(options.signal, stopped.signal);
-    void this.#rounds({ ...rounds, signal }, every * 1000, onReport, signal);
+    const report = listening(this.#services.events, 'warm', onReport);
+    void this.#rounds({ ...rounds, signal }, every * 1000, report, signal);
     return () => stopped.abort();
   }
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
-import { aFunction, anObject, flag, knownOnly, wholeNumber } from '../check.js';
+import { aFunction, flag, optionsOf, wholeNumber } from '../check.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { ConfigError, RespcacheError } from '../errors.js';
 import type { Events } from '../events.js';
 import { type Place, textOf } from '../service/place.js';
 import type { Maker, SetOptions, Values } from '../service/values.js';
-import { type Outdated, purgeOf } from '../service/write-through.js';
+import { type Outdated, purgeOf, WRITE_THROUGH_OPTIONS } from '../service/write-through.js';
 import { DurableQueue } from './durable-queue.js';
 import { MemoryQueue } from './memory-queue.js';
 import {
@@ -32,6 +32,7 @@ export interface WriteBehindOptions extends SetOptions {
   invalidate?: Outdated;
 }
 
+const OPTIONS: readonly string[] = [...WRITE_THROUGH_OPTIONS, 'handler'];
 const USUAL_RETRIES = 10;
 const USUAL_CONCURRENCY = 10;
 /** ms. */
@@ -92,8 +93,7 @@ export class WriteBehind {
 
   /** @throws {QueueFullError} {UnavailableError} {ConfigError} */
   async write(key: string, value: unknown, clientId: string, options: WriteBehindOptions): Promise<void> {
-    const { handler, invalidate = {}, ...rest } = options ?? {};
-    knownOnly('', rest, ['ttl', 'tags']);
+    const { handler, invalidate = {}, ...rest } = optionsOf('writeBehind', options, OPTIONS);
     const place = this.#values.place(key, clientId);
     purgeOf(place.tenant, invalidate);
     const made = this.#values.maker(rest);
@@ -220,9 +220,7 @@ function handlerOf(name: string, persist: Handler['persist'], options: HandlerOp
     retries = USUAL_RETRIES,
     concurrency = USUAL_CONCURRENCY,
     backoff,
-    ...rest
-  } = anObject('the options of onWriteBehind', options);
-  knownOnly('of onWriteBehind: ', rest, ['coalesce', 'retries', 'concurrency', 'backoff']);
+  } = optionsOf('onWriteBehind', options, ['coalesce', 'retries', 'concurrency', 'backoff']);
   if (backoff !== undefined) aFunction('option backoff', backoff);
   return {
     name,

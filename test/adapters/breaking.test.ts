@@ -1,6 +1,7 @@
 // P4: answers that break off, mismatch, or are too large: as they are without the cache, and not stored.
 
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -221,6 +222,23 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
         raw((res) => res.writeHead(200, { 'Content-Length': 10 }).end('short')),
       ),
     );
+  });
+
+  it.each<[what: string, cut: (res: ServerResponse) => void]>([
+    ['at once', (res) => res.socket?.destroy()],
+    ['later', (res) => setImmediate(() => res.req.socket.destroy())],
+  ])('lets nobody wait for a handler that has cut its connection, %s, and said nothing', async (_, cut) => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    let runs = 0;
+    const handler = raw((res) => {
+      if (++runs === 1) cut(res);
+      else res.end('said');
+    });
+    host.get('/x', {}, handler);
+    expect(await outcome(host)).toBe('ECONNRESET');
+    expect((await host.ask('/x')).text).toBe('said');
+    expect((await host.ask('/x')).text).toBe('said');
+    expect(runs).toBe(2);
   });
 
   it('passes on trailers written by hand, and does not store them', async () => {

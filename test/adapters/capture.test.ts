@@ -16,6 +16,21 @@ function paths<R extends readonly [string, ...unknown[]]>(rows: readonly R[]): [
   return rows.map((row, i) => [row[0], `/${i}`, row]);
 }
 
+describe.each(OF_KOA)('capture: $label', (combination) => {
+  it('stores what an object has said as JSON, which is what was sent, and asks it once', async () => {
+    const host = await bench.start(combination);
+    host.use({});
+    let asked = 0;
+    host.get('/x', () => ({ body: { umlauts: UMLAUTS, toJSON: () => ({ asked: ++asked, umlauts: UMLAUTS }) } }));
+    const [first, again] = [await host.ask('/x'), await host.ask('/x')];
+    expect(again.header('cache-status')).toMatch(/; hit/);
+    expect([first.text, again.text]).toEqual([first.text, first.text]);
+    expect(JSON.parse(first.text)).toEqual({ asked: 1, umlauts: UMLAUTS });
+    for (const name of ['content-type', 'content-length', 'etag'])
+      expect(again.header(name), name).toBe(first.header(name));
+  });
+});
+
 describe.each(LEAN)('capture: $label', (combination) => {
   describe('what is written into the response itself', () => {
     let hosts: Pair;

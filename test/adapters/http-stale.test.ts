@@ -98,6 +98,17 @@ describe.each(LEAN)('stale-while-revalidate: $label', (combination) => {
     expect((await host.ask('/x')).text).toBe('run 3');
   });
 
+  it('where the clock is put back, what was stored before is stale', async () => {
+    const host = await bench.start(combination);
+    host.get('/x', {}, numbered());
+    expect(await host.texts('/x', 4)).toEqual(['run 1', 'run 1', 'run 1', 'run 1']);
+    host.clock.forward(-60.1);
+    const answer = await host.ask('/x');
+    expect(answer.text).toBe('run 2');
+    expect(told(answer)).toEqual({ name: 'respcache', fwd: 'stale', 'fwd-status': 200, stored: true });
+    expect(await host.texts('/x', 2)).toEqual(['run 2', 'run 2']);
+  });
+
   it.each(['must-revalidate', 'proxy-revalidate', 's-maxage=10', 'S-MaxAge="10", max-age=99'])(
     '%s forbids it, whatever else is said',
     async (value) => {

@@ -1,7 +1,7 @@
 // P2 through the middleware: what a successful request invalidates, for whom, and from when on.
 
 import { once } from 'node:events';
-import type { InvalidateSpec } from 'respcache';
+import type { Cache, InvalidateSpec, Receipt } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { Gate, LEAN, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Handler, Host, Source } from './hosts.js';
@@ -49,6 +49,27 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await asked()).toEqual(['run 1', 'run 2', 'run 1']);
       expect(await host.ask('/change', { method: 'POST' })).toMatchObject({ status: 200, text: 'done' });
       expect(await asked()).toEqual(['run 3', 'run 4', 'run 1']);
+    });
+
+    it.each<[string, (cache: Cache) => Promise<Receipt>]>([
+      ['a key', (cache) => cache.invalidateKey('a:list', null)],
+      ['a path', (cache) => cache.invalidateKey('/a', null)],
+      ['a pattern', (cache) => cache.invalidatePattern('a:*', null)],
+      ['a tag', (cache) => cache.invalidateByTags(['letter-a'], null)],
+      ['all', (cache) => cache.invalidateTenant(null)],
+      ['all, which is deleted', (cache) => cache.invalidateTenant(null, { erase: true })],
+    ])('what belongs to no client, by the programmatic API: %s', async (_, invalidate) => {
+      const host = await bench.start(combination);
+      host.get('/a', { key: 'a:list', tags: ['letter-a'] }, numbered());
+      const asked = async () => [
+        ...(await host.texts('/a', 1)),
+        ...(await host.texts('/a', 1, of('null'))),
+        ...(await host.texts('/a', 1, of('undefined'))),
+      ];
+      expect(await asked()).toEqual(['run 1', 'run 2', 'run 3']);
+      expect(await invalidate(host.cache)).toMatchObject({ durable: true });
+      expect(await asked()).toEqual(['run 4', 'run 2', 'run 3']);
+      expect(host.cache.getStats(null)).toMatchObject({ misses: 2, deletes: 1 });
     });
 
     it('one query of a path alone, in any order of its names', async () => {

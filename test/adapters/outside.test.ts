@@ -7,6 +7,7 @@ import type { Context } from 'koa';
 import { describe, expect, it, vi } from 'vitest';
 import { type Combination, Gate, LEAN, numbered, useBench } from './bench.js';
 import { Layer, load, notHere, raw, type Said } from './hosts.js';
+import { nextEvent } from './traffic.js';
 
 const bench = useBench();
 
@@ -387,6 +388,7 @@ describe.each(LEAN)('a layer outside that has sent the head: $label', (combinati
       ['/tagged', 'run 1'],
     ] as const)
       expect(await host.ask(target)).toMatchObject({ status: 200, text, complete: true });
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 6, bypassed: 2, reasons: { begun: 2 } });
     expect((await host.ask('/x?flushed', { method: 'POST' })).text).toBe('whole');
     await vi.waitFor(async () => expect((await host.ask('/tagged')).text).toBe('run 2'));
   });
@@ -418,5 +420,39 @@ describe.each(LEAN)('a layer outside that has sent the head: $label', (combinati
       ['/x', 'not'],
     ] as const)
       expect(await host.ask(target)).toMatchObject({ status: 200, text, complete: true });
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 3, bypassed: 0, misses: 2, hits: 1 });
   });
+
+  it.each([
+    ['around', 'x'],
+    ['inside', 'x'],
+  ])(
+    'of a request that also invalidates, %s, is counted once, and its invalidation takes place',
+    async (where, key) => {
+      const host = await bench.start(combination);
+      const flushing = new Layer(
+        (_req, res, next) => {
+          res.flushHeaders();
+          next();
+        },
+        (ctx, next) => {
+          ctx.status = 200;
+          ctx.flushHeaders();
+          return next();
+        },
+      );
+      const rule = host.invalidating(key);
+      const cached = host.caching({});
+      const purged = nextEvent(host.cache, 'purge');
+      const layers = where === 'around' ? [rule, flushing, cached] : [flushing, cached, rule];
+      host.get(
+        '/x',
+        ...layers,
+        raw((res) => res.end('done')),
+      );
+      expect((await host.ask('/x')).text).toBe('done');
+      await purged;
+      expect(host.cache.getStats()).toMatchObject({ totalRequests: 1, bypassed: 1, reasons: { begun: 1 } });
+    },
+  );
 });

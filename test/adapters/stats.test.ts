@@ -231,6 +231,7 @@ describe.each(LEAN)('stats: $label', (combination) => {
       [{ tenant: 'a', keys: ['/x'] }, ['run 3', 'run 2']],
       [{ tenant: 'a', patterns: ['*'] }, ['run 3', 'run 2']],
       [{ tenant: 'a', tags: ['y'], keys: ['y'], patterns: ['y*'] }, ['run 1', 'run 2']],
+      [{ tenant: null, keys: ['x'], tags: ['x'], patterns: ['*'] }, ['run 1', 'run 2']],
       [{ tags: ['x'] }, ['run 3', 'run 4']],
     ])('invalidate %j', async (body, expected) => {
       const host = await started({ authorize });

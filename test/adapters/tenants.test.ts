@@ -192,6 +192,20 @@ describe.each(COMBINATIONS)('tenants: $label', (combination) => {
     expect(host.cache.getStats()).toMatchObject({ hits: 0, sets: 0, bypassed: 3 });
   });
 
+  it('whose function never answers are passed by, and what they change is not held', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 20 });
+    const errors: string[] = [];
+    host.cache.on('error', ({ operation, error }) => errors.push(`${operation}: ${String(error)}`));
+    host.use({ tenant: () => new Promise<never>(() => {}) }, numbered());
+    const answer = await host.ask('/who');
+    expect(answer).toMatchObject({ status: 200, text: 'run 1' });
+    expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=tenant');
+    expect(await host.ask('/who', { method: 'POST' })).toMatchObject({ status: 200, text: 'run 2' });
+    const late = 'tenant: UnavailableError: the option tenant took longer than 20 ms';
+    expect(errors).toEqual([late, late]);
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 2, bypassed: 2, sets: 0 });
+  });
+
   it('whose function fails are not served what others have left', async () => {
     const host = await bench.start(combination);
     const tenant = ({ headers }: Source) => {

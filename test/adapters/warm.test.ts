@@ -1,7 +1,10 @@
 // Warming: the application is run without clients, for what it is to have ready.
 
-import { createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
-import { describe, expect, it, vi } from 'vitest';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type App, createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LEAN, numbered, stream, useBench } from './bench.js';
 import type { Host } from './hosts.js';
 
@@ -254,6 +257,40 @@ describe('warming', () => {
     [{ app, urls: ['/x'], every: 3 }, /option of warm: every is 3; it takes no value/],
   ])('refuses %j', async (options, message) => {
     await expect(cache.warm(options as WarmOptions)).rejects.toThrow(message);
+  });
+
+  it('refuses a function of headers that promises them: it would go on without', async () => {
+    const headers = async () => ({ 'x-client-id': 'a' });
+    await expect(cache.warm({ app, urls: ['/x'], headers: headers as never })).rejects.toThrow(
+      'the option headers of warm gave a promise; it takes a function that answers at once',
+    );
+  });
+
+  it('tells of listeners that reject, as do backups and erasures: they ended the process', async () => {
+    const failed = new Set<string>();
+    const cache = createCache({ redis: false });
+    cache.on('error', ({ operation }) => failed.add(operation));
+    const onProgress = () => Promise.reject(new Error('unheard'));
+    const app: App = (_req, res) => res.end('x');
+    await cache.warm({ app, urls: ['/x'], retries: 0, onProgress });
+    await cache.set('a', 1, 'c');
+    const file = join(tmpdir(), `respcache-warm-${process.pid}.bak`);
+    onTestFinished(() => rm(file, { force: true }));
+    await cache.backup(file, { onProgress });
+    await cache.restore(file, { onProgress });
+    await cache.invalidateTenant('c', { erase: true, onProgress });
+    const reported = new Promise<void>((resolve) => {
+      const onReport = async () => {
+        resolve();
+        throw new Error('unheard');
+      };
+      cache.keepWarm({ app, urls: ['/x'], every: 60, onReport });
+    });
+    expect(failed).toEqual(new Set(['warm', 'backup', 'restore', 'erase']));
+    failed.clear();
+    await reported;
+    await vi.waitFor(() => expect(failed).toEqual(new Set(['warm'])));
+    await cache.close();
   });
 
   it('that goes on refuses what is no object', () => {

@@ -17,6 +17,39 @@ beforeEach(async () => {
 
 afterEach(() => server.stop());
 
+it('getOrSet while Redis hangs: its value is there as soon as the factory has made it', async () => {
+  const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
+  const failed: string[] = [];
+  cache.on('error', ({ operation }) => failed.push(operation));
+  try {
+    await reached(cache);
+    server.pause();
+    expect(await cache.getOrSet('x', () => 'made', 'c')).toBe('made');
+    expect(failed).toEqual(['read']);
+  } finally {
+    server.resume();
+    await cache.close();
+  }
+});
+
+it('getOrSet while Redis begins to hang as the factory runs: it waits for no write', async () => {
+  const cache = createCache({ redis: server.url, maxDisconnected: 60_000, timeout: 1000 });
+  const failed: string[] = [];
+  cache.on('error', ({ operation }) => failed.push(operation));
+  try {
+    await reached(cache);
+    const factory = () => {
+      server.pause();
+      return 'made';
+    };
+    expect(await cache.getOrSet('x', factory, 'c')).toBe('made');
+    expect(failed).toEqual([]);
+  } finally {
+    server.resume();
+    await cache.close();
+  }
+});
+
 it('a miss while Redis hangs, though this process still trusts what it knows of it', async () => {
   const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
   const failed: string[] = [];

@@ -254,6 +254,12 @@ describe('changes', () => {
       expect(JSON.parse(out)).toEqual({ sequence: expect.any(Number), durable: true });
       expect(await get('/users'), args.join()).not.toBe(before);
     }
+    const nobodys = () => fetch(`${origin}/users`).then((answer) => answer.text());
+    const kept = [await nobodys(), await get('/users')];
+    const { out } = await at(['invalidate', '--no-tenant', '--key', 'users:list', '--yes']);
+    expect(out).toMatch(/^Done\./);
+    expect(await nobodys()).not.toBe(kept[0]);
+    expect(await get('/users')).toBe(kept[1]);
     const before = await get('/users');
     expect((await at(['clear', '--yes'])).out).toMatch(/^Done\. From now on no process serves anything older\./);
     expect(await get('/users')).not.toBe(before);

@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import type { Cache } from 'respcache';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../adapters/cli/program.js';
+import { clusterOf } from '../../adapters/cli/seeds.js';
 import { ms, span } from '../../adapters/cli/terminal.js';
 import type { RedisServer } from '../support/redis.js';
 import { openSite, ownFolder, type Site } from './site.js';
@@ -61,6 +62,41 @@ describe('usage', () => {
     stdin.end(); // Ctrl-D
     expect(await code).toBe(1);
     expect(String(stderr.read())).toMatch(/Nothing was done/);
+  });
+});
+
+describe('--cluster', () => {
+  const nodes = [
+    { host: 'a', port: 7000 },
+    { host: 'b', port: 7001 },
+  ];
+  const tls = {};
+
+  it.each<[string, object]>([
+    ['a:7000,b:7001', { cluster: nodes }],
+    ['a:7000, redis://b:7001', { cluster: nodes, options: { redisOptions: {} } }],
+    ['rediss://a:7000/0,b:7001', { cluster: nodes, options: { redisOptions: { tls } } }],
+    [
+      'rediss://me:p%40ss%2C@a:7000,rediss://me:p%40ss%2C@b:7001/',
+      { cluster: nodes, options: { redisOptions: { username: 'me', password: 'p@ss,', tls } } },
+    ],
+    ['redis://:pw@[::1]', { cluster: [{ host: '::1', port: 6379 }], options: { redisOptions: { password: 'pw' } } }],
+    ['[::1]:7000', { cluster: [{ host: '::1', port: 7000 }] }],
+  ])('%s', (text, target) => {
+    expect(clusterOf(text)).toEqual(target);
+  });
+
+  it.each([
+    ['redis://:secret@a:7000/1', '--cluster is ***@a:7000/1; it takes host:port'],
+    ['redis://:secret%@a:7000', '--cluster is ***@a:7000; it takes host:port'],
+    ['redis://:secret@a:7000,redis://:other@b:7001', 'the nodes of a Cluster have one user, one password'],
+    ['redis://:secret@a:7000,rediss://:secret@b:7001', 'the nodes of a Cluster have one user, one password'],
+    ['redis://', '--cluster is redis://; it takes'],
+    ['me:secret@a:7000', '--cluster is ***@a:7000; it takes'],
+  ])('%s is wrong', async (text, message) => {
+    const { code, err } = await cli(['--cluster', text, 'stats']);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    expect(err).not.toContain('secret');
   });
 });
 

@@ -6,7 +6,7 @@ import { limitOf } from '../../src/limits/limit.js';
 import type { RateLimitOptions } from '../../src/limits/options.js';
 
 const open = (options: Partial<RateLimitOptions>, clock = { now: () => Date.now() }) => {
-  const cache = createCache({ redis: false, clock });
+  const cache = createCache({ redis: false, clock, collapseTimeout: 20 });
   const errors: string[] = [];
   cache.on('error', ({ operation }) => errors.push(operation));
   return { ...limitOf({ points: 1, duration: 60, cache, ...options }), errors };
@@ -73,6 +73,9 @@ describe('a rate limit', () => {
     await limit.check(visit('a'));
     expect((await limit.check(visit('b'))).refusal?.status).toBe(429);
     expect(errors).toContain('tenant');
+    const never = open({ by: 'tenant', tenant: () => new Promise(() => {}) });
+    await never.limit.check(visit('a'));
+    expect((await never.limit.check(visit('b'))).refusal?.status).toBe(429);
     const other = open({ by: thrown });
     await other.limit.check(visit('a', 't'));
     expect((await other.limit.check(visit('a', 't'))).refusal?.status).toBe(429);

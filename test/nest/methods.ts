@@ -220,6 +220,18 @@ describe('methods that are no routes', () => {
       await expect(starting).rejects.toThrow(`option ${option} of @${decorator} on Lacking.call is undefined`);
     });
 
+    it('a method with an option that only routes have', async () => {
+      @Injectable()
+      class Varied {
+        @Cacheable({ key: 'a', clientId: 'a', vary: ['accept-language'] })
+        async call() {}
+      }
+      const starting = withCache(cache, { providers: [Varied] });
+      await expect(starting).rejects.toThrow(
+        'option of @Cacheable on Varied.call: vary is ["accept-language"]; it takes no value',
+      );
+    });
+
     it('a static method, or what is none', () => {
       const decorate = Cacheable({ key: 'a', clientId: 'a' });
       expect(() => decorate(UsersService, 'fixed', { value: () => {} })).toThrow(ConfigError);

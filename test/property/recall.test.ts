@@ -58,7 +58,10 @@ const purge = fc.record({
   by: fc.constantFrom('tag', 'key', 'pattern', 'tenant', 'all'),
   tenant: fc.constantFrom('one', 'two'),
 });
-const wait = fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 400, 1000, 1001, 9000, 60_000) });
+const wait = fc.record({
+  do: fc.constant('wait' as const),
+  ms: fc.constantFrom(1, 400, 1000, 1001, 9000, 60_000, -3_600_000),
+});
 type Step = typeof request extends fc.Arbitrary<infer R> ? R | Purge | Wait : never;
 type Purge = typeof purge extends fc.Arbitrary<infer R> ? R : never;
 type Wait = typeof wait extends fc.Arbitrary<infer R> ? R : never;

@@ -41,7 +41,7 @@ it('erasing a tenant deletes all that it has, tells how far it is, and leaves ot
 it.each([
   [{ eras: true }, 'option of invalidateTenant: eras is true'],
   [{ erase: 'yes' }, 'option erase is "yes"'],
-  [true, 'the options of invalidateTenant is true'],
+  [true, 'the options of invalidateTenant() is true'],
   [{ erase: true, onProgress: 1 }, 'option onProgress is 1'],
 ])('erasing refuses %j, and has invalidated nothing', async (options, message) => {
   const cache = createCache({ redis: false });

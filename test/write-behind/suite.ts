@@ -342,7 +342,7 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     [{ handler: '' }, 'option handler is empty'],
     [{ handler: 'save', ttl: 0 }, 'option ttl is 0'],
     [{ handler: 'save', invalidate: { key: 'a' } }, 'option invalidate.key is'],
-    [{ handler: 'save', retries: 3 }, 'option retries is 3'],
+    [{ handler: 'save', retries: 3 }, 'option of writeBehind: retries is 3'],
   ])('refuses %j', async (options, message) => {
     const cache = make();
     cache.onWriteBehind('save', () => {});
@@ -356,7 +356,7 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(() => cache.onWriteBehind('save', () => {})).toThrow(ConfigError);
     expect(() => cache.onWriteBehind('a', 'b' as never)).toThrow('the handler is "b"; it takes a function');
     expect(() => cache.onWriteBehind('a', () => {}, { retries: -1 })).toThrow('option retries is -1');
-    expect(() => cache.onWriteBehind('a', () => {}, null as never)).toThrow('the options of onWriteBehind is null');
+    expect(() => cache.onWriteBehind('a', () => {}, null as never)).toThrow('the options of onWriteBehind() is null');
     expect(() => cache.onWriteBehind('a', () => {}, { retry: 1 } as never)).toThrow('option of onWriteBehind: retry');
   });
 }

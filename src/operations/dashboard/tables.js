@@ -43,6 +43,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   'no-cache': 'the response says so',
   'set-cookie': 'sets a cookie',
   'vary-star': 'the response varies by anything',
+  begun: 'a layer outside had begun the answer',
   'vary-changed': 'a varying field was changed inside',
   'not-fresh': 'its lifetime was over',
   'event-stream': 'a stream of events',

@@ -119,7 +119,7 @@ export function incrementSuite(bench: Bench): void {
     it('never expires unless told to', async () => {
       const clock = manualClock();
       const cache = bench.open({ clock, ttl: 1 });
-      await cache.increment('n', 1, 'c');
+      await cache.increment('n', 1, 'c', { ttl: undefined } as object);
       clock.advance(1e9);
       expect(await cache.increment('n', 1, 'c')).toBe(2);
       if (bench.shared) expect(Number(await bench.onOwner('PTTL', 'client:c:n'))).toBe(-1);

@@ -28,6 +28,20 @@ export function ttlSuite(bench: Bench): void {
       expect(await cache.has('key', 'c')).toBe(false);
     });
 
+    it('ends where the clock is put back: it would last for so much longer; a counter, and what never ends, stay', async () => {
+      const clock = manualClock();
+      const cache = bench.open({ clock });
+      await cache.set('key', 1, 'c');
+      await cache.set('kept', 1, 'c', { ttl: Number.POSITIVE_INFINITY });
+      await cache.increment('n', 1, 'c', { ttl: 600 });
+      clock.advance(-60);
+      expect(await cache.mget(['key', 'kept', 'n'], 'c')).toEqual([1, 1, 1]);
+      clock.advance(-0.001);
+      expect(await cache.mget(['key', 'kept', 'n'], 'c')).toEqual([undefined, 1, 1]);
+      expect(await cache.getOrSet('key', () => 2, 'c')).toBe(2);
+      expect(await cache.get('key', 'c')).toBe(2);
+    });
+
     it('may be a fraction of a second', async () => {
       const clock = manualClock();
       const cache = bench.open({ clock });

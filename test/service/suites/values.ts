@@ -268,6 +268,24 @@ export function valuesSuite(bench: Bench): void {
       expect(await cache.has('a', 'c')).toBe(false);
     });
 
+    it('are refused with options that there are not', async () => {
+      const misspelt = { ttll: 5 } as object;
+      const calls: Record<string, () => unknown> = {
+        set: () => cache.set('a', 1, 'c', misspelt),
+        mset: () => cache.mset({ a: 1 }, 'c', misspelt),
+        getOrSet: () => cache.getOrSet('a', () => 1, 'c', misspelt),
+        increment: () => cache.increment('a', 1, 'c', misspelt),
+        writeThrough: () => cache.writeThrough('a', () => 1, 'c', misspelt),
+        writeBehind: () => cache.writeBehind('a', 1, 'c', { handler: 'save', ...misspelt }),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        await expect(call()).rejects.toThrow(
+          new RegExp(`^option of ${name}: ttll is 5; it takes no value: there is no such option \\(ttl, tags`),
+        );
+      }
+      expect(await cache.has('a', 'c')).toBe(false);
+    });
+
     it('stores all, be it more than may be on its way at once', async () => {
       if (!bench.shared) return;
       const big = Buffer.alloc(3 * 1024 * 1024);

@@ -83,6 +83,20 @@ describe('Lookup', () => {
     expect(find()).toEqual({ forward: 'uri-miss', index: undefined });
   });
 
+  it.each<[by: string, purge: string, own: boolean]>([
+    ['by its path', 'k:acme:/users', true],
+    ['by its path, and has never been there', 'k:acme:/users', false],
+    ['by a tag', 'g:acme:t', true],
+    ['by its name', 'k:acme:list', true],
+  ])('does not say that there are other variants, where all are invalidated: %s', async (_, tag, own) => {
+    if (own) store('html', ['accept'], HTML, { tags: ['t'], name: 'list' });
+    store('json', ['accept'], JSON_, { tags: ['t'], name: 'list' });
+    await services.backend.purge({ tags: [tag], patterns: [] });
+    expect(find({ request: HTML })).toMatchObject({ forward: 'uri-miss', index: { varies: [['accept']] } });
+    store('json', ['accept'], JSON_, { asOf: services.backend.ledger.position()! });
+    expect(find({ request: HTML })).toMatchObject({ forward: 'vary-miss' });
+  });
+
   it('finds the next best, where the best was invalidated', async () => {
     store('older', ['accept'], HTML);
     store('newer', ['x-plan'], {}, { storedAt: BORN + 1, tags: ['t'] });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ResponseEntry } from '../../../src/entry/entry.js';
-import { ageOf, mayStandIn, type Use, useOf } from '../../../src/lookup/usable.js';
+import { ageOf, forwardFor, mayStandIn, type Use, useOf } from '../../../src/lookup/usable.js';
 import type { Asked } from '../../../src/request/directives.js';
 import { BORN, stored } from '../made.js';
 
@@ -44,6 +44,16 @@ describe('useOf, where the client asks nothing', () => {
     [330, 'validate'],
   ])('after %d seconds, with 30 to be served while it is refreshed (RFC 5861 §3): %s', (seconds, expected) => {
     expect(use(seconds, { staleWhileRevalidate: 30 })).toBe(expected);
+  });
+
+  it.each<[seconds: number, use: Use, stale: Use]>([
+    [-60, 'fresh', 'fresh'],
+    [-60.001, 'validate', 'refresh'],
+    [-1e7, 'validate', 'refresh'],
+  ])('where the clock says %d seconds, as it was put back: %s, with a window %s', (seconds, expected, stale) => {
+    expect(use(seconds)).toBe(expected);
+    expect(use(seconds, { staleWhileRevalidate: 30 })).toBe(stale);
+    expect(forwardFor(stored(), BORN + seconds * 1000)).toBe(expected === 'fresh' ? 'request' : 'stale');
   });
 
   it('is not refreshed in the background for the window of errors', () => {
