@@ -25,6 +25,13 @@ export interface Hold {
   readonly pass: string;
 }
 
+/** How far a lane is. `begun`: another one each time that it begins, having been empty. */
+export interface Count {
+  readonly added: number;
+  readonly ended: number;
+  readonly begun: string | null | undefined;
+}
+
 /** What there is to do in a lane: its first write; or nothing for so many ms; or nothing at all. */
 export type Turn = { readonly write: Write; readonly attempt: number } | { readonly wait: number } | undefined;
 
@@ -121,11 +128,11 @@ export class Lanes {
     });
   }
 
-  /** How many writes a lane was given, and how many of them have ended; `undefined`: it is empty. */
-  async count(lane: Lane): Promise<{ readonly added: number; readonly ended: number } | undefined> {
+  /** How many writes a lane was given since it began, and how many of them have ended; `undefined`: it is empty. */
+  async count(lane: Lane): Promise<Count | undefined> {
     const [, , state] = keysOf(lane);
-    const [added, ended] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended'));
-    return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0) };
+    const [added, ended, begun] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended', 'begun'));
+    return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0), begun };
   }
 
   key(part: string): string {
