@@ -145,7 +145,10 @@ export class RedisLink {
     this.#listen('ready', listener);
   }
 
-  /** Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. */
+  /**
+   * Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. Numbers come as
+   * texts where the caller's client has it so (`stringNumbers`).
+   */
   async run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
     const client = this.client as RedisClient & RawScripts;
     const send = (lua: string) =>
@@ -191,6 +194,7 @@ export class RedisLink {
       // The caller's are for commands that are answered at once.
       commandTimeout: undefined,
       socketTimeout: undefined,
+      stringNumbers: false,
       ...more,
     };
     const { client } = this;
