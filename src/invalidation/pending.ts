@@ -1,6 +1,7 @@
 import { Generations } from '../generations.js';
+import { withDeadline } from '../stores/guard.js';
 import { type Cause, causeIn } from './cause.js';
-import { GEOMETRY, type PatternPurge, type Purge, reaches } from './purge-table.js';
+import { GEOMETRY, type PatternPurge, type Purge, reaches, weightOfName } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
 
 /** Purges that go to the ledger in one record. */
@@ -9,16 +10,20 @@ export interface Batch {
   readonly patterns: PatternPurge[];
   /** How many purges it is made of. */
   purges: number;
+  /** What its tags weigh together. */
+  weight: number;
   /** Resolves with the sequence once the ledger has it, however long that takes. */
   readonly done: Promise<number>;
   resolve(sequence: number): void;
-  /** Resolves when the first attempt has failed. */
-  readonly failed: Promise<void>;
-  fail(): void;
+  /** Whether an attempt has failed. */
+  failed: boolean;
+  /** Those who wait for word of it. */
+  readonly waiting: Set<(sequence: number | undefined) => void>;
 }
 
-/** Beyond so many tags and patterns a batch becomes a purge of everything: bounded, and never stale. */
+/** Beyond so many tags and patterns, or so much of them, a batch becomes a purge of everything: bounded, and never stale. */
 const MOST = 10_000;
+const HEAVIEST = 16_777_216;
 /** How many places are remembered where several purges went as one, two generations of so many. */
 const JOINT = 2048;
 
@@ -39,16 +44,31 @@ export class PendingPurges {
   /** Adds a purge and returns the batch that it goes with. */
   add(purge: Purge): Batch {
     this.#waiting ??= newBatch();
-    this.#waiting.purges++;
-    const { tags, patterns } = this.#waiting;
-    for (const tag of purge.tags) tags.add(tag);
-    for (const pattern of purge.patterns) addPattern(this.#waiting, pattern);
-    if (tags.size + patterns.length > MOST) {
-      tags.clear();
-      patterns.length = 0;
-      tags.add(EVERYTHING);
+    const batch = this.#waiting;
+    const { tags, patterns } = batch;
+    batch.purges++;
+    for (const tag of purge.tags) addTag(batch, tag);
+    for (const pattern of purge.patterns) addPattern(batch, pattern);
+    if (tags.size + patterns.length > MOST || batch.weight > HEAVIEST) becomeEverything(batch);
+    return batch;
+  }
+
+  /**
+   * The sequence once the ledger has a batch; `undefined` as soon as an attempt has failed. Rejects after so many ms. Nothing is
+   * kept of who has been told: while Redis is away a batch stays, whoever comes.
+   */
+  async told(batch: Batch, ms: number): Promise<number | undefined> {
+    if (batch.failed) return undefined;
+    let tell!: (sequence: number | undefined) => void;
+    const word = new Promise<number | undefined>((resolve) => {
+      tell = resolve;
+    });
+    batch.waiting.add(tell);
+    try {
+      return await withDeadline(word, ms, 'purge');
+    } finally {
+      batch.waiting.delete(tell);
     }
-    return this.#waiting;
   }
 
   /** The batch to send next: the one that failed before, or the one that waits. `undefined` if there is none. */
@@ -62,6 +82,7 @@ export class PendingPurges {
   sent(sequence: number): void {
     if (this.#sending !== undefined && this.#sending.purges > 1) this.#joint.set(String(sequence), true);
     this.#sending?.resolve(sequence);
+    tellAll(this.#sending, sequence);
     this.#sending = undefined;
   }
 
@@ -77,8 +98,10 @@ export class PendingPurges {
 
   /** The batch taken could not be sent; it is taken again, and what waits behind it learns of the failure too. */
   failed(): void {
-    this.#sending?.fail();
-    this.#waiting?.fail();
+    for (const batch of [this.#sending, this.#waiting]) {
+      if (batch !== undefined) batch.failed = true;
+      tellAll(batch, undefined);
+    }
   }
 
   reaches(subject: Subject): boolean {
@@ -101,21 +124,35 @@ export class PendingPurges {
   }
 }
 
+function addTag(batch: Batch, tag: string): void {
+  if (batch.tags.has(tag)) return;
+  batch.tags.add(tag);
+  batch.weight += weightOfName(tag);
+}
+
 /** Beyond what the table keeps, the oldest falls into a purge of its tenant: of one batch, the table would do the same. */
-function addPattern({ tags, patterns }: Batch, pattern: PatternPurge): void {
+function addPattern(batch: Batch, pattern: PatternPurge): void {
+  const { patterns } = batch;
   if (patterns.some(({ tenant, glob }) => tenant === pattern.tenant && glob === pattern.glob)) return;
   patterns.push(pattern);
-  if (patterns.length > GEOMETRY.patterns) tags.add(tenantTag(patterns.shift()!.tenant));
+  if (patterns.length > GEOMETRY.patterns) addTag(batch, tenantTag(patterns.shift()!.tenant));
+}
+
+function becomeEverything(batch: Batch): void {
+  batch.tags.clear();
+  batch.patterns.length = 0;
+  batch.tags.add(EVERYTHING);
+  batch.weight = 0;
+}
+
+function tellAll(batch: Batch | undefined, sequence: number | undefined): void {
+  for (const tell of batch?.waiting ?? []) tell(sequence);
 }
 
 function newBatch(): Batch {
   let resolve!: (sequence: number) => void;
-  let fail!: () => void;
   const done = new Promise<number>((settle) => {
     resolve = settle;
   });
-  const failed = new Promise<void>((settle) => {
-    fail = settle;
-  });
-  return { tags: new Set(), patterns: [], purges: 0, done, resolve, failed, fail };
+  return { tags: new Set(), patterns: [], purges: 0, weight: 0, done, resolve, failed: false, waiting: new Set() };
 }

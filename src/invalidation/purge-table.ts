@@ -14,6 +14,19 @@ export interface Purge {
   readonly patterns: readonly PatternPurge[];
 }
 
+/** What a name takes in memory, about, in bytes. */
+export function weightOfName(name: string): number {
+  return 40 + name.length;
+}
+
+/** What a purge takes in memory: its names come from clients, and may be long and many. */
+export function weightOf({ tags, patterns }: Purge): number {
+  let weight = 0;
+  for (const tag of tags) weight += weightOfName(tag);
+  for (const { tenant, glob } of patterns) weight += weightOfName(tenant) + weightOfName(glob);
+  return weight;
+}
+
 /** Whether a purge reaches a subject. */
 export function reaches({ tags, patterns }: Purge, subject: Subject): boolean {
   const own = new Set(tags);

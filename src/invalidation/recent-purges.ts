@@ -1,4 +1,4 @@
-import { type Purge, reaches } from './purge-table.js';
+import { type Purge, reaches, weightOf } from './purge-table.js';
 import type { Subject } from './tags.js';
 
 /** A purge and its place in the ledger. */
@@ -7,10 +7,14 @@ export interface Entered {
   readonly sequence: number;
 }
 
+/** What those that are remembered may weigh together. */
+const HEAVIEST = 4_194_304;
+
 /** The newest purges that a process has applied, one by one: the table tells only when something was last purged. */
 export class RecentPurges {
   readonly #most: number;
   #list: Entered[] = [];
+  #weight = 0;
   /** Of those above it none is missing here. */
   #from: number;
 
@@ -26,7 +30,15 @@ export class RecentPurges {
 
   add(purge: Purge, sequence: number): void {
     this.#list.push({ purge, sequence });
-    if (this.#list.length > this.#most) this.#from = this.#list.splice(0, this.#most / 2).at(-1)!.sequence;
+    this.#weight += weightOf(purge);
+    if (this.#list.length > this.#most) this.#forget(this.#most / 2);
+    while (this.#weight > HEAVIEST) this.#forget(Math.ceil(this.#list.length / 2));
+  }
+
+  #forget(count: number): void {
+    const oldest = this.#list.splice(0, count);
+    for (const { purge } of oldest) this.#weight -= weightOf(purge);
+    this.#from = oldest.at(-1)!.sequence;
   }
 
   /** Purges up to this one were applied otherwise, and may be missing here. */

@@ -12,8 +12,6 @@ import { APPEND, BEGIN, SNAPSHOT } from './redis-scripts.js';
 import { appendArguments, epochStart, newEpoch, parseHead, readSnapshot } from './redis-table.js';
 import type { Subject } from './tags.js';
 
-/** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
-const LOG_LENGTH = 10_000;
 /** How many purges this process remembers, to enter them again if a failover loses them. */
 const REMEMBERED = 2048;
 const READ_STEP = 1000;
@@ -147,14 +145,13 @@ export class RedisLedger implements Ledger {
     this.#revision++;
     this.#flush();
     const known = this.#position?.sequence ?? 0;
-    const done = batch.done.then((sequence) => ({ sequence, durable: true }));
-    const failed = batch.failed.then(() => ({ sequence: known, durable: false }));
     try {
-      return await withDeadline(Promise.race([done, failed]), this.#options.deadline, 'purge');
+      const sequence = await this.#pending.told(batch, this.#options.deadline);
+      if (sequence !== undefined) return { sequence, durable: true };
     } catch (error) {
       this.#options.onError('purge', error);
-      return { sequence: known, durable: false };
     }
+    return { sequence: known, durable: false };
   }
 
   async close(): Promise<void> {
@@ -340,7 +337,7 @@ export class RedisLedger implements Ledger {
   }
 
   async #send(table: PurgeTable, purge: Purge): Promise<string[]> {
-    return (await this.#link.run(APPEND, this.#keyList(), appendArguments(table, purge, LOG_LENGTH))) as string[];
+    return (await this.#link.run(APPEND, this.#keyList(), appendArguments(table, purge))) as string[];
   }
 
   #stand(table: PurgeTable): void {

@@ -31,13 +31,19 @@ export function tableBytes({ rows, bits }: Geometry): number {
   return TABLE_HEADER + (rows << bits) * 8;
 }
 
+/** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
+const LOG_LENGTH = 10_000;
+/** Of long ones it keeps fewer, in characters so many, about. */
+const LOG_SIZE = 8_388_608;
+
 /** The arguments with which the APPEND script enters a purge. */
-export function appendArguments(table: PurgeTable, purge: Purge, logLength: number): (string | number)[] {
+export function appendArguments(table: PurgeTable, purge: Purge): (string | number)[] {
   const { geometry } = table;
   const offsets = (tag: string) => bucketsOf(tag, geometry).map((index) => TABLE_HEADER + index * 8);
   const tags = [...new Set(purge.tags.flatMap(offsets))];
   const patterns = purge.patterns.flatMap((each) => [offsets(tenantTag(each.tenant)).join(','), JSON.stringify(each)]);
   const record = JSON.stringify({ tags: purge.tags, patterns: purge.patterns });
+  const logLength = Math.min(LOG_LENGTH, Math.ceil(LOG_SIZE / record.length));
   const bounds = [logLength, geometry.patterns, tableBytes(geometry)];
   return [table.epoch, table.sequence, record, ...bounds, tags.length, ...tags, ...patterns];
 }

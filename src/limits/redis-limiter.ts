@@ -41,7 +41,7 @@ export function redisLimiter(
     rlflxIncr: async ([key, ...args]: [string, ...string[]]) =>
       backend.attempt('limit', async () => {
         await link.ready();
-        return link.run(COUNT, [key], [...args.slice(0, 3), block]);
+        return ((await link.run(COUNT, [key], [...args.slice(0, 3), block])) as unknown[]).map(Number);
       }),
   };
   const insured = insurance === undefined ? {} : { insuranceLimiter: insurance };

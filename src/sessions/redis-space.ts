@@ -1,5 +1,4 @@
 import type { Events } from '../events.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { keysBelow } from '../stores/redis-scan.js';
 import type { KeptSession, SessionSpace } from './space.js';
@@ -70,15 +69,10 @@ export class RedisSpace implements SessionSpace {
 
   async #ask<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await withDeadline(this.#whenReady(work), DEADLINE, 'session');
+      return await this.#link.within(DEADLINE, 'session', work);
     } catch (error) {
       this.#events.emit('error', { operation: 'session', error });
       throw error;
     }
-  }
-
-  async #whenReady<T>(work: () => Promise<T>): Promise<T> {
-    await this.#link.ready();
-    return work();
   }
 }

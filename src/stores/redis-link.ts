@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
+import { Overdue } from './overdue.js';
 
 /** How long a farewell to the server may take, ms. */
 const CLOSE_DEADLINE = 500;
@@ -58,6 +59,7 @@ export class RedisLink {
   readonly client: RedisClient;
   readonly #owned: boolean;
   readonly #listeners: [event: string, listener: () => void][] = [];
+  readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
 
@@ -97,13 +99,14 @@ export class RedisLink {
   }
 
   /**
-   * Runs commands within so many ms, for who does not go by the store's guard.
+   * Runs commands within so many ms, for who does not go by the store's guard: none, while too many before have had no answer.
    * @throws {UnavailableError} if Redis does not answer, or refuses
    */
   async within<T>(ms: number, operation: string, work: () => Promise<T>): Promise<T> {
+    this.#overdue.check(operation);
     try {
       await withDeadline(Promise.resolve(this.ready()), ms, operation);
-      return await withDeadline(work(), ms, operation);
+      return await this.#overdue.wait(work(), ms, operation);
     } catch (cause) {
       if (cause instanceof UnavailableError) throw cause;
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
@@ -142,7 +145,10 @@ export class RedisLink {
     this.#listen('ready', listener);
   }
 
-  /** Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. */
+  /**
+   * Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. Numbers come as
+   * texts where the caller's client has it so (`stringNumbers`).
+   */
   async run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
     const client = this.client as RedisClient & RawScripts;
     const send = (lua: string) =>
@@ -188,6 +194,7 @@ export class RedisLink {
       // The caller's are for commands that are answered at once.
       commandTimeout: undefined,
       socketTimeout: undefined,
+      stringNumbers: false,
       ...more,
     };
     const { client } = this;

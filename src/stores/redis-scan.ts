@@ -65,7 +65,7 @@ export async function* framesOf(
     return found.filter((each): each is readonly [string, Buffer | undefined] => each[1] !== null);
   };
   for (const [i, key] of keys.entries()) {
-    const length = lengths[i] ?? 0;
+    const length = Number(lengths[i] ?? 0);
     if (step.length > 0 && bytes + length > READ_STEP) yield await read();
     step.push(key);
     bytes += length;

@@ -134,7 +134,7 @@ export class RedisStore implements Store {
       const ttl = this.#ttl(next);
       if (ttl === undefined) return true;
       const frame = encode(key, next);
-      const put = async (over: Buffer | string) => (await this.#link.run(SWAP, [key], [over, frame, ttl])) === 1;
+      const put = async (over: Buffer | string) => Number(await this.#link.run(SWAP, [key], [over, frame, ttl])) === 1;
       if (await put(found ?? '')) return true;
       // A version of before has written it at length.
       const long = expected?.kind === 'response' ? encodeAtLength(key, expected) : undefined;

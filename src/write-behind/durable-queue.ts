@@ -6,8 +6,9 @@ import type { Clock } from '../clock.js';
 import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisClient, RedisLink } from '../stores/redis-link.js';
-import { type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
-import { type Dead, type Handler, textOfError, type Work, type Write, type WriteQueue } from './write.js';
+import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
+import { Turns } from './turns.js';
+import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
 
 export interface DurableQueueOptions {
   readonly clock: Clock;
@@ -45,6 +46,8 @@ export class DurableQueue implements WriteQueue {
   readonly #client: RedisClient;
   readonly #queues = new Map<string, BullMQ.Queue>();
   readonly #workers = new Set<BullMQ.Worker>();
+  /** Writes of one key are put into its lane in the order of the calls. */
+  readonly #turns = new Turns();
   #closed = false;
 
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
@@ -60,15 +63,13 @@ export class DurableQueue implements WriteQueue {
   }
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
-    const { most, patience } = this.#options;
-    const until = performance.now() + patience;
-    for (;;) {
-      if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
-      const lane = await this.#lanes.add(write, handler?.coalesce ?? false, most);
-      if (lane !== undefined) return this.#ticket(lane);
-      if (performance.now() >= until) throw new QueueFullError(`write-behind: ${most} writes wait already`);
-      await pause(LOOK_AGAIN);
-    }
+    const until = performance.now() + this.#options.patience;
+    // Who waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
+    const lane = await this.#turns.take(laneOf(write), (failure) => {
+      if (failure instanceof UnavailableError) throw failure;
+      return this.#place(write, handler, until);
+    });
+    return this.#ticket(lane);
   }
 
   work(handler: Handler): () => Promise<void> {
@@ -93,10 +94,8 @@ export class DurableQueue implements WriteQueue {
   async flush(): Promise<void> {
     for (const lane of await this.#lanes.all()) {
       const now = await this.#lanes.count(lane);
-      for (let then = now; then !== undefined && then.ended < now!.added && !this.#closed; ) {
+      for (let then = now; !this.#closed && isBehind(then, now); then = await this.#lanes.count(lane))
         await pause(LOOK_AGAIN);
-        then = await this.#lanes.count(lane);
-      }
     }
   }
 
@@ -133,6 +132,18 @@ export class DurableQueue implements WriteQueue {
     }
     for (const queue of this.#queues.values()) queue.close().catch(() => {});
     this.#client.disconnect();
+  }
+
+  /** Puts a write into its lane as soon as there is room. */
+  async #place(write: Write, handler: Handler | undefined, until: number): Promise<Ticketed> {
+    const { most } = this.#options;
+    for (;;) {
+      if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
+      const lane = await this.#lanes.add(write, handler?.coalesce ?? false, most);
+      if (lane !== undefined) return lane;
+      if (performance.now() >= until) throw new QueueFullError(`write-behind: ${most} writes wait already`);
+      await pause(LOOK_AGAIN);
+    }
   }
 
   /** Persists what waits in a lane, in its order, until it is empty, or has to wait. */
@@ -218,6 +229,11 @@ export class DurableQueue implements WriteQueue {
   }
 
   readonly #failed = (error: unknown): void => this.#options.onError('write-behind', error);
+}
+
+/** Whether a lane has not come to the end of what it held before: one that has been empty since, has. */
+function isBehind(then: Count | undefined, before: Count | undefined): boolean {
+  return then !== undefined && then.begun === before?.begun && then.ended < before!.added;
 }
 
 /** BullMQ takes no colon. */

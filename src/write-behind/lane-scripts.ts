@@ -2,7 +2,7 @@ import { type Script, script } from '../stores/redis-link.js';
 
 /*
  * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)
- * are of the first one, `ticket` is of the last. A lane that is empty has no state, and is not among the lanes.
+ * are of the first one, `ticket` is of the last; `begun` is another one each time that it begins. A lane that is empty has no state, and is not among the lanes.
  */
 
 const NOW = `
@@ -40,6 +40,7 @@ if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return 
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('HINCRBY', KEYS[3], 'added', 1)
 redis.call('HSET', KEYS[3], 'ticket', ARGV[5])
+redis.call('HSETNX', KEYS[3], 'begun', ARGV[5])
 redis.call('INCR', KEYS[4])
 redis.call('SADD', KEYS[5], ARGV[4])
 return ARGV[5]
@@ -93,6 +94,7 @@ if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('HINCRBY', KEYS[2], 'added', 1)
 redis.call('HSET', KEYS[2], 'ticket', ARGV[4])
+redis.call('HSETNX', KEYS[2], 'begun', ARGV[4])
 redis.call('SADD', KEYS[4], ARGV[3])
 return 1
 `);

@@ -25,6 +25,13 @@ export interface Hold {
   readonly pass: string;
 }
 
+/** How far a lane is. `begun`: another one each time that it begins, having been empty. */
+export interface Count {
+  readonly added: number;
+  readonly ended: number;
+  readonly begun: string | null | undefined;
+}
+
 /** What there is to do in a lane: its first write; or nothing for so many ms; or nothing at all. */
 export type Turn = { readonly write: Write; readonly attempt: number } | { readonly wait: number } | undefined;
 
@@ -53,9 +60,9 @@ export class Lanes {
   /** Takes a lane, for so many ms unless it is renewed. */
   async take({ lane, pass }: Hold, lease: number): Promise<Turn> {
     const found = await this.#run(TAKE, keysOf(lane), [pass, lease]);
-    const [state, wait, frame, attempt] = found as [number, number, Buffer, number];
-    if (state === 0) return undefined;
-    return state < 0 ? { wait } : { write: decodeWrite(frame), attempt };
+    const [state, wait, frame, attempt] = found as [unknown, unknown, Buffer, unknown];
+    if (Number(state) === 0) return undefined;
+    return Number(state) < 0 ? { wait: Number(wait) } : { write: decodeWrite(frame), attempt: Number(attempt) };
   }
 
   async renew({ lane, pass }: Hold, lease: number): Promise<void> {
@@ -63,8 +70,8 @@ export class Lanes {
   }
 
   /** How many writes there are in a lane, one that is at work among them. */
-  waiting({ list }: Lane): Promise<number> {
-    return this.#redis(() => this.#link.client.llen(list));
+  async waiting({ list }: Lane): Promise<number> {
+    return Number(await this.#redis(() => this.#link.client.llen(list)));
   }
 
   /** The ticket of a lane's last write; `undefined`: it is empty. */
@@ -88,7 +95,7 @@ export class Lanes {
   /** The first write is given up. Whether it was still ours to give up. */
   async die({ lane, pass }: Hold, dead: Dead): Promise<boolean> {
     const keys = [...keysOf(lane), this.key('dead'), this.key('lanes')];
-    return (await this.#run(DEAD, keys, [pass, dead.write.id, serializeValue(dead), entryOf(lane)])) === 1;
+    return this.#does(DEAD, keys, [pass, dead.write.id, serializeValue(dead), entryOf(lane)]);
   }
 
   /** All that have died, the first first. */
@@ -103,13 +110,13 @@ export class Lanes {
     const [list, , state] = keysOf(lane);
     const keys = [list, state, this.key('dead'), this.key('lanes')];
     const ticket = randomUUID();
-    const found = await this.#run(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane), ticket]);
-    return found === 1 ? { ...lane, ticket } : undefined;
+    const found = await this.#does(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane), ticket]);
+    return found ? { ...lane, ticket } : undefined;
   }
 
   /** Forgets a dead letter. Whether it was there. */
   async discard({ write }: Dead): Promise<boolean> {
-    return (await this.#run(DISCARD, [this.key('dead'), this.key('size')], [write.id])) === 1;
+    return this.#does(DISCARD, [this.key('dead'), this.key('size')], [write.id]);
   }
 
   /** Those that are not empty. */
@@ -121,11 +128,11 @@ export class Lanes {
     });
   }
 
-  /** How many writes a lane was given, and how many of them have ended; `undefined`: it is empty. */
-  async count(lane: Lane): Promise<{ readonly added: number; readonly ended: number } | undefined> {
+  /** How many writes a lane was given since it began, and how many of them have ended; `undefined`: it is empty. */
+  async count(lane: Lane): Promise<Count | undefined> {
     const [, , state] = keysOf(lane);
-    const [added, ended] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended'));
-    return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0) };
+    const [added, ended, begun] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended', 'begun'));
+    return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0), begun };
   }
 
   key(part: string): string {
@@ -135,6 +142,11 @@ export class Lanes {
   #laneOf(write: Write): Lane {
     const name = createHash('sha256').update(laneOf(write)).digest('hex');
     return { handler: write.handler, list: this.key(`lane:${name}`) };
+  }
+
+  /** Whether a script did what it does. */
+  async #does(what: Script, keys: string[], args: (string | number | Buffer)[]): Promise<boolean> {
+    return Number(await this.#run(what, keys, args)) === 1;
   }
 
   #run(what: Script, keys: string[], args: (string | number | Buffer)[]): Promise<unknown> {

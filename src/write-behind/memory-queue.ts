@@ -44,7 +44,9 @@ export class MemoryQueue implements WriteQueue {
   readonly #dead = new Map<string, Dead>();
   /** Writers that wait for room, the first to come first. */
   readonly #forRoom = new Set<() => void>();
-  /** How many wait, have died, or have a place kept for them. */
+  /** How many of them there are for a lane. */
+  readonly #lanesForRoom = new Map<string, number>();
+  /** How many wait, or have died. */
   #size = 0;
   /** One timer for all that is to be tried again. */
   #timer: NodeJS.Timeout | undefined;
@@ -56,14 +58,13 @@ export class MemoryQueue implements WriteQueue {
   }
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
-    this.#open();
+    if (this.#closed) throw closed();
     if (handler === undefined)
       throw new RespcacheError(`write-behind: there is no handler ${write.handler}; register it by onWriteBehind()`);
-    if (handler.coalesce && this.#replace(write)) return;
-    // Whoever has waited longer comes first.
-    if (this.#size >= this.#options.most || this.#forRoom.size > 0) await this.#room();
-    else this.#size++;
-    this.#open();
+    // Whoever has waited longer comes first: of the same lane above all.
+    if (handler.coalesce && !this.#lanesForRoom.has(laneOf(write)) && this.#replace(write)) return;
+    if (this.#size >= this.#options.most || this.#forRoom.size > 0) return this.#putWhenRoom(write);
+    this.#size++;
     this.#put(write);
   }
 
@@ -119,25 +120,31 @@ export class MemoryQueue implements WriteQueue {
     }
   }
 
-  #open(): void {
-    if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
-  }
-
-  /** Resolves when a place is kept for who asks. */
-  #room(): Promise<void> {
+  /** In one step with getting a place: nobody comes between. */
+  #putWhenRoom(write: Write): Promise<void> {
     const { patience, most } = this.#options;
+    const lane = laneOf(write);
+    const others = (more: number) => (this.#lanesForRoom.get(lane) ?? 0) + more;
     return new Promise((resolve, reject) => {
-      const enter = () => {
+      const leave = () => {
         clearTimeout(timer);
         this.#forRoom.delete(enter);
+        if (others(-1) > 0) this.#lanesForRoom.set(lane, others(-1));
+        else this.#lanesForRoom.delete(lane);
+      };
+      const enter = () => {
+        leave();
+        if (this.#closed) return reject(closed());
         this.#size++;
+        this.#put(write);
         resolve();
       };
       const timer = setTimeout(() => {
-        this.#forRoom.delete(enter);
+        leave();
         reject(new QueueFullError(`write-behind: ${most} writes wait already`));
       }, patience);
       this.#forRoom.add(enter);
+      this.#lanesForRoom.set(lane, others(1));
     });
   }
 
@@ -246,4 +253,8 @@ export class MemoryQueue implements WriteQueue {
     for (const { write } of taken) this.#dead.delete(write.id);
     return taken;
   }
+}
+
+function closed(): RespcacheError {
+  return new RespcacheError('write-behind: the cache is closed');
 }

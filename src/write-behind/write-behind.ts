@@ -10,6 +10,7 @@ import type { Maker, SetOptions, Values } from '../service/values.js';
 import { type Outdated, purgeOf, WRITE_THROUGH_OPTIONS } from '../service/write-through.js';
 import { DurableQueue } from './durable-queue.js';
 import { MemoryQueue } from './memory-queue.js';
+import { Turns } from './turns.js';
 import {
   checkBackoff,
   type DeadLetter,
@@ -49,7 +50,7 @@ export class WriteBehind {
   readonly #handlers = new Map<string, Handler>();
   readonly #queue: WriteQueue;
   /** What is done to the cached value of a key, one after the other. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
   /** Writes that are about to be put into the cache. */
   readonly #caching = new Set<string>();
 
@@ -198,19 +199,8 @@ export class WriteBehind {
     this.#services.events.emit('persist', { tenant, key, handler, id, ...more });
   }
 
-  async #inTurn<T>({ clientId, key }: Write, work: () => Promise<T>): Promise<T> {
-    const { key: name } = this.#values.place(key, clientId);
-    const before = this.#turns.get(name) ?? Promise.resolve();
-    const mine = before.then(work);
-    const done = mine.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(name, done);
-    void done.then(() => {
-      if (this.#turns.get(name) === done) this.#turns.delete(name);
-    });
-    return mine;
+  #inTurn<T>({ clientId, key }: Write, work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(this.#values.place(key, clientId).key, () => work());
   }
 }
 

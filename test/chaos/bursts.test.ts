@@ -47,4 +47,17 @@ describe('invalidations', () => {
     expect(Number(/^cmdstat_evalsha:calls=\d+,usec=(\d+)/m.exec(stats)?.[1])).toBeLessThan(300_000);
     await cache.close();
   });
+
+  it('of long tags do not pile up in Redis, and reach every process', async () => {
+    const open = () => createCache({ redis: server.url });
+    const [here, there] = [open(), open()];
+    const tags = Array.from({ length: 10 }, (_, i) => `tag-${i}-${'x'.repeat(20_000)}`);
+    await there.set('k', 'old', 'c', { tags: tags.slice(-1) });
+    for (let i = 0; i < 60; i++) await here.invalidateByTags(tags, 'c');
+    expect(await there.get('k', 'c')).toBeUndefined();
+    // Megabytes: all of them are 12.
+    expect(Number(await server.command('MEMORY', 'USAGE', '{respcache}:log', 'SAMPLES', '0')) / 1e6).toBeLessThan(10.5);
+    expect(await there.invalidateByTags(['tag-1'], 'c')).toMatchObject({ durable: true });
+    await Promise.all([here.close(), there.close()]);
+  });
 });

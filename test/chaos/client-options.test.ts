@@ -1,11 +1,16 @@
 // What a caller's client may have been told.
 
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { createCache, type RedisClient } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { limitOf } from '../../src/limits/limit.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 describe.each<[string, (url: string, options: object) => RedisClient]>([
@@ -32,6 +37,46 @@ describe.each<[string, (url: string, options: object) => RedisClient]>([
     await vi.waitFor(() => expect(reading.mock.calls.length).toBeGreaterThan(3), { timeout: 5000 });
     expect(errors).toEqual([]);
     expect(cache.engine.knowledge().current).toBe(true);
+    await cache.close();
+    client.disconnect();
+  });
+
+  it('may have its numbers as texts', async () => {
+    const client = make(server.url, { stringNumbers: true });
+    const cache = createCache({ redis: client, timeout: 2000, writeBehind: { durable: true } });
+    const errors: string[] = [];
+    cache.on('error', ({ operation, error }) => errors.push(`${operation}: ${error}`));
+    await cache.set('n', 5, 'c');
+    expect([await cache.increment('n', 1, 'c'), await cache.increment('n', 1, 'c')]).toEqual([6, 7]);
+    const file = join(tmpdir(), `${randomUUID()}.backup`);
+    await cache.backup(file);
+    await client.flushall();
+    expect(await cache.restore(file, { foreign: 'adopt' })).toMatchObject({ restored: 1, kept: 0 });
+    await rm(file);
+    const seen: unknown[] = [];
+    cache.onWriteBehind(
+      'save',
+      ({ value, attempt }) => {
+        seen.push([value, attempt]);
+        if (value === 'never') throw new Error('never');
+      },
+      { retries: 1, backoff: () => 1 },
+    );
+    for (const value of ['a', 'never', 'b']) await cache.writeBehind('w', value, 'c', { handler: 'save' });
+    await cache.flush();
+    expect(seen).toEqual([
+      ['a', 1],
+      ['never', 1],
+      ['never', 2],
+      ['b', 1],
+    ]);
+    expect(await cache.discardDeadLetters()).toBe(1);
+    const { limit } = limitOf({ cache, points: 2, duration: 60 });
+    const check = () => limit.check({ headers: {}, ip: '192.0.2.1', source: undefined });
+    const verdicts = [await check(), await check(), await check()];
+    expect(verdicts.map(({ refusal }) => refusal?.status)).toEqual([undefined, undefined, 429]);
+    expect(verdicts[1]!.fields).toContainEqual(['RateLimit', expect.stringMatching(/r=0;t=\d+$/)]);
+    expect(errors).toEqual(['write-behind: Error: never', 'write-behind: Error: never']);
     await cache.close();
     client.disconnect();
   });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -21,7 +22,7 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-function open(prefix: string, options: { lease?: number; redis?: RedisClient } = {}): Cache {
+function open(prefix: string, options: { lease?: number; closeTimeout?: number; redis?: RedisClient } = {}): Cache {
   const { redis = server.url, ...more } = options;
   const cache = createCache({ redis, prefix, timeout: 5000, writeBehind: { durable: true, ...more } });
   cleanups.push(() => cache.close());
@@ -122,6 +123,22 @@ describe('durable write-behind', () => {
       expect(save.mock.lastCall).toEqual([expect.objectContaining({ value: `${round}.2` })]);
       await end();
     }
+  });
+
+  it('a flush ends with what there was, though the lane has been empty unseen and others write again', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix, { closeTimeout: 0 });
+    cache.onWriteBehind('save', () => new Promise(() => {}));
+    for (let i = 0; i < 3; i++) await cache.writeBehind('n', i, 'c', { handler: 'save' });
+    const flushed = vi.fn();
+    void cache.flush().then(flushed);
+    const [lane] = (await server.command('SMEMBERS', `${prefix}{respcache}:behind:lanes`)) as string[];
+    const state = `${lane!.split(' ')[1]}:state`;
+    await pause(50);
+    expect(flushed).not.toHaveBeenCalled();
+    // So it is once the last of those that it waits for has ended, and others have come.
+    await server.command('HSET', state, 'begun', 'anew');
+    await vi.waitFor(() => expect(flushed).toHaveBeenCalled());
   });
 
   describe('a process that is killed', () => {

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCache, RespcacheError } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
+import { deferred } from '../service/backends.js';
 import { writeBehindSuite } from './suite.js';
 
 describe('write-behind in this process', () => {
@@ -30,6 +32,33 @@ describe('write-behind in this process', () => {
     const flushed = cache.flush();
     await cache.close();
     await flushed;
+  });
+
+  it('a write that waits for room is not overtaken by one that could take the place of another', async () => {
+    const cache = createCache({ redis: false, writeBehind: { maxQueue: 1, waitForRoom: 10_000 } });
+    const seen: unknown[] = [];
+    const failing = deferred<void>();
+    cache.onWriteBehind(
+      'save',
+      async ({ value, attempt }) => {
+        if (value === 0 && attempt === 1) await failing.promise;
+        seen.push(value);
+      },
+      { coalesce: true, backoff: () => 20 },
+    );
+    const failed = new Promise((resolve) => cache.on('error', resolve));
+    const write = (value: number) => cache.writeBehind('a', value, 'c', { handler: 'save' });
+    await write(0);
+    const second = write(1);
+    failing.reject(new Error('not now'));
+    await failed;
+    // By the next turn the first one waits for its second attempt.
+    await nextTurn();
+    await Promise.all([second, write(2)]);
+    await cache.flush();
+    expect(seen).toEqual([0, 1, 2]);
+    expect(await cache.get('a', 'c')).toBe(2);
+    await cache.close();
   });
 
   it('cannot be durable without Redis', () => {

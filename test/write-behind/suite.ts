@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Cache,
   type CacheOptions,
@@ -286,6 +287,26 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     await waiting;
     await cache.flush();
     expect(await cache.get('a', 'c')).toBe(2);
+  });
+
+  it('a write that waits for room is not overtaken by later ones of its key', async () => {
+    const cache = make({ maxQueue: 1, waitForRoom: 10_000 });
+    const [gate, seen] = [deferred<void>(), [] as unknown[]];
+    cache.onWriteBehind('save', async ({ value }) => {
+      seen.push(value);
+      await gate.promise;
+    });
+    const values = Array.from({ length: 20 }, (_, i) => i);
+    const writes: Promise<void>[] = [];
+    for (const value of values) {
+      writes.push(cache.writeBehind('a', value, 'c', once()));
+      if (value === 1) gate.resolve();
+      await pause(2);
+    }
+    await Promise.all(writes);
+    await cache.flush();
+    expect(seen).toEqual(values);
+    expect(await cache.get('a', 'c')).toBe(19);
   });
 
   it('a backoff that cannot be used is told of, and the usual one taken', async () => {

@@ -76,7 +76,7 @@ describe('PendingPurges', () => {
     pending.take();
     const second = pending.add(tags('b'));
     pending.failed();
-    await Promise.all([first.failed, second.failed]);
+    expect([first.failed, second.failed]).toEqual([true, true]);
     expect(pending.take()).toBe(first);
     expect(pending.reaches(subject('a'))).toBe(true);
     pending.sent(5);
@@ -84,16 +84,45 @@ describe('PendingPurges', () => {
     expect(pending.reaches(subject('b'))).toBe(true);
   });
 
-  it.each([
-    ['tags', (i: number) => ({ tags: [`g:acme:${i}`], patterns: [] })],
-    ['tenants', (i: number) => ({ tags: [tenantTag(`t${i}`)], patterns: [] })],
-  ])('becomes a purge of everything beyond a number of %s, and stays small', (_, purge) => {
+  it('keeps nothing of who has been told, or has given up', async () => {
     const pending = new PendingPurges();
-    for (let i = 0; i < 25_000; i++) pending.add(purge(i));
+    const batch = pending.add(tags('a'));
+    pending.take();
+    await expect(pending.told(batch, 1)).rejects.toThrow('purge took longer than 1 ms');
+    const failure = pending.told(batch, 10_000);
+    pending.failed();
+    expect(await failure).toBeUndefined();
+    expect(batch.waiting.size).toBe(0);
+    // Who comes now does not wait for the next attempt.
+    expect(await pending.told(batch, 10_000)).toBeUndefined();
+    pending.sent(5);
+    const next = pending.add(tags('b'));
+    const success = pending.told(next, 10_000);
+    pending.take();
+    pending.sent(6);
+    expect(await success).toBe(6);
+    expect(next.waiting.size).toBe(0);
+  });
+
+  it.each([
+    ['tags', 25_000, (i: number) => ({ tags: [`g:acme:${i}`], patterns: [] })],
+    ['tenants', 25_000, (i: number) => ({ tags: [tenantTag(`t${i}`)], patterns: [] })],
+    ['long URLs', 2000, (i: number) => ({ tags: [`u:acme:http://h/${i}?${'q'.repeat(15_000)}`], patterns: [] })],
+  ])('becomes a purge of everything beyond a number of %s, and stays small', (_, most, purge) => {
+    const pending = new PendingPurges();
+    for (let i = 0; i < most; i++) pending.add(purge(i));
     const batch = pending.take()!;
     expect(batch.tags.has(EVERYTHING)).toBe(true);
     expect(batch.tags.size + batch.patterns.length).toBeLessThanOrEqual(10_000);
+    expect([...batch.tags].join('').length).toBeLessThanOrEqual(16_777_216);
     expect(pending.reaches({ tenant: 'anybody', names: [], tags: [] })).toBe(true);
+  });
+
+  it('may hear of one name any number of times', () => {
+    const pending = new PendingPurges();
+    const again = tags('x'.repeat(1000));
+    for (let i = 0; i < 20_000; i++) pending.add(again);
+    expect(pending.take()!.tags).toEqual(new Set(again.tags));
   });
 
   it('becomes a purge of their tenant beyond a number of patterns, and stays small', () => {

@@ -80,6 +80,20 @@ describe('what is remembered', () => {
     expect(recent.from).toBe(12);
   });
 
+  it('is bounded in weight: the older half goes, and another half', () => {
+    const many = (name: string) =>
+      purge(...Array.from({ length: 1000 }, (_, i) => `g:acme:${name}${'x'.repeat(1500)}${i}`));
+    for (const sequence of [11, 12, 13]) recent.add(many(`${sequence}`), sequence);
+    expect(recent.filter(() => true).map(({ sequence }) => sequence)).toEqual([13]);
+    expect(recent.from).toBe(12);
+    // It weighs too much by itself.
+    recent.add(purge(...many('a').tags, ...many('b').tags, ...many('c').tags), 14);
+    expect(recent.filter(() => true)).toEqual([]);
+    expect(recent.from).toBe(14);
+    for (const sequence of [15, 16]) recent.add(many(`${sequence}`), sequence);
+    expect(recent.filter(() => true).map(({ sequence }) => sequence)).toEqual([15, 16]);
+  });
+
   it('is not whole where purges were learnt otherwise', () => {
     recent.add(OWN, 11);
     recent.skipTo(20);

@@ -1,0 +1,21 @@
+import { UnavailableError } from 'respcache';
+import { expect, it, vi } from 'vitest';
+import { Overdue } from '../../../src/stores/overdue.js';
+
+it('refuses commands while too many have had no answer in time, and says once that there is silence', async () => {
+  const silent = vi.fn();
+  const overdue = new Overdue(silent);
+  const answers: ((answer: string) => void)[] = [];
+  const send = () => overdue.wait(new Promise<string>((resolve) => answers.push(resolve)), 1, 'get');
+  await Promise.all(Array.from({ length: 1005 }, () => expect(send()).rejects.toThrow(UnavailableError)));
+  expect(() => overdue.check('get')).toThrow('get: Redis does not answer any more');
+  expect(silent).toHaveBeenCalledTimes(1);
+  for (const answer of answers) answer('late');
+  await Promise.resolve();
+  overdue.check('get');
+  expect(await overdue.wait(Promise.resolve('soon'), 1000, 'get')).toBe('soon');
+  await expect(overdue.wait(Promise.reject(new Error('WRONGTYPE')), 1000, 'get')).rejects.toThrow('WRONGTYPE');
+  // What is answered by an error is answered.
+  await Promise.all(Array.from({ length: 990 }, () => expect(send()).rejects.toThrow(UnavailableError)));
+  overdue.check('get');
+});
