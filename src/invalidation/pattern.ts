@@ -17,21 +17,30 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return next === '' || next === ':' || next === '?';
 }
 
-/** One sign of a glob: any run, or a test of one character. */
-type Sign = '*' | ((character: string) => boolean);
+/** A part of a glob: any run, a text that means itself, or a test of one character. */
+type Sign = '*' | { readonly text: string } | ((character: string) => boolean);
 
 /** Globs are matched again and again, with each entry older than they are: they are parsed once. */
 const recent = new Map<string, readonly Sign[]>();
 const MOST_RECENT = 512;
+/** How long they may be together: what is put into them may come from clients. */
+const MOST_SIGNS = 1_048_576;
+let size = 0;
 
 function parsed(glob: string): readonly Sign[] {
   let signs = recent.get(glob);
   if (signs === undefined) {
     signs = parseGlob(glob);
     recent.set(glob, signs);
-    if (recent.size > MOST_RECENT) recent.delete(recent.keys().next().value!);
+    size += glob.length;
+    while (recent.size > MOST_RECENT || size > MOST_SIGNS) forget(recent.keys().next().value!);
   }
   return signs;
+}
+
+function forget(glob: string): void {
+  recent.delete(glob);
+  size -= glob.length;
 }
 
 function matchesSigns(signs: readonly Sign[], name: string): boolean {
@@ -44,9 +53,12 @@ function matchesSigns(signs: readonly Sign[], name: string): boolean {
     if (sign === '*') {
       star = g++;
       eaten = n;
-    } else if (sign?.(name[n]!)) {
+      continue;
+    }
+    const taken = sign === undefined ? 0 : signLength(sign, name, n);
+    if (taken > 0) {
       g++;
-      n++;
+      n += taken;
     } else if (star >= 0) {
       g = star + 1;
       n = ++eaten;
@@ -56,20 +68,39 @@ function matchesSigns(signs: readonly Sign[], name: string): boolean {
   return g === signs.length;
 }
 
+/** How much of a name a sign takes at a place; 0: it does not stand there. */
+function signLength(sign: Exclude<Sign, '*'>, name: string, at: number): number {
+  if (typeof sign === 'function') return sign(name[at]!) ? 1 : 0;
+  return name.startsWith(sign.text, at) ? sign.text.length : 0;
+}
+
+const anyCharacter = () => true;
+
 function parseGlob(glob: string): Sign[] {
   const signs: Sign[] = [];
   for (let at = 0; at < glob.length; at++) {
     const sign = glob[at]!;
-    if (sign === '*') signs.push('*');
-    else if (sign === '?') signs.push(() => true);
+    if (sign === '*') {
+      // Several in a row are one.
+      if (signs.at(-1) !== '*') signs.push('*');
+    } else if (sign === '?') signs.push(anyCharacter);
     else if (sign === '[') at = parseClass(glob, at, signs);
     else {
       if (sign === '\\' && at + 1 < glob.length) at++;
-      const literal = glob[at]!;
-      signs.push((character) => character === literal);
+      const end = plainUntil(glob, at + 1);
+      signs.push({ text: glob.slice(at, end) });
+      at = end - 1;
     }
   }
   return signs;
+}
+
+const SIGNS = /[*?[\]\\]/g;
+
+/** Up to where a glob says nothing but itself. */
+function plainUntil(glob: string, from: number): number {
+  SIGNS.lastIndex = from;
+  return SIGNS.exec(glob)?.index ?? glob.length;
 }
 
 /** Reads a class as Redis does: it ends at `]` or with the glob, and its ranges may stand the wrong way round. */

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { SearchRule } from '../http/no-vary-search.js';
 import type { Address } from '../request/key.js';
 
@@ -26,6 +27,10 @@ export class SearchRules {
   }
 }
 
+/** Clients say how long paths are. */
+const LONGEST = 512;
+
 function keyOf({ tenant, pathUri }: Address): string {
-  return `${tenant} ${pathUri}`;
+  const key = `${tenant} ${pathUri}`;
+  return key.length <= LONGEST ? key : hash('sha256', Buffer.from(key, 'utf16le'), 'base64url');
 }

@@ -3,6 +3,7 @@ import type { SearchRule } from '../../../src/http/no-vary-search.js';
 import { SearchRules } from '../../../src/lookup/search-rules.js';
 import { type Address, responseAddress } from '../../../src/request/key.js';
 import { SORTED } from '../../../src/request/query.js';
+import { heapMegabytes } from '../../support/heap.js';
 import { view } from '../made.js';
 
 const RULE: SearchRule = { keyOrder: true, ignore: ['utm_x'], except: [] };
@@ -70,5 +71,14 @@ describe('SearchRules', () => {
     rules.learn(address('/first?x'), RULE);
     rules.learn(address('/last?x'), RULE);
     expect(['/first?x', '/second?x', '/last?x'].map((target) => of(target))).toEqual([RULE, undefined, RULE]);
+  });
+
+  it('are bounded in what their paths weigh, which clients may make as long as they like', () => {
+    const path = (i: number) => `/${i}/${'x'.repeat(15_000)}?y`;
+    const before = heapMegabytes();
+    for (let i = 0; i < 5000; i++) rules.learn(address(path(i)), RULE);
+    // All of them are 75.
+    expect(heapMegabytes() - before).toBeLessThan(20);
+    expect([of(path(4999)), of(path(5000))]).toEqual([RULE, undefined]);
   });
 });
