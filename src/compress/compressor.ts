@@ -9,7 +9,7 @@ import type { CompressRule } from './rule.js';
 
 /** How many bodies are compressed at a time: zlib's threads are those of file and name lookups, too, and four by default. */
 const MOST_AT_ONCE = 2;
-/** Bytes of bodies that wait for it, and how many there may be. What comes beyond stays as it is. */
+/** Bytes of what waits for it, and how many there may be. What comes beyond stays as it is. */
 const MOST_WAITING = 32 * 1024 * 1024;
 const MOST_BODIES = 10_000;
 /** A form must be smaller than so much of the body: less is not worth its being unpacked. */
@@ -52,8 +52,8 @@ export class Compressor {
   /** Begins with a response, if there is anything to be done, and in its turn. */
   begin(stored: Stored): void {
     const { rule, entry } = stored;
-    const bytes = entry.body.length;
-    if (!entry.negotiated || entry.forms !== undefined || bytes < Math.max(1, rule.minBytes)) return;
+    if (!entry.negotiated || entry.forms !== undefined || entry.body.length < Math.max(1, rule.minBytes)) return;
+    const bytes = weightOf(stored);
     if (this.#closed || this.#waitingBytes + bytes > MOST_WAITING || this.#waiting.length >= MOST_BODIES) return;
     this.#waiting.push(stored);
     this.#waitingBytes += bytes;
@@ -71,7 +71,7 @@ export class Compressor {
     if (this.#running >= MOST_AT_ONCE) return;
     const stored = this.#waiting.shift();
     if (stored === undefined) return;
-    this.#waitingBytes -= stored.entry.body.length;
+    this.#waitingBytes -= weightOf(stored);
     this.#running++;
     void this.#compress(stored).finally(() => {
       this.#running--;
@@ -115,6 +115,13 @@ export class Compressor {
   #stands(address: Address, { tags, name, search, asOf }: ResponseEntry): boolean {
     return !this.#closed && this.#shelf.ledger.stands(responseSubject(address, tags, name, search), asOf);
   }
+}
+
+/** What keeps a response in memory that waits: its body, and its names, which clients may make long. */
+function weightOf({ address: { names, uri, pathUri }, entry }: Stored): number {
+  let bytes = 1000 + entry.body.length + uri.length + pathUri.length;
+  for (const name of names) bytes += name.length;
+  return bytes;
 }
 
 /**
