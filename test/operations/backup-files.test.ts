@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { type BackupProgress, type Cache, ConfigError, createCache, type RestoreProgress } from 'respcache';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 let folder: string;
@@ -153,14 +153,17 @@ describe('a backup into a stream', () => {
 
 describe('a restore', () => {
   it('takes a stream as well as a file, and leaves no file of its own', async () => {
-    const own = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('respcache-restore-'));
-    const before = await own();
+    // Other tests restore beside this one.
+    const place = await mkdtemp(join(folder, 'tmp-'));
+    vi.stubEnv('TMPDIR', place);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(tmpdir()).toBe(place);
     await fill(100);
     await cache.backup(path());
     expect(await cache.restore(createReadStream(path()))).toMatchObject({ kept: 100 });
     const failing = new Readable({ read: () => failing.destroy(new Error('the line is dead')) });
     await expect(cache.restore(failing)).rejects.toThrow('the line is dead');
-    expect((await own()).filter((name) => !before.includes(name))).toEqual([]);
+    expect(await readdir(place)).toEqual([]);
   });
 
   it('says when the file is not there, is empty, or is something else', async () => {
