@@ -94,6 +94,7 @@ function isBlank(sign: string): boolean {
 /** A `Vary` value with names added to it where they are missing; `*` says all already. */
 export function withVary(current: string | undefined, names: readonly string[]): string | undefined {
   if (names.length === 0) return current;
+  if (current === undefined && names.length === 1) return names[0];
   const present = tokens(current);
   if (present.includes('*')) return current;
   const lower = names.map((name) => name.toLowerCase());

@@ -97,7 +97,8 @@ export class Lookup {
   /** The key of the URL, and those of the variants that it is remembered to have. */
   #keys(asked: Wanted): string[] {
     const { key } = asked.address;
-    return [key, ...variantsOf(this.#hints.get(key) ?? [], asked)];
+    const varies = this.#hints.get(key);
+    return varies === undefined ? [key] : [key, ...variantsOf(varies, asked)];
   }
 
   /** What is among the entries read; `undefined` if they are not the ones that the index leads to. */
