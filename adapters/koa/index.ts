@@ -18,9 +18,10 @@ import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-op
 import { after, type MaybePromise } from '../../src/types.js';
 import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
-import { hasReason } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
-import { type Sink, tap } from '../node/tap.js';
+import type { Sink } from '../node/sink.js';
+import { hasReason } from '../node/state.js';
+import { tap } from '../node/tap.js';
 import { bagOf, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';

@@ -1,7 +1,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
-import { trailersOf } from '../node/tap.js';
+import { trailersOf } from '../node/state.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */
 export async function drain(exchange: Exchange, stream: Readable): Promise<void> {

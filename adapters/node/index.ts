@@ -17,7 +17,8 @@ import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { sendWhole } from './send.js';
-import { isGone, tap } from './tap.js';
+import { isGone } from './state.js';
+import { tap } from './tap.js';
 
 export type { CacheChoice, Invalidated };
 

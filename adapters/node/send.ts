@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { withOwnLines } from '../../src/http/headers.js';
 import type { Reply } from '../../src/lookup/reply.js';
+import { hasReason } from './state.js';
 import { fieldsOf, isPlain, linesOf, WrittenHead } from './written-head.js';
 
 /** Puts the head of an answer from the cache onto a response, beside what layers outside have put there. */
@@ -9,11 +10,6 @@ export function layOn(res: ServerResponse, reply: Reply): void {
   for (const [name, value] of reply.headers) res.setHeader(name, withOwnLines(value));
   res.statusCode = reply.status;
   if (hasReason(res)) res.statusMessage = messageOf(reply);
-}
-
-/** Whether a response can say why: HTTP/2 has no place for it, and Node warns of whoever sets or reads it there. */
-export function hasReason(res: ServerResponse): boolean {
-  return res.req.httpVersionMajor === 1;
 }
 
 /**

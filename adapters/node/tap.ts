@@ -1,33 +1,12 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import { Socket } from 'node:net';
-import type { ResponseHead, Whole as ResponseWhole } from '../../src/fill/response-head.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import type { HeaderBag } from '../../src/types.js';
+import { EndedBody } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, seemsEnded, tooLate } from './hold.js';
-import { hasReason, isHeadApart, layOn } from './send.js';
-
-/** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
-export interface Sink {
-  /** What leaves in place of the response, if anything does. A promise holds it back until it is settled. */
-  head(head: ResponseHead): MaybePromise<Reply | undefined>;
-  /** Whether the pieces are wanted though something else has left in their place. */
-  readonly isFilling: boolean;
-  /**
-   * Calls back as soon as it matters how the response ends: at once, if it does. `atOnce`: even how the handler may end it
-   * before it returns.
-   */
-  whenWaitedFor(listener: (atOnce: boolean) => void): void;
-  /** What leaves where the handler destroys its response before its head, if anything does. */
-  hungUp(bag: HeaderBag): Reply | undefined;
-  write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
-  trailers(): void;
-  end(): void;
-  /** The handler has given up. */
-  abandon(): void;
-  /** The connection is gone, and the handler has not ended its response. `cut`: on this side, by the handler perhaps. */
-  leave(cut: boolean): void;
-}
+import { isHeadApart, layOn } from './send.js';
+import type { Sink } from './sink.js';
+import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
 
 type Callback = (error?: Error | null) => void;
 type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
@@ -56,29 +35,6 @@ function tapBegun(res: ServerResponse, sink: Sink): void {
 
 const NOTHING: never[] = [];
 
-/** A body that was given to `end`. */
-class Whole implements ResponseWhole {
-  /** Its bytes, if anybody has asked for them. */
-  made: Uint8Array | undefined;
-  readonly #chunk: Chunk;
-  readonly #encoding: BufferEncoding | undefined;
-
-  constructor(chunk: Chunk, encoding: BufferEncoding | undefined) {
-    this.#chunk = chunk;
-    this.#encoding = encoding;
-    if (typeof chunk !== 'string') this.made = chunk;
-  }
-
-  get length(): number {
-    return this.made === undefined ? Buffer.byteLength(this.#chunk, this.#encoding) : this.made.byteLength;
-  }
-
-  bytes(): Uint8Array {
-    this.made ??= Buffer.from(this.#chunk as string, this.#encoding);
-    return this.made;
-  }
-}
-
 /** The tap that was put on a response first. */
 const TAP = Symbol('respcache.tap');
 
@@ -100,7 +56,7 @@ class Tap {
   /** Trailers were given to a response that cannot be asked for them. */
   #trailing = false;
   /** All of the body, where it has come at once. */
-  #whole: Whole | undefined;
+  #whole: EndedBody | undefined;
 
   /** The same three functions for all responses, which find the tap that was put on one first. */
   static readonly #methods = {
@@ -247,7 +203,7 @@ class Tap {
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
-      this.#whole = new Whole(body ? chunk : '', encodingOf(encoding));
+      this.#whole = new EndedBody(body ? chunk : '', encodingOf(encoding));
       this.#res.writeHead(this.#res.statusCode);
     }
     if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
@@ -334,28 +290,6 @@ class Tap {
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
     this.#ended = ended;
   }
-}
-
-/** Whether there is nobody any more to whom the response could be said. */
-export function isGone(res: ServerResponse): boolean {
-  return isClosed(res) || res.socket?.writable === false;
-}
-
-/** Over HTTP/2 it is a response's stream that knows it. */
-function isClosed(res: ServerResponse): boolean {
-  const { closed } = res as { readonly closed?: boolean };
-  return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
-}
-
-/** Whether a connection was cut on this side: a client that goes has ended it, or it has failed. */
-function isCut({ req: { socket } }: ServerResponse): boolean {
-  return socket instanceof Socket && socket.destroyed && !socket.readableEnded && socket.errored === null;
-}
-
-/** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */
-export function trailersOf(res: ServerResponse): string | undefined {
-  const { _trailer: text } = res as { readonly _trailer?: unknown };
-  return typeof text === 'string' ? text : undefined;
 }
 
 function isChunk(chunk: unknown): chunk is Chunk {
