@@ -5,6 +5,7 @@ import { nothingOfAnotherType, type RedisLink } from '../stores/redis-link.js';
 import { type Cause, firstCause, lastCause } from './cause.js';
 import type { Ledger, Receipt } from './ledger.js';
 import { LedgerTail, type LogRecord } from './ledger-tail.js';
+import { Outbox } from './outbox.js';
 import { PendingPurges } from './pending.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
 import { type Entered, RecentPurges } from './recent-purges.js';
@@ -40,16 +41,13 @@ export class RedisLedger implements Ledger {
   readonly #options: RedisLedgerOptions;
   readonly #keys: { head: string; table: string; log: string; patterns: string };
   readonly #pending = new PendingPurges();
+  readonly #outbox: Outbox;
   #table: PurgeTable | undefined;
   #position: Position | undefined;
   #headText: string | undefined;
   #revision = 0;
   readonly #recent = new RecentPurges(REMEMBERED);
   #reaching: Promise<void> | undefined;
-  #flushing = false;
-  #retry: NodeJS.Timeout | undefined;
-  #retries = 0;
-  #closed = false;
   readonly #tail: LedgerTail | undefined;
   /** When this process was last certain to know all: as it asked what has been answered since. */
   #confirmed = Number.NEGATIVE_INFINITY;
@@ -59,8 +57,12 @@ export class RedisLedger implements Ledger {
     this.#options = options;
     const name = (part: string) => `${options.prefix}{respcache}:${part}`;
     this.#keys = { head: name('head'), table: name('table'), log: name('log'), patterns: name('patterns') };
+    this.#outbox = new Outbox(this.#pending, {
+      send: (purge) => this.#append(purge),
+      onError: (error) => options.onError('purge', error),
+    });
     link.onReady(() => {
-      this.#flush();
+      this.#outbox.flush();
       // So that the first request finds the table loaded, and one after a failover learns what was lost.
       this.sync().catch(() => {});
     });
@@ -143,7 +145,7 @@ export class RedisLedger implements Ledger {
   async purge(purge: Purge): Promise<Receipt> {
     const batch = this.#pending.add(purge);
     this.#revision++;
-    this.#flush();
+    this.#outbox.flush();
     const known = this.#position?.sequence ?? 0;
     try {
       const sequence = await this.#pending.told(batch, this.#options.deadline);
@@ -157,11 +159,10 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     // Nobody else knows of what is pending: it goes to the others while it can.
     if (this.#link.connected && !this.#pending.empty) {
-      this.#flush();
+      this.#outbox.flush();
       await Promise.resolve(withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge')).catch(() => {});
     }
-    this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#outbox.close();
     await this.#tail?.close();
   }
 
@@ -184,38 +185,6 @@ export class RedisLedger implements Ledger {
       quiet: () => this.sync(),
       onError: (error) => onError('ledger', error),
     });
-  }
-
-  /** Sends what is pending, one batch after the other; after a failure again later, until it is there. */
-  #flush(): void {
-    if (this.#flushing || this.#closed) return;
-    clearTimeout(this.#retry);
-    this.#flushing = true;
-    void this.#sendAll();
-  }
-
-  async #sendAll(): Promise<void> {
-    for (let batch = this.#pending.take(); batch !== undefined; batch = this.#pending.take()) {
-      try {
-        const sequence = await this.#append({ tags: [...batch.tags], patterns: batch.patterns });
-        this.#retries = 0;
-        this.#pending.sent(sequence);
-      } catch (error) {
-        this.#options.onError('purge', error);
-        this.#pending.failed();
-        this.#flushing = false;
-        this.#retryLater();
-        return;
-      }
-    }
-    // In one step with the last look: whoever adds a purge later sends it.
-    this.#flushing = false;
-  }
-
-  #retryLater(): void {
-    if (this.#closed) return;
-    this.#retry = setTimeout(() => this.#flush(), Math.min(100 * 2 ** this.#retries++, 2000));
-    this.#retry.unref();
   }
 
   /** Enters a purge into the ledger in Redis, and into this process' table when its turn has come. */
@@ -325,7 +294,7 @@ export class RedisLedger implements Ledger {
     // What came with the snapshot is known by the table alone.
     if (known === undefined || loaded.sequence > known.sequence) this.#recent.skipTo(loaded.sequence);
     this.#stand(loaded);
-    if (missing.length > 0) this.#flush();
+    if (missing.length > 0) this.#outbox.flush();
   }
 
   /** Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more. */
