@@ -127,7 +127,7 @@ describe('a rate limit over Redis', () => {
   });
 
   it('does not wait for a Redis that hangs', async () => {
-    const { get } = await open([{}]);
+    const { get } = await open([{}], createCache({ redis: server.url, timeout: 50 }));
     await server.pause();
     expect((await get()).header('ratelimit')).toMatch(/;r=1;/);
     await server.resume();
