@@ -5,7 +5,9 @@ import { request } from 'node:http';
 import { PassThrough, pipeline } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CacheEvents } from 'respcache';
+import { ChaosStore, ManualClock } from 'respcache/testing';
 import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../src/entry/entry.js';
 import { type ClockedHost, Gate, LEAN, numbered, stream, useBench } from './bench.js';
 import { raw } from './hosts.js';
 import { nextEvent, soon } from './traffic.js';
@@ -24,6 +26,34 @@ async function askAndLeave(host: ClockedHost, path: string, leave: Promise<void>
   await leave;
   asking.destroy();
   await gone;
+}
+
+/** What the store has takes as long to be found as the test says, once it is told to. */
+class SlowStore extends ChaosStore {
+  readonly #looking = new Gate();
+  readonly #go = new Gate();
+  #isSlow = false;
+
+  get looking(): Promise<void> {
+    return this.#looking.opened;
+  }
+
+  begin(): void {
+    this.#isSlow = true;
+  }
+
+  end(): void {
+    this.#isSlow = false;
+    this.#go.open();
+  }
+
+  override async get(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    if (this.#isSlow) {
+      this.#looking.open();
+      await this.#go.opened;
+    }
+    return super.get(keys);
+  }
 }
 
 describe.each(LEAN)('counted: $label', (combination) => {
@@ -66,32 +96,23 @@ describe.each(LEAN)('counted: $label', (combination) => {
   });
 
   describe('a client that goes during a lookup that takes longer than its handler would be waited for', () => {
-    /** Whose answer it is takes as long to be found as the test says, once it is told to. */
-    const slowly = () => {
-      const [looking, go] = [new Gate(), new Gate()];
-      let isSlow = false;
-      const tenant = async () => {
-        if (isSlow) {
-          looking.open();
-          await go.opened;
-        }
-        return 'acme';
-      };
-      const begin = () => {
-        isSlow = true;
-      };
-      const end = () => {
-        isSlow = false;
-        go.open();
-      };
-      return { tenant, looking: looking.opened, begin, end };
+    const slowly = async () => {
+      const clock = new ManualClock();
+      const slow = new SlowStore(clock);
+      const host = await bench.start(combination, {
+        collapseTimeout: 20,
+        timeout: 10_000,
+        redis: false,
+        store: slow,
+        clock,
+      });
+      return { host, slow };
     };
 
     it('once, where it finds an answer, and a mount around it has let the request pass', async () => {
-      const host = await bench.start(combination, { collapseTimeout: 20 });
-      const slow = slowly();
+      const { host, slow } = await slowly();
       host.use({ when: () => false });
-      host.get('/x', { tenant: slow.tenant, when: () => true }, numbered());
+      host.get('/x', { when: () => true }, numbered());
       const told: string[] = [];
       for (const kind of ['hit', 'miss', 'bypass'] as const) host.cache.on(kind, () => told.push(kind));
       const stored = nextEvent(host.cache, 'set');
@@ -109,10 +130,9 @@ describe.each(LEAN)('counted: $label', (combination) => {
     });
 
     it('once, where it finds nothing, and there was an invalidation before', async () => {
-      const host = await bench.start(combination, { collapseTimeout: 20 });
-      const slow = slowly();
+      const { host, slow } = await slowly();
       host.use(host.invalidating('other'));
-      host.get('/x', { tenant: slow.tenant }, numbered());
+      host.get('/x', {}, numbered());
       slow.begin();
       await askAndLeave(host, '/x', slow.looking);
       await pause(20);
