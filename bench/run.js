@@ -59,11 +59,11 @@ function needsPackages() {
 async function bench(nodes) {
   const redis = await startRedis();
   try {
-    const { rounds, seconds, leadIn, connections, quick, dists } = options;
+    const { starts, rounds, seconds, leadIn, connections, quick, dists } = options;
     const run = {
       date: new Date().toISOString().slice(0, 10),
       machine: await machine(redis),
-      options: { rounds, seconds, leadIn, connections, quick, dists: dists.length },
+      options: { starts, rounds, seconds, leadIn, connections, quick, dists: dists.length },
       nodes: [],
     };
     const { cores, free } = run.machine;

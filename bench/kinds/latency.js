@@ -27,16 +27,23 @@ export async function measure(scene, context) {
 }
 
 async function measureGroup(scene, entries, context) {
-  const { options } = context;
-  const crew = new Crew(context, scene.size);
+  const turns = new Map(entries.map((entry) => [entry.name, []]));
+  const failures = new Map();
+  for (let start = 0; start < context.options.starts; start++) {
+    const crew = new Crew(context, scene.size);
+    await oneStart(crew, entries, turns, context.options);
+    for (const [entry, reason] of crew.failures) failures.set(entry, reason);
+  }
+  return entries.map((entry) => row(entry, turns, failures));
+}
+
+async function oneStart(crew, entries, turns, options) {
   try {
     await crew.start(entries);
     for (const contender of crew.contenders) {
       await crew.attempt(contender.entry, () => crew.warm(contender));
     }
-    const turns = new Map(entries.map((entry) => [entry.name, []]));
     for (let round = 0; round < options.rounds; round++) await oneRound(crew, turns, round, options);
-    return entries.map((entry) => row(entry, turns, crew));
   } finally {
     await crew.stop();
   }
@@ -59,11 +66,11 @@ async function oneRound(crew, turns, round, { rounds, seconds, leadIn }) {
   }
 }
 
-function row(entry, turns, crew) {
+function row(entry, turns, failures) {
   const { name, group, what, ours, peer, limit } = entry;
   const about = { name, group, what, ours, peer };
   const list = turns.get(name);
-  if (crew.failures.has(entry) || list.length === 0) return { ...about, failed: crew.failures.get(entry) ?? 'no turn' };
+  if (failures.has(entry) || list.length === 0) return { ...about, failed: failures.get(entry) ?? 'no turn' };
   const limits = limit && turns.get(limit);
   const ratio = (key) =>
     limits?.length === list.length ? spread(list.map((each, i) => each[key] / limits[i][key])) : undefined;

@@ -1,4 +1,4 @@
-// Throughput: the contenders of a group take turns, a short one each per round; then comes the next group.
+// Throughput: the contenders of a group take turns, a short one each per round; then comes their next start, or the next group.
 
 import { Crew, order } from '../lib/crew.js';
 import { describeProfile } from '../lib/profile.js';
@@ -27,10 +27,24 @@ export async function measure(scene, context) {
   return { rows: scene.entries.map((entry) => row(entry, groups, scene)), notes: groups.flatMap(({ notes }) => notes) };
 }
 
-/** Starts those of one group, warms them, lets them take turns, and ends them. */
+/** Measures those of one group, with as many starts as are wanted. */
 async function measureGroup(scene, entries, context) {
+  const turns = new Map(entries.map((entry) => [entry, []]));
+  const crews = [];
+  for (let start = 0; start < context.options.starts; start++) {
+    const crew = new Crew(context, scene.size);
+    crews.push(crew);
+    await oneStart(crew, entries, turns, context);
+  }
+  const failures = new Map(crews.flatMap((crew) => [...crew.failures]));
+  const answers = new Map(entries.map((entry) => [entry, answersOf(entry, crews)]));
+  const notes = [...answers].flatMap(([entry, counted]) => (entry.counts ? [] : judge(entry, counted)));
+  return { entries, turns, notes, failures, answers };
+}
+
+/** Starts those of a group, warms them, lets them take turns, and ends them. `turns`: is added to. */
+async function oneStart(crew, entries, turns, context) {
   const { options, redis } = context;
-  const crew = new Crew(context, scene.size);
   // What the same contender has left in an earlier group would be found.
   await redis.client.flushall();
   try {
@@ -39,7 +53,6 @@ async function measureGroup(scene, entries, context) {
       await crew.attempt(contender.entry, () => crew.warm(contender));
     }
     if (options.profile !== undefined) await Promise.all(crew.contenders.map((each) => each.ask('startProfile')));
-    const turns = new Map(entries.map((entry) => [entry, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const contender of order(crew.contenders, round, options.rounds)) {
         const took = await crew.attempt(contender.entry, () => turn(crew, contender, options));
@@ -47,11 +60,16 @@ async function measureGroup(scene, entries, context) {
       }
     }
     if (options.profile !== undefined) await profiles(crew, context);
-    const notes = crew.contenders.flatMap((each) => (each.entry.counts ? [] : judge(each)));
-    return { entries, turns, notes, failures: crew.failures, contenders: crew.contenders };
   } finally {
     await crew.stop();
   }
+}
+
+/** How many answers a contender has given in all its starts, and how many of them were not those to be measured. */
+function answersOf(entry, crews) {
+  const own = crews.flatMap(({ contenders }) => contenders.filter((each) => each.entry === entry));
+  const sum = (of) => own.reduce((total, each) => total + of(each), 0);
+  return { answers: sum((each) => each.answers), unmarked: sum((each) => each.unmarked) };
 }
 
 /** One contender's turn: how many requests it answers a second, and how much CPU time each one takes it (µs). */
@@ -88,8 +106,8 @@ function row(entry, groups, { perCpu }) {
   };
 }
 
-function hitRate(entry, { contenders }) {
-  const { answers, unmarked } = contenders.find((each) => each.entry === entry);
+function hitRate(entry, group) {
+  const { answers, unmarked } = group.answers.get(entry);
   return 1 - unmarked / answers;
 }
 
@@ -100,7 +118,7 @@ function turnsOf(entry, groups) {
 }
 
 /** What has to be told of a contender whose answers were not all those to be measured. */
-function judge({ entry, answers, unmarked }) {
+function judge(entry, { answers, unmarked }) {
   if (unmarked === 0) return [];
   const useless = unmarked > answers * MOST_UNMARKED;
   const what = `${entry.scene} ${entry.name}: ${unmarked} of ${answers} answers were not what is measured (${entry.mark})`;

@@ -12,6 +12,8 @@ const USAGE = `npm run bench -- [options]
   --size <list>        hits of these sizes only: 1k, 50k, 1m; several with commas
   --node <list>        majors of the Node that runs the contenders, such as 20,26 (the running one; 22, 24, 26 come with the bench)
   --rounds <n>         how often each contender has its turn (11; quick: 5)
+  --starts <n>         how often the processes of a group are started for that: two of the same program differ for as long as
+                       they live (1)
   --seconds <n>        how long a turn is (0.2; quick: 0.1)
   --lead-in <n>        how many seconds of a turn go before those that count: a process that has waited for its turn is slower
                        for a while (0.4; quick: none)
@@ -60,6 +62,7 @@ function checked(args) {
       json: text,
       render: text,
       rounds: text,
+      starts: { ...text, default: '1' },
       seconds: text,
       'lead-in': text,
       warming: text,
@@ -82,6 +85,7 @@ function checked(args) {
     ...{ quick, everything, list, write, json: values.json },
     render: values.render && resolve(values.render),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
+    starts: number('starts', values.starts, 1, 100, true),
     seconds: number('seconds', values.seconds ?? (quick ? '0.1' : '0.2'), 0.05, 60),
     leadIn: number('lead-in', values['lead-in'] ?? (quick ? '0' : '0.4'), 0, 60),
     warming: values.warming ? exactly(number('warming', values.warming, 1, 1e6, true), warming) : warming,

@@ -38,10 +38,11 @@ export function asMarkdown(run) {
   return parts.join('\n');
 }
 
-function describeRun({ options: { rounds, seconds, leadIn, connections, quick, dists } }) {
+function describeRun({ options: { starts = 1, rounds, seconds, leadIn, connections, quick, dists } }) {
   const builds = dists > 1 ? `, ${dists} builds` : '';
   const led = leadIn ? `, after ${leadIn} s that do not count` : '';
-  return `${connections} connections, ${rounds} rounds of ${seconds} s${led}${quick ? ', quick: for a first look only' : ''}${builds}`;
+  const started = starts > 1 ? `${starts} starts with ` : '';
+  return `${connections} connections, ${started}${rounds} rounds${starts > 1 ? ' each' : ''} of ${seconds} s${led}${quick ? ', quick: for a first look only' : ''}${builds}`;
 }
 
 export function describeMachine({ cpu, cores, system, free, ...versions }) {

@@ -21,13 +21,24 @@ const bench = (...args: string[]) => spawnSync(process.execPath, [RUN, ...args],
 
 it('measures hits of the built package, tells the goals, and takes its own results again', () => {
   const file = join(folder, 'run.json');
-  const run = bench(...BRIEFLY, '--only', '^hit-1k express hit memory$', '--scene', '^hit-1k$', '--json', file);
+  const run = bench(
+    ...BRIEFLY,
+    '--only',
+    '^hit-1k express hit memory$',
+    '--scene',
+    '^hit-1k$',
+    '--starts',
+    '2',
+    '--json',
+    file,
+  );
   expect(run.status, run.stderr).toBe(0);
   const { nodes } = JSON.parse(readFileSync(file, 'utf8'));
   const [{ scenes, goals }] = nodes;
   const [{ rows }] = scenes;
   expect(rows.map(({ name }: { name: string }) => name)).toEqual(['express bare', 'express hit memory']);
   expect(rows[1].rate.median).toBeGreaterThan(0);
+  expect(rows[1].ratio.rounds).toHaveLength(2);
   const goal = goals.find(
     ({ what }: { what: string }) => what === 'express, middleware, memory, 1k: of the bare handler',
   );
