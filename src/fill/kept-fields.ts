@@ -23,21 +23,28 @@ export function keptFields(bag: HeaderBag, fields: Fields, outside: Fields, said
     if (given === undefined || !keep(name)) continue;
     const value = asTexts(given);
     // What it varies by is part of what it is, whoever said so: without that, a 304 would forget it.
-    if (name !== 'vary' && String(value) === String(outside[name])) continue;
-    const added = name === 'vary' ? undefined : addedTo(outside[name], value);
+    const before = name === 'vary' ? undefined : outside[name];
+    if (before !== undefined && String(value) === String(before)) continue;
+    const added = before === undefined ? undefined : addedTo(before, value);
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
     headers.push([rawName, added ?? value]);
   }
   return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
 }
 
+const NONE: readonly never[] = [];
+
 /** The fields (lower case) that a response says are not to be kept with it. */
 export function unkept({ directives }: Said): readonly string[] {
+  if (directives.size === 0) return NONE;
   return [...(fieldList(directives, 'private') ?? []), ...(fieldList(directives, 'no-cache') ?? [])];
 }
 
 /** What was added behind a value that stood there before: to its line, or as lines; `undefined` if it was changed. */
-function addedTo(before: Fields[string], now: Fields[string]): string | readonly string[] | undefined {
+function addedTo(
+  before: NonNullable<Fields[string]>,
+  now: NonNullable<Fields[string]>,
+): string | readonly string[] | undefined {
   const [old, all] = [linesOf(before), linesOf(now)];
   const start = `${old[0]}, `;
   if (old.length === 1 && all.length === 1 && all[0]!.startsWith(start)) return all[0]!.slice(start.length);

@@ -110,6 +110,8 @@ export interface FieldRule {
   readonly more?: readonly string[];
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /**
  * Says of a response's field whether it is kept with the entry: not of the connection, nor named by `Connection`
  * (RFC 9111 §3.1: whatever it names, be it `ETag`), not personal, not worked out anew. `close` and `keep-alive`,
@@ -119,7 +121,8 @@ export function fieldFilter(
   fields: Fields,
   { personal = true, more = [] }: FieldRule = {},
 ): (lowerName: string) => boolean {
-  const dropped = new Set([...tokens(fieldText(fields, 'connection')), ...more]);
+  const named = tokens(fieldText(fields, 'connection'));
+  const dropped = named.length + more.length === 0 ? NO_NAMES : new Set([...named, ...more]);
   return (name) =>
     !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || dropped.has(name)) && !(personal && isPersonal(name));
 }
