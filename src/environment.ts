@@ -1,5 +1,5 @@
 import { ConfigError } from './errors.js';
-import type { RedisTarget } from './stores/redis-link.js';
+import type { RedisTarget } from './stores/redis-client.js';
 
 /** What the environment says; what is not set there is `undefined`. */
 export interface Environment {

@@ -36,7 +36,7 @@ export type { Percentiles } from './stats/histogram.js';
 export type { Logger } from './stats/log.js';
 export type { MetricLabel, Registry } from './stats/prometheus.js';
 export type { Report, TimelineSlot } from './stats/report.js';
-export type { RedisClient, RedisTarget } from './stores/redis-link.js';
+export type { RedisClient, RedisTarget } from './stores/redis-client.js';
 export type { SweepProgress } from './stores/store.js';
 export type { Fields, MaybePromise } from './types.js';
 export type { App, WarmOptions, WarmProgress } from './warm/options.js';

@@ -5,7 +5,7 @@ import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRoute } from './route-options.js';
 import type { Thresholds } from './stats/health.js';
 import type { Logger } from './stats/log.js';
-import type { RedisTarget } from './stores/redis-link.js';
+import type { RedisTarget } from './stores/redis-client.js';
 import type { Store } from './stores/store.js';
 
 /** What `createCache` takes. Everything is optional; what is left out comes from the environment, then the default. */

@@ -1,4 +1,4 @@
-import type { RedisTarget } from '../../src/stores/redis-link.js';
+import type { RedisTarget } from '../../src/stores/redis-client.js';
 import { EXIT, Failure } from './failure.js';
 
 /** A node, and how all nodes of its Cluster are signed in to, where it says so. */

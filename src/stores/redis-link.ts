@@ -1,25 +1,21 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
-import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
 import { Overdue } from './overdue.js';
+import {
+  clusterOptions,
+  connect,
+  isClient,
+  keptToDatabase,
+  type RedisClient,
+  type RedisTarget,
+  retry,
+  understood,
+} from './redis-client.js';
 
 /** How long a farewell to the server may take, ms. */
 const CLOSE_DEADLINE = 500;
-
-/** A client of the caller's own: ioredis 5 or 6, a single server, Sentinel or a Cluster. */
-export type RedisClient = Redis | Cluster;
-
-/**
- * How to reach Redis: a URL, ioredis options (Sentinel's too), the nodes of a Cluster, or a client of your own, which
- * stays yours: it is never closed.
- */
-export type RedisTarget =
-  | string
-  | RedisOptions
-  | { readonly cluster: readonly ClusterNode[]; readonly options?: ClusterOptions }
-  | RedisClient;
 
 /** A Lua script and its digest. */
 export interface Script {
@@ -58,7 +54,7 @@ const LISTENERS = 8;
 export class RedisLink {
   readonly client: RedisClient;
   readonly #owned: boolean;
-  readonly #listeners: [event: string, listener: () => void][] = [];
+  readonly #listeners: [event: string, listener: (...args: unknown[]) => void][] = [];
   readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
@@ -73,7 +69,7 @@ export class RedisLink {
     if (this.client.status === 'wait') this.client.connect().catch(() => {});
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.
     this.#allow(LISTENERS);
-    this.#listen('error', onError as () => void);
+    this.#listen('error', (error) => onError(understood(error)));
     this.#firstConnect = this.#settle();
   }
 
@@ -198,7 +194,10 @@ export class RedisLink {
       ...more,
     };
     const { client } = this;
-    if (!('nodes' in client)) return client.duplicate(options);
+    if (!('nodes' in client)) {
+      const twin = client.duplicate(options);
+      return this.#owned ? keptToDatabase(twin) : twin;
+    }
     const redisOptions = { ...client.options.redisOptions, ...options };
     const { enableOfflineQueue } = options;
     return client.duplicate([], { enableOfflineQueue, enableAutoPipelining: false, redisOptions } as object);
@@ -248,7 +247,7 @@ export class RedisLink {
     if (most > 0) this.client.setMaxListeners(most + more);
   }
 
-  #listen(event: string, listener: () => void): void {
+  #listen(event: string, listener: (...args: unknown[]) => void): void {
     this.client.on(event, listener);
     this.#listeners.push([event, listener]);
   }
@@ -258,51 +257,4 @@ export class RedisLink {
 export function nothingOfAnotherType(error: Error): null {
   if (error.message.startsWith('WRONGTYPE')) return null;
   throw error;
-}
-
-function isClient(target: RedisTarget): target is RedisClient {
-  return typeof target === 'object' && 'status' in target && typeof (target as Redis).duplicate === 'function';
-}
-
-function clusterOptions(target: RedisTarget): ClusterOptions | undefined {
-  if (typeof target === 'string') return undefined;
-  if (isClient(target)) return (target as Cluster).isCluster ? (target as Cluster).options : undefined;
-  return 'cluster' in target ? target.options : undefined;
-}
-
-/** On the request's way nothing waits for a connection: a command without one fails at once. */
-const FAIL_FAST = { enableOfflineQueue: false, enableAutoPipelining: true } as const;
-const retry = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 1000);
-
-function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient {
-  const { Redis, Cluster } = loadIoredis();
-  const options = {
-    ...FAIL_FAST,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    connectTimeout: 2000,
-    disconnectTimeout: 100,
-    retryStrategy: retry,
-    // After a failover the old master answers READONLY until the connection is made anew.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-  };
-  if (typeof target === 'string') return new Redis(target, options);
-  if (!('cluster' in target)) return new Redis({ ...options, ...target });
-  const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
-  const redisOptions = { ...options, ...target.options?.redisOptions };
-  return new Cluster([...target.cluster], { ...cluster, redisOptions });
-}
-
-/** The two constructors, without the reply-mapping generics of version 6, which version 5 does not have. */
-interface Ioredis {
-  Redis: new (target: string | RedisOptions, options?: object) => Redis;
-  Cluster: new (nodes: ClusterNode[], options: object) => Cluster;
-}
-
-function loadIoredis(): Ioredis {
-  try {
-    return createRequire(import.meta.url)('ioredis');
-  } catch (cause) {
-    throw new Error('option redis needs the package ioredis 5 or 6: npm install ioredis', { cause });
-  }
 }

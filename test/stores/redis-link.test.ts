@@ -4,7 +4,8 @@ import { Cluster, Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ConfigError, UnavailableError } from '../../src/errors.js';
-import { type RedisClient, RedisLink, type RedisTarget, script } from '../../src/stores/redis-link.js';
+import type { RedisClient, RedisTarget } from '../../src/stores/redis-client.js';
+import { RedisLink, script } from '../../src/stores/redis-link.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { startSentinel } from './sentinel.js';
@@ -73,6 +74,25 @@ describe('RedisLink connects', () => {
     const link = linkTo(`${server.url}/5`);
     await link.ready();
     expect(await link.client.client('INFO')).toContain(' db=5 ');
+  });
+
+  it.each<[what: string, to: string, because: string]>([
+    ['is not there', '/99', 'ERR DB index is out of range'],
+    ['it may not choose', '/3', 'NOPERM'],
+  ])('to no other database where the one that it names %s', async (_, path, because) => {
+    await server.command('ACL', 'SETUSER', 'bounded', 'on', 'nopass', '~*', '+@all', '-select');
+    const user = path === '/3' ? 'bounded:x@' : '';
+    const errors: Error[] = [];
+    const link = linkTo(`redis://${user}127.0.0.1:${server.port}${path}`, (error) => errors.push(error as Error));
+    const readies = vi.fn();
+    link.onReady(readies);
+    await expect(async () => link.ready()).rejects.toThrow(UnavailableError);
+    expect(errors[0]).toBeInstanceOf(UnavailableError);
+    expect(errors[0]!.message).toContain(`REDIS_DB, is ${path.slice(1)}`);
+    expect(errors[0]!.message).toContain(because);
+    // It tries again: somebody may have changed the server.
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), { timeout: 5000 });
+    expect(readies).not.toHaveBeenCalled();
   });
 
   it('with the password of a URL', async () => {

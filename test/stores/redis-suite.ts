@@ -3,7 +3,8 @@ import * as vitest from 'vitest';
 import { decode, encode, encodeAtLength } from '../../src/entry/codec.js';
 import type { Entry } from '../../src/entry/entry.js';
 import { RedisStore } from '../../src/stores/redis.js';
-import { type RedisClient, RedisLink } from '../../src/stores/redis-link.js';
+import type { RedisClient } from '../../src/stores/redis-client.js';
+import { RedisLink } from '../../src/stores/redis-link.js';
 import { counterEntry, responseEntry, START, usualEntry, valueEntry } from '../../src/testing/suite/entries.js';
 
 const { afterAll, beforeAll, beforeEach, describe, expect, it } = vitest;

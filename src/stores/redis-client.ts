@@ -1,0 +1,93 @@
+import { createRequire } from 'node:module';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { UnavailableError } from '../errors.js';
+
+/** A client of the caller's own: ioredis 5 or 6, a single server, Sentinel or a Cluster. */
+export type RedisClient = Redis | Cluster;
+
+/**
+ * How to reach Redis: a URL, ioredis options (Sentinel's too), the nodes of a Cluster, or a client of your own, which
+ * stays yours: it is never closed.
+ */
+export type RedisTarget =
+  | string
+  | RedisOptions
+  | { readonly cluster: readonly ClusterNode[]; readonly options?: ClusterOptions }
+  | RedisClient;
+
+/** Whether it is a client, and so its maker's to close. */
+export function isClient(target: RedisTarget): target is RedisClient {
+  return typeof target === 'object' && 'status' in target && typeof (target as Redis).duplicate === 'function';
+}
+
+/** The options of a Cluster; `undefined` where it is none. */
+export function clusterOptions(target: RedisTarget): ClusterOptions | undefined {
+  if (typeof target === 'string') return undefined;
+  if (isClient(target)) return (target as Cluster).isCluster ? (target as Cluster).options : undefined;
+  return 'cluster' in target ? target.options : undefined;
+}
+
+/** On the request's way nothing waits for a connection: a command without one fails at once. */
+const FAIL_FAST = { enableOfflineQueue: false, enableAutoPipelining: true } as const;
+/** The pause before another attempt to connect, ms. */
+export const retry = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 1000);
+
+/** A client of our own. */
+export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient {
+  const { Redis, Cluster } = loadIoredis();
+  const options = {
+    ...FAIL_FAST,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2000,
+    disconnectTimeout: 100,
+    retryStrategy: retry,
+    // After a failover the old master answers READONLY until the connection is made anew.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  };
+  if (typeof target === 'string') return keptToDatabase(new Redis(target, options));
+  if (!('cluster' in target)) return keptToDatabase(new Redis({ ...options, ...target }));
+  const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
+  const redisOptions = { ...options, ...target.options?.redisOptions };
+  return new Cluster([...target.cluster], { ...cluster, redisOptions });
+}
+
+/** The database that Redis has refused to give, if that is the error. */
+function refusedDatabase(error: unknown): unknown {
+  const { command } = error as { readonly command?: { readonly name: string; readonly args: readonly unknown[] } };
+  return command?.name === 'select' ? command.args[0] : undefined;
+}
+
+/**
+ * Has a client use the database that it was told, or none. ioredis would go on with database 0, where another application may
+ * be at home: such a connection is given up, and the next one may have more luck.
+ */
+export function keptToDatabase(client: Redis): Redis {
+  client.on('error', (error: unknown) => {
+    if (refusedDatabase(error) !== undefined) client.disconnect(true);
+  });
+  return client;
+}
+
+/** An error of a client's, as who has set it up understands it. */
+export function understood(error: unknown): unknown {
+  const database = refusedDatabase(error);
+  if (database === undefined) return error;
+  const held = `the database of the option redis, or of REDIS_DB, is ${database}`;
+  const takes = `it takes one that Redis has, and lets its user have: ${(error as Error).message}`;
+  return new UnavailableError(`${held}; ${takes}`, { cause: error });
+}
+
+/** The two constructors, without the reply-mapping generics of version 6, which version 5 does not have. */
+interface Ioredis {
+  Redis: new (target: string | RedisOptions, options?: object) => Redis;
+  Cluster: new (nodes: ClusterNode[], options: object) => Cluster;
+}
+
+function loadIoredis(): Ioredis {
+  try {
+    return createRequire(import.meta.url)('ioredis');
+  } catch (cause) {
+    throw new Error('option redis needs the package ioredis 5 or 6: npm install ioredis', { cause });
+  }
+}
