@@ -57,8 +57,17 @@ export class Account {
     this.#events.emit('hit', { source: 'http', tenant, key, ms, tier, stale, collapsed, ...about });
   }
 
-  /** Its handler ran. `reason`: why its answer is not stored, if so; `plan`: where it would have been. */
-  handled(plan: Plan | undefined, reason: Reason | undefined, route: Route, revalidated?: boolean): void {
+  /**
+   * Its handler ran. `plan`: where its answer would have been stored; `reason`: why it is not, if so; `because`: the same in the
+   * handler's words.
+   */
+  handled(
+    plan: Plan | undefined,
+    reason: Reason | undefined,
+    route: Route,
+    because: string | undefined,
+    revalidated?: boolean,
+  ): void {
     if (reason !== undefined) this.#request.warming?.tell({ refused: reason });
     if (!this.#open) return;
     const request = this.#request;
@@ -72,6 +81,7 @@ export class Account {
     const ms = performance.now() - this.#opened;
     const miss: CacheEvents['miss'] = { source: 'http', tenant, key, ms, route: label, request };
     if (reason !== undefined) miss.reason = reason;
+    if (because !== undefined) miss.because = because;
     if (revalidated) miss.revalidated = true;
     this.#events.emit('miss', miss);
   }

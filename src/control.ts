@@ -6,7 +6,7 @@ export interface CacheControl {
   tag(...tags: string[]): this;
   /** Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others. */
   ttl(seconds: number): this;
-  /** The response is not stored. `reason` is for whoever reads your code: nothing is done with it. */
+  /** The response is not stored. `reason`: why, in your words; the events `miss` or `skip`, and so the log, tell it. */
   noStore(reason?: string): this;
   /** What became of the request so far. */
   readonly status: 'hit' | 'miss' | 'bypass';
@@ -29,6 +29,8 @@ export class Control implements CacheControl {
   #tags: string[] | undefined;
   seconds: number | undefined;
   refused = false;
+  /** Why it has refused, in its own words. */
+  because: string | undefined;
 
   tag(...tags: string[]): this {
     const more = texts('res.cache.tag()', tags);
@@ -46,8 +48,9 @@ export class Control implements CacheControl {
     return this;
   }
 
-  noStore(_reason?: string): this {
+  noStore(reason?: string): this {
     this.refused = true;
+    if (typeof reason === 'string') this.because = reason;
     return this;
   }
 }

@@ -97,7 +97,7 @@ export interface CacheEvents {
   };
   /**
    * A request went to its handler, or a `get` found nothing. `reason`: why the answer is not stored, if so.
-   * `revalidated`: the handler said that what is stored is still the same.
+   * `because`: what the handler gave to `noStore()`; `revalidated`: it said that what is stored is still the same.
    */
   miss: OfRequest & {
     source: 'http' | 'service';
@@ -105,6 +105,7 @@ export interface CacheEvents {
     key: string;
     ms: number;
     reason?: Reason;
+    because?: string;
     revalidated?: boolean;
   };
   /** A request was passed through without a lookup that could have served it. */
@@ -123,8 +124,8 @@ export interface CacheEvents {
     plainBytes: number;
     bytes: number;
   };
-  /** A response was captured in vain. */
-  skip: { tenant: string; key: string; reason: Reason; route?: string };
+  /** A response was captured in vain. `because`: what the handler gave to `noStore()`. */
+  skip: { tenant: string; key: string; reason: Reason; because?: string; route?: string };
   /** The application began to run in the background, to make an entry anew. */
   refresh: { tenant: string; key: string; route?: string };
   /**

@@ -109,7 +109,8 @@ export class Handling {
 
   /** Tells what became of it. */
   count(reason: Reason | undefined, revalidated?: boolean): void {
-    this.#account.handled(this.plan, reason, this.#party.route, revalidated);
+    const { route, control } = this.#party;
+    this.#account.handled(this.plan, reason, route, reason === 'handler' ? control.because : undefined, revalidated);
   }
 
   /** Judges the response and completes its head. Gives what is to leave in its place, if anything is. */

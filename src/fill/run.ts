@@ -2,7 +2,7 @@ import type { Services } from '../backend.js';
 import { mayNegotiate } from '../compress/rule.js';
 import type { Control } from '../control.js';
 import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
-import type { Reason } from '../events.js';
+import type { CacheEvents, Reason } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { makeEtag } from '../http/etag.js';
 import { fieldText } from '../http/headers.js';
@@ -252,7 +252,7 @@ export class Run {
     if (seat.control.refused) this.fail('handler');
     const entry = this.#filling?.fill.finish(this.tags(seat));
     if (typeof entry !== 'string') return entry;
-    this.#skip(entry);
+    this.#skip(entry, entry === 'handler' ? seat.control.because : undefined);
     return undefined;
   }
 
@@ -314,10 +314,12 @@ export class Run {
     return this.#services.settings.clock.now();
   }
 
-  #skip(reason: Reason): void {
+  #skip(reason: Reason, because?: string): void {
     const { address, name } = this.plan;
     const { tenant, key, names } = address;
     this.#request.warming?.tell({ refused: reason });
-    this.#services.events.emit('skip', { tenant, key, reason, route: name ?? names[0]! });
+    const skip: CacheEvents['skip'] = { tenant, key, reason, route: name ?? names[0]! };
+    if (because !== undefined) skip.because = because;
+    this.#services.events.emit('skip', skip);
   }
 }

@@ -131,23 +131,31 @@ describe.each(LEAN)('options: $label', (combination) => {
         asked.cache.noStore('mine');
         return handler(asked);
       });
+      const because: unknown[] = [];
+      host.cache.on('miss', (miss) => because.push(miss.because));
       expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=uri-miss; detail=handler');
       expect(await host.texts('/x', 1)).toEqual(['run 2']);
+      expect(because).toEqual(['mine', 'mine']);
     });
 
     it('can keep its answer out while it streams', async () => {
       const host = await bench.start(combination);
       let runs = 0;
+      const because: unknown[] = [];
+      // Where the pieces are asked for before the head has left, it is known by then.
+      for (const kind of ['miss', 'skip'] as const)
+        host.cache.on(kind, ({ reason, because: why }) => reason === 'handler' && because.push(why));
       host.get('/x', {}, ({ cache }) => {
         const pieces = function* () {
           yield 'run ';
-          cache.noStore();
+          cache.noStore(runs === 0 ? 'mine' : undefined);
           yield `${++runs}`;
         };
         return { body: Readable.from(pieces()) };
       });
       expect(await host.texts('/x', 2)).toEqual(['run 1', 'run 2']);
       expect(host.cache.getStats().sets).toBe(0);
+      expect(because).toEqual(['mine', undefined]);
     });
 
     it('is told what became of the request, and layers outside too', async () => {
