@@ -39,6 +39,8 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
   pipeline(source, stage, (error) => {
     if (error) exchange.abandon();
   });
+  // From Node 22 on the pipeline says nothing until its source has closed, which one made of a web stream does not while it waits.
+  stage.once('close', () => exchange.abandon());
   // Not `ctx.body`: it would take off the Content-Length, for another body, and Node would then not work out its own.
   (ctx.response as unknown as { _body: unknown })._body = stage;
 }
