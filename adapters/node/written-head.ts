@@ -42,6 +42,8 @@ export class WrittenHead {
   readonly #fields: Fields | null;
   readonly #keepAliveTimeout: number | undefined;
   readonly #maxRequests: number | undefined;
+  /** It says how long the body is: without that a connection of HTTP/1.0 does not stay open. */
+  readonly #isMeasured: boolean;
 
   private constructor(res: ServerResponse, text: string, outside: Fields | null) {
     const internals = res as unknown as Internals;
@@ -53,6 +55,7 @@ export class WrittenHead {
     this.#fields = internals[FIELDS] ?? null;
     this.#keepAliveTimeout = internals._keepAliveTimeout;
     this.#maxRequests = internals._maxRequestsPerSocket;
+    this.#isMeasured = /^Content-Length:/im.test(text);
   }
 
   /**
@@ -96,6 +99,7 @@ export class WrittenHead {
     return (
       res.shouldKeepAlive &&
       !internals._removedConnection &&
+      (this.#isMeasured || res.useChunkedEncodingByDefault) &&
       internals._keepAliveTimeout === this.#keepAliveTimeout &&
       most === this.#maxRequests &&
       !(most && internals.maxRequestsOnConnectionReached)

@@ -88,6 +88,13 @@ const plain = {
 const examples: [Step[]][] = [
   [[plain, { do: 'set', keepAliveTimeout: 5000, maxRequestsPerSocket: 100 }, plain]],
   [[{ ...plain, target: '/named' }]],
+  // Node closes such a connection, as nothing says how long the answer is.
+  [
+    [
+      { ...plain, target: '/empty' },
+      { ...plain, target: '/empty', version: '1.0', connection: 'keep-alive' },
+    ],
+  ],
   [
     [
       { ...plain, outside: ['field'] },
