@@ -25,8 +25,13 @@ export async function cli(args: readonly string[], options: RunOptions = {}): Pr
   const [stdin, stdout, stderr] = [stream(), stream(), stream()];
   if (typed !== undefined) stdin.write(typed);
   const code = await run(args, { stdin, stdout, stderr, env }, signal);
-  const text = ({ readableLength }: PassThrough, from: PassThrough) =>
-    readableLength === 0 ? '' : String(from.read());
-  const [out, err] = [text(stdout, stdout), text(stderr, stderr)];
+  const [out, err] = [textOf(stdout), textOf(stderr)];
   return { code, out, err, json: () => JSON.parse(out) };
+}
+
+/** What was written so far. A read gives all of it, or from Node 26 on a piece. */
+function textOf(stream: PassThrough): string {
+  let text = '';
+  for (let piece = stream.read(); piece !== null; piece = stream.read()) text += piece;
+  return text;
 }
