@@ -218,7 +218,7 @@ export class Run {
   validate(stale: ResponseEntry, bag: HeaderBag, seat: Seat): (Freshened & { readonly stored: boolean }) | undefined {
     if (!speaksOf(bag.getHeaders(), stale)) return undefined;
     const fresh = this.#freshened(stale, bag, seat);
-    if (fresh.reason !== undefined) this.outdate(stale, seat);
+    if (fresh.reason !== undefined) this.outdate(keepable(fresh, stale), seat);
     return { ...fresh, stored: fresh.reason === undefined && this.#keep(fresh.entry, fresh.varies, seat) };
   }
 
@@ -234,9 +234,9 @@ export class Run {
     const said = bag.getHeaders();
     const known = said.etag !== undefined || said['last-modified'] !== undefined || !variesMore(said, stale);
     if (known && headSpeaksOf(said, stale, seat.route.policy.headNeedsProof)) {
-      const { entry, reason, varies } = this.#freshened(stale, bag, seat);
-      if (reason === undefined) this.#put(entry, varies, seat);
-      else this.outdate(stale, seat);
+      const fresh = this.#freshened(stale, bag, seat);
+      if (fresh.reason === undefined) this.#put(fresh.entry, fresh.varies, seat);
+      else this.outdate(keepable(fresh, stale), seat);
     } else if (stale.freshUntil > this.#now()) {
       this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale), seat);
     }
@@ -322,4 +322,12 @@ export class Run {
     if (because !== undefined) skip.because = because;
     this.#services.events.emit('skip', skip);
   }
+}
+
+/**
+ * What is kept to be confirmed again where a newer head rules out what is stored: with the newer fields (RFC 9111 §4.3.4), if all
+ * that speaks against it is that it is not fresh. Other heads are not to be kept, or not for all.
+ */
+function keepable({ entry, reason }: Freshened, stale: ResponseEntry): ResponseEntry {
+  return reason === 'not-fresh' ? entry : stale;
 }

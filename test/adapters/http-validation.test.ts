@@ -437,6 +437,33 @@ describe.each(LEAN)('validation: $label', (combination) => {
       }
     });
 
+    it.each([
+      ['that is only not fresh updates what is kept to be confirmed again', { 'Cache-Control': 'max-age=0' }, 'new'],
+      ['that sets a cookie does not', { 'Cache-Control': 'max-age=0', 'Set-Cookie': 'a=1' }, 'old'],
+      [
+        'that sets a cookie does not, nor where it says no-cache',
+        { 'Cache-Control': 'no-cache', 'Set-Cookie': 'a=1' },
+        'old',
+      ],
+    ])('%s', async (_, head, kept) => {
+      const host = await bench.start(combination);
+      const heads: Record<string, string>[] = [
+        { ...FRESH_FOR_10, ETag: '"a"', 'X-A': 'old' },
+        { ...head, ETag: '"a"', 'X-A': 'new' },
+        { ETag: '"a"' },
+      ];
+      const handler = numbered(() => ({ status: handler.runs === 1 ? 200 : 304, headers: heads[handler.runs - 1]! }));
+      host.get('/x', {}, handler);
+      await host.ask('/x');
+      host.clock.forward(10);
+      expect(fieldsOf(await host.ask('/x'), 'cache-control', 'x-a')).toEqual([head['Cache-Control'], 'new']);
+      host.clock.forward(10);
+      const answer = await host.ask('/x');
+      expect(answer).toMatchObject({ status: 200, text: 'run 1' });
+      expect(told(answer)).toMatchObject({ fwd: 'stale', 'fwd-status': 304 });
+      expect(fieldsOf(answer, 'x-a', 'set-cookie')).toEqual([kept, undefined]);
+    });
+
     it.each(['no-store', 'private'])('that says %s is for its client, and updates nothing', async (value) => {
       const host = await bench.start(combination);
       const model = versioned(({ headers }) =>
