@@ -75,8 +75,9 @@ export class DurableQueue implements WriteQueue {
 
   work(handler: Handler): () => Promise<void> {
     const { lease } = this.#options;
-    const drain = (job: BullMQ.Job, token?: string) => this.#drain(handler, job, token);
-    const worker = new this.#bullmq.Worker(queueName(handler.name), drain, {
+    const isOn = () => !this.#closed && this.#workers.has(worker);
+    const drain = (job: BullMQ.Job, token?: string) => this.#drain(handler, isOn, job, token);
+    const worker: BullMQ.Worker = new this.#bullmq.Worker(queueName(handler.name), drain, {
       ...this.#bull(),
       concurrency: handler.concurrency,
       lockDuration: lease,
@@ -147,18 +148,18 @@ export class DurableQueue implements WriteQueue {
     }
   }
 
-  /** Persists what waits in a lane, in its order, until it is empty, or has to wait. */
-  async #drain(handler: Handler, job: BullMQ.Job, token: string | undefined): Promise<void> {
+  /** Persists what waits in a lane, in its order, until it is empty, or has to wait: for its time, or for another worker. */
+  async #drain(handler: Handler, isOn: () => boolean, job: BullMQ.Job, token: string | undefined): Promise<void> {
     const lane: Lane = { handler: handler.name, list: (job.data as { list: string }).list };
-    for (;;) {
+    let later: number | undefined;
+    while (later === undefined && isOn()) {
       const hold: Hold = { lane, pass: randomUUID() };
       const turn = await this.#lanes.take(hold, this.#options.lease);
       if (turn === undefined) return;
-      const later = 'wait' in turn ? turn.wait : await this.#persist(handler, hold, turn.write, turn.attempt);
-      if (later === undefined) continue;
-      await job.moveToDelayed(Date.now() + Math.max(later, 1), token);
-      throw new this.#bullmq.DelayedError();
+      later = 'wait' in turn ? turn.wait : await this.#persist(handler, hold, turn.write, turn.attempt);
     }
+    await job.moveToDelayed(Date.now() + Math.max(later ?? 0, 1), token);
+    throw new this.#bullmq.DelayedError();
   }
 
   /** Persists one write; gives after how many ms it is to be tried again, if so. */

@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, createCache, type RedisClient, UnavailableError } from 'respcache';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { deferred } from '../service/backends.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { writeBehindSuite } from './suite.js';
 
@@ -60,6 +61,26 @@ describe('durable write-behind', () => {
     await writer.close();
     const saved = new Promise((resolve) => worker.onWriteBehind('save', ({ value }) => resolve(value)));
     expect(await saved).toBe(1);
+  });
+
+  it('closing ends with the write at work: what waits behind it is for the next process, at once', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [closing, next] = [open(prefix), open(prefix)];
+    const gate = deferred<void>();
+    const [first, second] = [vi.fn(() => gate.promise), vi.fn()];
+    closing.onWriteBehind('save', first);
+    for (const value of [1, 2, 3]) await closing.writeBehind('n', value, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(first).toHaveBeenCalled());
+    const closed = closing.close();
+    gate.resolve();
+    await closed;
+    expect(first).toHaveBeenCalledTimes(1);
+    next.onWriteBehind('save', second);
+    await next.flush();
+    expect(second.mock.calls.map(([{ value, attempt }]) => [value, attempt])).toEqual([
+      [2, 1],
+      [3, 1],
+    ]);
   });
 
   it('keeps the order of a key over two processes', async () => {
