@@ -8,6 +8,8 @@ const MOST_CLIENTS = 100_000;
 interface Window {
   points: number;
   readonly endsAt: number;
+  /** Whether its client has exceeded the limit, and is blocked for that. */
+  readonly blocked: boolean;
 }
 
 /** The windows of all limits of one cache in this process. */
@@ -29,21 +31,29 @@ class Counts {
     this.#Res = Res;
   }
 
-  /** Adds points, or gives some back: never more than there are, so that nobody saves up for the next window. */
+  /**
+   * Adds points, or gives some back: never more than there are, so that nobody saves up for the next window, and none to who
+   * is blocked, whom hits that were under way would let in again.
+   */
   incrby(key: string, by: number, seconds: number): Count {
     const now = this.#clock.now();
     const window = this.#windows.get(key);
     if (window === undefined || window.endsAt <= now)
-      return by < 0 ? new this.#Res(0, 0, 0, false) : this.set(key, by, seconds);
-    window.points = Math.max(0, window.points + by);
+      return by < 0 ? new this.#Res(0, 0, 0, false) : this.#begin(key, by, seconds, false);
+    if (by > 0 || !window.blocked) window.points = Math.max(0, window.points + by);
     return new this.#Res(0, window.endsAt - now, window.points, false);
   }
 
+  /** What the package blocks by. */
   set(key: string, points: number, seconds: number): Count {
+    return this.#begin(key, points, seconds, true);
+  }
+
+  #begin(key: string, points: number, seconds: number, blocked: boolean): Count {
     const now = this.#clock.now();
     // A block that is shorter than what is left of the window must not end it sooner.
     const endsAt = Math.max(now + seconds * 1000, this.#windows.get(key)?.endsAt ?? 0);
-    this.#windows.set(key, { points, endsAt });
+    this.#windows.set(key, { points, endsAt, blocked });
     return new this.#Res(0, endsAt - now, points, true);
   }
 }

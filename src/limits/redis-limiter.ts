@@ -4,19 +4,20 @@ import type { Flexible, Limiter } from './flexible.js';
 
 /**
  * Counts in one step, blocks who comes to exceed the limit, and never gives back more than there is: nobody saves up for
- * the next window. KEYS: the count. ARGV: points, seconds of the window, points of the limit, seconds of a block.
+ * the next window; nor anything to who is blocked: hits that were under way would let them in again. KEYS: the count. ARGV: points, seconds of the window, points of the limit, seconds of a block.
  */
 const COUNT = script(`
 local by = tonumber(ARGV[1])
 local had = tonumber(redis.call('get', KEYS[1]) or 0)
+local limit, block = tonumber(ARGV[3]), tonumber(ARGV[4])
 if by < 0 then
   by = -math.min(had, -by)
+  if block > 0 and had > limit then by = 0 end
   if by == 0 then return {had, math.max(0, redis.call('pttl', KEYS[1]))} end
 else
   redis.call('set', KEYS[1], 0, 'EX', ARGV[2], 'NX')
 end
 local points = redis.call('incrby', KEYS[1], by)
-local limit, block = tonumber(ARGV[3]), tonumber(ARGV[4])
 if points > limit and had <= limit and block * 1000 > redis.call('pttl', KEYS[1]) then redis.call('expire', KEYS[1], block) end
 local ms = redis.call('pttl', KEYS[1])
 if ms < 0 then

@@ -126,6 +126,15 @@ describe('a rate limit', () => {
     expect((await limit.check(visit('a'))).refusal).toBeUndefined();
   });
 
+  it('gives nothing back to who is blocked: hits that were under way would end the block', async () => {
+    const { limit } = open({ points: 2, hits: 'exempt', block: 600 });
+    const [first, second] = [await limit.check(visit('a')), await limit.check(visit('a'))];
+    expect((await limit.check(visit('a'))).refusal?.status).toBe(429);
+    await first.onHit?.();
+    await second.onHit?.();
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['Retry-After', '600']);
+  });
+
   it('gives back at most what there is, and nothing into another window', async () => {
     let now = 0;
     const { limit } = open({ points: 5, cost: 5, hits: 'exempt' }, { now: () => now });

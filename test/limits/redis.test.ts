@@ -86,6 +86,18 @@ describe('a rate limit over Redis', () => {
     expect(await points()).toBe(6);
   });
 
+  it('gives nothing back to who is blocked: hits that were under way would end the block', async () => {
+    await open([]);
+    const { limit } = limitOf({ points: 2, duration: 60, hits: 'exempt', block: 600, cache: caches[0]! });
+    const visit = { headers: {}, ip: '127.0.0.1', source: undefined };
+    const [first, second] = [await limit.check(visit), await limit.check(visit)];
+    expect((await limit.check(visit)).refusal?.status).toBe(429);
+    await first.onHit?.();
+    await second.onHit?.();
+    expect(await points()).toBe(3);
+    expect((await limit.check(visit)).refusal?.status).toBe(429);
+  });
+
   it('never gives back more than there is, nor into another window', async () => {
     await open([]);
     const { limit } = limitOf({ points: 9, duration: 60, cost: 5, hits: 'exempt', cache: caches[0]! });
