@@ -38,5 +38,5 @@ export class Mounts {
 }
 
 function isSamePlace(a: Route, b: Route): boolean {
-  return !looksUpElsewhere(a, b) && !looksUpElsewhere(b, a);
+  return a.version === b.version && !looksUpElsewhere(a, b) && !looksUpElsewhere(b, a);
 }

@@ -158,6 +158,8 @@ export interface Route {
   readonly negativeTtl: number;
   readonly tags: readonly string[] | ((source: unknown) => readonly string[]);
   readonly key: string | ((source: unknown) => string) | undefined;
+  /** Which of several handlers behind one URL it is, where an adapter knows: a part of the key. No option says it. */
+  readonly version: string | undefined;
   readonly tenant: TenantRule;
   readonly vary: readonly string[];
   /** In lower case. */
@@ -224,6 +226,7 @@ export const DEFAULT_ROUTE: Route = Object.freeze({
   negativeTtl: 10,
   tags: [],
   key: undefined,
+  version: undefined,
   tenant: { header: 'x-client-id', resolve: undefined, required: false },
   vary: [],
   personal: NOTHING,
@@ -288,7 +291,7 @@ function modeDefaults(
 }
 
 /** `query`: the rule so far. */
-const CHECKS: { [K in Exclude<keyof Route, 'policy'>]: (value: unknown, query: QueryRule) => Route[K] } = {
+const CHECKS: { [K in Exclude<keyof Route, 'policy' | 'version'>]: (value: unknown, query: QueryRule) => Route[K] } = {
   ttl: (value) => (typeof value === 'function' ? (value as never) : aboveZero('option ttl', value, 'seconds')),
   negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
   tags: (value) => (typeof value === 'function' ? (value as never) : texts('option tags', value)),

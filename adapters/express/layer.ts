@@ -20,12 +20,16 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: NextF
 /** A mount of a cache. Gives the cache's answer; where it has none, the handler's is listened to from here on. */
 export type Lookup = (req: Request, res: Response) => MaybePromise<Reply | undefined>;
 
-/** The mount of a cache with options of its own, inside another or alone. @throws {ConfigError} */
-export function lookup(cache: Cache, options: RouteOptions<Request>): Lookup {
+/**
+ * The mount of a cache with options of its own, inside another or alone. `version`: which of several handlers behind one URL
+ * it stands before; a mount around it does not know. @throws {ConfigError}
+ */
+export function lookup(cache: Cache, options: RouteOptions<Request>, version?: string): Lookup {
   const { engine } = cache;
   const params: Params = new WeakMap();
   const asksLater = typeof options.tags === 'function' || typeof options.ttl === 'function';
-  const route = new MountedRoute(engine, asLayer(options, params), cache.settings.route);
+  const base = version === undefined ? cache.settings.route : { ...cache.settings.route, version };
+  const route = new MountedRoute(engine, asLayer(options, params), base);
   return (req, res) => {
     if (isBegun(req, res)) return pass(viewOf(req), res);
     if (asksLater) params.set(req, req.params);

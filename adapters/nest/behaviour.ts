@@ -80,6 +80,9 @@ const BEHAVIOUR = 'respcache:behaviour';
 /** What Nest's `@Get()` and its kin leave on a method. */
 const PATH = 'path';
 
+/** What Nest's option `version` and `@Version()` leave on a controller or a method. */
+const VERSION = '__version__';
+
 export function behaviourOf(method: object): Behaviour | undefined {
   return metadata.getMetadata(BEHAVIOUR, method) as Behaviour | undefined;
 }
@@ -91,6 +94,12 @@ export function setBehaviour(method: object, behaviour: Behaviour): void {
 /** Whether a method answers HTTP requests. Known once all of its decorators have been applied. */
 export function isRoute(method: object | undefined): boolean {
   return method !== undefined && metadata.hasMetadata(PATH, method);
+}
+
+/** The version of a route, as a text; `undefined`: it has none of its own. */
+export function versionOf(method: object, controller: object): string | undefined {
+  const said = metadata.getMetadata(VERSION, method) ?? metadata.getMetadata(VERSION, controller);
+  return said === undefined ? undefined : [said].flat().map(String).join(',');
 }
 
 /** Gives one function all that decorators have said of another. */

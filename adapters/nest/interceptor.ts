@@ -7,7 +7,7 @@ import { after, type MaybePromise } from '../../src/types.js';
 import { send } from '../node/send.js';
 import { silence } from '../node/silence.js';
 import { kept } from './kept.js';
-import { type Layers, layersOf } from './layers.js';
+import { type ChosenRoute, type Layers, layersOf } from './layers.js';
 import { CacheService } from './service.js';
 
 /** The layers that a request has been through: a route that is decorated and covered as well has them once. */
@@ -37,11 +37,12 @@ export class DecoratedInterceptor implements NestInterceptor {
     const res = expressOnly(http.getResponse<Response>());
     // Server-sent events of Nest 10 have begun by the time that interceptors are asked.
     if (res.headersSent) return next.handle();
-    return this.#pass(http.getRequest<Request>(), res, context.getHandler(), next);
+    const route = { controller: context.getClass(), handler: context.getHandler() };
+    return this.#pass(http.getRequest<Request>(), res, route, next);
   }
 
-  #pass(req: Request, res: Response, handler: object, next: CallHandler): MaybePromise<Observable<unknown>> {
-    const { find, purges } = layersOf(this.#cache, handler, this.all);
+  #pass(req: Request, res: Response, route: ChosenRoute, next: CallHandler): MaybePromise<Observable<unknown>> {
+    const { find, purges } = layersOf(this.#cache, route, this.all);
     const run = () => {
       for (const purge of purges) if (isFirst(req, purge)) purge(req, res);
       return next.handle();

@@ -107,7 +107,7 @@ export class CacheModule implements OnModuleInit, OnApplicationShutdown {
     for (const [name, method] of methodsOf(type.prototype as object)) {
       const behaviour = behaviourOf(method);
       if (behaviour === undefined) continue;
-      if (isRoute(method)) layersOf(this.#held.cache, method, false);
+      if (isRoute(method)) layersOf(this.#held.cache, { controller: type, handler: method }, false);
       else checkMethod(behaviour, `${type.name}.${String(name)}`);
     }
   }

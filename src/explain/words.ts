@@ -31,8 +31,9 @@ export function mountText({ route, depth }: Mount, from: MountSource): string {
     mount: 'By a mount of this cache',
     cache: "By the cache's own options",
   };
-  const { key, query, personal, policy, requestDirectives } = route;
+  const { key, version, query, personal, policy, requestDirectives } = route;
   const says = [...(typeof key === 'string' ? [`as the route named ${key}`] : []), tenantText(route.tenant)];
+  if (version !== undefined) says.push(`of version ${version}`);
   for (const name of ['when', 'key', 'identity'] as const) {
     if (typeof route[name] === 'function') says.push(`${name} by a function`);
   }

@@ -82,6 +82,7 @@ export class Planner {
     const identity: unknown = whose && ask<unknown>(events, 'identity', FAILED, () => whose(request.source));
     if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
     const scope: string[] = depth === 0 ? [] : [depth === 1 ? 'route' : `route=${depth}`];
+    if (route.version !== undefined) scope.push(`version=${route.version}`);
     const keyed = typeof key === 'function';
     if (keyed) scope.push(named === undefined ? 'key' : `key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);

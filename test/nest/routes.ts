@@ -23,6 +23,7 @@ import {
   NotFoundException,
   Param,
   ParseIntPipe,
+  Post,
   Redirect,
   Render,
   Req,
@@ -33,11 +34,12 @@ import {
   UseFilters,
   UseGuards,
   UseInterceptors,
+  VersioningType,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { APP_INTERCEPTOR, REQUEST } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { cacheMiddleware } from 'respcache/express';
-import { Cacheable, CacheInterceptor } from 'respcache/nest';
+import { Cacheable, CacheInterceptor, CacheInvalidate } from 'respcache/nest';
 import { concat, finalize, ignoreElements, lastValueFrom, map, of, timeout, timer } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { commonOfVersion, memory, withCache } from './host.js';
@@ -52,6 +54,8 @@ describe('routes', () => {
   });
 
   const HIT = /^respcache; hit/;
+
+  const versionIn = ({ headers }: Request) => String(headers['x-version']);
 
   it('is tested with the version of NestJS that the project names', () => {
     expect(commonOfVersion().Module).toBe(Module);
@@ -321,6 +325,51 @@ describe('routes', () => {
         expect(hit.headers).toMatchObject({ 'cache-status': expect.stringMatching(HIT), 'x-late': 'yes' });
       }
       expect(runs).toBe(1);
+    });
+
+    it.each([
+      ['header', { type: VersioningType.HEADER as const, header: 'x-version' }],
+      ['media type', { type: VersioningType.MEDIA_TYPE as const, key: 'v=' }],
+      ['function', { type: VersioningType.CUSTOM as const, extractor: (req: unknown) => versionIn(req as Request) }],
+    ])('versions of a route that a %s tells apart do not share an answer', async (_by, versioning) => {
+      @Controller({ path: 'v', version: '1' })
+      class First {
+        readonly name: string = 'first';
+        @Get()
+        @Cacheable()
+        read() {
+          return { by: this.name, run: ++runs };
+        }
+        @Get('covered')
+        covered() {
+          return { by: this.name, run: ++runs };
+        }
+        @Post()
+        @CacheInvalidate('/v')
+        write() {}
+      }
+      // It inherits the very methods.
+      @Controller({ path: 'v', version: '2' })
+      class Second extends First {
+        override readonly name = 'second';
+      }
+      const { http } = await withCache(
+        memory(),
+        { controllers: [First, Second], providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] },
+        (app) => app.enableVersioning(versioning),
+      );
+      const ask = (path: string, version: string) =>
+        http
+          .get(path)
+          .set({ 'x-version': version, accept: `application/json;v=${version}` })
+          .expect(200);
+      for (const path of ['/v', '/v/covered']) {
+        const by = [await ask(path, '1'), await ask(path, '2'), await ask(path, '1'), await ask(path, '2')];
+        expect(by.map(({ body }) => body.by)).toEqual(['first', 'second', 'first', 'second']);
+      }
+      expect(runs).toBe(4);
+      await http.post('/v').set({ 'x-version': '1', accept: 'application/json;v=1' }).expect(201);
+      expect([(await ask('/v', '1')).body.run, (await ask('/v', '2')).body.run]).toEqual([5, 6]);
     });
 
     it('a stale answer is given while the application makes it anew in the background, guards and all', async () => {
