@@ -88,6 +88,8 @@ export function CacheClear(options: CacheClearOptions = {}): MethodDecorator {
   knownOnly('of @CacheClear: ', options, ['scope', 'clientId']);
   if (options.scope !== undefined) oneOf('option scope of @CacheClear', options.scope, ['all', 'tenant']);
   checkClient('CacheClear', options.clientId);
+  if (options.clientId !== undefined && options.scope !== 'tenant')
+    throw new ConfigError('option clientId of @CacheClear', options.clientId, "no value without { scope: 'tenant' }");
   return decorator(({ purges }) => {
     purges.push({ kind: 'clear', ...options });
   });

@@ -79,6 +79,10 @@ describe('invalidation', () => {
     @CacheInvalidate({ keys: 'users:list', clientId: (req: Request) => String(req.params.client) })
     forOther() {}
 
+    @Post('for-nobody')
+    @CacheInvalidate({ keys: 'users:list', clientId: () => '' })
+    forNobody() {}
+
     @Post('cache/clear')
     @CacheClear()
     clear() {
@@ -131,6 +135,15 @@ describe('invalidation', () => {
       ['of a tenant that the request names', 'post', '/users/for/b', [`b${LIST}`]],
     ] as const)('%s', async (_what, method, path, gone) => {
       expect(await goneAfter(method, path)).toEqual(gone);
+    });
+
+    it('does nothing, and says so, where the client that it is to name is none', async () => {
+      const errors: unknown[] = [];
+      cache.on('error', ({ error }) => errors.push((error as Error).message));
+      await http.get(LIST).expect({ run: 1 });
+      await http.post('/users/for-nobody').expect(201);
+      await http.get(LIST).expect({ run: 1 });
+      expect(errors).toEqual(['clientId is empty; it takes a text that is not empty']);
     });
 
     it('does nothing where the handler fails', async () => {
@@ -284,6 +297,10 @@ describe('invalidation', () => {
       [
         on(() => CacheClear({ scope: 'mine' as 'all' })),
         "option scope of @CacheClear is \"mine\"; it takes 'all' or 'tenant'",
+      ],
+      [
+        on(() => CacheClear({ clientId: 'a' })),
+        'option clientId of @CacheClear is "a"; it takes no value without { scope: \'tenant\' }',
       ],
     ])('are found where they stand: %#', (decorate, message) => {
       expect(decorate).toThrow(ConfigError);
