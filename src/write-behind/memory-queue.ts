@@ -110,6 +110,8 @@ export class MemoryQueue implements WriteQueue {
     await Promise.race([this.flush(), late]);
     clearTimeout(timer);
     clearTimeout(this.#timer);
+    // Whoever is at work calls nobody else when they are done.
+    for (const { ready } of this.#crews.values()) ready.clear();
     this.#crews.clear();
     const error = new RespcacheError('the cache was closed before it was persisted');
     const left = [...this.#lanes.values()].flatMap(({ waiting }) => waiting);

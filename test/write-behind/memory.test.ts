@@ -25,6 +25,20 @@ describe('write-behind in this process', () => {
     expect(told).toHaveBeenCalledWith(expect.objectContaining({ dead: expect.stringContaining('closed before') }));
   });
 
+  it('calls no handler any more for what it has given up', async () => {
+    const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
+    const gate = deferred<void>();
+    const save = vi.fn(() => gate.promise);
+    cache.onWriteBehind('save', save, { concurrency: 1 });
+    for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+    await cache.close();
+    const persisted = new Promise((resolve) => cache.on('persist', resolve));
+    gate.resolve();
+    await persisted;
+    await nextTurn();
+    expect(save).toHaveBeenCalledTimes(1);
+  });
+
   it('a flush ends when closing has waited long enough', async () => {
     const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
     cache.onWriteBehind('save', () => new Promise(() => {}));
