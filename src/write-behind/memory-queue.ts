@@ -114,12 +114,16 @@ export class MemoryQueue implements WriteQueue {
     for (const { ready } of this.#crews.values()) ready.clear();
     this.#crews.clear();
     const error = new RespcacheError('the cache was closed before it was persisted');
-    const left = [...this.#lanes.values()].flatMap(({ waiting }) => waiting);
-    for (const { write, end } of left) {
-      await this.#options.work.dead(write, error, () => false);
+    const giveUp = async ({ write, end }: Pending, newer: boolean) => {
+      await this.#options.work.dead(write, error, () => newer);
       // Whoever flushes is not to wait for ever.
       end();
-    }
+    };
+    // All at once, and each key by its last write: where Redis hangs, each would wait for it.
+    const left = [...this.#lanes.values()].flatMap(({ waiting }) =>
+      waiting.map((each, i) => giveUp(each, i < waiting.length - 1)),
+    );
+    await Promise.all(left);
   }
 
   /** In one step with getting a place: nobody comes between. */

@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCache, RespcacheError } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { MemoryQueue } from '../../src/write-behind/memory-queue.js';
+import type { Newer, Write } from '../../src/write-behind/write.js';
 import { deferred } from '../service/backends.js';
 import { writeBehindSuite } from './suite.js';
 
@@ -37,6 +40,34 @@ describe('write-behind in this process', () => {
     await persisted;
     await nextTurn();
     expect(save).toHaveBeenCalledTimes(1);
+  });
+
+  it('gives up all at once as it is closed: each would wait a second for a Redis that hangs', async () => {
+    const gate = deferred<void>();
+    const given: [key: string, newer: boolean][] = [];
+    const dead = vi.fn(async ({ key }: Write, _error: unknown, newer: Newer) => {
+      given.push([key, await newer()]);
+      await gate.promise;
+    });
+    const work = { persist: () => new Promise<void>(() => {}), persisted: vi.fn(), dead };
+    const queue = new MemoryQueue({ clock: systemClock, most: 10, patience: 1, work });
+    const handler = { name: 'save', coalesce: false, retries: 0, concurrency: 1, persist: vi.fn(), backoff: () => 1 };
+    queue.work(handler);
+    for (const [i, key] of ['a', 'a', 'b'].entries())
+      await queue.add(
+        { id: `${i}`, handler: 'save', key, clientId: 'c', body: Buffer.of(i), writtenAt: 0, invalidate: {} },
+        handler,
+      );
+    const closed = queue.close(1);
+    await vi.waitFor(() => expect(given).toHaveLength(3));
+    // A key is invalidated once, however many of its writes there were.
+    expect(given).toEqual([
+      ['a', true],
+      ['a', false],
+      ['b', false],
+    ]);
+    gate.resolve();
+    await closed;
   });
 
   it('a flush ends when closing has waited long enough', async () => {
