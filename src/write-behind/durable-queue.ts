@@ -50,6 +50,9 @@ export class DurableQueue implements WriteQueue {
   /** Writes of one key are put into its lane in the order of the calls. */
   readonly #turns = new Turns();
   #closed = false;
+  /** Whether there may be a lane without a ticket, and whether somebody looks after that. */
+  #unsure = false;
+  #adopting = false;
 
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
   constructor(link: RedisLink, options: DurableQueueOptions) {
@@ -65,12 +68,18 @@ export class DurableQueue implements WriteQueue {
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
     const until = performance.now() + this.#options.patience;
-    // Who waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
-    const lane = await this.#turns.take(laneOf(write), (failure) => {
-      if (failure instanceof UnavailableError) throw failure;
-      return this.#place(write, handler, until);
-    });
-    return this.#ticket(lane);
+    try {
+      // Who waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
+      const lane = await this.#turns.take(laneOf(write), (failure) => {
+        if (failure instanceof UnavailableError) throw failure;
+        return this.#place(write, handler, until);
+      });
+      await this.#ticket(lane);
+    } catch (error) {
+      // The answer may have been lost, and the write be in its lane all the same.
+      if (!(error instanceof QueueFullError)) void this.#adopt();
+      throw error;
+    }
   }
 
   work(handler: Handler): () => Promise<void> {
@@ -86,7 +95,8 @@ export class DurableQueue implements WriteQueue {
     });
     worker.on('error', this.#failed);
     this.#workers.add(worker);
-    void this.#adopt(handler.name);
+    // A process may have died between a write and its ticket.
+    void this.#adopt();
     return async () => {
       this.#workers.delete(worker);
       await worker.close();
@@ -193,16 +203,26 @@ export class DurableQueue implements WriteQueue {
     );
   }
 
-  /** A process may have died between a write and its ticket. */
-  async #adopt(handler: string): Promise<void> {
-    try {
-      for (const lane of await this.#lanes.all()) {
-        if (lane.handler !== handler) continue;
-        await this.#ticket({ ...lane, ticket: (await this.#lanes.ticketOf(lane)) ?? randomUUID() });
+  /** Sees to it that each lane has a ticket, as soon as Redis can be asked. */
+  async #adopt(): Promise<void> {
+    this.#unsure = true;
+    if (this.#adopting) return;
+    this.#adopting = true;
+    let told = false;
+    while (this.#unsure && !this.#closed) {
+      this.#unsure = false;
+      try {
+        for (const lane of await this.#lanes.all())
+          await this.#ticket({ ...lane, ticket: (await this.#lanes.ticketOf(lane)) ?? randomUUID() });
+      } catch (error) {
+        // Once: an outage that lasts is one failure.
+        if (!told && !this.#closed) this.#failed(error);
+        told = true;
+        this.#unsure = true;
+        await pause(AFTER_FAILURE, undefined, { ref: false });
       }
-    } catch (error) {
-      this.#failed(error);
     }
+    this.#adopting = false;
   }
 
   /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */

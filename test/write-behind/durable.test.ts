@@ -119,6 +119,23 @@ describe('durable write-behind', () => {
     await expect(cache.writeBehind('n', 2, 'c', { handler: 'save' })).rejects.toThrow(UnavailableError);
   });
 
+  it('a write whose answer was lost on the way is persisted soon, and not when its key is written again', async () => {
+    const cache = open(`${randomUUID()}:`);
+    const save = vi.fn();
+    cache.onWriteBehind('save', save);
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    const link = cache.services.backend.link!;
+    vi.spyOn(link, 'within').mockImplementationOnce(async (_ms, _operation, work) => {
+      await work();
+      throw new UnavailableError('the answer is lost');
+    });
+    await expect(cache.writeBehind('n', 2, 'c', { handler: 'save' })).rejects.toThrow('the answer is lost');
+    await cache.flush();
+    expect(save.mock.calls.map(([{ value }]) => value)).toEqual([1, 2]);
+    expect(await cache.get('n', 'c')).toBeUndefined();
+  });
+
   it('writes that are coalesced while the database is down share one ticket', async () => {
     const prefix = `${randomUUID()}:`;
     const cache = open(prefix);
