@@ -68,18 +68,14 @@ export class DurableQueue implements WriteQueue {
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
     const until = performance.now() + this.#options.patience;
-    try {
+    return this.#surely(async () => {
       // Who waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
       const lane = await this.#turns.take(laneOf(write), (failure) => {
         if (failure instanceof UnavailableError) throw failure;
         return this.#place(write, handler, until);
       });
-      await this.#ticket(lane);
-    } catch (error) {
-      // The answer may have been lost, and the write be in its lane all the same.
-      if (!(error instanceof QueueFullError)) void this.#adopt();
-      throw error;
-    }
+      return this.#ticket(lane);
+    });
   }
 
   work(handler: Handler): () => Promise<void> {
@@ -117,12 +113,13 @@ export class DurableQueue implements WriteQueue {
 
   async replay(id: string | undefined): Promise<number> {
     let count = 0;
-    for (const dead of await this.#chosen(id)) {
-      const lane = await this.#lanes.replay(dead);
-      if (lane === undefined) continue;
-      await this.#ticket(lane);
-      count++;
-    }
+    for (const dead of await this.#chosen(id))
+      await this.#surely(async () => {
+        const lane = await this.#lanes.replay(dead);
+        if (lane === undefined) return;
+        await this.#ticket(lane);
+        count++;
+      });
     return count;
   }
 
@@ -201,6 +198,16 @@ export class DurableQueue implements WriteQueue {
       (count) => count > most,
       () => false,
     );
+  }
+
+  /** Puts a write into its lane. Where that fails the answer may have been lost, and the write be there without a ticket. */
+  async #surely(put: () => Promise<void>): Promise<void> {
+    try {
+      await put();
+    } catch (error) {
+      if (!(error instanceof QueueFullError)) void this.#adopt();
+      throw error;
+    }
   }
 
   /** Sees to it that each lane has a ticket, as soon as Redis can be asked. */
