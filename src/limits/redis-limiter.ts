@@ -34,16 +34,20 @@ return {points, ms}
 export function redisLimiter(
   flexible: Flexible,
   { backend, link }: { backend: Backend; link: RedisLink },
-  options: { readonly block: number; readonly insurance: Limiter | undefined } & object,
+  options: { readonly points: number; readonly block: number; readonly insurance: Limiter | undefined } & object,
 ): Limiter {
   const { block, insurance, ...rest } = options;
   // In place of the client, which would be given a command of the package's own, for good.
   const storeClient = {
-    rlflxIncr: async ([key, ...args]: [string, ...string[]]) =>
+    // Versions differ in what they say beside the points and the seconds.
+    rlflxIncr: async ([key, points, seconds]: [string, string, string]) =>
       backend.attempt('limit', async () => {
         await link.ready();
-        return ((await link.run(COUNT, [key], [...args.slice(0, 3), block])) as unknown[]).map(Number);
+        const count = await link.run(COUNT, [key], [points, seconds, rest.points, block]);
+        return (count as unknown[]).map(Number);
       }),
+    // Older ones begin a transaction, whether they need it or not.
+    multi: () => undefined,
   };
   const insured = insurance === undefined ? {} : { insuranceLimiter: insurance };
   return new flexible.RateLimiterRedis({ ...rest, storeClient, ...insured });

@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
 import { type Cache, createCache } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Count, Flexible } from '../../src/limits/flexible.js';
 import { limitOf } from '../../src/limits/limit.js';
+import { redisLimiter } from '../../src/limits/redis-limiter.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { type Layer, type Site, site } from './stage.js';
 
@@ -143,6 +145,34 @@ describe('a rate limit over Redis', () => {
     await server.pause();
     expect((await get()).header('ratelimit')).toMatch(/;r=1;/);
     await server.resume();
+  });
+
+  it('counts in Redis with the first version of the package that it takes', async () => {
+    interface Client {
+      multi(): unknown;
+      rlflxIncr(args: string[]): Promise<unknown>;
+    }
+    /** What rate-limiter-flexible 5 asks of a client; what fails there goes to the insurance unsaid. */
+    class OfVersion5 {
+      blockDuration = 0;
+      readonly #client: Client;
+      constructor({ storeClient }: { storeClient: Client }) {
+        this.#client = storeClient;
+      }
+      async consume(key: string, points: number): Promise<Count> {
+        this.#client.multi();
+        const [consumedPoints, msBeforeNext] = (await this.#client.rlflxIncr([key, `${points}`, '60'])) as number[];
+        return { consumedPoints: consumedPoints!, msBeforeNext: msBeforeNext!, remainingPoints: 0 };
+      }
+    }
+    await open([]);
+    const { backend } = caches[0]!.services;
+    const flexible = { RateLimiterRedis: OfVersion5 } as unknown as Flexible;
+    const options = { points: 1, block: 600, insurance: undefined };
+    const limiter = redisLimiter(flexible, { backend, link: backend.link! }, options);
+    expect((await limiter.consume('k', 1)).msBeforeNext).toBeLessThanOrEqual(60_000);
+    const { consumedPoints, msBeforeNext } = await limiter.consume('k', 1);
+    expect([consumedPoints, msBeforeNext]).toEqual([2, 600_000]);
   });
 
   it('leaves a client of the caller as it is', async () => {
