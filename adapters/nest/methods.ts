@@ -1,7 +1,9 @@
+import { namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
 import { ConfigError, RespcacheError } from '../../src/errors.js';
 import { GET_OR_SET_OPTIONS } from '../../src/service/get-or-set.js';
+import { textOf } from '../../src/service/place.js';
 import type { Behaviour, CacheableOptions, Of, Purge } from './behaviour.js';
 
 /** A call of a decorated method that is no route. */
@@ -61,7 +63,9 @@ function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown>
   const all = purge.kind === 'clear' ? purge.scope !== 'tenant' : isForAll(purge);
   const clientId = all ? '' : clientOf(purge, call);
   if (purge.kind === 'clear') return () => (all ? cache.clear() : cache.invalidateTenant(clientId));
-  const [keys, tags, patterns] = [purge.keys, purge.tags, purge.patterns].map((names) => listed(said(names, call)));
+  const [keys, tags, patterns] = (['keys', 'tags', 'patterns'] as const).map((name) =>
+    namesOf(name, purge[name], call),
+  );
   return () =>
     Promise.all([
       ...keys!.map((key) => cache.invalidateKey(key, clientId)),
@@ -88,7 +92,8 @@ function said<R>(value: Of<R> | undefined, { self, args }: Call): R | undefined 
   return typeof value === 'function' ? (Reflect.apply(value, self, args) as R) : (value as R | undefined);
 }
 
-function listed(names: string | readonly string[] | undefined): readonly string[] {
-  if (names === undefined) return [];
-  return typeof names === 'string' ? [names] : names;
+/** A function that gives nothing has nothing to invalidate. @throws {TypeError} for what cannot be a name */
+function namesOf(name: string, names: Of<string | readonly string[]> | undefined, call: Call): readonly string[] {
+  const what = `the function ${name} of @CacheInvalidate on ${call.label}`;
+  return namesAtOnce(what, said(names, call) ?? []).map((each) => textOf(what, each));
 }

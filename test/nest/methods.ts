@@ -189,6 +189,20 @@ describe('methods that are no routes', () => {
       expect(await cache.get('kept', 'a')).toBe(1);
     });
 
+    it.each([7, '', ['a', ''], Promise.resolve('a')])('does not run where the names are none: %j', async (names) => {
+      let ran = false;
+      @Injectable()
+      class Odd {
+        @CacheInvalidate({ keys: () => names as string, clientId: 'a' })
+        async change() {
+          ran = true;
+        }
+      }
+      const { app } = await withCache(cache, { providers: [Odd] });
+      await expect(app.get(Odd).change()).rejects.toThrow(/^the function keys of @CacheInvalidate on Odd\.change /);
+      expect(ran).toBe(false);
+    });
+
     it('gives what the method gives', async () => {
       expect(await (await service()).change('1', 'a')).toBe('changed 1');
     });
