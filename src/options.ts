@@ -15,7 +15,7 @@ export interface CacheOptions extends RouteOptions<any> {
    * A URL, ioredis options (Sentinel's too), `{ cluster: nodes }`, or an ioredis 5 or 6 client, which stays yours.
    * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL` or `REDIS_HOST`, else memory.
    */
-  redis?: RedisTarget | URL | false;
+  redis?: RedisTarget | URL | false | undefined;
   /**
    * A store of your own in the place of the in-memory one, for this process alone; it is closed with the cache. Guarded as Redis
    * is (`timeout`, `breaker`). `respcache/testing` has the tests that say whether it is one. Default: none.

@@ -122,6 +122,9 @@ describe('resolveSettings', () => {
       ),
     );
     expect(resolve(nothing)).toEqual(resolve({}));
+    // As documents write it, also under `exactOptionalPropertyTypes`.
+    const variable: CacheOptions = { redis: process.env.NO_SUCH_REDIS };
+    expect(resolve(variable)).toEqual(resolve({}));
     expect(resolve({ breaker: { failures: undefined, openFor: 7 } }).breaker).toEqual({ failures: 5, openFor: 7 });
   });
 
