@@ -221,7 +221,8 @@ async function leave(ctx: Context, exchange: Exchange): Promise<void> {
 
 function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePromise<void> {
   const body = exchange.mayFill ? bodyOf(ctx) : undefined;
-  if (body?.kind === 'none') exchange.refuse('no-body');
+  // A failure is one without a body, too: what is stored stands in for it.
+  if (body?.kind === 'none' && ctx.status < 500) exchange.refuse('no-body');
   const whole = body?.kind === 'whole' ? body : undefined;
   return after(tell(ctx, exchange, whole), (instead) => {
     if (exchange.isFilling && whole !== undefined) {

@@ -66,6 +66,17 @@ const BY_BOTH: Failure[] = [
     seen: false,
   })),
   {
+    name: 'says 500 and no more',
+    layer: new Layer(
+      (_req, res) => void res.status(500).end(),
+      (ctx) => {
+        ctx.status = 500;
+      },
+    ),
+    status: 500,
+    seen: false,
+  },
+  {
     name: 'throws',
     layer: throwing(),
     status: 500,
