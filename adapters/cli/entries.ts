@@ -7,7 +7,7 @@ import type { Explanation } from '../../src/explain/explanation.js';
 import { fieldText } from '../../src/http/headers.js';
 import { variantKey } from '../../src/http/vary.js';
 import { matchesPattern } from '../../src/invalidation/pattern.js';
-import { keySpace, subjectOfKey, valueKey, variantAddress } from '../../src/request/key.js';
+import { keySpace, normalizePattern, subjectOfKey, valueKey, variantAddress } from '../../src/request/key.js';
 import { escapeTenant } from '../../src/request/tenant.js';
 import { EXIT, Failure } from './failure.js';
 import type { Session } from './session.js';
@@ -41,6 +41,7 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
   const { backend, settings } = cache.services;
   const tenant = options.tenant === undefined ? undefined : escapeTenant(options.tenant);
   const now = Date.now();
+  const pattern = options.pattern === undefined ? undefined : normalizePattern(options.pattern);
   let left = options.limit;
   const steps = backend.store.scan(keySpace(settings.prefix, tenant), { heads: true })[Symbol.asyncIterator]();
   // One step at a time, each within a deadline; and no more of them when nobody reads on.
@@ -52,8 +53,7 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
       const subject = subjectOfKey(settings.prefix, key, entry);
       const valid = backend.ledger.stands(subject, entry.asOf);
       if (!valid && !options.all) continue;
-      if (options.pattern !== undefined && !subject.names.some((name) => matchesPattern(options.pattern!, name)))
-        continue;
+      if (pattern !== undefined && !subject.names.some((name) => matchesPattern(pattern, name))) continue;
       show(listedOf(key, entry, size, valid, now));
       if (--left === 0) break scan;
     }

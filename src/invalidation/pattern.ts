@@ -6,7 +6,8 @@ export function isGlob(pattern: string): boolean {
 /**
  * Whether a pattern reaches a name. A glob has Redis' own signs: `*` any run, `?` any one character, `[a-c]` and
  * `[^x]` classes, `\` before a sign that means itself. A pattern without any of them is a place in the hierarchy of
- * keys: `users:list` reaches `users:list`, all below it (`users:list:page:2`), and its queries (`users:list?page=2`).
+ * keys: `users:list` reaches `users:list`, all below it (`users:list:page:2`), and its queries (`users:list?page=2`). In one
+ * of paths a slash leads down, too: `/users` reaches `/users/1`.
  *
  * Takes time in the product of both lengths at the most, whatever a client puts into a name.
  */
@@ -14,7 +15,8 @@ export function matchesPattern(pattern: string, name: string): boolean {
   if (isGlob(pattern)) return matchesSigns(parsed(pattern), name);
   if (!name.startsWith(pattern)) return false;
   const next = name.charAt(pattern.length);
-  return next === '' || next === ':' || next === '?';
+  if (next === '' || next === ':' || next === '?') return true;
+  return pattern.startsWith('/') && (next === '/' || pattern.endsWith('/'));
 }
 
 /** A part of a glob: any run, a text that means itself, or a test of one character. */

@@ -3,7 +3,7 @@ import { flag, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
-import { normalizeKeyName, targetUris } from '../request/key.js';
+import { normalizeKeyName, normalizePattern, targetUris } from '../request/key.js';
 import type { QueryRules } from '../request/query.js';
 import { sameOrigin } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
@@ -19,7 +19,7 @@ export interface InvalidateSpec<S = unknown> {
   /** Names given by the option `key`, keys of the programmatic API, or paths, with or without a query. */
   keys?: Names<S>;
   tags?: Names<S>;
-  /** Globs (`users:*`), or places in the hierarchy of keys (`users:list` reaches all below it). */
+  /** Globs (`users:*`), or places in the hierarchy of keys and paths (`users:list` reaches all below it). */
   patterns?: Names<S>;
   /** The tags count for every tenant, not for the request's alone; keys and patterns stay those of one. Default `false`. */
   allTenants?: boolean;
@@ -51,7 +51,7 @@ export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>):
     const own = allTenants ? ofAll : tagged.map((tag) => ownTag(tenant, tag));
     return {
       tags: [...list('keys', keys).flatMap((key) => keyTags(tenant, normalizeKeyName(key))), ...own],
-      patterns: list('patterns', patterns).map((glob) => ({ tenant, glob })),
+      patterns: list('patterns', patterns).map((glob) => ({ tenant, glob: normalizePattern(glob) })),
     };
   };
 }

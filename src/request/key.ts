@@ -62,9 +62,7 @@ export function responseAddress(
   let parts = `${escapePart(origin)}~${escapePart(path)}~${escapePart(normalized)}`;
   for (const part of scope) parts += `~${escapePart(part)}`;
   const named = query.sort && rule === undefined ? normalized : normalizeQuery(normalized, SORTED);
-  const names = named === '' ? [path] : [path, `${path}?${named}`];
-  const { uri, pathUri } = urisOf(origin, path, named);
-  return { tenant, key: bounded(`${prefix}client:${tenant}:`, `~${parts}`), names, uri, pathUri };
+  return { tenant, key: bounded(`${prefix}client:${tenant}:`, `~${parts}`), ...knownAs(origin, path, named) };
 }
 
 /**
@@ -78,15 +76,21 @@ export function targetUris(
 ): { readonly uris: readonly string[]; readonly pathUri: string } {
   const [path, search] = split(target);
   const origin = originOf(request);
-  const found = queries.formsOf(search).map((query) => urisOf(origin, path, query));
+  const found = queries.formsOf(search).map((query) => knownAs(origin, path, query));
   return { uris: found.map(({ uri }) => uri), pathUri: found[0]!.pathUri };
 }
 
-/** A key's name as entries hold it: where it has a query, sorted as theirs are. */
+/** A key's name as entries hold it: a path written as theirs are, and a query sorted, too. */
 export function normalizeKeyName(name: string): string {
-  const [path, search] = split(name);
+  const [start, search] = split(name);
   const query = normalizeQuery(search, SORTED);
-  return query === '' ? path : `${path}?${query}`;
+  const written = normalizePattern(start);
+  return query === '' ? written : `${written}?${plain(query)}`;
+}
+
+/** A pattern over names: one of paths written as those are. */
+export function normalizePattern(pattern: string): string {
+  return pattern.startsWith('/') ? plain(pattern) : pattern;
 }
 
 /** The key of one variant of a response. */
@@ -126,9 +130,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
     return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };
   }
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
-  const named = normalizeQuery(query, SORTED);
-  const names = named === '' ? [path] : [path, `${path}?${named}`];
-  const address = { tenant, key, names, ...urisOf(origin, path, named) };
+  const address = { tenant, key, ...knownAs(origin, path, normalizeQuery(query, SORTED)) };
   return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }
 
@@ -142,17 +144,24 @@ function split(target: string): [path: string, search: string] {
 }
 
 /**
- * A URI, and the same without its query, in one form for all that RFC 9110 §4.2.3 takes for the same: without the
- * scheme's own port, and with no octet escaped that need not be. Two resources that a handler tells apart by such a
- * difference are invalidated together, but have keys of their own.
+ * What an invalidation may call the response to a URI with a sorted query, in one form for all that RFC 9110 §4.2.3 takes
+ * for the same: without the scheme's own port, and with no octet escaped that need not be. Two resources that a handler
+ * tells apart by such a difference are invalidated together, but have keys of their own.
  */
-function urisOf(origin: string, path: string, query: string): Pick<Address, 'uri' | 'pathUri'> {
-  const pathUri = withoutPort(origin) + plain(path);
-  return { uri: query === '' ? pathUri : `${pathUri}?${plain(query)}`, pathUri };
+function knownAs(origin: string, path: string, query: string): Pick<Address, 'names' | 'uri' | 'pathUri'> {
+  const name = plain(path);
+  const pathUri = withoutPort(origin) + name;
+  if (query === '') return { names: [name], uri: pathUri, pathUri };
+  const search = `?${plain(query)}`;
+  return { names: [name, name + search], uri: pathUri + search, pathUri };
 }
 
+/** With no octet escaped that need not be, and with those signs escaped that no URI has: handlers know paths without escapes. */
 function plain(text: string): string {
-  return text.includes('%') ? text.replace(/%[\da-f]{2}/gi, unescaped) : text;
+  if (!/[^\x21-\x24\x26-\x7e]/.test(text)) return text;
+  return text
+    .replace(/%[\da-f]{2}/gi, unescaped)
+    .replace(/[^\x21-\x7e]+/g, (signs) => encodeURIComponent(signs.toWellFormed()));
 }
 
 function withoutPort(origin: string): string {

@@ -4,7 +4,7 @@ import { aFunction, anObject, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
-import { normalizeKeyName } from '../request/key.js';
+import { normalizeKeyName, normalizePattern } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
@@ -104,7 +104,8 @@ export class CacheService {
 
   async invalidatePattern(pattern: string, clientId: string | null): Promise<Receipt> {
     const tenant = ownerOf(clientId);
-    return this.#values.purge({ tags: [], patterns: [{ tenant, glob: textOf('pattern', pattern) }] }, tenant);
+    const glob = normalizePattern(textOf('pattern', pattern));
+    return this.#values.purge({ tags: [], patterns: [{ tenant, glob }] }, tenant);
   }
 
   async invalidateTenant(clientId: string | null, options: EraseOptions = {}): Promise<Receipt> {

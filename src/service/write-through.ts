@@ -4,7 +4,7 @@ import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import { keyTags, ownTag } from '../invalidation/tags.js';
-import { normalizeKeyName } from '../request/key.js';
+import { normalizeKeyName, normalizePattern } from '../request/key.js';
 import { type Place, tenantOf, textOf } from './place.js';
 import { type Maker, SET_OPTIONS, type SetOptions, subjectOf, type Values } from './values.js';
 
@@ -100,6 +100,6 @@ export function purgeOf(tenant: string, outdated: Outdated): Purge {
       ...names.flatMap((name) => keyTags(tenant, name)),
       ...texts('option invalidate.tags', tags).map((tag) => ownTag(tenant, tag)),
     ],
-    patterns: texts('option invalidate.patterns', patterns).map((glob) => ({ tenant, glob })),
+    patterns: texts('option invalidate.patterns', patterns).map((glob) => ({ tenant, glob: normalizePattern(glob) })),
   };
 }

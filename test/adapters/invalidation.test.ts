@@ -82,6 +82,22 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await asked()).toEqual(['run 3', 'run 2']);
     });
 
+    it.each<[string, InvalidateSpec<Source>]>([
+      ['key', { keys: '/users/7' }],
+      ['key, as a handler has its parameters', { keys: '/caf\u00e9 7' }],
+      ['place in the hierarchy', { patterns: ['/users', '/caf\u00e9 7'] }],
+      ['glob', { patterns: ['/users/[7]', '/caf\u00e9*'] }],
+    ])('a path however it is written: by %s', async (_, spec) => {
+      const host = await bench.start(combination);
+      const path = JSON.stringify(spec).includes('/users') ? '/users/%37' : '/caf%c3%a9%207';
+      host.get('/users/:id', {}, numbered());
+      host.get('/:id', {}, numbered());
+      host.post('/change', host.invalidating(spec), done);
+      expect(await host.texts(path, 2)).toEqual(['run 1', 'run 1']);
+      await host.ask('/change', { method: 'POST' });
+      expect(await host.texts(path, 1)).toEqual(['run 2']);
+    });
+
     it('what the parameters of the route name', async () => {
       const host = await bench.start(combination);
       host.get('/users/:id', { tags: ({ params }) => [`user:${params.id}`] }, numbered());

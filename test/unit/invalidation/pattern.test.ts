@@ -23,6 +23,9 @@ describe('a pattern without signs is a place in the hierarchy of keys', () => {
     ['users:list', 'users:list?page=2'],
     ['users', 'users:list'],
     ['/users', '/users?page=2'],
+    ['/users', '/users/1/posts'],
+    ['/users/', '/users/1'],
+    ['/', '/users'],
     ['a.b+c', 'a.b+c:d'],
   ])('%j reaches %j', (pattern, name) => {
     expect(matchesPattern(pattern, name)).toBe(true);
@@ -33,8 +36,9 @@ describe('a pattern without signs is a place in the hierarchy of keys', () => {
     ['users:list', 'users'],
     ['users:list', 'all:users:list'],
     ['users:list', 'Users:list'],
-    ['/users', '/users/1'],
     ['/users', '/usersx'],
+    ['/users/', '/users'],
+    ['users', 'users/1'],
     ['a.b', 'axb'],
   ])('%j does not reach %j', (pattern, name) => {
     expect(matchesPattern(pattern, name)).toBe(false);

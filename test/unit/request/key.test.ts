@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../../src/entry/entry.js';
 import type { SearchRule } from '../../../src/http/no-vary-search.js';
 import {
   keySpace,
   normalizeKeyName,
   responseAddress,
   responseSubject,
+  subjectOfKey,
   targetUris,
   valueKey,
   variantAddress,
@@ -315,7 +317,23 @@ describe('normalizeKeyName', () => {
     ['/users?b=2&a=1', '/users?a=1&b=2'],
     ['/users?', '/users'],
     ['users:list?b&a', 'users:list?a&b'],
-  ])('%j', (name, normalized) => {
+    ['/users/%31', '/users/1'],
+    ['/caf%c3%a9', '/caf%C3%A9'],
+    ['/caf\u00e9 au lait', '/caf%C3%A9%20au%20lait'],
+    ['/\uD800', '/%EF%BF%BD'],
+    ['/a%2fb?x=%31', '/a%2Fb?x=1'],
+    ['users:list?x=%31', 'users:list?x=1'],
+    ['users:%31', 'users:%31'],
+    ['caf\u00e9', 'caf\u00e9'],
+  ])('%j is %j', (name, normalized) => {
     expect(normalizeKeyName(name)).toBe(normalized);
+  });
+
+  it.each(['/users/%31', '/caf%c3%a9?x=%7e', '/caf\u00c3\u00a9'])('is how %j is known, too', (target) => {
+    const found = address(target);
+    const { names } = responseSubject(found, [], undefined);
+    expect(names.at(-1)).toBe(normalizeKeyName(target));
+    const entry = { kind: 'response', tags: [] } as unknown as Entry;
+    expect(subjectOfKey('', found.key, entry).names).toEqual(names);
   });
 });
