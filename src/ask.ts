@@ -50,6 +50,25 @@ export function atOnce<T>(what: string, given: T): T {
   throw new TypeError(`${what} gave a promise; it takes a function that answers at once`);
 }
 
+/**
+ * The text that such a function gave, or nothing. Whoever gives a number is told: what comes of it is that nothing is cached.
+ *
+ * @throws {TypeError} for anything else
+ */
+export function textAtOnce(what: string, given: unknown): string | null | undefined {
+  const text = atOnce(what, given);
+  if (text === undefined || text === null || typeof text === 'string') return text;
+  throw new TypeError(`${what} gave ${show(text)}; it takes a function that gives a text, or nothing`);
+}
+
+/** The seconds that such a function gave, or nothing. @throws {TypeError} for anything else */
+export function secondsAtOnce(what: string, given: unknown): number | null | undefined {
+  const seconds = atOnce(what, given);
+  if (seconds === undefined || seconds === null || (typeof seconds === 'number' && !Number.isNaN(seconds)))
+    return seconds;
+  throw new TypeError(`${what} gave ${show(seconds)}; it takes a function that gives seconds, or nothing`);
+}
+
 /** The names that such a function gave: a text or several. @throws {TypeError} for anything else */
 export function namesAtOnce(what: string, given: unknown): readonly string[] {
   const names = atOnce(what, given);

@@ -1,4 +1,4 @@
-import { ask, namesAtOnce } from '../ask.js';
+import { ask, namesAtOnce, secondsAtOnce } from '../ask.js';
 import type { Services } from '../backend.js';
 import type { Control } from '../control.js';
 import type { ResponseEntry } from '../entry/entry.js';
@@ -124,5 +124,5 @@ function fallbackTtl({ route, services, request }: Context, status: number): num
   if (status === 404 || status === 410) return negativeTtl;
   if (typeof ttl === 'number') return ttl;
   const usual = DEFAULT_ROUTE.ttl as number;
-  return ask(services.events, 'ttl', 0, () => ttl(request.source) ?? usual);
+  return ask(services.events, 'ttl', 0, () => secondsAtOnce('the option ttl', ttl(request.source)) ?? usual);
 }

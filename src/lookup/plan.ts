@@ -1,4 +1,4 @@
-import { ask, askInTime, atOnce } from '../ask.js';
+import { ask, askInTime, atOnce, textAtOnce } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
@@ -77,10 +77,14 @@ export class Planner {
    */
   plan({ route, request, depth }: Visit, tenant: string, events: Events): Plan | undefined {
     const { key, identity: whose } = route;
-    const named: unknown =
-      typeof key === 'function' ? ask<unknown>(events, 'key', FAILED, () => key(request.source)) : key;
-    const identity: unknown = whose && ask<unknown>(events, 'identity', FAILED, () => whose(request.source));
-    if (!isTextOrNothing(named) || !isTextOrNothing(identity)) return undefined;
+    // `null` is no text either, and nobody's mistake: who gives it says that the request has none.
+    const named =
+      typeof key === 'function'
+        ? ask(events, 'key', null, () => textAtOnce('the option key', key(request.source)))
+        : key;
+    const identity =
+      whose && ask(events, 'identity', null, () => textAtOnce('the option identity', whose(request.source)));
+    if (named === null || identity === null) return undefined;
     const scope: string[] = depth === 0 ? [] : [depth === 1 ? 'route' : `route=${depth}`];
     if (route.version !== undefined) scope.push(`version=${route.version}`);
     const keyed = typeof key === 'function';
@@ -117,11 +121,4 @@ export function hasUnkeyedBody({ route, request }: Visit, { name }: Plan): boole
 export function wantedBy({ address, search, credentials }: Plan, { request, route }: Visit, now: number): Wanted {
   const { languageOrder } = route.policy;
   return { address, search, request: request.headers, credentials, languageOrder, now };
-}
-
-/** What a function of the options came to that threw: no text, and not nothing. */
-const FAILED = Symbol('failed');
-
-function isTextOrNothing(value: unknown): value is string | undefined {
-  return value === undefined || typeof value === 'string';
 }

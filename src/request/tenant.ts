@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { textAtOnce } from '../ask.js';
 import { fieldText } from '../http/headers.js';
 import type { MaybePromise } from '../types.js';
 import type { RequestView } from './request.js';
@@ -16,7 +17,11 @@ export interface TenantRule {
 /** The tenant of requests that name none. No tenant has this name: names are never empty. */
 export const NO_TENANT = '';
 
-/** The tenant's name as keys and tags hold it, or `undefined` if it cannot be resolved: then nothing is cached. */
+/**
+ * The tenant's name as keys and tags hold it, or `undefined` if it cannot be resolved: then nothing is cached.
+ *
+ * @throws {TypeError} if the function gave something else than a text, or nothing
+ */
 export function resolveTenant(
   rule: TenantRule,
   request: Pick<RequestView, 'headers' | 'source'>,
@@ -31,8 +36,9 @@ export function resolveTenant(
   return usable(value);
 }
 
-function usable(name: unknown): string | undefined {
-  return typeof name === 'string' && name !== '' ? escapeTenant(name) : undefined;
+function usable(found: unknown): string | undefined {
+  const name = textAtOnce('the option tenant', found);
+  return name ? escapeTenant(name) : undefined;
 }
 
 /** The name that was escaped; `undefined` where only a hash is left of it. */

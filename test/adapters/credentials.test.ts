@@ -146,18 +146,38 @@ describe.each(LEAN)('credentials: $label', (combination) => {
       throw new Error('nobody');
     };
 
-    it.each<[string, RouteOptions<Source>]>([
-      ['a key function throws', { key: fails }],
-      ['identity throws', { identity: fails }],
-      ['a key function gives no text', { key: (() => ({ id: 1 })) as unknown as () => string }],
-      ['identity gives no text', { identity: (() => 7) as unknown as () => string }],
-      ['identity promises', { identity: (async () => 'x') as unknown as () => string }],
-    ])('is bypassed where %s, and so are others', async (_, options) => {
+    const takes = 'it takes a function that gives a text, or nothing';
+
+    it.each<[string, RouteOptions<Source>, told: string | undefined]>([
+      ['a key function throws', { key: fails }, 'nobody'],
+      ['identity throws', { identity: fails }, 'nobody'],
+      [
+        'a key function gives no text',
+        { key: (() => ({ id: 1 })) as unknown as () => string },
+        `the option key gave {"id":1}; ${takes}`,
+      ],
+      [
+        'identity gives no text',
+        { identity: (() => 7) as unknown as () => string },
+        `the option identity gave 7; ${takes}`,
+      ],
+      [
+        'identity promises',
+        { identity: (async () => 'x') as unknown as () => string },
+        'the option identity gave a promise; it takes a function that answers at once',
+      ],
+      ['identity says that there is none', { identity: (() => null) as unknown as () => string }, undefined],
+      ['tenant gives no text', { tenant: (() => 7) as unknown as () => string }, `the option tenant gave 7; ${takes}`],
+    ])('is bypassed where %s, and so are others', async (_, options, told) => {
       const host = await start();
+      const errors: unknown[] = [];
+      host.cache.on('error', ({ error }) => errors.push((error as Error).message));
       host.get('/me', options, numbered());
       const answer = await host.ask('/me', by(one));
+      expect(errors).toEqual(told === undefined ? [] : [told]);
       expect(answer).toMatchObject({ status: 200, text: 'run 1' });
-      expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=key');
+      const reason = options.tenant === undefined ? 'key' : 'tenant';
+      expect(answer.header('cache-status')).toBe(`respcache; fwd=bypass; detail=${reason}`);
       expect(await host.texts('/me', 1, by(one))).toEqual(['run 2']);
       expect(await host.texts('/me', 2)).toEqual(['run 3', 'run 4']);
     });

@@ -44,12 +44,21 @@ describe('assess', () => {
     expect(life({ ttl: () => undefined }).seconds).toBe(300);
   });
 
-  it('does not store where a function throws, and tells of it', () => {
+  it.each<[what: string, ttl: () => unknown, told: string]>([
+    ['throws', fails, 'no'],
+    ['gives a text', () => '60', 'the option ttl gave "60"; it takes a function that gives seconds, or nothing'],
+    [
+      'gives no number',
+      () => Number.NaN,
+      'the option ttl gave NaN; it takes a function that gives seconds, or nothing',
+    ],
+    ['promises', async () => 60, 'the option ttl gave a promise; it takes a function that answers at once'],
+  ])('does not store where a function %s, and tells of it', (_, ttl, told) => {
     const services = servicesOf();
     const errors: CacheEvents['error'][] = [];
     services.events.on('error', (event) => errors.push(event));
-    expect(assess(contextOf({ ttl: fails }, { services }), 200, {}).reason).toBe('not-fresh');
-    expect(errors).toEqual([{ operation: 'ttl', error: new Error('no') }]);
+    expect(assess(contextOf({ ttl: ttl as () => number }, { services }), 200, {}).reason).toBe('not-fresh');
+    expect(errors).toMatchObject([{ operation: 'ttl', error: { message: told } }]);
   });
 
   it('gives what says nothing no lifetime at all in the mode of the RFC', () => {

@@ -44,7 +44,16 @@ describe('resolveTenant', () => {
     ).toBe('the%0020source%0021');
   });
 
-  it.each([undefined, null, '', 7 as never, {} as never])('fails closed where a function finds %j', (found) => {
+  it.each([7, {}])('says so where a function finds %j, which is no name', (found) => {
+    const find = () =>
+      resolveTenant(
+        byFunction(() => found as never),
+        request(),
+      );
+    expect(find).toThrow(`the option tenant gave ${JSON.stringify(found)}; it takes a function that gives a text`);
+  });
+
+  it.each([undefined, null, ''])('fails closed where a function finds %j', (found) => {
     expect(
       resolveTenant(
         byFunction(() => found),
