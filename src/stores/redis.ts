@@ -2,6 +2,7 @@ import { Decoder, encode, encodeAtLength, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
+import { withDeadline } from './guard.js';
 import { type RedisLink, script } from './redis-link.js';
 import { entryOf, framesOf, headOf, keysBelow } from './redis-scan.js';
 import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
@@ -60,6 +61,9 @@ const REMOVE = script(`
 if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])
 `);
+
+/** How long a step of a sweep may take, ms. */
+const STEP_DEADLINE = 10_000;
 
 /** What a Redis store needs beside its connection. */
 export interface RedisStoreOptions {
@@ -146,9 +150,12 @@ export class RedisStore implements Store {
     await this.#link.ready();
     let scanned = 0;
     let removed = 0;
-    for await (const keys of keysBelow(this.#link, prefix)) {
-      removed += await this.#sweepKeys(keys, dead);
-      scanned += keys.length;
+    const steps = keysBelow(this.#link, prefix);
+    // How long all of it takes nobody knows; but a step that is not answered may never be.
+    const inTime = <T>(step: Promise<T>) => withDeadline(step, STEP_DEADLINE, 'a step of a sweep');
+    for (let step = await inTime(steps.next()); !step.done; step = await inTime(steps.next())) {
+      removed += await inTime(this.#sweepKeys(step.value, dead));
+      scanned += step.value.length;
       onProgress?.({ scanned, removed });
     }
     return removed;

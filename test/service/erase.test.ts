@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createCache } from '../../src/index.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
@@ -35,6 +35,24 @@ it('erasing a tenant deletes all that it has, tells how far it is, and leaves ot
   expect(steps.at(-1)).toBe(1503);
   expect(steps.length).toBeGreaterThan(1);
   expect(await cache.mget(['a', 'b'], 'stays')).toEqual([1, 2]);
+  await cache.close();
+});
+
+it('erasing is given up where Redis hangs: nobody waits for as long as that does', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'hangs:' });
+  await cache.set('a', 1, 'leaves');
+  await redis.pause();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const erasing = cache.invalidateTenant('leaves', { erase: true });
+    const refused = expect(erasing).rejects.toMatchObject({ code: 'ERR_RESPCACHE_UNAVAILABLE' });
+    await vi.advanceTimersByTimeAsync(20_000);
+    await refused;
+  } finally {
+    vi.useRealTimers();
+    await redis.resume();
+  }
+  expect(await client.keys('hangs:client:*')).toEqual(['hangs:client:leaves:a']);
   await cache.close();
 });
 
