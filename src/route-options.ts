@@ -56,8 +56,8 @@ export interface RouteOptions<S = unknown> {
   vary?: readonly string[];
   /**
    * Request fields that make a request personal, beside `Authorization` and `Cookie`: `['x-api-key']`. What such a
-   * request brings is stored, and what others brought is given to it, only if the answer says `public`, `s-maxage` or
-   * `must-revalidate`, or if `vary`, `identity` or a `key` function keeps people apart. Default: none.
+   * request brings is stored, and what others brought is given to it, only if the answer says `public` or `s-maxage`, or if
+   * `vary`, `identity` or a `key` function keeps people apart. Default: none.
    */
   personal?: readonly string[];
   /** Whether the request may be looked up and stored at all. It has to say so at once: a promise is a no, and an error. */

@@ -93,7 +93,7 @@ export function termsOf({ route }: Context, { said, life }: Assessment, fields: 
     staleWhileRevalidate,
     staleIfError,
     initialAge,
-    sharedWith: sharedWith(said, route.policy),
+    sharedWith: sharedWith(said),
   };
 }
 

@@ -86,9 +86,9 @@ export function hasValidator(fields: Fields): boolean {
 }
 
 /** Whether a response to a request with credentials may be given to others too (RFC 9111 §3.5). */
-export function sharedWith({ directives }: Said, { guardsCookies }: Policy): Credentials {
+export function sharedWith({ directives }: Said): Credentials {
   const open = directives.get('public') === true || (deltaSeconds(directives, 's-maxage') ?? 0) > 0;
-  return { authorization: open || directives.get('must-revalidate') === true, cookie: open || !guardsCookies };
+  return { authorization: open || directives.get('must-revalidate') === true, cookie: open };
 }
 
 function isStorableStatus({ status, lifetime, said, policy }: Candidate): boolean {
@@ -107,7 +107,6 @@ function notShared({
   credentials,
   keyed,
   said,
-  policy,
-}: Pick<Candidate, 'credentials' | 'keyed' | 'said' | 'policy'>): Personal | undefined {
-  return credentials === undefined ? undefined : barringCredentials(credentials, sharedWith(said, policy), keyed);
+}: Pick<Candidate, 'credentials' | 'keyed' | 'said'>): Personal | undefined {
+  return credentials === undefined ? undefined : barringCredentials(credentials, sharedWith(said), keyed);
 }

@@ -73,5 +73,6 @@ export function barringCredentials(
 ): Personal | undefined {
   if (authorization && !shared.authorization && !keyed.includes('authorization')) return 'authorization';
   if (cookie && !shared.cookie && !keyed.includes('cookie')) return 'cookie';
-  return !shared.authorization && named.some((name) => !keyed.includes(name)) ? 'personal' : undefined;
+  // What is for all is for those, too; `must-revalidate` lets in Authorization alone (RFC 9111 §3.5).
+  return !shared.cookie && named.some((name) => !keyed.includes(name)) ? 'personal' : undefined;
 }

@@ -269,6 +269,17 @@ describe('unstorable, by credentials', () => {
   });
 
   it.each<[cacheControl: string, reason: Reason | undefined]>([
+    ['must-revalidate', 'personal'],
+    ['public', undefined],
+    ['s-maxage=60', undefined],
+  ])('what the option personal names and %j, in both modes: %s', (cacheControl, reason) => {
+    const credentials = { authorization: false, cookie: false, named: ['x-api-key'] };
+    const fields = { 'cache-control': cacheControl };
+    expect(unstorable(candidate({ credentials, fields }))).toBe(reason);
+    expect(strictly({ credentials, fields, lifetime: explicit })).toBe(reason);
+  });
+
+  it.each<[cacheControl: string, reason: Reason | undefined]>([
     ['max-age=60', 'authorization'],
     ['public', undefined],
     ['s-maxage=60', undefined],
@@ -304,9 +315,7 @@ describe('sharedWith', () => {
     ['s-maxage=0', false, false],
     ['s-maxage=x', false, false],
   ])('%j', (cacheControl, authorization, cookie) => {
-    const said = saidBy({ 'cache-control': cacheControl }, []);
-    expect(sharedWith(said, APPLICATION)).toEqual({ authorization, cookie });
-    expect(sharedWith(said, RFC9111)).toEqual({ authorization, cookie: true });
+    expect(sharedWith(saidBy({ 'cache-control': cacheControl }, []))).toEqual({ authorization, cookie });
   });
 });
 
