@@ -1,13 +1,25 @@
 import type { Whole } from '../../src/fill/response-head.js';
 
+/** A piece of a body, as Node takes it. */
+export type Chunk = string | Uint8Array;
+
+export function isChunk(chunk: unknown): chunk is Chunk {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+/** The encoding among the arguments of `write` and `end`, where a callback may stand in its place. */
+export function encodingOf(encoding: unknown): BufferEncoding | undefined {
+  return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
+}
+
 /** A body that was given to `end`. */
 export class EndedBody implements Whole {
   /** Its bytes, if anybody has asked for them. */
   made: Uint8Array | undefined;
-  readonly #chunk: string | Uint8Array;
+  readonly #chunk: Chunk;
   readonly #encoding: BufferEncoding | undefined;
 
-  constructor(chunk: string | Uint8Array, encoding: BufferEncoding | undefined) {
+  constructor(chunk: Chunk, encoding: BufferEncoding | undefined) {
     this.#chunk = chunk;
     this.#encoding = encoding;
     if (typeof chunk !== 'string') this.made = chunk;

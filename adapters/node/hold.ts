@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import { OutgoingMessage, type ServerResponse } from 'node:http';
 
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
 const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
@@ -30,6 +30,11 @@ export function tooLate(name: string): () => never {
     const error = new Error(`Cannot call ${name} after the headers are sent to the client`);
     throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
   };
+}
+
+/** Throws what Node does for a piece that is none: if that waited with the others, nobody would be there to catch it. */
+export function refuse(chunk: unknown): void {
+  new OutgoingMessage().write(chunk);
 }
 
 function define(res: ServerResponse, name: string, value: unknown): void {

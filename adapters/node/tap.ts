@@ -1,16 +1,15 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag } from '../../src/types.js';
-import { EndedBody } from './ended-body.js';
+import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
-import { holdHead, seemsEnded, tooLate } from './hold.js';
+import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
 import { isHeadApart, layOn } from './send.js';
 import type { Sink } from './sink.js';
 import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
 
 type Callback = (error?: Error | null) => void;
 type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
-type Chunk = string | Uint8Array;
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -176,6 +175,7 @@ class Tap {
   #write([chunk, encoding, callback]: WriteArguments): boolean {
     const forward = () =>
       this.#writeBefore.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
+    if (this.#state === 'held' && !isChunk(chunk)) refuse(chunk);
     if (this.#ended || !isChunk(chunk)) return this.#inLine(forward, true);
     if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
     this.#sink.write(chunk, encodingOf(encoding));
@@ -198,8 +198,9 @@ class Tap {
     const [chunk, encoding] = args;
     const forward = () => this.#endBefore.apply(this.#res, args as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
-    if (this.#ended || !(body || chunk === undefined || chunk === null || typeof chunk === 'function'))
-      return this.#inLine(forward, this.#res);
+    const fits = body || chunk === undefined || chunk === null || typeof chunk === 'function';
+    if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
+    if (this.#ended || !fits) return this.#inLine(forward, this.#res);
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
@@ -218,7 +219,7 @@ class Tap {
     return this.#state === 'muted' ? this.#endMuted(args) : forward();
   }
 
-  /** What Node is to say something of (a second end, a chunk of the wrong kind) comes behind what is held back. */
+  /** What Node is to say something of (a second end, a piece that comes behind it) comes behind what is held back. */
   #inLine<T>(call: () => T, meanwhile: T): T {
     if (this.#state !== 'held') return call();
     this.#held.push(call);
@@ -262,8 +263,9 @@ class Tap {
       this.#release(reply);
       for (const call of this.#held.splice(0)) call();
     };
-    // Whatever went wrong with the listener, the response is the handler's and leaves.
-    verdict.then(settle, () => settle(undefined));
+    // Whatever went wrong with the listener, the response is the handler's and leaves. What Node refuses of it now, nobody
+    // hears of: it ends there.
+    verdict.then(settle, () => settle(undefined)).catch((error) => this.#res.destroy(error));
   }
 
   #release(reply: Reply | undefined): void {
@@ -290,14 +292,6 @@ class Tap {
     end.call(res, res.req.method === 'HEAD' ? undefined : reply.body);
     this.#ended = ended;
   }
-}
-
-function isChunk(chunk: unknown): chunk is Chunk {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array;
-}
-
-function encodingOf(encoding: unknown): BufferEncoding | undefined {
-  return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
 }
 
 function answer(callback: unknown): void {

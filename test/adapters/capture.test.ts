@@ -60,6 +60,17 @@ describe.each(LEAN)('capture: $label', (combination) => {
     ['begins, writes and ends', [(res) => res.writeHead(203), (res) => res.write('a'), (res) => res.end('b')]],
     ['ends at once', [(res) => res.end('a')]],
     ['flushes and ends', [(res) => res.flushHeaders(), (res) => res.end('a')]],
+    [
+      'writes what is none, and hears of it',
+      [
+        (res) => res.write('a'),
+        (res) => res.write(5 as never),
+        (res) => res.write(null as never),
+        (res) => res.write(undefined as never),
+        (res) => res.end(new Uint16Array(2)),
+        (res) => res.end('c'),
+      ],
+    ],
   ])('tells a handler that %s the same of its answer as without the cache, held back or not', async (_, steps) => {
     const rounds: unknown[][] = [];
     const handler = raw((res) => {
@@ -67,7 +78,11 @@ describe.each(LEAN)('capture: $label', (combination) => {
       const tell = () => told.push([res.headersSent, res.writableEnded, res.statusCode]);
       tell();
       for (const step of steps) {
-        step(res);
+        try {
+          step(res);
+        } catch (error) {
+          told.push((error as NodeJS.ErrnoException).code);
+        }
         tell();
       }
       rounds.push(told);
@@ -117,6 +132,19 @@ describe.each(LEAN)('capture: $label', (combination) => {
 });
 
 describe.each(OF_EXPRESS)('capture: $label', (combination) => {
+  it('breaks off what Node refuses when nobody can catch it any more, and goes on', async () => {
+    const host = await bench.start(combination);
+    const handler = raw((res) => {
+      res.write('a');
+      res.write('b', 'nope' as never);
+      res.end('c');
+    });
+    host.post('/x', host.invalidating('key'), handler);
+    host.get('/y', {}, () => ({ body: 'y' }));
+    await expect(host.ask('/x', { method: 'POST' })).rejects.toThrow();
+    expect((await host.ask('/y')).text).toBe('y');
+  });
+
   let hosts: Pair;
 
   beforeAll(async () => {
