@@ -51,13 +51,15 @@ export function atOnce<T>(what: string, given: T): T {
 }
 
 /**
- * The text that such a function gave, or nothing. Whoever gives a number is told: what comes of it is that nothing is cached.
+ * The text that such a function gave, or nothing, which an empty one is: it names nobody. Whoever gives a number is told: what
+ * comes of it is that nothing is cached.
  *
  * @throws {TypeError} for anything else
  */
 export function textAtOnce(what: string, given: unknown): string | null | undefined {
   const text = atOnce(what, given);
-  if (text === undefined || text === null || typeof text === 'string') return text;
+  if (text === undefined || text === '') return undefined;
+  if (text === null || typeof text === 'string') return text;
   throw new TypeError(`${what} gave ${show(text)}; it takes a function that gives a text, or nothing`);
 }
 

@@ -33,7 +33,8 @@ export interface RouteOptions<S = unknown> {
   /**
    * The route's name: `invalidate('users:list')` reaches all its responses. It stands beside the URL, not in its
    * place. A function's result is also a part of the key, and vouches for requests with credentials: what it returns
-   * must tell apart whoever may not see the same. For requests of which it returns `undefined` the usual rules hold.
+   * must tell apart whoever may not see the same. For requests of which it returns `undefined`, or an empty text, the usual
+   * rules hold.
    */
   key?: string | ((source: S) => string | undefined);
   /**
@@ -64,7 +65,7 @@ export interface RouteOptions<S = unknown> {
   when?: (source: S) => boolean;
   /**
    * Who the response is for, as part of the key: requests with `Authorization` or `Cookie` can then be cached. For
-   * requests of which it returns `undefined` the usual rules hold.
+   * requests of which it returns `undefined`, or an empty text, the usual rules hold.
    */
   identity?: (source: S) => string | undefined;
   /**

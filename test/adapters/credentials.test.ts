@@ -128,6 +128,8 @@ describe.each(LEAN)('credentials: $label', (combination) => {
     it.each<[string, RouteOptions<Source>]>([
       ['identity', { identity: () => undefined }],
       ['a key function', { key: () => undefined }],
+      ['identity, by an empty text,', { identity: () => '' }],
+      ['a key function, by an empty text,', { key: () => '' }],
     ])('is bypassed where %s knows nobody', async (_, options) => {
       const host = await start();
       host.get('/me', options, personal());
