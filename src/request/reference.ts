@@ -1,21 +1,55 @@
-import { fieldText } from '../http/headers.js';
+import { fieldText, tokens } from '../http/headers.js';
 import type { RequestView } from './request.js';
 
-/** The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. */
-export function sameOrigin(
-  { target, headers, secure }: RequestView,
-  reference: string | undefined,
-): string | undefined {
-  const base = `${secure ? 'https' : 'http'}://${fieldText(headers, 'host') ?? ''}`;
+/**
+ * The path and query that a reference leads to, from the request's URL; `undefined` if it leads to another origin. Its own is
+ * what it came to, and what proxies say that its client has asked.
+ */
+export function sameOrigin(request: RequestView, reference: string | undefined): string | undefined {
+  const { target, headers } = request;
+  const host = fieldText(headers, 'host') ?? fieldText(headers, ':authority') ?? '';
+  const base = `${schemeOf(request)}://${host}`;
   // A target may come in absolute form (RFC 9112 §3.2.2).
   const own = target.startsWith('/') ? base + target : target;
   if (reference === undefined || !URL.canParse(base) || !URL.canParse(reference, own)) return undefined;
   const url = new URL(reference, own);
-  return url.origin === new URL(base).origin ? url.pathname + url.search : undefined;
+  const isOwn = url.origin === new URL(base).origin || forwardedOrigins(request, host).includes(url.origin);
+  return isOwn ? url.pathname + url.search : undefined;
 }
 
 /** Whether a reference leads to the very URL of the request. */
 export function isSelf(request: RequestView, reference: string | undefined): boolean {
   const path = sameOrigin(request, reference);
   return path !== undefined && path === sameOrigin(request, request.target);
+}
+
+function schemeOf({ secure }: RequestView): 'https' | 'http' {
+  return secure ? 'https' : 'http';
+}
+
+/**
+ * The origins that may be meant where proxies stand in front: what can be made of what the first of them says. A client that
+ * makes it up reaches no more by it than what was stored for the same words: they are part of the key.
+ */
+function forwardedOrigins(request: RequestView, host: string): string[] {
+  const { headers } = request;
+  const said = (name: string) => tokens(fieldText(headers, name)).slice(0, 1);
+  const forwarded = fieldText(headers, 'forwarded') ?? '';
+  const schemes = [
+    schemeOf(request),
+    ...said('x-forwarded-proto'),
+    ...firstOf(/\bproto=(?:"([^"]*)"|([^;,\s]*))/i, forwarded),
+  ];
+  const hosts = [host, ...said('x-forwarded-host'), ...firstOf(/\bhost=(?:"([^"]*)"|([^;,\s]*))/i, forwarded)];
+  const ports = ['', ...said('x-forwarded-port').map((port) => `:${port}`)];
+  const urls = schemes
+    .filter((scheme) => /^https?$/i.test(scheme))
+    .flatMap((scheme) => hosts.flatMap((name) => ports.map((port) => `${scheme}://${name}${port}`)));
+  return urls.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin);
+}
+
+/** What a pattern finds first: in quotes, or without. */
+function firstOf(pattern: RegExp, text: string): string[] {
+  const found = pattern.exec(text);
+  return found === null ? [] : [found[1] ?? found[2]!];
 }

@@ -417,7 +417,7 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await renewed(host, below, () => host.ask('/below/a', { method: 'POST' }))).toEqual(['/below/a']);
     });
 
-    it.each<[string, Record<string, string>, string[]]>([
+    it.each<[string, Record<string, string>, string[], asked?: Record<string, string>]>([
       ['Location', { Location: '/b' }, ['/b']],
       ['a relative Location', { Location: 'd' }, ['/c/d']],
       ['a Location with a query', { Location: '/b?x=1' }, ['/b?x=1']],
@@ -429,9 +429,21 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       ['not a Location of another port', { Location: 'http://h.test:81/b' }, []],
       ['not a Location that begins with two slashes', { Location: '//other.test/b' }, []],
       ['not a Location that is none', { Location: 'http://[' }, []],
-    ])('%s', async (_, headers, expected) => {
+      [
+        'a Location of the scheme that a proxy tells',
+        { Location: 'https://h.test/b' },
+        ['/b'],
+        { 'X-Forwarded-Proto': 'https' },
+      ],
+      [
+        'a Location of the host that a proxy tells',
+        { Location: 'https://shop.test/b' },
+        ['/b'],
+        { Forwarded: 'for=10.0.0.1;host=shop.test;proto=https' },
+      ],
+    ])('%s', async (_, headers, expected, asked = {}) => {
       const host = await changing({ status: 201, headers, body: 'done' });
-      const all = { headers: { Host: 'h.test' } };
+      const all = { headers: { Host: 'h.test', ...asked } };
       for (const path of paths) await host.ask(path, all);
       await host.ask('/c/e', { method: 'POST', ...all });
       const missed: string[] = [];

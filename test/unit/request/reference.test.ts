@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isSelf, sameOrigin } from '../../../src/request/reference.js';
+import type { Fields } from '../../../src/types.js';
 import { view } from '../made.js';
 
 describe('sameOrigin', () => {
@@ -22,6 +23,34 @@ describe('sameOrigin', () => {
     'http://',
   ])('leads nowhere by %j', (reference) => {
     expect(sameOrigin(view(), reference)).toBeUndefined();
+  });
+
+  it.each<[reference: string, fields: Fields]>([
+    ['https://example.com/x', { 'x-forwarded-proto': 'https' }],
+    ['http://example.com/x', { 'x-forwarded-proto': 'https' }],
+    ['http://shop.example/x', { 'x-forwarded-host': 'Shop.example' }],
+    ['https://shop.example/x', { 'x-forwarded-host': 'shop.example, inner', 'x-forwarded-proto': 'https,http' }],
+    ['https://shop.example:8443/x', { 'x-forwarded-host': 'shop.example:8443', 'x-forwarded-proto': 'https' }],
+    [
+      'https://shop.example:8443/x',
+      { 'x-forwarded-host': 'shop.example', 'x-forwarded-proto': 'https', 'x-forwarded-port': '8443' },
+    ],
+    ['https://shop.example/x', { forwarded: 'for=10.0.0.1;host="shop.example";Proto=https' }],
+    ['http://shop.example/x', { host: undefined, ':authority': 'shop.example' }],
+  ])('leads by %j to its path, where proxies, or the connection, say %j', (reference, fields) => {
+    const headers = { host: 'example.com', ...fields };
+    expect(sameOrigin(view({ headers }), reference)).toBe('/x');
+    expect(sameOrigin(view({ headers }), 'http://other.example/x')).toBeUndefined();
+    expect(sameOrigin(view({ headers }), 'ftp://example.com/x')).toBeUndefined();
+  });
+
+  it.each<Fields>([
+    { 'x-forwarded-host': '[', 'x-forwarded-proto': ' ,', 'x-forwarded-port': 'x', forwarded: 'host=' },
+    { 'x-forwarded-proto': 'javascript' },
+  ])('leads by what proxies say that is none, %j, as without it', (fields) => {
+    const headers = { host: 'example.com', ...fields };
+    expect(sameOrigin(view({ headers }), 'http://example.com/x')).toBe('/x');
+    expect(sameOrigin(view({ headers }), 'https://example.com/x')).toBeUndefined();
   });
 
   it('leads nowhere where the request has no usable host', () => {
