@@ -68,9 +68,13 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => 
   // The target may come in absolute form (RFC 9112 §3.2.2).
   const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
   const targets = own === undefined ? [] : [own];
+  // What a proxy takes off the paths of its clients stands in those that they are told.
+  const prefix = fieldText(request.headers, 'x-forwarded-prefix');
   for (const name of ['location', 'content-location']) {
     const target = sameOrigin(request, fieldText(fields, name));
-    if (target !== undefined) targets.push(target);
+    if (target === undefined) continue;
+    targets.push(target);
+    if (prefix !== undefined && target.startsWith(`${prefix}/`)) targets.push(target.slice(prefix.length));
   }
   const tags = targets.flatMap((target) => {
     const { uris, pathUri } = targetUris(request, target, queries);

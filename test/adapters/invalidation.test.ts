@@ -436,6 +436,12 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
         { 'X-Forwarded-Proto': 'https' },
       ],
       [
+        'a Location below the prefix that a proxy takes off',
+        { Location: '/shop/b', 'Content-Location': '/shopping/a' },
+        ['/b'],
+        { 'X-Forwarded-Prefix': '/shop' },
+      ],
+      [
         'a Location of the host that a proxy tells',
         { Location: 'https://shop.test/b' },
         ['/b'],
