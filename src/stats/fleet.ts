@@ -5,6 +5,8 @@ import { type Part, type Report, reportOf, VERSION } from './report.js';
 
 /** A process of which nothing is heard for so many times its interval is gone. */
 const MISSED = 4;
+/** So long after it is gone its place in the list is cleared, ms: the clocks of machines may differ. */
+const FORGOTTEN = 3_600_000;
 /** Of how many processes figures are read at the most, and how long one's may be, bytes. */
 const MOST = 500;
 const LONGEST = 1_048_576;
@@ -55,6 +57,7 @@ export class Fleet {
       await Promise.all([
         client.set(this.#key(this.#id), text, 'PX', life),
         client.zadd(this.#index, String(now() + life), this.#id),
+        client.zremrangebyscore(this.#index, '-inf', String(now() - FORGOTTEN)),
         client.pexpire(this.#index, life),
       ]);
     } catch {
@@ -66,7 +69,7 @@ export class Fleet {
 
   /** What the other processes have told lately. Rejects if Redis cannot be reached. */
   async others(): Promise<Part[]> {
-    return withDeadline(partsIn(this.#link, this.#index, this.#options.now(), this.#id), DEADLINE, READING);
+    return withDeadline(partsIn(this.#link, this.#index, this.#id), DEADLINE, READING);
   }
 
   /** Takes this process' figures away: it is gone. */
@@ -86,7 +89,7 @@ export class Fleet {
 /** The figures of all processes, for who is none of them; `undefined` if none tells its. Rejects if Redis cannot be reached. */
 export async function fleetReport(link: RedisLink, prefix: string): Promise<Report | undefined> {
   const now = Date.now();
-  const [first, ...rest] = await withDeadline(partsIn(link, indexOf(prefix), now), DEADLINE, READING);
+  const [first, ...rest] = await withDeadline(partsIn(link, indexOf(prefix)), DEADLINE, READING);
   return first === undefined ? undefined : reportOf([first, ...rest], { scope: 'fleet', now, authorized: true });
 }
 
@@ -94,10 +97,10 @@ function indexOf(prefix: string): string {
   return `${prefix}{respcache}:stats`;
 }
 
-async function partsIn(link: RedisLink, index: string, now: number, except?: string): Promise<Part[]> {
+async function partsIn(link: RedisLink, index: string, except?: string): Promise<Part[]> {
   await link.ready();
   const { client } = link;
-  await client.zremrangebyscore(index, '-inf', String(now));
+  // Those that are gone have no figures any more. Nothing is written: a replica or a user who may only read will do.
   const ids = (await client.zrange(index, String(-MOST), '-1')).filter((id) => id !== except);
   if (ids.length === 0) return [];
   const texts = await client.mget(ids.map((id) => `${index}:${id}`));
