@@ -1,7 +1,8 @@
+import { ConfigError } from '../../src/errors.js';
 import type { Receipt } from '../../src/invalidation/ledger.js';
 import { EXIT, Failure } from './failure.js';
-import type { Session } from './session.js';
-import { count, type Terminal, visible } from './terminal.js';
+import { messageOf, type Session } from './session.js';
+import { count, visible } from './terminal.js';
 
 export interface InvalidateOptions {
   /** `false`: what belongs to no client. */
@@ -36,11 +37,12 @@ export async function invalidate(session: Session, options: InvalidateOptions): 
     ...pattern.map((glob) => cache.invalidatePattern(glob, client!)),
   ]);
   const sequence = Math.max(...receipts.map((receipt) => receipt.sequence));
-  receipt(terminal, { sequence, durable: receipts.every(({ durable }) => durable) });
+  receipt(session, { sequence, durable: receipts.every(({ durable }) => durable) });
 }
 
 /** `clear`: everything under the prefix. */
-export async function clear({ cache, terminal, yes, signal }: Session): Promise<void> {
+export async function clear(session: Session): Promise<void> {
+  const { cache, terminal, yes, signal } = session;
   const { prefix } = cache.settings;
   const what =
     prefix === ''
@@ -49,12 +51,13 @@ export async function clear({ cache, terminal, yes, signal }: Session): Promise<
   await terminal.confirm(`Invalidate ${what}, of every tenant?`, yes, signal);
   const got = await cache.clear();
   // What this process has begun it ends: else nobody would sweep until its turn is over.
-  await cache.services.backend.sweep();
-  receipt(terminal, got);
+  if (got.durable) await cache.services.backend.sweep();
+  receipt(session, got);
 }
 
 /** `erase-tenant`: a client leaves: nothing of it stays in Redis. */
-export async function erase({ cache, terminal, yes, signal }: Session, tenant: string): Promise<void> {
+export async function erase(session: Session, tenant: string): Promise<void> {
+  const { cache, terminal, yes, signal } = session;
   await terminal.confirm(`Delete all that is cached of the tenant ${visible(tenant)}?`, yes, signal);
   const bar = terminal.progress('erasing');
   let removed = 0;
@@ -67,14 +70,20 @@ export async function erase({ cache, terminal, yes, signal }: Session, tenant: s
       },
     });
     bar.end();
-    receipt(terminal, { ...got, removed });
+    receipt(session, { ...got, removed });
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof Failure) throw error;
+    throw session.refusal() === undefined
+      ? new Failure(`Nothing of it is served any more, but not all is deleted: ${messageOf(error)}. Say it again.`)
+      : notTaken(session);
   } finally {
     bar.end();
   }
 }
 
 /** An invalidation that Redis does not know of is none: this process ends, and with it what it knew. */
-function receipt(terminal: Terminal, got: Receipt & { readonly removed?: number }): void {
+function receipt(session: Session, got: Receipt & { readonly removed?: number }): void {
+  const { terminal } = session;
   if (terminal.json) terminal.document(got);
   else if (got.durable) {
     const gone = got.removed === undefined ? '' : ` ${count(got.removed)} entries were deleted.`;
@@ -82,5 +91,9 @@ function receipt(terminal: Terminal, got: Receipt & { readonly removed?: number 
       `${terminal.paint('green', 'Done.')} From now on no process serves anything older.${gone} (sequence ${got.sequence})`,
     );
   }
-  if (!got.durable) throw new Failure('Redis could not be reached: nothing was invalidated.');
+  if (!got.durable) throw notTaken(session);
+}
+
+function notTaken({ refusal }: Session): Failure {
+  return new Failure(`Nothing was invalidated: ${refusal() ?? 'Redis could not be reached'}`);
 }

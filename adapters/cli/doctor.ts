@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { epochStart, parseHead, readSnapshot } from '../../src/invalidation/redis-table.js';
 import { fleetReport } from '../../src/stats/fleet.js';
-import type { RedisLink } from '../../src/stores/redis-link.js';
+import { type RedisLink, script } from '../../src/stores/redis-link.js';
 import { Failure } from './failure.js';
 import { messageOf } from './session.js';
 import { bytes, ms, span, type Terminal, visible } from './terminal.js';
@@ -22,6 +22,27 @@ const problem = (text: string) => [{ state: 'problem', text }] as const;
 const PINGS = 50;
 /** A request waits so long for Redis, ms: `timeout`, if nobody says otherwise. */
 const DEADLINE = 50;
+
+/** What the cache asks of Redis, in scripts and without. */
+const NEEDED: readonly string[] = (
+  'EVAL EVALSHA GET MGET SET SETRANGE GETRANGE STRLEN TYPE TIME PTTL DEL UNLINK SCAN ' +
+  'LRANGE LLEN LREM LPOP RPUSH XADD XRANGE ZADD ZRANGE ZREM ZREMRANGEBYSCORE PEXPIRE'
+).split(' ');
+
+/** KEYS a key with the prefix; ARGV commands. Returns those that this user may not run on it; before Redis 7 nobody can tell. */
+const RIGHTS = script(
+  `
+local missing = {}
+for _, name in ipairs(redis.acl_check_cmd and ARGV or {}) do
+  local may
+  if name == 'EVAL' or name == 'EVALSHA' then may = redis.acl_check_cmd(name, '', 1, KEYS[1])
+  else may = redis.acl_check_cmd(name, KEYS[1]) end
+  if not may then missing[#missing + 1] = name end
+end
+return missing
+`,
+  { reads: true },
+);
 
 const CHECKS: Readonly<Record<string, Check>> = {
   version: each(async (info) => {
@@ -44,6 +65,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
       );
     if (policy.startsWith('allkeys'))
       return warning(`${state}. It may evict the ledger, and with it the whole cache: take volatile-lru.`);
+    if (policy === 'noeviction' && used >= most)
+      return problem(`${state}. It is full: nothing more is stored. Raise maxmemory, and take volatile-lru.`);
     if (policy === 'noeviction') return warning(`${state}. A full Redis takes nothing more: take volatile-lru.`);
     return ok(state);
   }),
@@ -72,14 +95,16 @@ const CHECKS: Readonly<Record<string, Check>> = {
       ? warning(`${text}: entries live longer or shorter by that. Run NTP on both.`)
       : ok(text);
   },
-  rights: async ({ client }, prefix) => {
+  rights: async (link, prefix) => {
+    let missing: string[];
     try {
       // A user may be confined to keys with this prefix.
-      await client.eval('return 1', 1, `${prefix}{respcache}:head`);
-      return ok('scripts may be run');
+      missing = (await link.run(RIGHTS, [`${prefix}{respcache}:head`], [...NEEDED])) as string[];
     } catch (error) {
       return problem(`Scripts may not be run (${visible(messageOf(error))}): invalidation needs EVAL and EVALSHA.`);
     }
+    if (missing.length === 0) return ok('scripts may be run');
+    return problem(`This user may not run ${missing.join(', ')}: docs/security.md has the rights that are needed.`);
   },
   cluster: async ({ client }) => {
     if (!('nodes' in client)) return ok('a single server');

@@ -1,5 +1,5 @@
 import { type Cache, createCache } from '../../src/cache.js';
-import { ConfigError, RespcacheError } from '../../src/errors.js';
+import { ConfigError } from '../../src/errors.js';
 import { type CacheOptions, resolveSettings, type Settings } from '../../src/options.js';
 import { withDeadline } from '../../src/stores/guard.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
@@ -24,6 +24,8 @@ export interface Session {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly yes: boolean;
+  /** Why Redis has not taken the first invalidation that it has not taken; `undefined` if there is none. */
+  refusal(): string | undefined;
 }
 
 /** A command takes its time: Redis may, too, ms. */
@@ -43,9 +45,14 @@ export async function withCache(
 ): Promise<void> {
   const terminal = new Terminal(streams, options);
   const cache = open(options);
+  let refused: unknown;
+  cache.on('error', ({ operation, error }) => {
+    if (operation === 'purge') refused ??= error;
+  });
+  const refusal = () => (refused === undefined ? undefined : messageOf(refused));
   try {
     await reach(cache);
-    await work({ cache, terminal, signal, yes: options.yes ?? false });
+    await work({ cache, terminal, signal, yes: options.yes ?? false, refusal });
   } finally {
     await cache.close();
   }
@@ -127,9 +134,18 @@ async function reach(cache: Cache): Promise<void> {
 /** What an error says, in one line, and without what nobody should read over a shoulder. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  if (isLoss(error)) return 'the connection to Redis was lost';
   const text =
     error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error);
   return withoutPassword(text.split('\n')[0]!);
+}
+
+/** ioredis tells of its options and streams then, which nobody has set here. */
+function isLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    error.name === 'MaxRetriesPerRequestError' || /^(?:Stream isn't writeable|Connection is closed)/.test(error.message)
+  );
 }
 
 function withoutPassword(text: string): string {
@@ -140,8 +156,7 @@ function withoutPassword(text: string): string {
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigError || error instanceof TypeError) return new Failure(messageOf(error), EXIT.usage);
-  const expected = error instanceof RespcacheError || typeof (error as NodeJS.ErrnoException)?.code === 'string';
-  return new Failure(
-    expected ? messageOf(error) : error instanceof Error ? (error.stack ?? error.message) : String(error),
-  );
+  // What Redis and the system say of a failure is for who reads this; where it came up is for who mends a mistake of ours.
+  const mistake = error instanceof RangeError || error instanceof ReferenceError || error instanceof SyntaxError;
+  return new Failure(mistake ? (error.stack ?? error.message) : messageOf(error));
 }

@@ -1,0 +1,92 @@
+// The command line on a Redis that refuses something, and by users who may not do everything.
+
+import type { Cache } from 'respcache';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RedisServer } from '../support/redis.js';
+import { openSite, type Site } from './site.js';
+import { cli } from './streams.js';
+
+let site: Site;
+let redis: RedisServer;
+let cache: Cache;
+
+const at = (...args: string[]) => cli(['--redis', redis.url, ...args]);
+const as = (user: string, ...args: string[]) => cli(['--redis', redis.url.replace('//', `//${user}:pw@`), ...args]);
+const finding = async (check: string, told = at('doctor', '--json')) =>
+  (await told)
+    .json<{ findings: { check: string; state: string; text: string }[] }>()
+    .findings.find((each) => each.check === check);
+
+beforeAll(async () => {
+  site = await openSite(() => {});
+  ({ redis, cache } = site);
+  await redis.command('ACL', 'SETUSER', 'reader', 'on', '>pw', '~*', '&*', '+@all', '-@write', '+evalsha');
+  await cache.set('users:count', 2, 'acme');
+  await cache.statistics.publish();
+});
+
+afterAll(async () => {
+  await site?.close();
+});
+
+describe('a user who may only read', () => {
+  it('sees the figures', async () => {
+    expect(await as('reader', 'stats')).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/1 process/) });
+    expect(await finding('processes', as('reader', 'doctor', '--json'))).toMatchObject({ state: 'ok' });
+  });
+
+  it('is told that nothing was invalidated, and why', async () => {
+    for (const args of [['invalidate', '--tag', 'users'], ['clear'], ['erase-tenant', 'acme']]) {
+      const { code, out, err } = await as('reader', ...args, '--yes');
+      expect([code, out, err]).toEqual([
+        1,
+        '',
+        expect.stringMatching(/^Nothing was invalidated: .*can't run this command.*\n$/),
+      ]);
+    }
+  });
+
+  it('is found by the doctor, who says what is missing', async () => {
+    expect(await finding('rights', as('reader', 'doctor', '--json'))).toEqual({
+      check: 'rights',
+      state: 'problem',
+      text: expect.stringMatching(/^This user may not run .*xadd.*: /i),
+    });
+    expect(await finding('rights')).toMatchObject({ state: 'ok' });
+  });
+});
+
+describe('the figures', () => {
+  it('are those of processes that live, whatever the clock of the one who asks says', async () => {
+    const [id] = (await redis.command('ZRANGE', '{respcache}:stats', '0', '-1')) as string[];
+    await redis.command('ZADD', '{respcache}:stats', 'XX', '1', id!);
+    for (let time = 0; time < 2; time++) expect(await at('stats')).toMatchObject({ code: 0 });
+    // What has been told lately by a process that is gone is not waited for longer than its key lives.
+    await redis.command('DEL', `{respcache}:stats:${id}`);
+    expect(await at('stats')).toMatchObject({ code: 1, err: expect.stringMatching(/^No process tells its figures/) });
+    await cache.statistics.publish();
+  });
+});
+
+describe('a Redis that is full and evicts nothing', () => {
+  it('is a problem', async () => {
+    await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '100kb');
+    expect(await finding('memory')).toMatchObject({
+      state: 'problem',
+      text: expect.stringMatching(/It is full: nothing more is stored.*volatile-lru/),
+    });
+    await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  });
+});
+
+describe('a replica', () => {
+  it('shows its figures, and takes no changes, in one sentence', async () => {
+    await redis.command('REPLICAOF', '127.0.0.1', '1');
+    expect(await at('stats')).toMatchObject({ code: 0 });
+    for (const args of [['clear'], ['invalidate', '--tag', 'users'], ['erase-tenant', 'acme']]) {
+      const { code, out, err } = await at(...args, '--yes');
+      expect([code, out, err]).toEqual([1, '', expect.stringMatching(/^Nothing was invalidated: READONLY .*\n$/)]);
+    }
+    await redis.command('REPLICAOF', 'NO', 'ONE');
+  });
+});
