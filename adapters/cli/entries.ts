@@ -45,7 +45,7 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
   let left = options.limit;
   const steps = backend.store.scan(keySpace(settings.prefix, tenant), { heads: true })[Symbol.asyncIterator]();
   // One step at a time, each within a deadline; and no more of them when nobody reads on.
-  scan: while (!terminal.streams.stdout.destroyed) {
+  scan: while (terminal.read) {
     signal.throwIfAborted();
     const step = await backend.maintain(() => steps.next());
     if (step.done) break;

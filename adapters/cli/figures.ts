@@ -103,7 +103,7 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   const either = AbortSignal.any([signal, stopped.signal]);
   const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
   try {
-    for (let shown = 0; !either.aborted && !stdout.destroyed; ) {
+    for (let shown = 0; !either.aborted && terminal.read; ) {
       const report = await reported(cache);
       if (live) stdout.write('\x1b[H\x1b[2J');
       if (terminal.json) terminal.line(visibleJson(report));

@@ -1,13 +1,18 @@
 #!/usr/bin/env node
-import { run } from './program.js';
+import { Failure } from './failure.js';
+import { run, tell } from './program.js';
 
 const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());
 process.once('SIGTERM', () => interrupted.abort());
-// Whoever reads has had enough: `respcache keys | head`. What lists things looks whether anybody still does.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // Whoever reads has had enough: `respcache keys | head`. What lists things looks whether anybody still does.
+    if (error.code === 'EPIPE') return;
+    const failure = new Failure(`The output cannot be written: ${error.message}`);
+    if (stream === process.stdout) tell(failure, process, process.argv.includes('--json'));
+    // Of what would follow a part was missing.
+    process.exit(failure.code);
   });
 
 process.exitCode = await run(process.argv.slice(2), process, interrupted.signal);

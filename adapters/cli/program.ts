@@ -26,7 +26,8 @@ export async function run(args: readonly string[], streams: Streams, signal: Abo
     const failure = failureOf(error);
     // Whatever fails after Ctrl-C fails because of it; unless it has something to say, nothing is.
     if (signal.aborted && failure.code !== EXIT.interrupted) return EXIT.interrupted;
-    return told(failure, streams, program.opts<GlobalOptions>());
+    tell(failure, streams, program.opts<GlobalOptions>().json);
+    return failure.code;
   }
 }
 
@@ -35,10 +36,10 @@ function isUsage(error: unknown): error is { readonly exitCode: number } {
   return error instanceof Error && error.constructor.name === 'CommanderError';
 }
 
-function told(failure: Failure, streams: Streams, options: GlobalOptions): number {
-  if (options.json) streams.stderr.write(`${visibleJson({ error: failure.message })}\n`);
-  else streams.stderr.write(`${failure.message.split('\n').map(visible).join('\n')}\n`);
-  return failure.code;
+/** Says what has failed, to people or to programs. */
+export function tell({ message }: Failure, { stderr }: Pick<Streams, 'stderr'>, json = false): void {
+  if (json) stderr.write(`${visibleJson({ error: message })}\n`);
+  else stderr.write(`${message.split('\n').map(visible).join('\n')}\n`);
 }
 
 function programOf(streams: Streams, signal: AbortSignal, json: boolean): Command {

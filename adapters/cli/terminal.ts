@@ -20,12 +20,22 @@ export class Terminal {
   readonly streams: Streams;
   readonly json: boolean;
   readonly #colors: boolean;
+  #broken = false;
 
   constructor(streams: Streams, options: { readonly json?: boolean; readonly color?: boolean }) {
     this.streams = streams;
     this.json = options.json ?? false;
     // https://no-color.org: present and not empty.
     this.#colors = streams.stdout.isTTY === true && !streams.env.NO_COLOR && options.color !== false && !this.json;
+    // A process' own stream is never `destroyed`.
+    streams.stdout.once('error', () => {
+      this.#broken = true;
+    });
+  }
+
+  /** Whether anybody may still read what is written. */
+  get read(): boolean {
+    return !this.#broken && !this.streams.stdout.destroyed;
   }
 
   /** Whether somebody sits before it. */

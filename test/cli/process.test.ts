@@ -2,7 +2,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,15 +36,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number; out: string; err: string }> } {
+function start(
+  first: string | { readonly stdout: number },
+  ...rest: string[]
+): { child: ChildProcess; ended: Promise<{ code: number; out: string; err: string }> } {
+  const [stdout, args] = typeof first === 'string' ? (['pipe', [first, ...rest]] as const) : [first.stdout, rest];
   const { REDIS_URL: _url, REDIS_HOST: _host, ...env } = process.env;
   const child = spawn(process.execPath, [join(root, bin.respcache), ...args], {
     env: { ...env, REDIS_URL: redis.url },
+    stdio: ['pipe', stdout, 'pipe'],
   });
   children.push(child);
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       texts[name] += text;
     });
   const ended = once(child, 'close').then(([code]) => ({ code: code as number, out: texts.stdout, err: texts.stderr }));
@@ -132,5 +146,26 @@ describe.concurrent('the program', () => {
     await once(child.stdout!, 'data');
     child.stdout!.destroy();
     expect(await ended).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('ends what would go on for ever, too, when nobody reads on', async () => {
+    const cache = createCache({ redis: redis.url, prefix: 'told:', timeout: 10_000 });
+    await cache.health();
+    await cache.statistics.publish();
+    const { child, ended } = start('--prefix', 'told:', 'top', '--interval', '0.01');
+    await once(child.stdout!, 'data');
+    child.stdout!.destroy();
+    expect(await ended).toMatchObject({ code: 0, err: '' });
+    await cache.close();
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says that its output cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const { code, err } = await start({ stdout: full }, 'doctor', '--json').ended;
+    expect([code, JSON.parse(err)]).toEqual([
+      1,
+      { error: expect.stringMatching(/^The output cannot be written: ENOSPC/) },
+    ]);
+    closeSync(full);
   });
 });
