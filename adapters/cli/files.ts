@@ -1,7 +1,8 @@
 import type { BackupReport } from '../../src/backup/backup.js';
 import type { RestoreReport } from '../../src/backup/restore.js';
+import { BackupError } from '../../src/errors.js';
 import { EXIT, Failure } from './failure.js';
-import type { Session } from './session.js';
+import { messageOf, type Session } from './session.js';
 import { bytes, count, visible } from './terminal.js';
 
 export interface FileOptions {
@@ -22,12 +23,20 @@ export async function backup(
       signal,
       onProgress: ({ entries, bytes: size }) => bar.set(entries, entries, bytes(size)),
     });
+  } catch (error) {
+    throw named(error, `${visible(file)} cannot be written`, ['open', 'write', 'fsync', 'rename']);
   } finally {
     bar.end();
   }
   if (terminal.json) return terminal.document(report);
   const left = `${count(report.invalidated)} invalidated, ${count(report.expired)} expired, ${count(report.unreadable)} unreadable left out`;
   terminal.line(`${count(report.entries)} entries in ${visible(file)}, ${bytes(report.bytes)} (${left}).`);
+}
+
+/** What the system says alone names neither the file nor what was to become of it. */
+function named(error: unknown, what: string, calls: readonly string[]): unknown {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && calls.includes(syscall) ? new Failure(`${what}: ${messageOf(error)}`) : error;
 }
 
 export interface RestoreCommandOptions extends FileOptions {
@@ -56,7 +65,8 @@ export async function restore(session: Session, file: string, options: RestoreCo
       },
     });
   } catch (error) {
-    if (!signal.aborted || sofar === 0) throw error;
+    if (!signal.aborted && error instanceof BackupError) throw advised(error);
+    if (!signal.aborted || sofar === 0) throw named(error, `${visible(file)} cannot be read`, ['open', 'read']);
     const message = `Broken off: ${count(sofar)} entries are restored, and stay. The same command goes on with the rest.`;
     throw new Failure(message, EXIT.interrupted);
   } finally {
@@ -76,6 +86,14 @@ export async function restore(session: Session, file: string, options: RestoreCo
       if (report[name] > 0) terminal.line(`${count(report[name])} ${why}.`);
     for (const problem of report.problems) terminal.line(visible(problem));
   }
-  if (report.damagedBlocks > 0 || report.truncated)
-    throw new Failure('The file is damaged: what was whole in it is restored.');
+  if (report.problems.length > 0) throw new Failure('The file is damaged: what was whole in it is restored.');
+}
+
+/** What can be done about it here. */
+function advised(error: BackupError): unknown {
+  const { problem, message } = error;
+  if (problem === 'foreign') return new Failure(`${message} (here: --foreign adopt).`);
+  // Without a header that is whole nothing of it can be read.
+  const partly = (problem === 'damaged' || problem === 'truncated') && !/\bheader\b/.test(message);
+  return partly ? new Failure(`${message}. Nothing was restored: --damaged skip restores what is whole.`) : error;
 }

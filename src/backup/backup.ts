@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { listening } from '../ask.js';
@@ -50,14 +50,27 @@ export async function backup(
   if (typeof to === 'string' ? to === '' : typeof (to as Partial<Writable> | null)?.write !== 'function')
     throw new ConfigError('the destination of a backup', to, 'the path of a file, or a Writable');
   common.signal?.throwIfAborted();
+  const destination = typeof to === 'string' ? await placeOf(to) : to;
   const { onProgress } = options;
   const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));
   const pieces = await copy.begin();
   const signal = common.signal === undefined ? {} : { signal: common.signal };
   await reasonOf(common.signal, () =>
-    typeof to === 'string' ? toFile(to, pieces, signal) : pipeline(pieces, to, signal),
+    typeof destination === 'string' ? toFile(destination, pieces, signal) : pipeline(pieces, destination, signal),
   );
   return copy.report();
+}
+
+/**
+ * Where a link leads, which stays what it is. What is no file is left alone: a device, a pipe.
+ *
+ * @throws {ConfigError}
+ */
+async function placeOf(path: string): Promise<string> {
+  const place = await realpath(path).catch(() => path);
+  const found = await stat(place).catch(() => undefined);
+  if (found === undefined || found.isFile()) return place;
+  throw new ConfigError('the destination of a backup', path, 'the path of a file, new or not, or a Writable');
 }
 
 /** Through a file beside it, so that what has its name is always whole. */
@@ -67,7 +80,8 @@ async function toFile(path: string, pieces: Readable, signal: { signal?: AbortSi
     await pipeline(pieces, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }), signal);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Where that fails, too, what was first tells more.
+    await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
 }

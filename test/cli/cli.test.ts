@@ -346,9 +346,13 @@ describe('backup and restore', () => {
   it('say what is wrong with a file', async () => {
     await cache.set('a', 1, 'acme');
     await at(['backup', file]);
-    writeFileSync(file, readFileSync(file).subarray(0, -10));
+    const whole = readFileSync(file);
+    writeFileSync(file, Buffer.concat([whole, whole]));
+    for (const args of [[], ['--damaged', 'skip']])
+      expect(await at(['restore', file, '--yes', ...args])).toMatchObject({ code: 1 });
+    writeFileSync(file, whole.subarray(0, -10));
     const { code, err } = await at(['restore', file, '--yes']);
-    expect([code, err]).toEqual([1, expect.stringMatching(/truncated|cut off|ends before/i)]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/truncated.*Nothing was restored: --damaged skip/)]);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect(await at(['restore', file, '--yes', '--damaged', 'skip'])).toMatchObject({
       code: 1,
@@ -357,7 +361,23 @@ describe('backup and restore', () => {
     expect(await at(['restore', join(folder, 'none'), '--yes', '--json'])).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringMatching(/^\{"error":"ENOENT/),
+      err: expect.stringMatching(/^\{"error":"[^"]*none cannot be read: ENOENT/),
+    });
+  });
+
+  it('name the file that cannot be written, and what to do about a backup of elsewhere', async () => {
+    expect(await at(['backup', join(folder, 'none', 'x.bak')])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/none\/x\.bak cannot be written: ENOENT/),
+    });
+    expect(await at(['backup', folder])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^the destination of a backup is /),
+    });
+    await at(['backup', file]);
+    expect(await at(['--prefix', 'elsewhere:', 'restore', file, '--yes'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^the backup belongs to another ledger.*--foreign adopt/),
     });
   });
 

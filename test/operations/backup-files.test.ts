@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -77,6 +79,21 @@ describe('a backup into a file', () => {
     expect(
       (await readdir(join(folder, '..'))).filter((name) => name.startsWith(`${folder.split('/').at(-1)}.`)),
     ).toEqual([]);
+  });
+
+  it('goes where a link leads, and takes the place of nothing that is no file', async () => {
+    const [dated, latest, socket] = ['dated.bak', 'latest.bak', 'socket'].map((name) => join(folder, name)) as [
+      ...[string, string, string],
+    ];
+    await writeFile(dated, 'the older one');
+    await symlink('dated.bak', latest);
+    await cache.backup(latest);
+    expect([await readlink(latest), (await readFile(dated)).subarray(1, 4).toString()]).toEqual(['dated.bak', 'RCB']);
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    for (const path of [socket, folder]) await expect(cache.backup(path)).rejects.toThrow(ConfigError);
+    expect((await stat(socket)).isSocket()).toBe(true);
   });
 
   it('is not begun with a signal that has been given already', async () => {
