@@ -377,8 +377,8 @@ export class Cache {
   /**
    * Writes all valid entries (responses, values, counters) into one compressed file, or into a `Writable`, which it ends.
    * A file is written under another name first, readable by its owner alone, and is there only when it is whole. Links are
-   * followed; the path of something else than a file is refused. What is
-   * stored or invalidated meanwhile may be in it or not; a restore finds out what was invalidated.
+   * followed; the path of something else than a file is refused. What is stored or invalidated meanwhile may be in it or
+   * not; a restore finds out what was invalidated.
    *
    * @throws {BackupError} if the ledger is lost meanwhile; {UnavailableError} if Redis does not answer; what the
    * destination fails with; the reason of `signal`

@@ -119,8 +119,11 @@ async function warmByHttp(
       EXIT.usage,
     );
   if (urls.length === 0) throw new Failure('Which URLs?', EXIT.usage);
-  if (!/^https?:\/\//i.test(origin) || !URL.canParse(origin))
-    throw new Failure(`--origin is ${visible(origin)}; it takes a URL such as http://localhost:3000`, EXIT.usage);
+  if (!/^https?:\/\//i.test(origin) || !URL.canParse(origin) || new URL(origin).pathname !== '/')
+    throw new Failure(
+      `--origin is ${visible(origin)}; it takes a URL such as http://localhost:3000: paths stand in the URLs to ask for`,
+      EXIT.usage,
+    );
   const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
   const problems: WarmProblem[] = [];
   const visits = (options.tenant ?? [undefined]).flatMap((tenant) => urls.map((url) => ({ url, tenant })));

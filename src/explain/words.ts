@@ -4,7 +4,7 @@ import type { Visit } from '../lookup/plan.js';
 import type { Mount } from '../mounts.js';
 import type { Asked } from '../request/directives.js';
 import type { Credentials } from '../request/eligibility.js';
-import type { TenantRule } from '../request/tenant.js';
+import { shownTenant, type TenantRule } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
 
 /** A span of time, of seconds, in the unit that says it best. */
@@ -64,7 +64,7 @@ export function formText(reason: Reason, { request, route }: Visit, unsafe: bool
 
 /** Whose request it is. `tenant`: escaped. */
 export function whoseText({ tenant }: Route, name: string): string {
-  if (name !== '') return `It is the tenant ${name}.`;
+  if (name !== '') return `It is the tenant ${shownTenant(name)}.`;
   return tenant.header === undefined
     ? 'There is one tenant.'
     : `There is no header ${tenant.header}: such requests have a namespace of their own.`;

@@ -42,8 +42,12 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   const origin = fieldText(headers, 'origin');
   if (origin === undefined) return false;
-  const own = fieldText(headers, 'x-forwarded-host') ?? fieldText(headers, 'host');
-  return !URL.canParse(origin) || new URL(origin).host !== own;
+  if (!URL.canParse(origin)) return true;
+  const { protocol, host } = new URL(origin);
+  // As a browser would write it: of several proxies the first was asked, and some add the port or keep capitals.
+  const [asked = ''] = (fieldText(headers, 'x-forwarded-host') ?? fieldText(headers, 'host') ?? '').split(',');
+  const own = `${protocol}//${asked.trim()}`;
+  return !URL.canParse(own) || new URL(own).host !== host;
 }
 
 /** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant, of which `null` is none. */

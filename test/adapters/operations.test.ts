@@ -230,6 +230,12 @@ describe.each(LEAN)('operations: $label', (combination) => {
     [{ 'Sec-Fetch-Site': 'same-origin', Origin: 'https://behind-a-proxy.example' }, 200],
     [{ 'Sec-Fetch-Site': 'none' }, 200],
     [{ Host: 'admin.example', Origin: 'https://admin.example' }, 200],
+    // As proxies write it.
+    [{ Host: 'Admin.example:443', Origin: 'https://admin.example' }, 200],
+    [{ 'X-Forwarded-Host': 'admin.example, inner:8080', Origin: 'http://admin.example' }, 200],
+    [{ 'X-Forwarded-Host': 'inner:8080, admin.example', Origin: 'http://admin.example' }, 403],
+    [{ Host: 'admin.example:443', Origin: 'http://admin.example' }, 403],
+    [{ Host: 'evil.example@admin.example', Origin: 'http://evil.example' }, 403],
     [{}, 200],
   ])('take changes only from their own page, or from no page: %j: %i', async (headers, status) => {
     const host = await started();

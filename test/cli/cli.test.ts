@@ -196,6 +196,7 @@ describe('what is stored', () => {
     });
     expect((await at([...asked, '--header', 'Cookie: a=1'])).out).toMatch(/^bypass \(cookie\)/);
     expect((await at([...asked, '--method', 'post'])).out).toMatch(/^bypass \(method\)/);
+    expect((await at(['explain', '/', '--tenant', 'a b:ü'])).out).toMatch(/ ✓ It is the tenant a b:ü\.\n/);
   });
 });
 

@@ -38,6 +38,10 @@ describe('usage', () => {
     [['top', '--count', '0'], /It takes a whole number, 1 or more/],
     [['warm', '/x', '--origin', 'http://127.0.0.1:1', '--concurrency', '0'], /It takes a whole number, 1 or more/],
     [['warm', '/x', '--origin', 'localhost'], /^--origin is localhost; it takes a URL/],
+    [
+      ['warm', '/x', '--origin', 'http://h/shop'],
+      /^--origin is http:\/\/h\/shop; it takes a URL .*paths stand in the URLs/,
+    ],
   ])('%j is wrong', async (args, message) => {
     expect(await at(args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) });
   });
