@@ -498,6 +498,11 @@ export class Cache {
     return this.engine.mounts.tenantHeaders(this.settings.route);
   }
 
+  /** Whether `close` was called. @internal */
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   /** Calls back as the cache is closed. @internal */
   onClose(listener: () => void): void {
     this.#onClose.push(listener);

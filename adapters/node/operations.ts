@@ -48,15 +48,25 @@ export function operationsOf<S>(options: OperationsOptions<S>): {
 export function requestFacts(
   req: IncomingMessage,
   url: string,
-): Pick<OperationsRequest, 'query' | 'headers' | 'secure' | 'app'> {
+): Pick<OperationsRequest, 'query' | 'headers' | 'secure' | 'closing' | 'app'> {
   const { server, encrypted } = req.socket as { server?: unknown; encrypted?: boolean };
+  const own = server instanceof Server ? server : undefined;
   const mark = url.indexOf('?');
   return {
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
     headers: req.headers,
     secure: encrypted === true,
-    app: server instanceof Server ? server : undefined,
+    closing: () => own !== undefined && isClosing(own),
+    app: own,
   };
+}
+
+/** Those that have been seen to listen: some never do, and are given their connections. */
+const listening = new WeakSet<Server>();
+
+function isClosing(server: Server): boolean {
+  if (server.listening) listening.add(server);
+  return !server.listening && listening.has(server);
 }
 
 /** Sends an answer past a framework that would add to it. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Cache } from '../cache.js';
 import type { Scope } from '../stats/statistics.js';
-import { json, type OperationsReply, UNKEPT } from './messages.js';
+import { json, type OperationsReply, type OperationsRequest, UNKEPT } from './messages.js';
 
 /** How often figures are sent, ms. */
 const PERIOD = 1000;
@@ -10,14 +10,18 @@ const MOST_STREAMS = 50;
 
 const open = new WeakMap<Cache, Set<ReportStream>>();
 
-/** The figures as server-sent events; 503 where too many follow them already. */
-export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, method: string): OperationsReply {
+/** Of a request: how it asks, and whether its server is about to end. */
+type Asking = Pick<OperationsRequest, 'method' | 'closing'>;
+
+/** The figures as server-sent events; 503 where too many follow them already, and where all is about to end. */
+export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, request: Asking): OperationsReply {
   // A proxy is not to gather what should be seen at once.
   const headers = { ...UNKEPT, 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' };
-  if (method === 'HEAD') return { status: 200, headers, body: '' };
+  if (request.method === 'HEAD') return { status: 200, headers, body: '' };
+  if (cache.closed || request.closing()) return json(503, { error: 'the server is about to end' });
   const streams = streamsOf(cache);
   if (streams.size >= MOST_STREAMS) return json(503, { error: 'too many follow the figures already' });
-  const stream = new ReportStream(cache, scope, authorized);
+  const stream = new ReportStream(cache, scope, authorized, request);
   streams.add(stream);
   stream.once('close', () => streams.delete(stream));
   return { status: 200, headers, body: stream };
@@ -35,25 +39,27 @@ function streamsOf(cache: Cache): Set<ReportStream> {
 }
 
 /**
- * One report now and then each second (WHATWG HTML §9.2), until whoever reads them goes or the cache is closed. A reader
+ * One report now and then each second (WHATWG HTML §9.2), until whoever reads them goes, the cache is closed, or the server. A reader
  * that does not read is sent nothing more meanwhile.
  */
 class ReportStream extends Readable {
   readonly #cache: Cache;
   readonly #scope: Scope;
   readonly #authorized: boolean;
+  readonly #request: Asking;
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
   #finished = false;
 
-  constructor(cache: Cache, scope: Scope, authorized: boolean) {
+  constructor(cache: Cache, scope: Scope, authorized: boolean, request: Asking) {
     super();
     this.#cache = cache;
     this.#scope = scope;
     this.#authorized = authorized;
+    this.#request = request;
   }
 
-  /** Nothing more follows: the cache is closed. */
+  /** Nothing more follows: the cache is closed, or its server waits for this one. */
   finish(): void {
     this.#finished = true;
     clearTimeout(this.#timer);
@@ -72,6 +78,7 @@ class ReportStream extends Readable {
   }
 
   async #send(): Promise<void> {
+    if (this.#request.closing()) return this.finish();
     try {
       const report = await this.#cache.statistics.report(this.#scope, this.#authorized);
       this.#timer = undefined;

@@ -17,6 +17,8 @@ export interface OperationsRequest {
   authorized(): MaybePromise<boolean>;
   /** The body as parsed JSON, or `undefined` if it is none. */
   body(): Promise<unknown>;
+  /** Whether the server that it came to takes no more of them, and ends once all are answered. */
+  closing(): boolean;
   /** The application that it came to; absent where there is no telling. */
   readonly app: App | undefined;
 }

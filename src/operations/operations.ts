@@ -34,7 +34,7 @@ export async function operate(
     case '/metrics':
       return exposition(metrics, request);
     case '/events':
-      return eventsOf(cache, scopeOf(query), await request.authorized(), method);
+      return eventsOf(cache, scopeOf(query), await request.authorized(), request);
     case '/dashboard':
       return dashboard();
     case '/explain':

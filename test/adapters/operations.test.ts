@@ -1,5 +1,6 @@
 // What an operator sees and does through statsRouter beside the figures: metrics, events, the page, explanations, warming.
 
+import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import type { Explanation, Report, WarmReport } from 'respcache';
 import { describe, expect, it } from 'vitest';
@@ -134,6 +135,20 @@ describe.each(LEAN)('operations: $label', (combination) => {
     await nextOf(reading);
     await host.cache.close();
     expect((await reading.rest()).complete).toBe(true);
+    // A page that comes again before the server ends would hold it up.
+    expect((await host.ask('/cache/events')).status).toBe(503);
+  });
+
+  it('end the events when the server takes no more requests, which waits for them', async () => {
+    const host = await started();
+    const reading = await host.begin('/cache/events');
+    await nextOf(reading);
+    const server = await host.server();
+    const closed = once(server, 'close');
+    server.close();
+    expect((await reading.rest()).complete).toBe(true);
+    server.closeIdleConnections();
+    await closed;
   });
 
   it('have a page that takes nothing from elsewhere, and can be framed by nobody', async () => {

@@ -36,11 +36,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(
-  first: string | { readonly stdout: number },
-  ...rest: string[]
-): { child: ChildProcess; ended: Promise<{ code: number; out: string; err: string }> } {
-  const [stdout, args] = typeof first === 'string' ? (['pipe', [first, ...rest]] as const) : [first.stdout, rest];
+interface Started {
+  child: ChildProcess;
+  ended: Promise<{ code: number; out: string; err: string }>;
+}
+
+const start = (...args: string[]) => startInto('pipe', ...args);
+
+function startInto(stdout: 'pipe' | number, ...args: string[]): Started {
   const { REDIS_URL: _url, REDIS_HOST: _host, ...env } = process.env;
   const child = spawn(process.execPath, [join(root, bin.respcache), ...args], {
     env: { ...env, REDIS_URL: redis.url },
@@ -161,7 +164,7 @@ describe.concurrent('the program', () => {
 
   it.skipIf(!existsSync('/dev/full'))('says that its output cannot be written', async () => {
     const full = openSync('/dev/full', 'w');
-    const { code, err } = await start({ stdout: full }, 'doctor', '--json').ended;
+    const { code, err } = await startInto(full, 'doctor', '--json').ended;
     expect([code, JSON.parse(err)]).toEqual([
       1,
       { error: expect.stringMatching(/^The output cannot be written: ENOSPC/) },
