@@ -78,7 +78,11 @@ export class Backend {
     const onError = (operation: string) => (error: unknown) => events.emit('error', { operation, error });
     const link = new RedisLink(settings.redis, onError('connection'));
     const guard = new Guard({ ...guarding, onSilence: () => link.renew() });
-    link.onReady(() => guard.revive());
+    link.onReady(() => {
+      guard.revive();
+      // Where no request comes it would be told of as open for as long; whoever fails here tells of it.
+      if (guard.open) Promise.resolve(this.ping()).catch(() => {});
+    });
     this.kind = 'redis';
     this.link = link;
     this.#guard = guard;

@@ -72,4 +72,21 @@ describe('once Redis has failed a few times, no request waits for it', () => {
       await cache.close();
     }
   });
+
+  it('until it is back, also where nobody asks', async () => {
+    const cache = createCache({ redis: server.url });
+    try {
+      await reached(cache);
+      await server.kill();
+      const opened = new Promise<void>((done) => cache.on('breaker', ({ state }) => state === 'open' && done()));
+      for (let i = 0; i < 5; i++) await cache.get('a', 'c');
+      await opened;
+      const closed = new Promise<void>((done) => cache.on('breaker', ({ state }) => state === 'closed' && done()));
+      await server.restart();
+      await closed;
+      expect(cache.statistics.facts()).toMatchObject({ store: { breaker: 'closed' } });
+    } finally {
+      await cache.close();
+    }
+  });
 });
