@@ -6,7 +6,7 @@ import type { Stats } from '../../src/stats/figures.js';
 import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
 import { Failure } from './failure.js';
-import type { Session } from './session.js';
+import { failureOf, type Session } from './session.js';
 import { bytes, count, ms, span, type Terminal, visible, visibleJson } from './terminal.js';
 
 const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
@@ -104,9 +104,14 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
   try {
     for (let shown = 0; !either.aborted && terminal.read; ) {
-      const report = await reported(cache);
+      const report = await reported(cache).catch((error) => {
+        // Whoever looks at what happens wants to see it end, too.
+        if (shown === 0) throw error;
+        return failureOf(error).message;
+      });
       if (live) stdout.write('\x1b[H\x1b[2J');
-      if (terminal.json) terminal.line(visibleJson(report));
+      if (typeof report === 'string') trouble(terminal, report);
+      else if (terminal.json) terminal.line(visibleJson(report));
       else screen(terminal, report, live);
       if (++shown === options.count) return;
       await pause(options.interval * 1000, undefined, { signal: either }).catch(() => {});
@@ -114,6 +119,11 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   } finally {
     restore();
   }
+}
+
+function trouble(terminal: Terminal, message: string): void {
+  if (terminal.json) terminal.line(visibleJson({ error: message }));
+  else terminal.line(`${new Date().toISOString()} ${visible(message)}`);
 }
 
 function screen(terminal: Terminal, report: Report, whole: boolean): void {

@@ -1,7 +1,10 @@
 // The command line on a Redis that refuses something, and by users who may not do everything.
 
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import type { Cache } from 'respcache';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../adapters/cli/program.js';
 import type { RedisServer } from '../support/redis.js';
 import { openSite, type Site } from './site.js';
 import { cli } from './streams.js';
@@ -65,6 +68,30 @@ describe('the figures', () => {
     await redis.command('DEL', `{respcache}:stats:${id}`);
     expect(await at('stats')).toMatchObject({ code: 1, err: expect.stringMatching(/^No process tells its figures/) });
     await cache.statistics.publish();
+  });
+});
+
+describe('top', () => {
+  it('goes on while there is nothing to be told, and after it', async () => {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const stopped = new AbortController();
+    const code = run(
+      ['--redis', redis.url, 'top', '--interval', '0.01'],
+      { stdin, stdout, stderr, env: {} },
+      stopped.signal,
+    );
+    const told = async (what: RegExp) => {
+      while (!what.test(String((await once(stdout, 'data'))[0])));
+    };
+    await told(/ 0\.0\/s /);
+    await redis.command('DEL', '{respcache}:stats');
+    await told(/^\S+Z No process tells its figures/);
+    await cache.statistics.publish();
+    await told(/ 0\.0\/s /);
+    stopped.abort();
+    expect([await code, stderr.readableLength]).toEqual([0, 0]);
+    // Where there is nothing from the beginning there may never be.
+    expect(await at('--prefix', 'none:', 'top')).toMatchObject({ code: 1, out: '' });
   });
 });
 
