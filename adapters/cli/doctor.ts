@@ -150,7 +150,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   processes: async (link, prefix) => {
     const report = await fleetReport(link, prefix);
-    if (report === undefined) return warning('None tells its figures: none runs, or publishInterval is false.');
+    if (report === undefined)
+      return warning('None tells its figures: none runs with this prefix, or publishInterval is false.');
     const head = parseHead((await link.client.get(`${prefix}{respcache}:head`)) ?? '');
     const state = `${report.processes} tell their figures, ${report.recentErrors} errors lately`;
     if (report.ledger.epoch !== head?.epoch)

@@ -38,8 +38,10 @@ export async function stats({ cache, terminal }: Session, { tenant }: StatsOptio
 async function reported({ services: { backend, settings } }: Cache): Promise<Report> {
   const report = await fleetReport(backend.link!, settings.prefix);
   if (report !== undefined) return report;
+  const { prefix } = settings;
+  const where = prefix === '' ? 'without a prefix' : `under the prefix ${visible(prefix)}`;
   throw new Failure(
-    'No process tells its figures on this Redis. (They do so every few seconds while they run; see publishInterval.)',
+    `No process tells its figures on this Redis ${where}. (They do so every few seconds while they run; see publishInterval.)`,
   );
 }
 

@@ -91,7 +91,9 @@ describe('top', () => {
     stopped.abort();
     expect([await code, stderr.readableLength]).toEqual([0, 0]);
     // Where there is nothing from the beginning there may never be.
-    expect(await at('--prefix', 'none:', 'top')).toMatchObject({ code: 1, out: '' });
+    expect(await at('--prefix', 'none:', 'top')).toMatchObject({
+      ...{ code: 1, out: '', err: expect.stringMatching(/^No process tells its figures .* under the prefix none:\./) },
+    });
   });
 });
 
