@@ -3,14 +3,15 @@ import { Failure } from './failure.js';
 import { run, tell } from './program.js';
 
 const interrupted = new AbortController();
-process.once('SIGINT', () => interrupted.abort());
-process.once('SIGTERM', () => interrupted.abort());
+// SIGHUP: the terminal, or the connection to it, is gone.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort());
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever reads has had enough: `respcache keys | head`. What lists things looks whether anybody still does.
-    if (error.code === 'EPIPE') return;
+    // EIO: of a terminal that is gone. What is at work then is broken off in good order.
+    if (stream === process.stderr || error.code === 'EPIPE' || error.code === 'EIO') return;
     const failure = new Failure(`The output cannot be written: ${error.message}`);
-    if (stream === process.stdout) tell(failure, process, process.argv.includes('--json'));
+    tell(failure, process, process.argv.includes('--json'));
     // Of what would follow a part was missing.
     process.exit(failure.code);
   });

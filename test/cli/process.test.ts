@@ -124,21 +124,25 @@ describe.concurrent('the program', () => {
     });
   });
 
-  it('is broken off by Ctrl-C, and leaves no half of a file', async () => {
-    const cache = createCache({ redis: redis.url, prefix: 'large:', timeout: 10_000 });
+  it.each([
+    ['Ctrl-C', 'SIGINT'],
+    ['a terminal that is closed', 'SIGHUP'],
+  ] as const)('is broken off by %s, and leaves no half of a file', async (_what, signal) => {
+    const prefix = `${signal}:`;
+    const cache = createCache({ redis: redis.url, prefix, timeout: 10_000 });
     const text = 'x'.repeat(2000);
     for (let i = 0; i < 20; i++)
       await cache.mset(Object.fromEntries(Array.from({ length: 500 }, (_, j) => [`${i}:${j}`, text + i + j])), 'acme');
     await cache.close();
-    const file = join(folder, 'cache.bak');
-    const { child, ended } = start('--prefix', 'large:', 'backup', file);
+    const file = join(folder, `${signal}.bak`);
+    const { child, ended } = start('--prefix', prefix, 'backup', file);
     // It has begun when its file is there, under another name.
-    while (!readdirSync(folder).some((name) => name.startsWith('cache.bak')) && child.exitCode === null)
+    while (!readdirSync(folder).some((name) => name.startsWith(`${signal}.bak`)) && child.exitCode === null)
       await new Promise(setImmediate);
-    child.kill('SIGINT');
+    child.kill(signal);
     expect((await ended).code).toBe(130);
     expect(existsSync(file)).toBe(false);
-    expect(readdirSync(folder).filter((name) => name.includes('.bak'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.startsWith(`${signal}.bak`))).toEqual([]);
   });
 
   it('ends quietly when nobody reads on', async () => {
