@@ -14,6 +14,7 @@ import type { Settings } from './options.js';
 import { keySpace } from './request/key.js';
 import type { QueryRules } from './request/query.js';
 import { Guard, withDeadline } from './stores/guard.js';
+import { lossOr } from './stores/loss.js';
 import { MemoryStore } from './stores/memory.js';
 import type { Reads } from './stores/reads.js';
 import { RedisStore } from './stores/redis.js';
@@ -75,7 +76,8 @@ export class Backend {
       this.#sweeper = this.#makeSweeper(ownTurn(), events);
       return;
     }
-    const onError = (operation: string) => (error: unknown) => events.emit('error', { operation, error });
+    const tell = (operation: string, error: unknown) => events.emit('error', { operation, error: lossOr(error) });
+    const onError = (operation: string) => (error: unknown) => tell(operation, error);
     const link = new RedisLink(settings.redis, onError('connection'));
     const guard = new Guard({ ...guarding, onSilence: () => link.renew() });
     link.onReady(() => {
@@ -95,7 +97,7 @@ export class Backend {
       prefix,
       ...(l1 && consistency === 'pushed' ? { maxDisconnected: settings.maxDisconnected } : {}),
       deadline: PURGE_DEADLINE,
-      onError: (operation, error) => events.emit('error', { operation, error }),
+      onError: tell,
     });
     this.ledger = ledger;
     this.#reads = redisReads({ link, ledger, store }, (work) => guard.run('read', timeout, work));
@@ -240,7 +242,11 @@ export class Backend {
   /** Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached. */
   async erase(tenant: string, onProgress?: (progress: SweepProgress) => void): Promise<void> {
     this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
-    await this.#sweeper.erase(tenant, onProgress);
+    try {
+      await this.#sweeper.erase(tenant, onProgress);
+    } catch (error) {
+      throw lossOr(error);
+    }
   }
 
   async close(): Promise<void> {

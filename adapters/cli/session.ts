@@ -2,6 +2,7 @@ import { type Cache, createCache } from '../../src/cache.js';
 import { ConfigError } from '../../src/errors.js';
 import { type CacheOptions, resolveSettings, type Settings } from '../../src/options.js';
 import { withDeadline } from '../../src/stores/guard.js';
+import { lossOr } from '../../src/stores/loss.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { EXIT, Failure } from './failure.js';
 import { clusterOf } from './seeds.js';
@@ -134,18 +135,9 @@ async function reach(cache: Cache): Promise<void> {
 /** What an error says, in one line, and without what nobody should read over a shoulder. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
-  if (isLoss(error)) return 'the connection to Redis was lost';
-  const text =
-    error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error);
+  const told = lossOr(error);
+  const text = told instanceof Error ? told.message || (told as NodeJS.ErrnoException).code || told.name : String(told);
   return withoutPassword(text.split('\n')[0]!);
-}
-
-/** ioredis tells of its options and streams then, which nobody has set here. */
-function isLoss(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    error.name === 'MaxRetriesPerRequestError' || /^(?:Stream isn't writeable|Connection is closed)/.test(error.message)
-  );
 }
 
 function withoutPassword(text: string): string {

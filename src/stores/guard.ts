@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { UnavailableError } from '../errors.js';
 import type { Events } from '../events.js';
+import { lossOr } from './loss.js';
 
 /** How long operations may take, and when to stop trying. */
 export interface GuardOptions {
@@ -53,9 +54,10 @@ export class Guard {
       const result = await withDeadline(working, deadline, operation);
       if (performance.now() - started <= this.#options.timeout) this.#succeeded();
       return result;
-    } catch (error) {
-      if (isAnswer(error)) this.#succeeded();
+    } catch (cause) {
+      if (isAnswer(cause)) this.#succeeded();
       else this.#failed(probe);
+      const error = lossOr(cause);
       this.#options.events.emit('error', { operation, error });
       throw error;
     } finally {

@@ -1,6 +1,8 @@
+import { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createCache } from '../../src/index.js';
+import { createCache, UnavailableError } from '../../src/index.js';
+import { reached } from '../chaos/rig.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 let redis: RedisServer;
@@ -66,6 +68,25 @@ it.each([
   await cache.set('a', 1, 'leaves');
   await expect(cache.invalidateTenant('leaves', options as object)).rejects.toThrow(message);
   expect(await cache.get('a', 'leaves')).toBe(1);
+  await cache.close();
+});
+
+it('a connection that is lost is told of as such, by what erases and by what saves', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'lost:' });
+  const told: unknown[] = [];
+  cache.on('error', ({ error }) => told.push(error));
+  await cache.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, i])), 'leaves');
+  const client = cache.services.backend.link!.client as Redis;
+  const onProgress = () => client.disconnect(true);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  for (const work of [
+    () => cache.backup(nowhere, { onProgress }),
+    () => cache.invalidateTenant('leaves', { erase: true, onProgress }),
+  ]) {
+    await reached(cache);
+    await expect(work()).rejects.toThrow(UnavailableError);
+  }
+  for (const error of told) expect(String(error)).not.toMatch(/writeable|maxRetries|closed/);
   await cache.close();
 });
 

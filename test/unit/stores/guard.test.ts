@@ -46,6 +46,14 @@ describe('Guard', () => {
     expect(told).toEqual([{ operation: 'read', error: new Error('connection lost') }]);
   });
 
+  it('says that a connection was lost, and not which options ioredis has for that', async () => {
+    const error = Object.assign(new Error('Reached the max retries'), { name: 'MaxRetriesPerRequestError' });
+    const lost = new UnavailableError('the connection to Redis was lost');
+    await expect(guard.run('read', 50, () => Promise.reject(error))).rejects.toEqual(lost);
+    expect(told).toEqual([{ operation: 'read', error: lost }]);
+    expect(told).toMatchObject([{ error: { cause: error } }]);
+  });
+
   it('takes what is thrown at once for a failure like any', async () => {
     const thrower = () => {
       throw new Error('at once');

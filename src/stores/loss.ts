@@ -1,0 +1,10 @@
+import { UnavailableError } from '../errors.js';
+
+/** ioredis says which of its options and streams are to blame where a connection is lost, none of which anybody has set. */
+export function lossOr(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const lost =
+    error.name === 'MaxRetriesPerRequestError' ||
+    /^(?:Stream isn't writeable|Connection is closed)/.test(error.message);
+  return lost ? new UnavailableError('the connection to Redis was lost', { cause: error }) : error;
+}
