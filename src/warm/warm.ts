@@ -62,7 +62,7 @@ export class Warmer {
     const onProgress = listening(this.#services.events, 'warm', checked.onProgress);
     const plan = { ...checked, signal, onProgress };
     await this.#meetLedger();
-    const visits = await this.#visits(plan);
+    const visits = await orAborted(this.#visits(plan), signal);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
     const problems: WarmProblem[] = [];
     let done = 0;
@@ -76,10 +76,13 @@ export class Warmer {
     const work = async () => {
       for (const what of queue) {
         if (signal.aborted) return;
-        take(what, await visit(plan, what));
+        const visited = await visit(plan, what);
+        // Nobody waits for it any more.
+        if (signal.aborted) return;
+        take(what, visited);
       }
     };
-    await Promise.all(Array.from({ length: plan.concurrency }, work));
+    await orAborted(Promise.all(Array.from({ length: plan.concurrency }, work)), signal);
     signal.throwIfAborted();
     return { requested: done, ...counts, problems };
   }
@@ -160,5 +163,19 @@ export class Warmer {
       if (tenant === undefined && escaped !== NO_TENANT) return [];
       return [{ target, tenant, secure, headers: { ...plan.headers(tenant), ...headers } }];
     });
+  }
+}
+
+/** What handlers still do is not waited for: nobody can end it. @throws the signal's reason */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -235,6 +235,17 @@ describe.each(LEAN)('warming: $label', (combination) => {
     const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
     await expect(warm(host, { urls, concurrency: 1, signal: stopping.signal })).rejects.toThrow(/abort/i);
   });
+
+  it('waits for no handler that never ends, once it is broken off', async () => {
+    const host = await start();
+    const stopping = new AbortController();
+    host.get('/:id', {}, () => {
+      stopping.abort();
+      return new Promise<never>(() => {});
+    });
+    const { signal } = stopping;
+    await expect(warm(host, { urls: ['/x'], signal })).rejects.toThrow(/abort/i);
+  });
 });
 
 describe('warming', () => {
