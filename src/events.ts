@@ -35,6 +35,7 @@ export type Reason =
   | 'vary-star'
   | 'vary-changed' // a layer inside has changed a request field that the response varies by
   | 'not-fresh' // its lifetime is over as it leaves
+  | 'loop' // a redirect to a URL that has the same key
   | 'event-stream'
   | 'no-body' // Koa's own default answer
   | 'trailers'

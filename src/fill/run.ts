@@ -12,7 +12,7 @@ import type { Entered } from '../invalidation/recent-purges.js';
 import type { Plan } from '../lookup/plan.js';
 import { mayStandIn, useOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
-import { isSelf } from '../request/reference.js';
+import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -122,6 +122,8 @@ export class Run {
     if (assessment.reason !== undefined) return assessment.reason;
     if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
       return 'method';
+    // Its hits would lead to itself, and who follows them nowhere.
+    if (status >= 300 && status < 400 && leadsBack(request, fieldText(fields, 'location'), route.query)) return 'loop';
     const tags = tagsOf(context, fields);
     if (tags === undefined) return 'tags';
     const { policy, vary: keyed, maxBodyBytes } = route;

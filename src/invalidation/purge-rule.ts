@@ -5,7 +5,7 @@ import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
 import { normalizeKeyName, normalizePattern, targetUris } from '../request/key.js';
 import type { QueryRules } from '../request/query.js';
-import { sameOrigin } from '../request/reference.js';
+import { pathsMeant, sameOrigin } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
@@ -68,14 +68,7 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => 
   // The target may come in absolute form (RFC 9112 §3.2.2).
   const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
   const targets = own === undefined ? [] : [own];
-  // What a proxy takes off the paths of its clients stands in those that they are told.
-  const prefix = fieldText(request.headers, 'x-forwarded-prefix');
-  for (const name of ['location', 'content-location']) {
-    const target = sameOrigin(request, fieldText(fields, name));
-    if (target === undefined) continue;
-    targets.push(target);
-    if (prefix !== undefined && target.startsWith(`${prefix}/`)) targets.push(target.slice(prefix.length));
-  }
+  for (const name of ['location', 'content-location']) targets.push(...pathsMeant(request, fieldText(fields, name)));
   const tags = targets.flatMap((target) => {
     const { uris, pathUri } = targetUris(request, target, queries);
     return [...uris.map((uri) => uriTag(tenant, uri)), pathTag(tenant, pathUri)];

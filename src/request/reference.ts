@@ -1,4 +1,5 @@
 import { fieldText, tokens } from '../http/headers.js';
+import { normalizeQuery, type QueryRule } from './query.js';
 import type { RequestView } from './request.js';
 
 /**
@@ -21,6 +22,24 @@ export function sameOrigin(request: RequestView, reference: string | undefined):
 export function isSelf(request: RequestView, reference: string | undefined): boolean {
   const path = sameOrigin(request, reference);
   return path !== undefined && path === sameOrigin(request, request.target);
+}
+
+/** The same where it may also be meant for a proxy, which takes a prefix off the paths of its clients. */
+export function pathsMeant(request: RequestView, reference: string | undefined): readonly string[] {
+  const path = sameOrigin(request, reference);
+  if (path === undefined) return [];
+  const prefix = fieldText(request.headers, 'x-forwarded-prefix');
+  return prefix !== undefined && path.startsWith(`${prefix}/`) ? [path, path.slice(prefix.length)] : [path];
+}
+
+/** Whether a reference leads to where the request itself is looked up: to its own URL, or one that differs by what `query` ignores. */
+export function leadsBack(request: RequestView, reference: string | undefined, query: QueryRule): boolean {
+  const own = sameOrigin(request, request.target);
+  const looked = (path: string) => {
+    const mark = path.indexOf('?');
+    return mark < 0 ? `${path}?` : `${path.slice(0, mark)}?${normalizeQuery(path.slice(mark + 1), query)}`;
+  };
+  return own !== undefined && pathsMeant(request, reference).some((path) => looked(path) === looked(own));
 }
 
 function schemeOf({ secure }: RequestView): 'https' | 'http' {

@@ -64,6 +64,31 @@ describe.each(LEAN)('keys: $label', (combination) => {
       expect(await runsOf(host, targets)).toEqual([1, 1, 1, 2, 3, 4, 4, 5]);
     });
 
+    it.each([
+      ['/x?utm_source=mail&a=1', '/x?a=1'],
+      ['/x?b=1&a=1', 'http://h.example/x?a=1&b=1'],
+      ['/x?', '/x'],
+      ['/x', '/shop/x'],
+    ])('has no place for a redirect that leads to it: %s to %s', async (from, to) => {
+      const host = await bench.start(combination);
+      const headers = { Host: 'h.example', 'X-Forwarded-Prefix': '/shop' };
+      const handler = numbered(() => (handler.runs === 1 ? { status: 301, headers: { Location: to }, body: '' } : {}));
+      host.get('/x', { query: { ignore: ['utm_*'] } }, handler);
+      const redirect = await host.ask(from, { headers });
+      expect(redirect).toMatchObject({ status: 301 });
+      expect(redirect.header('cache-status')).toBe('respcache; fwd=uri-miss; detail=loop');
+      const followed = new URL(to, 'http://h.example').href.replace('http://h.example', '').replace('/shop', '');
+      expect(await host.ask(followed, { headers })).toMatchObject({ status: 200, text: 'run 2' });
+    });
+
+    it('has a place for a redirect that leads elsewhere', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered(() => ({ status: 301, headers: { Location: '/x?a=2' }, body: '' }));
+      host.get('/x', { query: { ignore: ['utm_*'] } }, handler);
+      for (const _ of [1, 2]) expect(await host.ask('/x?a=1&utm_id=1')).toMatchObject({ status: 301 });
+      expect(handler.runs).toBe(1);
+    });
+
     it('follows the rule of the cache where the route has none of its own', async () => {
       const host = await bench.start(combination, { query: { ignore: ['v'] } });
       host.get('/x', {}, numbered());
