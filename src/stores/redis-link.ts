@@ -58,6 +58,7 @@ export class RedisLink {
   readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
     this.#owned = !isClient(target);
@@ -203,8 +204,13 @@ export class RedisLink {
     return client.duplicate([], { enableOfflineQueue, enableAutoPipelining: false, redisOptions } as object);
   }
 
-  /** Takes our listeners off, and ends the connection if it was made here. */
-  async close(): Promise<void> {
+  /** Takes our listeners off, and ends the connection if it was made here; once, however often it is asked to. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#settled = true;
     for (const [event, listener] of this.#listeners) this.client.off(event, listener);
     this.#allow(-LISTENERS);

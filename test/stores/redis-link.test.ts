@@ -70,6 +70,14 @@ describe('RedisLink connects', () => {
     expect(link.ready()).toBeUndefined();
   });
 
+  it('by a client that is left as it was, however often it is closed', async () => {
+    const client = keep(new Redis(server.url));
+    const found = [client.getMaxListeners(), client.listenerCount('error')];
+    const link = linkTo(client);
+    for (let i = 0; i < 2; i++) await link.close();
+    expect([client.getMaxListeners(), client.listenerCount('error')]).toEqual(found);
+  });
+
   it('to the database that a URL names', async () => {
     const link = linkTo(`${server.url}/5`);
     await link.ready();
