@@ -108,7 +108,7 @@ export function responseSubject(
   name: string | undefined,
   search?: string,
 ): Subject {
-  const all = name === undefined ? names : [name, ...names, ...queried(name, names)];
+  const all = name === undefined ? names : withName(normalizeKeyName(name), names);
   return { tenant, names: all, uri, tags, ...(search === undefined ? {} : { pathUri }) };
 }
 
@@ -124,7 +124,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   const { tenant, hashed } = ownerOfKey(prefix, key);
   const own = key.slice(keySpace(prefix, tenant).length);
   const name = entry.kind === 'response' ? entry.name : undefined;
-  if (hashed) return { tenant, names: name === undefined ? [] : [name], tags: entry.tags };
+  if (hashed) return { tenant, names: name === undefined ? [] : [normalizeKeyName(name)], tags: entry.tags };
   if (!own.startsWith('~')) {
     const original = own.replace(/^%(7e|25)/, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
     return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };
@@ -134,8 +134,10 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
 }
 
-function queried(name: string, names: readonly string[]): string[] {
-  return names[1] === undefined ? [] : [name + names[1].slice(names[0]!.length)];
+/** A route's name and, where there is a query, the name with that, before the names by path. */
+function withName(name: string, names: readonly string[]): readonly string[] {
+  const [path, queried] = names;
+  return queried === undefined ? [name, ...names] : [name, ...names, name + queried.slice(path!.length)];
 }
 
 function split(target: string): [path: string, search: string] {

@@ -417,6 +417,20 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await renewed(host, below, () => host.ask('/below/a', { method: 'POST' }))).toEqual(['/below/a']);
     });
 
+    it.each<[string, InvalidateSpec<Source>]>([
+      ['its name', { keys: '/caf\u00e9 %37' }],
+      ['its name and a query', { keys: '/caf\u00e9 %37?b=%31&a' }],
+      ['a place in the hierarchy', { patterns: '/caf\u00e9 %37' }],
+      ['a glob', { patterns: '/caf\u00e9 *' }],
+    ])('a route that is named like a path, by %s', async (_, spec) => {
+      const host = await bench.start(combination);
+      host.get('/x', { key: '/caf\u00e9 %37' }, numbered());
+      host.post('/change', host.invalidating(spec), done);
+      expect(await host.texts('/x?a&b=1', 2)).toEqual(['run 1', 'run 1']);
+      await host.ask('/change', { method: 'POST' });
+      expect(await host.texts('/x?a&b=1', 1)).toEqual(['run 2']);
+    });
+
     it.each<[string, Record<string, string>, string[], asked?: Record<string, string>]>([
       ['Location', { Location: '/b' }, ['/b']],
       ['a relative Location', { Location: 'd' }, ['/c/d']],
