@@ -123,7 +123,7 @@ export class Run {
     if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
       return 'method';
     // Its hits would lead to itself, and who follows them nowhere.
-    if (status >= 300 && status < 400 && leadsBack(request, fieldText(fields, 'location'), route.query)) return 'loop';
+    if (status >= 300 && status < 400 && this.#isLoop(fields, seat)) return 'loop';
     const tags = tagsOf(context, fields);
     if (tags === undefined) return 'tags';
     const { policy, vary: keyed, maxBodyBytes } = route;
@@ -164,6 +164,11 @@ export class Run {
     this.#filling = { fill, tags: found.tags, varies: found.varies };
     const address = plan.addressFor(rule);
     if (address !== plan.address) this.plan = { ...plan, address };
+  }
+
+  #isLoop(fields: Fields, { request, route }: Seat): boolean {
+    const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
+    return leadsBack(request, fieldText(fields, 'location'), route.query, rule);
   }
 
   /** Whether a layer inside has changed one of these fields since the lookup, or the tenant's, which all answers vary by. */

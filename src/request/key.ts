@@ -55,14 +55,19 @@ export function responseAddress(
   scope: readonly string[],
   rule?: SearchRule,
 ): Address {
-  const [path, search] = split(request.target);
-  const all = normalizeQuery(search, query);
-  const normalized = rule === undefined || all === '' ? all : applySearchRule(all, rule);
+  const [path, normalized] = placeOf(request.target, query, rule);
   const origin = originOf(request);
   let parts = `${escapePart(origin)}~${escapePart(path)}~${escapePart(normalized)}`;
   for (const part of scope) parts += `~${escapePart(part)}`;
   const named = query.sort && rule === undefined ? normalized : normalizeQuery(normalized, SORTED);
   return { tenant, key: bounded(`${prefix}client:${tenant}:`, `~${parts}`), ...knownAs(origin, path, named) };
+}
+
+/** The path of a target, and what of its query is in the key. `rule`: on which part of it the response says that it depends. */
+export function placeOf(target: string, query: QueryRule, rule?: SearchRule): [path: string, query: string] {
+  const [path, search] = split(target);
+  const all = normalizeQuery(search, query);
+  return [path, rule === undefined || all === '' ? all : applySearchRule(all, rule)];
 }
 
 /**

@@ -1,5 +1,7 @@
 import { fieldText, tokens } from '../http/headers.js';
-import { normalizeQuery, type QueryRule } from './query.js';
+import type { SearchRule } from '../http/no-vary-search.js';
+import { placeOf } from './key.js';
+import type { QueryRule } from './query.js';
 import type { RequestView } from './request.js';
 
 /**
@@ -32,14 +34,18 @@ export function pathsMeant(request: RequestView, reference: string | undefined):
   return prefix !== undefined && path.startsWith(`${prefix}/`) ? [path, path.slice(prefix.length)] : [path];
 }
 
-/** Whether a reference leads to where the request itself is looked up: to its own URL, or one that differs by what `query` ignores. */
-export function leadsBack(request: RequestView, reference: string | undefined, query: QueryRule): boolean {
-  const own = sameOrigin(request, request.target);
-  const looked = (path: string) => {
-    const mark = path.indexOf('?');
-    return mark < 0 ? `${path}?` : `${path.slice(0, mark)}?${normalizeQuery(path.slice(mark + 1), query)}`;
-  };
-  return own !== undefined && pathsMeant(request, reference).some((path) => looked(path) === looked(own));
+/** Whether a reference leads to what has the key of the request itself. `rule`: see `placeOf`. */
+export function leadsBack(
+  request: RequestView,
+  reference: string | undefined,
+  query: QueryRule,
+  rule: SearchRule | undefined,
+): boolean {
+  const [path, search] = placeOf(request.target, query, rule);
+  return pathsMeant(request, reference).some((meant) => {
+    const [its, own] = placeOf(meant, query, rule);
+    return its === path && own === search;
+  });
 }
 
 function schemeOf({ secure }: RequestView): 'https' | 'http' {

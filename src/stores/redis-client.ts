@@ -54,7 +54,9 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
 
 /** The database that Redis has refused to give, if that is the error. */
 function refusedDatabase(error: unknown): unknown {
-  const { command } = error as { readonly command?: { readonly name: string; readonly args: readonly unknown[] } };
+  const { command } = Object(error) as {
+    readonly command?: { readonly name: string; readonly args: readonly unknown[] };
+  };
   return command?.name === 'select' ? command.args[0] : undefined;
 }
 

@@ -64,15 +64,18 @@ describe.each(LEAN)('keys: $label', (combination) => {
       expect(await runsOf(host, targets)).toEqual([1, 1, 1, 2, 3, 4, 4, 5]);
     });
 
-    it.each([
+    it.each<[from: string, to: string, more?: Record<string, string>]>([
       ['/x?utm_source=mail&a=1', '/x?a=1'],
       ['/x?b=1&a=1', 'http://h.example/x?a=1&b=1'],
       ['/x?', '/x'],
       ['/x', '/shop/x'],
-    ])('has no place for a redirect that leads to it: %s to %s', async (from, to) => {
+      ['/x?ref=mail', '/x', { 'No-Vary-Search': 'params=("ref")' }],
+    ])('has no place for a redirect that leads to it: %s to %s', async (from, to, more = {}) => {
       const host = await bench.start(combination);
       const headers = { Host: 'h.example', 'X-Forwarded-Prefix': '/shop' };
-      const handler = numbered(() => (handler.runs === 1 ? { status: 301, headers: { Location: to }, body: '' } : {}));
+      const handler = numbered(() =>
+        handler.runs === 1 ? { status: 301, headers: { Location: to, ...more }, body: '' } : {},
+      );
       host.get('/x', { query: { ignore: ['utm_*'] } }, handler);
       const redirect = await host.ask(from, { headers });
       expect(redirect).toMatchObject({ status: 301 });
