@@ -78,11 +78,18 @@ export class Book {
     for (const kind of ['hit', 'miss', 'bypass']) cache.on(kind, (event) => this.#write(kind, event));
   }
 
-  begin(req, res) {
+  /** Counts the open connections of a server: one whose client has gone may hold a request that was not read yet. */
+  watch(server) {
+    server.on('connection', (socket) => {
+      this.open++;
+      socket.once('close', () => this.open--);
+    });
+    return server;
+  }
+
+  begin(req) {
     const number = req.headers['x-number'];
     if (number !== undefined) this.came.add(number);
-    this.open++;
-    res.once('close', () => this.open--);
   }
 
   #write(kind, { request, tenant, route }) {
@@ -121,8 +128,8 @@ export function figures(cache, book) {
 /** `parts`: the adapter's `cacheMiddleware`, `invalidate` and `statsRouter`. */
 export function expressApplication(cache, book, { cacheMiddleware, invalidate, statsRouter }) {
   const app = express();
-  app.use((req, res, next) => {
-    book.begin(req, res);
+  app.use((req, _res, next) => {
+    book.begin(req);
     next();
   });
   // It waits to invalidate, and opens the exchange that the middleware then finds.
@@ -158,7 +165,7 @@ export function koaApplication(cache, book, { cacheMiddleware, invalidate, stats
   const routes = new Map(Object.entries(ROUTES).map(([name, [options, say]]) => [name, { options, say }]));
   for (const route of routes.values()) route.layer = cacheMiddleware({ cache, ...route.options });
   app.use((ctx, next) => {
-    book.begin(ctx.req, ctx.res);
+    book.begin(ctx.req);
     return next();
   });
   app.use(async (ctx, next) => {

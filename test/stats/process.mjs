@@ -8,7 +8,7 @@ import { Book, expressApplication, figures } from './application.mjs';
 
 const cache = createCache(JSON.parse(process.env.OPTIONS));
 const book = new Book(cache);
-const server = createServer(expressApplication(cache, book, adapter)).listen(0, '127.0.0.1');
+const server = book.watch(createServer(expressApplication(cache, book, adapter))).listen(0, '127.0.0.1');
 await once(server, 'listening');
 await cache.health();
 process.send({ port: server.address().port });

@@ -51,7 +51,7 @@ const SPECIAL: readonly (() => Question)[] = [
 const QUESTIONS = [...WAYS, ...SPECIAL];
 
 /** Whoever does not give up keeps a connection. */
-const agent = new Agent({ keepAlive: true });
+export const agent = new Agent({ keepAlive: true });
 
 /** Asks once, with the answer read to its end; resolves whatever becomes of it. `turn`: which of the questions it is. */
 export function askAnything(port: number, turn: number): Promise<void> {
@@ -59,7 +59,8 @@ export function askAnything(port: number, turn: number): Promise<void> {
   // Where there is no middleware but one that invalidates, nothing is counted.
   if (turn % 20 === 0) return ask(port, { path: '/only' }, patience);
   const { method = 'GET', path, headers } = QUESTIONS[turn % QUESTIONS.length]!();
-  const tenant = TENANTS[randomInt(TENANTS.length)];
+  // By turns as well: each question comes from each of them.
+  const tenant = TENANTS[Math.floor(turn / QUESTIONS.length) % TENANTS.length];
   const whose = tenant === undefined ? {} : { 'X-Client-Id': tenant };
   const asked = { ...headers, ...whose, Host: 'fleet', 'X-Number': String(turn) };
   return ask(port, { method, path, headers: asked }, patience);
