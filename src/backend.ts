@@ -239,8 +239,9 @@ export class Backend {
     void this.#sweeper.sweep();
   }
 
-  /** Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached. */
-  async erase(tenant: string, onProgress?: (progress: SweepProgress) => void): Promise<void> {
+  /** Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached, and with what
+   * `onProgress` throws. */
+  async erase(tenant: string, onProgress: (progress: SweepProgress) => void): Promise<void> {
     this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
     try {
       await this.#sweeper.erase(tenant, onProgress);

@@ -348,10 +348,11 @@ export class Cache {
 
   /**
    * Invalidates all that belongs to one client, or with `null` to none. With `{ erase: true }` (a client leaves) its entries are also deleted,
-   * from Redis and from this process, before this resolves; `onProgress` is told how far it is. Other processes drop
-   * their copies as those are pushed out.
+   * from Redis and from this process, before this resolves; `onProgress` is told how far it is, and `signal` ends it. Other
+   * processes drop their copies as those are pushed out.
    *
    * @throws {UnavailableError} only with `erase`, if Redis does not answer: then not all is deleted
+   * @throws the reason of `signal`, if that says so before all is deleted
    * @example
    * ```ts
    * await cache.invalidateTenant('client-123', { erase: true, onProgress: console.log });

@@ -67,6 +67,11 @@ export function optionsOf<T>(method: string, options: T, known: readonly string[
   return given;
 }
 
+export function aSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new ConfigError('option signal', signal, 'an AbortSignal');
+}
+
 export function anObject<T>(setting: string, value: T): T & object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new ConfigError(setting, value, 'an object');

@@ -64,6 +64,7 @@ export async function erase(session: Session, tenant: string): Promise<void> {
   try {
     const got = await cache.invalidateTenant(tenant, {
       erase: true,
+      signal,
       onProgress: (progress) => {
         removed = progress.removed;
         bar.set(progress.scanned, progress.scanned, `${count(removed)} removed`);
@@ -73,9 +74,10 @@ export async function erase(session: Session, tenant: string): Promise<void> {
     receipt(session, { ...got, removed });
   } catch (error) {
     if (error instanceof ConfigError || error instanceof Failure) throw error;
-    throw session.refusal() === undefined
-      ? new Failure(`Nothing of it is served any more, but not all is deleted: ${messageOf(error)}. Say it again.`)
-      : notTaken(session);
+    if (session.refusal() !== undefined) throw notTaken(session);
+    const why = signal.aborted ? 'it was broken off' : messageOf(error);
+    const message = `Nothing of it is served any more, but not all is deleted: ${why}. Say it again.`;
+    throw new Failure(message, signal.aborted ? EXIT.interrupted : EXIT.failed);
   } finally {
     bar.end();
   }

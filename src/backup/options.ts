@@ -1,4 +1,4 @@
-import { aFunction, anObject, knownOnly } from '../check.js';
+import { aFunction, anObject, aSignal, knownOnly } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { escapeTenant } from '../request/tenant.js';
 
@@ -28,9 +28,10 @@ export function resolveCommon(
   knownOnly('', anObject('the options', options), ['tenants', 'signal', 'onProgress', ...known]);
   const { tenants, signal, onProgress } = options;
   if (onProgress !== undefined) aFunction('option onProgress', onProgress);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new ConfigError('option signal', signal, 'an AbortSignal');
-  return { tenants: tenants === undefined ? undefined : new Set(names(tenants).map(escapeTenant)), signal };
+  return {
+    tenants: tenants === undefined ? undefined : new Set(names(tenants).map(escapeTenant)),
+    signal: aSignal(signal),
+  };
 }
 
 function names(tenants: unknown): readonly string[] {

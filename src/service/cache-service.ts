@@ -1,6 +1,6 @@
 import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
-import { aFunction, anObject, flag, optionsOf, texts } from '../check.js';
+import { aFunction, anObject, aSignal, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
@@ -18,6 +18,11 @@ export interface EraseOptions {
   erase?: boolean;
   /** Told now and then how far the deletion is. */
   onProgress?: (progress: SweepProgress) => void;
+  /**
+   * Ends the deletion before its time: the promise then rejects with the signal's reason. What was not deleted yet is not
+   * served any more all the same.
+   */
+  signal?: AbortSignal;
 }
 
 /** The programmatic API: values by key and client (tenant). Its arguments are checked; Redis' failures are misses. */
@@ -111,13 +116,20 @@ export class CacheService {
   async invalidateTenant(clientId: string | null, options: EraseOptions = {}): Promise<Receipt> {
     const tenant = ownerOf(clientId);
     // A misspelt one would leave all of a client's data where it is, and say that it is done.
-    optionsOf('invalidateTenant', options, ['erase', 'onProgress']);
+    optionsOf('invalidateTenant', options, ['erase', 'onProgress', 'signal']);
     const erase = flag('option erase', options.erase ?? false);
     const { onProgress } = options;
     if (onProgress !== undefined) aFunction('option onProgress', onProgress);
+    const signal = aSignal(options.signal);
     const receipt = await this.#values.purge({ tags: [tenantTag(tenant)], patterns: [] }, tenant);
     const { backend, events } = this.#services;
-    if (erase) await backend.erase(tenant, onProgress && listening(events, 'erase', onProgress));
+    const told = onProgress && listening(events, 'erase', onProgress);
+    if (erase) {
+      await backend.erase(tenant, (progress) => {
+        told?.(progress);
+        signal?.throwIfAborted();
+      });
+    }
     return receipt;
   }
 

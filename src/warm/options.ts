@@ -1,7 +1,7 @@
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { atOnce } from '../ask.js';
-import { aboveZero, aFunction, anObject, flag, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
+import { aboveZero, aFunction, anObject, aSignal, flag, knownOnly, notNegative, texts, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
 
 /** An application: Express', Koa's, a listener, or a server that has one. */
@@ -129,11 +129,6 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
 function aText(setting: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
   throw new ConfigError(setting, value, 'a text that is not empty');
-}
-
-function aSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw new ConfigError('option signal', signal, 'an AbortSignal');
 }
 
 function aUrl(url: string): string {

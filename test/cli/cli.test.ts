@@ -293,6 +293,16 @@ describe('changes', () => {
     expect(await redis.command('KEYS', 'client:leaving:*')).toEqual([]);
     expect(await cache.get('a', 'staying')).toBe(1);
   });
+
+  it('say what becomes of such a client if they are broken off', async () => {
+    await cache.set('a', 1, 'leaving');
+    const signal = AbortSignal.abort();
+    expect(await at(['erase-tenant', 'leaving', '--yes'], { signal })).toMatchObject({
+      code: 130,
+      err: 'Nothing of it is served any more, but not all is deleted: it was broken off. Say it again.\n',
+    });
+    expect(await cache.get('a', 'leaving')).toBeUndefined();
+  });
 });
 
 describe('warming', () => {

@@ -40,6 +40,25 @@ it('erasing a tenant deletes all that it has, tells how far it is, and leaves ot
   await cache.close();
 });
 
+it('erasing can be broken off: what is left is not served, and goes the next time', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'broken-off:' });
+  await cache.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, i])), 'leaves');
+  const stopping = new AbortController();
+  const erasing = cache.invalidateTenant('leaves', {
+    erase: true,
+    onProgress: () => stopping.abort(new Error('enough')),
+    signal: stopping.signal,
+  });
+  await expect(erasing).rejects.toThrow('enough');
+  const left = await client.keys('broken-off:client:*');
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.length).toBeLessThan(1500);
+  expect(await cache.get('key:1499', 'leaves')).toBeUndefined();
+  await cache.invalidateTenant('leaves', { erase: true });
+  expect(await client.keys('broken-off:client:*')).toEqual([]);
+  await cache.close();
+});
+
 it('erasing is given up where Redis hangs: nobody waits for as long as that does', async () => {
   const cache = createCache({ redis: redis.url, prefix: 'hangs:' });
   await cache.set('a', 1, 'leaves');
@@ -63,6 +82,7 @@ it.each([
   [{ erase: 'yes' }, 'option erase is "yes"'],
   [true, 'the options of invalidateTenant() is true'],
   [{ erase: true, onProgress: 1 }, 'option onProgress is 1'],
+  [{ erase: true, signal: 'SIGINT' }, 'option signal is "SIGINT"'],
 ])('erasing refuses %j, and has invalidated nothing', async (options, message) => {
   const cache = createCache({ redis: false });
   await cache.set('a', 1, 'leaves');
