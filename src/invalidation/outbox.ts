@@ -1,20 +1,30 @@
+import { isAnswer, withDeadline } from '../stores/guard.js';
+import { Silence } from '../stores/silence.js';
 import type { Batch, PendingPurges } from './pending.js';
 import type { Purge } from './purge-table.js';
 
 /** The first pause after a failure, and the longest; ms. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
+/** How long an attempt may take: each one longer than the one before, as a table that is to be read may be on a slow way; ms. */
+const FIRST_DEADLINE = 1000;
+const LONGEST_DEADLINE = 30_000;
+/** After how long without any answer the connection is given up, ms. */
+const SILENCE = 3000;
 
 export interface OutboxOptions {
   /** Enters a purge into the ledger; resolves with its place there. */
   send(purge: Purge): Promise<number>;
   onError(error: unknown): void;
+  /** Nothing is heard of Redis any more. Where no request is looked up nobody else would notice. */
+  onSilence(): void;
 }
 
 /** Sends what is pending to the ledger, one batch after the other; after a failure again later, until it is there. */
 export class Outbox {
   readonly #pending: PendingPurges;
   readonly #options: OutboxOptions;
+  readonly #silence: Silence;
   #sending = false;
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -23,6 +33,7 @@ export class Outbox {
   constructor(pending: PendingPurges, options: OutboxOptions) {
     this.#pending = pending;
     this.#options = options;
+    this.#silence = new Silence(SILENCE, () => options.onSilence());
   }
 
   /** Sends what is there, if nobody is at it. */
@@ -50,12 +61,17 @@ export class Outbox {
   }
 
   async #isSent({ tags, patterns }: Batch): Promise<boolean> {
+    const asked = performance.now();
+    const deadline = Math.min(FIRST_DEADLINE * 2 ** this.#failures, LONGEST_DEADLINE);
     try {
-      const sequence = await this.#options.send({ tags: [...tags], patterns });
+      const sequence = await withDeadline(this.#options.send({ tags: [...tags], patterns }), deadline, 'purge');
       this.#failures = 0;
+      this.#silence.heard();
       this.#pending.sent(sequence);
       return true;
     } catch (error) {
+      if (isAnswer(error)) this.#silence.heard();
+      else this.#silence.unheard(asked);
       this.#options.onError(error);
       this.#pending.failed();
       return false;

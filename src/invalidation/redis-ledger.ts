@@ -50,6 +50,7 @@ export class RedisLedger implements Ledger {
     this.#outbox = new Outbox(this.#pending, {
       send: (purge) => this.#append(purge),
       onError: (error) => options.onError('purge', error),
+      onSilence: () => link.renew(),
     });
     this.#copy = new LedgerCopy(link, {
       prefix: options.prefix,

@@ -120,7 +120,7 @@ export function withDeadline<T>(work: T | Promise<T>, ms: number, operation: str
 }
 
 /** Whether an error is Redis' own reply: the server lives. While it loads or has no master it cannot serve, though. */
-function isAnswer(error: unknown): boolean {
+export function isAnswer(error: unknown): boolean {
   return (
     error instanceof Error && error.name === 'ReplyError' && !/^(LOADING|MASTERDOWN|CLUSTERDOWN)/.test(error.message)
   );

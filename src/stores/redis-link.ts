@@ -101,10 +101,12 @@ export class RedisLink {
    */
   async within<T>(ms: number, operation: string, work: () => Promise<T>): Promise<T> {
     this.#overdue.check(operation);
+    const asked = performance.now();
     try {
       await withDeadline(Promise.resolve(this.ready()), ms, operation);
       return await this.#overdue.wait(work(), ms, operation);
     } catch (cause) {
+      if (this.client.status === 'connect') this.#overdue.unheard(asked);
       if (cause instanceof UnavailableError) throw cause;
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }

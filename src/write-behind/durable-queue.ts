@@ -7,6 +7,7 @@ import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '.
 import { withDeadline } from '../stores/guard.js';
 import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
+import { Silence } from '../stores/silence.js';
 import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
 import { Turns } from './turns.js';
 import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
@@ -27,6 +28,8 @@ export interface DurableQueueOptions {
 
 /** What writing a ticket may take, ms. */
 const DEADLINE = 2000;
+/** After how long without any answer BullMQ's connection is given up, ms. */
+const SILENCE = 4000;
 /** Between two looks whether there is room, or whether all is done, ms. */
 const LOOK_AGAIN = 20;
 /** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
@@ -45,6 +48,7 @@ export class DurableQueue implements WriteQueue {
   readonly #lanes: Lanes;
   readonly #bullmq: typeof BullMQ;
   readonly #client: RedisClient;
+  readonly #silence: Silence;
   readonly #queues = new Map<string, BullMQ.Queue>();
   readonly #workers = new Set<BullMQ.Worker>();
   /** Writes of one key are put into its lane in the order of the calls. */
@@ -62,8 +66,11 @@ export class DurableQueue implements WriteQueue {
     this.#options = options;
     this.#lanes = new Lanes(link, options.prefix);
     this.#bullmq = loadBullMQ();
-    this.#client = link.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null });
+    // What is on its way as a connection ends is asked again: of that ioredis would say nothing otherwise, and BullMQ wait for ever.
+    const patient = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
+    this.#client = link.duplicate({ enableOfflineQueue: true, ...patient });
     this.#client.on('error', this.#failed);
+    this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
   }
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
@@ -234,7 +241,14 @@ export class DurableQueue implements WriteQueue {
 
   /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */
   async #ticket({ handler, list, ticket }: Ticketed): Promise<void> {
-    await withDeadline(this.#queue(handler).add('write', { list }, { jobId: ticket }), DEADLINE, 'write-behind');
+    const asked = performance.now();
+    try {
+      await withDeadline(this.#queue(handler).add('write', { list }, { jobId: ticket }), DEADLINE, 'write-behind');
+      this.#silence.heard();
+    } catch (error) {
+      if (error instanceof UnavailableError && !this.#closed) this.#silence.unheard(asked);
+      throw error;
+    }
   }
 
   #queue(handler: string): BullMQ.Queue {
