@@ -26,11 +26,10 @@ export interface DurableQueueOptions {
   onError(operation: string, error: unknown): void;
 }
 
-/** What writing a ticket may take, ms. */
+/** What writing a ticket may take, and after how long without any answer BullMQ's connection is given up, ms. */
 const DEADLINE = 2000;
-/** After how long without any answer BullMQ's connection is given up, ms. */
 const SILENCE = 4000;
-/** Between two looks whether there is room, or whether all is done, ms. */
+/** Between two looks whether there is room, or all is done, ms. */
 const LOOK_AGAIN = 20;
 /** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
 const FOR_EVER = 1_000_000_000;
@@ -57,7 +56,6 @@ export class DurableQueue implements WriteQueue {
   /** Whether there may be a lane without a ticket, and whether somebody looks after that. */
   #unsure = false;
   #adopting = false;
-
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
   constructor(link: RedisLink, options: DurableQueueOptions) {
     const held = `a client with keyPrefix ${link.keyPrefix}`;
@@ -66,9 +64,9 @@ export class DurableQueue implements WriteQueue {
     this.#options = options;
     this.#lanes = new Lanes(link, options.prefix);
     this.#bullmq = loadBullMQ();
-    // What is on its way as a connection ends is asked again: of that ioredis would say nothing otherwise, and BullMQ wait for ever.
-    const patient = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
-    this.#client = link.duplicate({ enableOfflineQueue: true, ...patient });
+    // What is on its way as a connection ends is asked again: ioredis would say nothing of it, and BullMQ wait for ever.
+    const again = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
+    this.#client = link.duplicate({ enableOfflineQueue: true, ...again });
     this.#client.on('error', this.#failed);
     this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
   }
@@ -83,6 +81,10 @@ export class DurableQueue implements WriteQueue {
       });
       return this.#ticket(lane);
     });
+  }
+
+  isLast(write: Write): Promise<boolean> {
+    return this.#lanes.isLast(write).catch(() => false);
   }
 
   work(handler: Handler): () => Promise<void> {
@@ -165,12 +167,17 @@ export class DurableQueue implements WriteQueue {
   /** Persists what waits in a lane, in its order, until it is empty, or has to wait: for its time, or for another worker. */
   async #drain(handler: Handler, isOn: () => boolean, job: BullMQ.Job, token: string | undefined): Promise<void> {
     const lane: Lane = { handler: handler.name, list: (job.data as { list: string }).list };
+    const { lease } = this.#options;
     let later: number | undefined;
     while (later === undefined && isOn()) {
       const hold: Hold = { lane, pass: randomUUID() };
-      const turn = await this.#lanes.take(hold, this.#options.lease);
+      const asked = performance.now();
+      const turn = await this.#lanes.take(hold, lease);
       if (turn === undefined) return;
-      later = 'wait' in turn ? turn.wait : await this.#persist(handler, hold, turn.write, turn.attempt);
+      if ('wait' in turn) later = turn.wait;
+      // Who has heard of it so late, or stood still since, may not be alone with it any more.
+      else if (performance.now() - asked >= lease) later = 0;
+      else later = await this.#persist(handler, hold, turn.write, turn.attempt);
     }
     await job.moveToDelayed(Date.now() + Math.max(later ?? 0, 1), token);
     throw new this.#bullmq.DelayedError();

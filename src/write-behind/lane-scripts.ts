@@ -3,6 +3,7 @@ import { type Script, script } from '../stores/redis-link.js';
 /*
  * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)
  * are of the first one, `ticket` is of the last; `begun` is another one each time that it begins. A lane that is empty has no state, and is not among the lanes.
+ * Which write was put at its end last is known for a minute beyond that.
  */
 
 const NOW = `
@@ -23,8 +24,11 @@ end
 return 1
 `;
 
+/** How long it is known which write of a lane was the last, ms. */
+const LAST = "'PX', 60000";
+
 /**
- * Keys: list, lock, state, size, lanes. Arguments: write, most, whether to coalesce, the lane's entry, ticket. Gives
+ * Keys: list, lock, state, size, lanes, last. Arguments: write, most, whether to coalesce, the lane's entry, ticket, id. Gives
  * the ticket of the write, which is that of the one it replaces; empty: there is no room.
  */
 export const ADD: Script = script(
@@ -34,6 +38,7 @@ if ARGV[3] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEY
   redis.call('LSET', KEYS[1], -1, ARGV[1])
   if waiting == 1 then redis.call('HDEL', KEYS[3], 'attempts') end
   redis.call('HSETNX', KEYS[3], 'ticket', ARGV[5])
+  redis.call('SET', KEYS[6], ARGV[6], ${LAST})
   return redis.call('HGET', KEYS[3], 'ticket')
 end
 if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return '' end
@@ -43,6 +48,7 @@ redis.call('HSET', KEYS[3], 'ticket', ARGV[5])
 redis.call('HSETNX', KEYS[3], 'begun', ARGV[5])
 redis.call('INCR', KEYS[4])
 redis.call('SADD', KEYS[5], ARGV[4])
+redis.call('SET', KEYS[6], ARGV[6], ${LAST})
 return ARGV[5]
 `,
   { thrifty: true },
@@ -88,7 +94,7 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[3])
 ${END}`);
 
-/** Keys: list, state, dead, lanes. Arguments: id, write, the lane's entry, ticket. */
+/** Keys: list, state, dead, lanes, last. Arguments: id, write, the lane's entry, ticket. */
 export const REPLAY: Script = script(`
 if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[1], ARGV[2])
@@ -96,6 +102,7 @@ redis.call('HINCRBY', KEYS[2], 'added', 1)
 redis.call('HSET', KEYS[2], 'ticket', ARGV[4])
 redis.call('HSETNX', KEYS[2], 'begun', ARGV[4])
 redis.call('SADD', KEYS[4], ARGV[3])
+redis.call('SET', KEYS[5], ARGV[1], ${LAST})
 return 1
 `);
 

@@ -51,8 +51,8 @@ export class Lanes {
   /** Puts a write at the end of its lane, or in the place of the last one; `undefined` where there is no room. */
   async add(write: Write, coalesce: boolean, most: number): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
-    const keys = [...keysOf(lane), this.key('size'), this.key('lanes')];
-    const args = [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane), randomUUID()];
+    const keys = [...keysOf(lane), this.key('size'), this.key('lanes'), lastOf(lane)];
+    const args = [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane), randomUUID(), write.id];
     const ticket = (await this.#run(ADD, keys, args)) as Buffer;
     return ticket.length === 0 ? undefined : { ...lane, ticket: ticket.toString() };
   }
@@ -72,6 +72,12 @@ export class Lanes {
   /** How many writes there are in a lane, one that is at work among them. */
   async waiting({ list }: Lane): Promise<number> {
     return Number(await this.#redis(() => this.#link.client.llen(list)));
+  }
+
+  /** Whether no other has been put into its lane since; `false` also where that is too long ago to be known. */
+  async isLast(write: Write): Promise<boolean> {
+    const last = lastOf(this.#laneOf(write));
+    return (await this.#redis(() => this.#link.client.get(last))) === write.id;
   }
 
   /** The ticket of a lane's last write; `undefined`: it is empty. */
@@ -108,7 +114,7 @@ export class Lanes {
   async replay({ write }: Dead): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
     const [list, , state] = keysOf(lane);
-    const keys = [list, state, this.key('dead'), this.key('lanes')];
+    const keys = [list, state, this.key('dead'), this.key('lanes'), lastOf(lane)];
     const ticket = randomUUID();
     const found = await this.#does(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane), ticket]);
     return found ? { ...lane, ticket } : undefined;
@@ -162,6 +168,11 @@ export class Lanes {
 /** Its list, its lock, its state. */
 function keysOf({ list }: Lane): [string, string, string] {
   return [list, `${list}:lock`, `${list}:state`];
+}
+
+/** Which write was put into it last. */
+function lastOf({ list }: Lane): string {
+  return `${list}:last`;
 }
 
 /** A lane among those that are not empty. */

@@ -68,6 +68,11 @@ export class MemoryQueue implements WriteQueue {
     this.#put(write);
   }
 
+  /** Those of this process are cached in the order in which they came, and of others it knows nothing. */
+  async isLast(): Promise<boolean> {
+    return true;
+  }
+
   work(handler: Handler): () => Promise<void> {
     const crew: Crew = { handler, active: new Set(), ready: new Set() };
     this.#crews.set(handler.name, crew);

@@ -115,13 +115,18 @@ export class WriteBehind {
     }
   }
 
-  async #cache({ id, body, key }: Write, place: Place, made: Maker): Promise<void> {
+  async #cache(write: Write, place: Place, made: Maker): Promise<void> {
+    const { id, body, key } = write;
     // It may have died in the meantime.
     if (!this.#caching.has(id)) return;
     // A factory that began to read before this is not to bring the old value back.
-    const receipt = await this.#values.purge(purgeOf(place.tenant, { keys: [key] }), place.tenant);
-    const asOf = this.#services.backend.ledger.position();
-    if (receipt.durable && asOf !== undefined) await this.#values.store([[place, made(body, asOf)]]);
+    const { durable, sequence } = await this.#values.purge(purgeOf(place.tenant, { keys: [key] }), place.tenant);
+    const position = this.#services.backend.ledger.position();
+    if (!durable || position === undefined) return;
+    // Where a later one is queued by now, it may even be persisted, and nobody look at the key again. Whoever queues one after
+    // this look purges the key after our purge, as whoever persists it does: what is stamped with ours is dead then, however late it comes.
+    if (!(await this.#queue.isLast(write))) return;
+    await this.#values.store([[place, made(body, { epoch: position.epoch, sequence })]]);
   }
 
   flush(): Promise<void> {

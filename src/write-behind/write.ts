@@ -113,6 +113,8 @@ export interface Work {
 export interface WriteQueue {
   /** Resolves when it is certain that the write will be persisted. @throws {QueueFullError} {UnavailableError} */
   add(write: Write, handler: Handler | undefined): Promise<void>;
+  /** Whether no write of its key has been queued after it, by any process. Where that cannot be said: no. Never rejects. */
+  isLast(write: Write): Promise<boolean>;
   /** Begins to work with a handler; returns what ends it. */
   work(handler: Handler): () => Promise<void>;
   /** Resolves when all that waits now has been persisted or given up. */

@@ -10,6 +10,7 @@ import { type Cache, createCache, type RedisClient, UnavailableError } from 'res
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { deferred } from '../service/backends.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
+import { startProxy } from '../support/tcp-proxy.js';
 import { writeBehindSuite } from './suite.js';
 
 let server: RedisServer;
@@ -23,7 +24,13 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-function open(prefix: string, options: { lease?: number; closeTimeout?: number; redis?: RedisClient } = {}): Cache {
+interface Options {
+  lease?: number;
+  closeTimeout?: number;
+  redis?: RedisClient | string;
+}
+
+function open(prefix: string, options: Options = {}): Cache {
   const { redis = server.url, ...more } = options;
   const cache = createCache({ redis, prefix, timeout: 5000, writeBehind: { durable: true, ...more } });
   cleanups.push(() => cache.close());
@@ -105,6 +112,53 @@ describe('durable write-behind', () => {
     await caches[0]!.flush();
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i));
     expect(await caches[1]!.get('n', 'c')).toBe(19);
+  });
+
+  it('what a process that stood still had queued does not come over what was written and persisted meanwhile', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [slow, fast] = [open(prefix), open(prefix)];
+    const { backend } = slow.services;
+    const purge = backend.purge.bind(backend);
+    const gate = deferred<void>();
+    vi.spyOn(backend, 'purge').mockImplementationOnce(async (...args) => {
+      await gate.promise;
+      return purge(...args);
+    });
+    let database = 0;
+    fast.onWriteBehind<number>('save', ({ value }) => {
+      database = value;
+    });
+    const first = slow.writeBehind('n', 1, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(database).toBe(1));
+    await fast.writeBehind('n', 2, 'c', { handler: 'save' });
+    await fast.flush();
+    expect(database).toBe(2);
+    gate.resolve();
+    await first;
+    expect(await fast.get('n', 'c')).toBeUndefined();
+    await slow.writeBehind('n', 3, 'c', { handler: 'save' });
+    expect(await fast.get('n', 'c')).toBe(3);
+  });
+
+  it('a process that hears of its turn when that is over lets another have it', async () => {
+    const prefix = `${randomUUID()}:`;
+    const proxy = await startProxy(server.port);
+    cleanups.push(() => proxy.close());
+    const [writer, late] = [open(prefix), open(prefix, { lease: 100, redis: `redis://127.0.0.1:${proxy.port}` })];
+    const save = vi.fn();
+    await writer.writeBehind('n', 1, 'c', { handler: 'save' });
+    await late.invalidateByTags(['connected']);
+    proxy.latency = 100;
+    late.onWriteBehind('save', save);
+    const attempts = async () => {
+      const [state] = (await server.command('KEYS', `${prefix}*:state`)) as string[];
+      return Number(state && (await server.command('HGET', state, 'attempts')));
+    };
+    await vi.waitFor(async () => expect(await attempts()).toBeGreaterThan(2), { timeout: 10_000, interval: 20 });
+    expect(save).not.toHaveBeenCalled();
+    proxy.latency = 0;
+    await late.flush();
+    expect(save).toHaveBeenCalledTimes(1);
   });
 
   it('refuses a write while Redis does not answer, and caches nothing of it', async () => {
