@@ -75,14 +75,17 @@ export class LedgerCopy {
   /** Asks for the head, and comes up to it. */
   async sync(): Promise<void> {
     await this.#link.ready();
-    await this.meet(this.#link.client.get(this.keys.head).catch(nothingOfAnotherType));
+    const asked = performance.now();
+    await this.meet(this.#link.client.get(this.keys.head).catch(nothingOfAnotherType), asked);
   }
 
-  /** The same with the head that has just been asked for. */
-  async meet(head: Promise<string | null>): Promise<void> {
+  /**
+   * The same with the head that has just been asked for. `asked`: from before that, by `performance.now()`: this process may stand
+   * still right after.
+   */
+  async meet(head: Promise<string | null>, asked: number): Promise<void> {
     const known = this.#table;
     const sequence = known?.sequence ?? 0;
-    const asked = performance.now();
     const text = await head;
     if (text === null || text !== this.#headText) await this.#catchUp(text, known, sequence);
     this.confirm(asked);

@@ -77,9 +77,9 @@ export class RedisLedger implements Ledger {
     return this.#copy.keys.head;
   }
 
-  /** The same as `sync`, with the head that has just been asked for. */
-  meet(head: Promise<string | null>): Promise<void> {
-    return this.#copy.meet(head);
+  /** The same as `sync`, with the head that has just been asked for. `asked`: from before that, by `performance.now()`. */
+  meet(head: Promise<string | null>, asked: number): Promise<void> {
+    return this.#copy.meet(head, asked);
   }
 
   isCurrent(): boolean {

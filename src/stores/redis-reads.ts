@@ -18,9 +18,13 @@ export function redisReads(
   let usual = 1024;
   const read = async (keys: readonly string[]) => {
     await link.ready();
+    const asked = performance.now();
     // Behind a write of this process' own that is still on its way, so that it is seen.
     const strings = link.strings([ledger.head, ...keys], !store.isWriting);
-    const met = ledger.meet(strings.then(([head]) => head?.toString() ?? null));
+    const met = ledger.meet(
+      strings.then(([head]) => head?.toString() ?? null),
+      asked,
+    );
     const found = strings.then(([, ...frames]) => {
       for (const frame of frames) if (frame != null) usual += (frame.length - usual) * WEIGHT;
       return store.entries(keys, frames);

@@ -116,9 +116,9 @@ describe('the model finds the bug', { timeout: 120_000 }, () => {
   });
 
   it('when a lookup does not ask for the head', async () => {
-    vi.spyOn(RedisLedger.prototype, 'meet').mockImplementation(async function (this: RedisLedger, head) {
+    vi.spyOn(RedisLedger.prototype, 'meet').mockImplementation(async function (this: RedisLedger, head, asked) {
       head.catch(() => {});
-      if (this.position() === undefined) await meet.call(this, head);
+      if (this.position() === undefined) await meet.call(this, head, asked);
     });
     expect(await finds(world({ l1: false }))).toBe(true);
   });
