@@ -27,6 +27,17 @@ export function clusterOptions(target: RedisTarget): ClusterOptions | undefined 
   return 'cluster' in target ? target.options : undefined;
 }
 
+/** How a target asks for reads from replicas, in words; `undefined`: it does not. */
+export function replicaReads(target: RedisTarget): { readonly held: string; readonly takes: string } | undefined {
+  const scaleReads = clusterOptions(target)?.scaleReads ?? 'master';
+  if (scaleReads !== 'master')
+    return { held: `a Cluster with scaleReads: ${String(scaleReads)}`, takes: "a Cluster with scaleReads: 'master'" };
+  if (typeof target === 'string') return undefined;
+  const role = ((isClient(target) ? target.options : target) as RedisOptions).role ?? 'master';
+  if (role === 'master') return undefined;
+  return { held: `Sentinels that are asked for role: ${role}`, takes: "Sentinels that are asked for role: 'master'" };
+}
+
 /** On the request's way nothing waits for a connection: a command without one fails at once. */
 const FAIL_FAST = { enableOfflineQueue: false, enableAutoPipelining: true } as const;
 /** The pause before another attempt to connect, ms. */

@@ -4,12 +4,12 @@ import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
 import { Overdue } from './overdue.js';
 import {
-  clusterOptions,
   connect,
   isClient,
   keptToDatabase,
   type RedisClient,
   type RedisTarget,
+  replicaReads,
   retry,
   understood,
 } from './redis-client.js';
@@ -36,8 +36,6 @@ export function script(
   return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
 }
 
-const MASTERS_ONLY = "a Cluster with scaleReads: 'master'";
-
 /** What every client has, though not in its types. */
 interface RawScripts {
   evalBuffer(lua: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
@@ -62,10 +60,9 @@ export class RedisLink {
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
     this.#owned = !isClient(target);
-    const scaleReads = clusterOptions(target)?.scaleReads ?? 'master';
     // A replica may not know the newest purge.
-    if (scaleReads !== 'master')
-      throw new ConfigError('option redis', `a Cluster with scaleReads: ${String(scaleReads)}`, MASTERS_ONLY);
+    const refused = replicaReads(target);
+    if (refused !== undefined) throw new ConfigError('option redis', refused.held, refused.takes);
     this.client = isClient(target) ? target : connect(target);
     if (this.client.status === 'wait') this.client.connect().catch(() => {});
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.

@@ -329,6 +329,15 @@ describe('RedisLink over a Cluster', () => {
     expect(() => linkTo(client)).toThrow(/scaleReads.* it takes .*'master'/);
   });
 
+  it('refuses what asks Sentinel for a replica', () => {
+    const options = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'mymaster', role: 'slave' as const };
+    const client = keep(new Redis({ ...options, lazyConnect: true }));
+    for (const target of [client, { ...options, lazyConnect: true }]) {
+      expect(() => linkTo(target)).toThrow(ConfigError);
+      expect(() => linkTo(target)).toThrow(/role: slave.* it takes .*'master'/);
+    }
+  });
+
   it('leaves no connection behind of options that it refuses', () => {
     const connect = vi.spyOn(Cluster.prototype, 'connect');
     expect(() => linkTo({ cluster: nodes, options: { scaleReads: 'slave' } })).toThrow(ConfigError);
