@@ -13,13 +13,14 @@ import type { Going } from './fill/run.js';
 import type { CacheStatus } from './http/cache-status.js';
 import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
-import type { PurgeRule } from './invalidation/purge-rule.js';
+import { changedUrls, type PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
 import type { Conditions } from './lookup/conditional.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
 import { gatewayTimeout, type PartAsked, partAskedBy, type Reply, validationOf, withKey } from './lookup/reply.js';
+import { isUnsafe } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
 import { namesInVary, type Route } from './route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from './types.js';
@@ -229,6 +230,7 @@ export class Exchange implements Party {
 
   /** Invalidates what is to be invalidated on success. Part of `head`. */
   invalidate(fields: Fields): MaybePromise<unknown> {
+    if (!this.#headed) this.#hearMethod();
     this.#purged = this.#afterSuccess?.invalidate(this.request, this.route, fields);
     return this.#purged;
   }
@@ -273,6 +275,7 @@ export class Exchange implements Party {
    */
   head(head: ResponseHead): MaybePromise<Reply | undefined> {
     if (head.status < 200 || this.#headed) return undefined;
+    this.#hearMethod();
     this.#headed = true;
     // Who has given up waiting for a handler has not undone what it changes.
     if (this.#state === 'done') return this.#invalidated(head, undefined);
@@ -282,6 +285,14 @@ export class Exchange implements Party {
       ? ask<Reply | undefined>(this.#services.events, 'head', undefined, () => this.#handling.complete(head))
       : undefined;
     return this.#invalidated(head, reply);
+  }
+
+  /** A layer inside may have made another method of the client's (`X-HTTP-Method-Override`): the answer is to that one. */
+  #hearMethod(): void {
+    const { method, currentMethod = method } = this.request;
+    if (currentMethod === method) return;
+    this.refuse('method');
+    if (isUnsafe(currentMethod) && !isUnsafe(method)) this.onSuccess(changedUrls);
   }
 
   #invalidated({ status, bag }: ResponseHead, reply: MaybePromise<Reply | undefined>): MaybePromise<Reply | undefined> {

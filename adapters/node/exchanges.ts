@@ -9,6 +9,7 @@ import type { Reply } from '../../src/lookup/reply.js';
 import { isUnsafe } from '../../src/request/eligibility.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
+import { rewritten } from '../../src/request/rewritten.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { type Route, resolveRoute } from '../../src/route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from '../../src/types.js';
@@ -187,6 +188,14 @@ export class View implements RequestView {
     const own = ownRunOf(req);
     this.refreshing = own?.refreshing;
     this.warming = own?.warming;
+  }
+
+  get currentMethod(): string {
+    return this.#req.method ?? 'GET';
+  }
+
+  get rewritten(): string | undefined {
+    return rewritten(this.target, this.#req.url, this.#req, this.source);
   }
 
   get headers(): IncomingMessage['headers'] {

@@ -1,4 +1,5 @@
 import type { RequestView } from '../request/request.js';
+import { rewritten } from '../request/rewritten.js';
 import type { Fields } from '../types.js';
 import type { ExplainRequest } from './explanation.js';
 
@@ -24,7 +25,13 @@ export function viewOf(request: ExplainRequest): RequestView {
   };
   // A real one in absolute form (RFC 9112 §3.2.2) is what the engine would be given.
   if (real || !/^[a-z][a-z\d+.-]*:\/\//i.test(originalUrl))
-    return { ...base, target: originalUrl, headers: fields, secure: socket?.encrypted === true };
+    return {
+      ...base,
+      target: originalUrl,
+      rewritten: real ? rewritten(originalUrl, url, request, base.source) : undefined,
+      headers: fields,
+      secure: socket?.encrypted === true,
+    };
   if (!URL.canParse(originalUrl) || !/^https?:/i.test(originalUrl))
     throw new TypeError('the url of a request is a path, or begins with http:// or https://');
   const { host, pathname, search, protocol } = new URL(originalUrl);

@@ -3,7 +3,7 @@ import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
 import { type Credentials, hasBody, openCredentials } from '../request/eligibility.js';
-import { type Address, responseAddress } from '../request/key.js';
+import { type Address, placeOf, responseAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { resolveTenant } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
@@ -87,6 +87,7 @@ export class Planner {
     if (named === null || identity === null) return undefined;
     const scope: string[] = depth === 0 ? [] : [depth === 1 ? 'route' : `route=${depth}`];
     if (route.version !== undefined) scope.push(`version=${route.version}`);
+    if (request.rewritten !== undefined) scope.push(`url=${placeOf(request.rewritten, route.query).join('?')}`);
     const keyed = typeof key === 'function';
     if (keyed) scope.push(named === undefined ? 'key' : `key=${named}`);
     if (identity !== undefined) scope.push(`identity=${identity}`);

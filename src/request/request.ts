@@ -12,8 +12,12 @@ export interface Warming {
 /** A request as the engine sees it. */
 export interface RequestView {
   readonly method: string;
+  /** The same as layers inside have left it; absent where nobody can have changed it. */
+  readonly currentMethod?: string;
   /** The path and query as the client sent them, whatever mounts and rewrites came since. */
   readonly target: string;
+  /** What layers have made of it since, but for what mounts take off. */
+  readonly rewritten?: string | undefined;
   /** Names in lower case. */
   readonly headers: Fields;
   /** The same as layers inside have left them; absent where nobody can have put others in their place. */

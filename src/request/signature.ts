@@ -96,8 +96,9 @@ export class Signature {
     return this.#text(request);
   }
 
-  #admits({ method, target, refreshing, warming }: RequestView): boolean {
+  #admits({ method, target, rewritten, refreshing, warming }: RequestView): boolean {
     if (!this.#usable || (method !== 'GET' && method !== 'HEAD')) return false;
+    if (rewritten !== undefined) return false;
     return refreshing === undefined && warming === undefined && target.startsWith('/') && target.length <= LONGEST;
   }
 
