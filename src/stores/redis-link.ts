@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
+import { lossOr } from './loss.js';
 import { Overdue } from './overdue.js';
 import {
   connect,
@@ -102,9 +103,10 @@ export class RedisLink {
     try {
       await withDeadline(Promise.resolve(this.ready()), ms, operation);
       return await this.#overdue.wait(work(), ms, operation);
-    } catch (cause) {
+    } catch (error) {
       if (this.client.status === 'connect') this.#overdue.unheard(asked);
-      if (cause instanceof UnavailableError) throw cause;
+      if (error instanceof UnavailableError) throw error;
+      const cause = lossOr(error);
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }

@@ -47,6 +47,18 @@ afterAll(async () => {
   await server.stop();
 });
 
+it('says of a command whose connection was lost that it was, and not what ioredis makes of it', async () => {
+  const proxy = await startProxy(server.port);
+  onTestFinished(() => proxy.close());
+  const link = linkTo(`redis://127.0.0.1:${proxy.port}`);
+  await link.ready();
+  proxy.blackhole();
+  const asked = link.within(10_000, 'session', () => link.client.get('session'));
+  await new Promise(setImmediate);
+  proxy.cut();
+  await expect(asked).rejects.toThrow(new UnavailableError('session: the connection to Redis was lost'));
+});
+
 describe('RedisLink connects', () => {
   it.each<[what: string, target: () => RedisTarget]>([
     ['a URL', () => server.url],
