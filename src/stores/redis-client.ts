@@ -56,11 +56,20 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
     // After a failover the old master answers READONLY until the connection is made anew.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   };
-  if (typeof target === 'string') return keptToDatabase(new Redis(target, options));
-  if (!('cluster' in target)) return keptToDatabase(new Redis({ ...options, ...target }));
+  if (typeof target === 'string') return keptToDatabase(neverSilent(new Redis(target, options)));
+  if (!('cluster' in target)) return keptToDatabase(neverSilent(new Redis({ ...options, ...target })));
   const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
   const redisOptions = { ...options, ...target.options?.redisOptions };
   return new Cluster([...target.cluster], { ...cluster, redisOptions });
+}
+
+/**
+ * Has a client say so where a command's answer was lost with its connection. By other options than these two ioredis forgets such a
+ * command without a word, and whoever waits for it waits for ever.
+ */
+function neverSilent(client: Redis): Redis {
+  if (!client.options.autoResendUnfulfilledCommands) client.options.maxRetriesPerRequest = 0;
+  return client;
 }
 
 /** The database that Redis has refused to give, if that is the error. */

@@ -12,6 +12,7 @@ import { createCache, type RedisClient } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limitOf } from '../../src/limits/limit.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
+import { startProxy } from '../support/tcp-proxy.js';
 
 describe.each<[string, (url: string, options: object) => RedisClient]>([
   ['ioredis 6', (url, options) => new Redis(url, options)],
@@ -97,5 +98,35 @@ describe.each<[string, (url: string, options: object) => RedisClient]>([
     client.disconnect();
     await once(client, 'end');
     expect(warnings).toEqual([]);
+  });
+});
+
+describe.each([{ maxRetriesPerRequest: 3 }, { maxRetriesPerRequest: null }])('options that have %o', (options) => {
+  it('keep nobody waiting for ever for what was under way as a connection was lost', async () => {
+    const server = await startRedis();
+    const proxy = await startProxy(server.port);
+    const cache = createCache({ redis: { port: proxy.port, ...options }, l1: false });
+    const other = createCache({ redis: server.url });
+    try {
+      await other.set('k', 'v', 'c');
+      await vi.waitFor(async () => expect(await cache.get('k', 'c')).toBe('v'));
+      const client = cache.services.backend.link!.client;
+      const xrange = client.xrange.bind(client) as (...args: unknown[]) => Promise<never>;
+      // The connection is lost while this process reads what it has not heard of yet.
+      const reading = vi.spyOn(client, 'xrange').mockImplementationOnce(((...args: unknown[]) => {
+        proxy.blackhole();
+        setImmediate(() => proxy.cut());
+        return xrange(...args);
+      }) as never);
+      expect(await other.invalidateByTags(['something'])).toMatchObject({ durable: true });
+      expect(await cache.get('k', 'c')).toBeUndefined();
+      expect(reading).toHaveBeenCalledTimes(1);
+      proxy.restore();
+      await vi.waitFor(async () => expect(await cache.get('k', 'c')).toBe('v'), { timeout: 5000, interval: 20 });
+    } finally {
+      await Promise.all([cache.close(), other.close()]);
+      await proxy.close();
+      await server.stop();
+    }
   });
 });
