@@ -166,10 +166,18 @@ export class RedisLink {
     }
   }
 
-  /** The servers that hold keys: one, or a Cluster's masters. */
+  /**
+   * The servers that hold keys: one, or a Cluster's masters.
+   * @throws {UnavailableError} if one of them is down: who goes through all keys would take the rest for all
+   */
   masters(): Redis[] {
     const { client } = this;
-    return 'nodes' in client ? client.nodes('master') : [client];
+    if (!('nodes' in client)) return [client];
+    const masters = client.nodes('master');
+    const known = new Set(masters.map(({ options: { host, port } }) => `${host}:${port}`));
+    const lost = client.slots.find(([owner]) => owner !== undefined && !known.has(owner));
+    if (lost !== undefined) throw new UnavailableError(`a master of the Cluster is not connected (${lost[0]})`);
+    return masters;
   }
 
   /**

@@ -350,6 +350,22 @@ describe('RedisLink over a Cluster', () => {
     }
   });
 
+  it('does not take some of the masters for all of them: those that are down have keys, too', async () => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    const { client } = link as { client: Cluster };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => client.set(`key:${i}`, 'v')));
+    expect(link.masters()).toHaveLength(3);
+    await cluster.nodes[2]!.kill();
+    try {
+      await vi.waitFor(() => expect(client.nodes('master')).toHaveLength(2), { timeout: 5000, interval: 1 });
+      expect(() => link.masters()).toThrow(UnavailableError);
+    } finally {
+      await cluster.nodes[2]!.restart();
+      await cluster.ready();
+    }
+  });
+
   it('leaves no connection behind of options that it refuses', () => {
     const connect = vi.spyOn(Cluster.prototype, 'connect');
     expect(() => linkTo({ cluster: nodes, options: { scaleReads: 'slave' } })).toThrow(ConfigError);
