@@ -59,8 +59,8 @@ async function holds(of: World, faults: boolean): Promise<void> {
   }
   // A soak says how much it has tried.
   if (process.env.RACES_SECONDS !== undefined) console.info(`${runs} runs`, of.options, faults ? 'with faults' : '');
-  // A model that waits for itself finds nothing.
-  expect(runs).toBeGreaterThan(SECONDS);
+  // A model that waits for itself finds nothing. On a machine with much else to do a run takes half a second.
+  expect(runs).toBeGreaterThan(SECONDS / 2);
 }
 
 /** Whether the model finds something older served than may be, within some thousand runs. */
