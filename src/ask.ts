@@ -1,3 +1,4 @@
+import { listOf } from './check.js';
 import { show } from './errors.js';
 import type { Events } from './events.js';
 import { withDeadline } from './stores/guard.js';
@@ -75,6 +76,7 @@ export function secondsAtOnce(what: string, given: unknown): number | null | und
 export function namesAtOnce(what: string, given: unknown): readonly string[] {
   const names = atOnce(what, given);
   if (typeof names === 'string') return [names];
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  const list = listOf(names);
+  if (list?.every((name) => typeof name === 'string')) return list as string[];
   throw new TypeError(`${what} gave ${show(names)}; it takes a function that gives a text or a list of texts`);
 }

@@ -36,9 +36,16 @@ export function aFunction<F>(setting: string, value: F): F {
   throw new ConfigError(setting, value, 'a function');
 }
 
+/** The list as it is now: whoever gave it may go on with it. */
 export function texts(setting: string, value: unknown): readonly string[] {
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '')) return value;
+  const list = listOf(value);
+  if (list?.every((each) => typeof each === 'string' && each !== '')) return list as string[];
   throw new ConfigError(setting, value, 'a list of texts that are not empty');
+}
+
+/** A copy of a list, which has no holes: `every` passes over those. */
+export function listOf(value: unknown): unknown[] | undefined {
+  return Array.isArray(value) ? [...value] : undefined;
 }
 
 const FIELD_NAME: RegExp = /^[!#$%&'*+\-.^_`|~\w]+$/;

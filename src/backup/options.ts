@@ -1,4 +1,4 @@
-import { aFunction, anObject, aSignal, knownOnly } from '../check.js';
+import { aFunction, anObject, aSignal, knownOnly, listOf } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { escapeTenant } from '../request/tenant.js';
 
@@ -35,7 +35,8 @@ export function resolveCommon(
 }
 
 function names(tenants: unknown): readonly string[] {
-  if (Array.isArray(tenants) && tenants.length > 0 && tenants.every((each) => typeof each === 'string')) return tenants;
+  const list = listOf(tenants);
+  if (list?.length && list.every((each) => typeof each === 'string')) return list as string[];
   throw new ConfigError('option tenants', tenants, "a list of clients' names, at least one");
 }
 

@@ -1,4 +1,4 @@
-import { anObject, knownOnly, texts, wholeNumber } from '../check.js';
+import { anObject, knownOnly, listOf, texts, wholeNumber } from '../check.js';
 import type { Coding, ResponseEntry } from '../entry/entry.js';
 import { ConfigError } from '../errors.js';
 import { parseCacheControl } from '../http/cache-control.js';
@@ -68,9 +68,9 @@ function matcherOf(types: readonly string[]): (mediaType: string) => boolean {
 }
 
 function checkEncodings(value: unknown): readonly Coding[] {
-  const isKnown = Array.isArray(value) && value.length > 0 && value.every((each) => ALL.includes(each));
-  if (!isKnown) throw new ConfigError('option compress.encodings', value, "a list of 'gzip', 'br' and 'zstd'");
-  const codings = value as Coding[];
+  const codings = listOf(value) as Coding[] | undefined;
+  if (!codings?.length || !codings.every((each) => ALL.includes(each)))
+    throw new ConfigError('option compress.encodings', value, "a list of 'gzip', 'br' and 'zstd'");
   // One that this Node has not may be there in the next; but a list that comes to nothing is a mistake.
   if (!CODECS.some(({ coding }) => codings.includes(coding)))
     throw new ConfigError('option compress.encodings', value, "'gzip' or 'br' too: this Node has no zstd");

@@ -1,5 +1,5 @@
 import { namesAtOnce } from '../ask.js';
-import { flag, knownOnly } from '../check.js';
+import { flag, knownOnly, listOf } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
@@ -40,9 +40,11 @@ export type PurgeRule = (context: RuleContext) => Purge;
 
 const NAMES = ['keys', 'tags', 'patterns', 'allTenants'];
 
+type Checked<S> = { readonly [K in keyof InvalidateSpec<S>]-?: InvalidateSpec<S>[K] | undefined };
+
 /** The rule of an `invalidate(…)`: a key, several, or a whole specification. @throws {ConfigError} */
 export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
-  const { keys, tags, patterns, allTenants = false } = isNames(spec) ? { keys: spec } : checked(spec);
+  const { keys, tags, patterns, allTenants = false } = checked<S>(isNames(spec) ? { keys: spec } : spec);
   return ({ tenant, request }) => {
     const list = (name: string, names: Names<S> | undefined) => namesOf(name, names, request.source as S);
     const tagged = list('tags', tags);
@@ -77,7 +79,7 @@ export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => 
   return { tags, patterns: [] };
 };
 
-function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
+function checked<S>(spec: InvalidateSpec<S>): Checked<S> {
   const takes = 'a key, a list of keys, or { keys, tags, patterns }';
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
     throw new ConfigError('what invalidate() is given', spec, takes);
@@ -93,16 +95,19 @@ function checked<S>(spec: InvalidateSpec<S>): InvalidateSpec<S> {
       true,
       'tags beside it: keys and patterns are of one tenant',
     );
-  for (const names of [keys, tags, patterns]) {
-    if (names === undefined || typeof names === 'function' || isNames(names)) continue;
+  const kept = (names: Names<S> | undefined): Names<S> | undefined => {
+    if (names === undefined || typeof names === 'function') return names;
+    // Whoever gave a list may go on with it.
+    if (isNames(names)) return typeof names === 'string' ? names : [...names];
     throw new ConfigError('what invalidate() is given', spec, 'texts, lists of texts, or functions that return them');
-  }
-  return spec;
+  };
+  return { keys: kept(keys), tags: kept(tags), patterns: kept(patterns), allTenants };
 }
 
 function isNames(value: unknown): value is string | readonly string[] {
   if (typeof value === 'string') return value !== '';
-  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '');
+  const list = listOf(value);
+  return list !== undefined && list.length > 0 && list.every((each) => typeof each === 'string' && each !== '');
 }
 
 /** A function that gives nothing has nothing to invalidate. */

@@ -143,7 +143,7 @@ export class CacheService {
     const made = this.#values.maker(options);
     const bodies = entries.map(([key, value]) => [this.#values.place(key, clientId), serializeValue(value)] as const);
     const asOf = await this.#values.position();
-    if (asOf !== undefined) await this.#values.store(bodies.map(([place, body]) => [place, made(body, asOf)]));
+    if (asOf !== undefined) await this.#values.store(bodies.map(([place, body]) => [place, made.entry(body, asOf)]));
   }
 
   async #lookUp(places: readonly Place[]): Promise<unknown[]> {

@@ -37,7 +37,6 @@ export type Factory<T> = () => T | Promise<T>;
 /** The options, checked: all in ms. */
 interface Terms {
   readonly made: Maker;
-  readonly tags: readonly string[];
   readonly whileRevalidate: number;
   readonly ifError: number;
   readonly soft: number;
@@ -153,7 +152,7 @@ export class GetOrSet {
     const { ledger } = this.#services.backend;
     const part = {
       key: place.key,
-      stands: (asOf: Position) => ledger.stands(subjectOf(place, call.tags), asOf),
+      stands: (asOf: Position) => ledger.stands(subjectOf(place, call.made.tags), asOf),
       look: async () => this.#values.fresh((await this.#look(place)).entry),
     };
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
@@ -174,7 +173,7 @@ export class GetOrSet {
   async #refresh<T>(call: Call<T>): Promise<void> {
     const { backend, events } = this.#services;
     const { tenant, key } = call.place;
-    const subject = subjectOf(call.place, call.tags);
+    const subject = subjectOf(call.place, call.made.tags);
     try {
       const asOf = backend.ledger.position();
       const stands = (position: Position) => backend.ledger.stands(subject, position);
@@ -192,7 +191,7 @@ export class GetOrSet {
    * waiting in vain.
    */
   async #make<T>(
-    { place, factory, made, tags }: Call<T>,
+    { place, factory, made }: Call<T>,
     turn: Exclude<Turn<Stored | Failure>, { kind: 'result' }>,
     failed: boolean,
   ): Promise<T> {
@@ -203,8 +202,8 @@ export class GetOrSet {
       const value = await factory();
       const bytes = serializeValue(value);
       // What is dead already would only take the place of what is newer.
-      if (asOf !== undefined && ledger.stands(subjectOf(place, tags), asOf)) {
-        const entry = made(bytes, asOf);
+      if (asOf !== undefined && ledger.stands(subjectOf(place, made.tags), asOf)) {
+        const entry = made.entry(bytes, asOf);
         const written = this.#values.store([[place, entry]]);
         lead?.filled(entry, written);
         // The value is there: its write is waited for no longer than any answer, and not where the store has just given none.
@@ -244,7 +243,6 @@ export class GetOrSet {
     const ifError = window('staleIfError', staleIfError);
     return {
       made: this.#values.maker(options, Math.max(whileRevalidate, ifError)),
-      tags: options.tags ?? [],
       whileRevalidate,
       ifError,
       soft: limit('softTimeout', softTimeout),

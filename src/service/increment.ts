@@ -29,7 +29,7 @@ export class Increments {
       const [stored] = await backend.read([place.key]);
       const asOf = backend.ledger.position();
       if (asOf === undefined) break;
-      const fresh: CounterEntry = { ...made(Buffer.from(String(by)), asOf), kind: 'counter' };
+      const fresh: CounterEntry = { ...made.entry(Buffer.from(String(by)), asOf), kind: 'counter' };
       const done = await this.#add(place, by, stored, fresh);
       if (typeof done === 'number') return done;
     }

@@ -1,3 +1,4 @@
+import { show } from '../errors.js';
 import { normalizeKeyName, valueKey } from '../request/key.js';
 import { escapeTenant, NO_TENANT } from '../request/tenant.js';
 
@@ -29,7 +30,5 @@ export function ownerOf(clientId: unknown): string {
 /** @throws {TypeError} if an argument is no text, or empty */
 export function textOf(argument: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw new TypeError(
-    `${argument} is ${typeof value === 'string' ? 'empty' : String(value)}; it takes a text that is not empty`,
-  );
+  throw new TypeError(`${argument} is ${value === '' ? 'empty' : show(value)}; it takes a text that is not empty`);
 }

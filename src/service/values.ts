@@ -29,7 +29,10 @@ const AROUND = 256;
 export type Stored = ValueEntry | CounterEntry;
 
 /** Makes the entry of a value. */
-export type Maker = (body: Buffer, asOf: Position) => ValueEntry;
+export interface Maker {
+  readonly tags: readonly string[];
+  entry(body: Buffer, asOf: Position): ValueEntry;
+}
 
 /** The stored values, as all strategies read and write them: what fails is a miss, or is not written; nothing rejects. */
 export class Values {
@@ -106,12 +109,13 @@ export class Values {
     const usual = typeof route.ttl === 'number' ? route.ttl : 300;
     const seconds = ttl === undefined ? usual : aboveZero('option ttl', ttl, 'seconds');
     const checked = texts('option tags', tags);
-    return (body, asOf) => {
+    const entry = (body: Buffer, asOf: Position): ValueEntry => {
       const now = clock.now();
       const until = now + seconds * 1000;
       const kept = stale > 0 && until < Number.POSITIVE_INFINITY ? { freshUntil: until } : {};
       return { kind: 'value', asOf, storedAt: now, expiresAt: until + stale, ...kept, tags: checked, body };
     };
+    return { tags: checked, entry };
   }
 
   /** Where the ledger is now, for a value that the caller has at hand. `patience`: ms to wait for it. */

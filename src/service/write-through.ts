@@ -58,7 +58,7 @@ export class WriteThrough {
       await this.#purge(place, outdated, tenant);
       throw error;
     }
-    await this.#store(place, outdated, { bytes, made, asOf, tags: options.tags ?? [] });
+    await this.#store(place, outdated, { bytes, made, asOf });
     return deserializeValue(bytes) as T;
   }
 
@@ -69,12 +69,12 @@ export class WriteThrough {
   async #store(
     place: Place,
     outdated: Purge,
-    { bytes, made, asOf, tags }: { bytes: Buffer; made: Maker; asOf: Position | undefined; tags: readonly string[] },
+    { bytes, made, asOf }: { bytes: Buffer; made: Maker; asOf: Position | undefined },
   ): Promise<void> {
     const own = await this.#purge(place, outdated, place.tenant);
     const { ledger } = this.#services.backend;
-    const stamp = own && asOf && ledger.stampAfter(own, subjectOf(place, tags), asOf);
-    if (stamp !== undefined) await this.#values.store([[place, made(bytes, stamp)]]);
+    const stamp = own && asOf && ledger.stampAfter(own, subjectOf(place, made.tags), asOf);
+    if (stamp !== undefined) await this.#values.store([[place, made.entry(bytes, stamp)]]);
   }
 
   /** Gives the purge, if it is in the ledger. */
@@ -89,17 +89,23 @@ export class WriteThrough {
   }
 }
 
-/** The purge of what is out of date. @throws {ConfigError} for what cannot be used */
-export function purgeOf(tenant: string, outdated: Outdated): Purge {
+/** What is out of date, checked, as it is now. @throws {ConfigError} for what cannot be used */
+export function outdatedBy(outdated: Outdated): Required<Outdated> {
   anObject('option invalidate', outdated);
   const { keys = [], tags = [], patterns = [], ...rest } = outdated;
   knownOnly('invalidate.', rest, ['keys', 'tags', 'patterns']);
-  const names = texts('option invalidate.keys', keys).map(normalizeKeyName);
   return {
-    tags: [
-      ...names.flatMap((name) => keyTags(tenant, name)),
-      ...texts('option invalidate.tags', tags).map((tag) => ownTag(tenant, tag)),
-    ],
-    patterns: texts('option invalidate.patterns', patterns).map((glob) => ({ tenant, glob: normalizePattern(glob) })),
+    keys: texts('option invalidate.keys', keys),
+    tags: texts('option invalidate.tags', tags),
+    patterns: texts('option invalidate.patterns', patterns),
+  };
+}
+
+/** The purge of what is out of date. @throws {ConfigError} for what cannot be used */
+export function purgeOf(tenant: string, outdated: Outdated): Purge {
+  const { keys, tags, patterns } = outdatedBy(outdated);
+  return {
+    tags: [...keys.flatMap((key) => keyTags(tenant, normalizeKeyName(key))), ...tags.map((tag) => ownTag(tenant, tag))],
+    patterns: patterns.map((glob) => ({ tenant, glob: normalizePattern(glob) })),
   };
 }

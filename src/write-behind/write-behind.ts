@@ -7,7 +7,7 @@ import { ConfigError, RespcacheError } from '../errors.js';
 import type { Events } from '../events.js';
 import { type Place, textOf } from '../service/place.js';
 import type { Maker, SetOptions, Values } from '../service/values.js';
-import { type Outdated, purgeOf, WRITE_THROUGH_OPTIONS } from '../service/write-through.js';
+import { type Outdated, outdatedBy, purgeOf, WRITE_THROUGH_OPTIONS } from '../service/write-through.js';
 import { DurableQueue } from './durable-queue.js';
 import { MemoryQueue } from './memory-queue.js';
 import { Turns } from './turns.js';
@@ -96,12 +96,12 @@ export class WriteBehind {
   async write(key: string, value: unknown, clientId: string, options: WriteBehindOptions): Promise<void> {
     const { handler, invalidate = {}, ...rest } = optionsOf('writeBehind', options, OPTIONS);
     const place = this.#values.place(key, clientId);
-    purgeOf(place.tenant, invalidate);
+    const outdated = outdatedBy(invalidate);
     const made = this.#values.maker(rest);
     const body = serializeValue(value);
     const name = textOf('option handler', handler);
     const write: Write = {
-      ...{ id: randomUUID(), handler: name, key, clientId, body, invalidate },
+      ...{ id: randomUUID(), handler: name, key, clientId, body, invalidate: outdated },
       writtenAt: this.#services.settings.clock.now(),
     };
     this.#caching.add(write.id);
@@ -126,7 +126,7 @@ export class WriteBehind {
     // Where a later one is queued by now, it may even be persisted, and nobody look at the key again. Whoever queues one after
     // this look purges the key after our purge, as whoever persists it does: what is stamped with ours is dead then, however late it comes.
     if (!(await this.#queue.isLast(write))) return;
-    await this.#values.store([[place, made(body, { epoch: position.epoch, sequence })]]);
+    await this.#values.store([[place, made.entry(body, { epoch: position.epoch, sequence })]]);
   }
 
   flush(): Promise<void> {

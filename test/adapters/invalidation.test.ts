@@ -51,6 +51,17 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect(await asked()).toEqual(['run 3', 'run 4', 'run 1']);
     });
 
+    it('by a tag that a function gave, whatever becomes of its list', async () => {
+      const host = await bench.start(combination);
+      const list = ['a'];
+      host.get('/a', { tags: () => list }, numbered());
+      host.post('/change', host.invalidating({ tags: 'a' }), done);
+      expect(await host.texts('/a', 2)).toEqual(['run 1', 'run 1']);
+      list[0] = 'b';
+      await host.ask('/change', { method: 'POST' });
+      expect(await host.texts('/a', 1)).toEqual(['run 2']);
+    });
+
     it.each<[string, (cache: Cache) => Promise<Receipt>]>([
       ['a key', (cache) => cache.invalidateKey('a:list', null)],
       ['a path', (cache) => cache.invalidateKey('/a', null)],

@@ -33,6 +33,13 @@ describe('resolveRoute', () => {
     expect(Object.isFrozen(inner)).toBe(true);
   });
 
+  it('keeps lists as they were given, whatever becomes of them', () => {
+    const list = ['a'];
+    const route = resolve({ tags: list, query: { only: list } });
+    list[0] = 'b';
+    expect(route).toMatchObject({ tags: ['a'], query: { only: ['a'] } });
+  });
+
   it.each<[options: unknown, expected: Partial<Route>]>([
     [{ ttl: 0.5 }, { ttl: 0.5 }],
     [{ ttl: Number.POSITIVE_INFINITY }, { ttl: Number.POSITIVE_INFINITY }],
@@ -87,6 +94,7 @@ describe('resolveRoute', () => {
     [{ tags: 'users' }, 'option tags is "users"', 'a list of texts that are not empty'],
     [{ tags: [''] }, 'option tags is [""]', 'a list of texts that are not empty'],
     [{ tags: [5] }, 'option tags is [5]', 'a list of texts that are not empty'],
+    [{ tags: Array(2).fill('a', 1) }, 'option tags is [null,"a"]', 'a list of texts that are not empty'],
     [{ key: '' }, 'option key is ""', 'a text that is not empty, or a function'],
     [{ key: 5 }, 'option key is 5', 'a text that is not empty, or a function'],
     [{ tenant: true }, 'option tenant is true', "a header's name, a function, false, or { header, resolve, required }"],

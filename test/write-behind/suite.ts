@@ -127,6 +127,20 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.mget(['users:list', 'count', 'users:7'], 'c')).toEqual([undefined, undefined, 1]);
   });
 
+  it('what it outdates is what it was given, whatever becomes of the lists', async () => {
+    const cache = make();
+    const persisting = deferred<void>();
+    cache.onWriteBehind('save', () => persisting.promise);
+    await cache.mset({ list: 1, kept: 2 }, 'c');
+    const keys = ['list'];
+    const writing = cache.writeBehind('users:7', 1, 'c', { ...once(), invalidate: { keys } });
+    keys[0] = 'kept';
+    await writing;
+    persisting.resolve();
+    await cache.flush();
+    expect(await cache.mget(['list', 'kept'], 'c')).toEqual([undefined, 2]);
+  });
+
   it('what a reader has brought back meanwhile goes when the write is persisted', async () => {
     const cache = make();
     let database = 'old';

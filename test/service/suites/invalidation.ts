@@ -63,6 +63,38 @@ export function invalidationSuite(bench: Bench): void {
       expect(await one.mget(['a', 'b', 'd'], 'c')).toEqual([undefined, undefined, 3]);
     });
 
+    it.each<[how: string, store: (cache: Cache, tags: string[]) => Promise<unknown>]>([
+      ['set', (cache, tags) => cache.set('a', 1, 'c', { tags })],
+      ['mset', (cache, tags) => cache.mset({ a: 1 }, 'c', { tags })],
+      ['getOrSet', (cache, tags) => cache.getOrSet('a', () => 1, 'c', { tags })],
+      ['writeThrough', (cache, tags) => cache.writeThrough('a', () => 1, 'c', { tags })],
+      ['increment', (cache, tags) => cache.increment('a', 1, 'c', { tags })],
+    ])('by the tags that %s was given, whatever becomes of the list', async (_how, store) => {
+      const [one, two] = bench.pair();
+      const tags = ['t'];
+      const storing = store(one, tags);
+      tags[0] = 'other';
+      await storing;
+      expect(await one.has('a', 'c')).toBe(true);
+      tags.pop();
+      await two.invalidateByTags(['t'], 'c');
+      expect(await one.has('a', 'c')).toBe(false);
+    });
+
+    it('by a list with holes is refused, and those that come after it are durable', async () => {
+      const cache = bench.cache();
+      const holes = Array<string>(2);
+      holes[1] = 't';
+      for (const call of [
+        () => cache.invalidateByTags(holes, 'c'),
+        () => cache.set('a', 1, 'c', { tags: holes }),
+        () => cache.mget(holes, 'c'),
+        () => cache.writeThrough('a', () => 1, 'c', { invalidate: { keys: holes } }),
+      ])
+        await expect(call()).rejects.toThrow('is [null,"t"]; it takes a list of texts that are not empty');
+      expect(await cache.invalidateByTags(['t'], 'c')).toMatchObject({ durable: true });
+    });
+
     it('by a tag that a value has no more leaves it alone', async () => {
       const cache = bench.cache();
       await cache.set('key', 1, 'c', { tags: ['before'] });

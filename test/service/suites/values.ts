@@ -176,6 +176,15 @@ export function valuesSuite(bench: Bench): void {
       await expect(cache.getOrSet(key, () => 1, 'c')).rejects.toThrow(TypeError);
     });
 
+    it.each<[key: unknown, shown: string]>([
+      [[], '[]'],
+      [Object.create(null), '{}'],
+      [Object('a'), '"a"'],
+      ['', 'empty'],
+    ])('that are no text are shown as they are: %j', async (key, shown) => {
+      await expect(cache.get(key as string, 'c')).rejects.toThrow(`key is ${shown}; it takes a text`);
+    });
+
     it.each(BAD)('that are no text are errors: set of %j', async (key) => {
       await expect(cache.set(key, 1, 'c')).rejects.toThrow(TypeError);
     });

@@ -67,6 +67,8 @@ describe('ruleOf', () => {
     [{ tags: [''] }, 'tags'],
     [{ keys: [5] }, 'keys'],
     [{ patterns: {} }, 'patterns'],
+    [{ tags: Array(2).fill('a', 1) }, 'tags'],
+    [Array(2).fill('a', 1), 'null'],
     [{ tags: 'a', allTenants: 'no' }, 'allTenants'],
     [{ keys: 'users:list', allTenants: true }, 'allTenants'],
     [{ patterns: 'users:*', allTenants: true }, 'allTenants'],
@@ -76,10 +78,19 @@ describe('ruleOf', () => {
   });
 });
 
+it('ruleOf goes by the lists as they were given', () => {
+  const keys = ['a'];
+  const tags = ['a'];
+  const rules = [ruleOf(keys), ruleOf({ keys, tags })];
+  for (const list of [keys, tags]) list[0] = 'b';
+  expect(rules.map((rule) => rule(context()).tags)).toEqual([['k:acme:a'], ['k:acme:a', 'g:acme:a']]);
+});
+
 describe('a function of ruleOf', () => {
   it.each([
     ['keys', 5],
     ['tags', ['a', null]],
+    ['tags', Array(2).fill('a', 1)],
     ['patterns', Promise.resolve('a')],
   ])('that gives no names is told of by its own name: %s', (name, given) => {
     expect(() => purgeOf({ [name]: () => given } as InvalidateSpec)).toThrow(
