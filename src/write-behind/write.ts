@@ -1,5 +1,5 @@
 import { deserializeValue, serializeValue } from '../entry/value.js';
-import { ConfigError } from '../errors.js';
+import { ConfigError, show } from '../errors.js';
 
 /** A write that is to be persisted, as it waits in a queue. */
 export interface Write {
@@ -134,7 +134,8 @@ export function checkBackoff(ms: unknown): number {
   throw new ConfigError('what the option backoff returns', ms, 'a number of ms, 0 or more');
 }
 
-/** What a failure says. */
+/** What a failure says. Never throws: anything can be thrown, and what has no text must not hold up a queue. */
 export function textOfError(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 1000);
+  const said: unknown = error instanceof Error ? error.message : error;
+  return typeof said === 'string' ? said.slice(0, 1000) : show(said);
 }

@@ -236,6 +236,23 @@ export function writeBehindSuite({ durable, target }: Kind): void {
       ]);
     });
 
+    it.each<[thrown: unknown, words: string]>([
+      [undefined, 'undefined'],
+      [Object.create(null), '{}'],
+      [Object.assign(new Error(), { message: { code: 5 } }), '{"code":5}'],
+      [{ toString: () => expect.unreachable(), toJSON: () => expect.unreachable() }, 'an object'],
+    ])('is a dead letter whatever is thrown: %#', async (thrown, words) => {
+      const cache = make();
+      const save = vi.fn(async () => {
+        throw thrown;
+      });
+      cache.onWriteBehind('save', save, { ...quick, retries: 1 });
+      await cache.writeBehind('n', 'lost', 'c', once());
+      await cache.flush();
+      expect(await cache.deadLetters()).toMatchObject([{ value: 'lost', error: words }]);
+      expect(save).toHaveBeenCalledTimes(2);
+    });
+
     it('does not hold up what is written later', async () => {
       const { cache, repair } = await withDead();
       repair();
