@@ -93,6 +93,12 @@ export function normalizeKeyName(name: string): string {
   return query === '' ? written : `${written}?${plain(query)}`;
 }
 
+/** What a value is known as: its key in the form in which keys are invalidated, and as it was given, for patterns. */
+export function valueNames(key: string): readonly string[] {
+  const name = normalizeKeyName(key);
+  return name === key ? [name] : [name, key];
+}
+
 /** A pattern over names: one of paths written as those are. */
 export function normalizePattern(pattern: string): string {
   return pattern.startsWith('/') ? plain(pattern) : pattern;
@@ -132,7 +138,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   if (hashed) return { tenant, names: name === undefined ? [] : [normalizeKeyName(name)], tags: entry.tags };
   if (!own.startsWith('~')) {
     const original = own.replace(/^%(7e|25)/, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-    return { tenant, names: [normalizeKeyName(original)], tags: entry.tags };
+    return { tenant, names: valueNames(original), tags: entry.tags };
   }
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
   const address = { tenant, key, ...knownAs(origin, path, normalizeQuery(query, SORTED)) };

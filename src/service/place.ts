@@ -1,5 +1,5 @@
 import { show } from '../errors.js';
-import { normalizeKeyName, valueKey } from '../request/key.js';
+import { valueKey, valueNames } from '../request/key.js';
 import { escapeTenant, NO_TENANT } from '../request/tenant.js';
 
 /** Where a value lies, and what it can be invalidated by. */
@@ -14,7 +14,7 @@ export interface Place {
 export function placeOf(prefix: string, key: string, clientId: string): Place {
   const tenant = tenantOf(clientId);
   const name = textOf('key', key);
-  return { tenant, key: valueKey(prefix, tenant, name), names: [normalizeKeyName(name)] };
+  return { tenant, key: valueKey(prefix, tenant, name), names: valueNames(name) };
 }
 
 /** A client's name, escaped. @throws {TypeError} if it is no text, or empty */

@@ -128,6 +128,23 @@ export function invalidationSuite(bench: Bench): void {
       expect(await left('*1*')).toEqual(['user:2', 'user:*']);
     });
 
+    it.each([
+      ['faq:what?', 'faq:what\\?'],
+      ['find?b=2&a=1', 'find\\?b=*'],
+      ['find?b=2&a=1', 'find\\?a=*'],
+      ['/café', '/café'],
+      ['?', '\\?'],
+    ])(
+      'by a glob reaches a key with a question mark as it was given, and as it is invalidated: %s by %s',
+      async (key, pattern) => {
+        const [one, two] = bench.pair();
+        await one.set(key, 1, 'c');
+        expect(await two.get(key, 'c')).toBe(1);
+        await two.invalidatePattern(pattern, 'c');
+        expect(await one.get(key, 'c')).toBeUndefined();
+      },
+    );
+
     it('by more patterns than are kept one by one is still exact', async () => {
       const [one, two] = bench.pair();
       await one.set('first', 1, 'c');

@@ -9,6 +9,7 @@ import {
   subjectOfKey,
   targetUris,
   valueKey,
+  valueNames,
   variantAddress,
 } from '../../../src/request/key.js';
 import { type QueryRule, QueryRules } from '../../../src/request/query.js';
@@ -308,6 +309,19 @@ describe('responseSubject', () => {
 
   it('has the path alone without name and query', () => {
     expect(responseSubject(address('/users'), [], undefined).names).toEqual(['/users']);
+  });
+});
+
+describe('a value', () => {
+  it.each([
+    ['users:list', ['users:list']],
+    ['find?b=2&a=1', ['find?a=1&b=2', 'find?b=2&a=1']],
+    ['why?', ['why', 'why?']],
+    ['/caf\u00e9', ['/caf%C3%A9', '/caf\u00e9']],
+  ])('%j is known as keys are invalidated, and as it was given', (key, names) => {
+    expect(valueNames(key)).toEqual(names);
+    const entry = { kind: 'value', tags: [] } as unknown as Entry;
+    expect(subjectOfKey('p:', valueKey('p:', 'acme', key), entry).names).toEqual(names);
   });
 });
 
