@@ -550,7 +550,7 @@ export function createCache(options?: CacheOptions): Cache {
 export function chosenCache(cache: Cache | undefined): Cache {
   if (cache === undefined) return defaultCache();
   if (cache instanceof Cache) return cache;
-  throw new ConfigError('option cache', cache, 'a cache made by createCache()');
+  throw new ConfigError('option cache', cache, 'a cache made by createCache() of the same copy of respcache');
 }
 
 let shared: Cache | undefined;

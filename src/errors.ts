@@ -78,13 +78,15 @@ export class BackupError extends RespcacheError {
   }
 }
 
-/** A value, as messages tell of it. */
+/** A value, as messages tell of it: of an object with a class of its own only that, for caches and clients hold passwords. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${value}n`;
   if (value === null || typeof value !== 'object') return String(value);
   try {
+    const of = Array.isArray(value) ? undefined : (Object.getPrototypeOf(value)?.constructor?.name as unknown);
+    if (typeof of === 'string' && of !== 'Object' && !('toJSON' in value)) return `an object of the class ${of}`;
     return (JSON.stringify(value) ?? String(value)).slice(0, 200);
   } catch {
     return 'an object';

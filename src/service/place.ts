@@ -30,5 +30,12 @@ export function ownerOf(clientId: unknown): string {
 /** @throws {TypeError} if an argument is no text, or empty */
 export function textOf(argument: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw new TypeError(`${argument} is ${value === '' ? 'empty' : show(value)}; it takes a text that is not empty`);
+  throw new TypeError(`${argument} is ${told(value)}; it takes a text that is not empty`);
+}
+
+/** Not what is in it: where arguments are mixed up, it is somebody's data. */
+function told(value: unknown): string {
+  if (value === '') return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : show(value);
 }

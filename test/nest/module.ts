@@ -164,7 +164,10 @@ describe('the module', () => {
       [{ host: 'redis://a' }, 'option host is "redis://a"; it takes a name or an address alone'],
       [{ host: 'a:6379' }, 'option host is "a:6379"; it takes a name or an address alone'],
       [{ host: 'a', redis: false as const }, 'option redis is false; it takes no value beside host and port'],
-      [{ cache: {} as Cache }, 'option cache is {}; it takes a cache made by createCache()'],
+      [
+        { cache: {} as Cache },
+        'option cache is {}; it takes a cache made by createCache() of the same copy of respcache',
+      ],
     ])('does not start with what it cannot use: %#', async (options, message) => {
       await expect(host({ imports: [CacheModule.forRoot(options)] })).rejects.toThrow(message);
     });

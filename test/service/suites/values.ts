@@ -177,11 +177,12 @@ export function valuesSuite(bench: Bench): void {
     });
 
     it.each<[key: unknown, shown: string]>([
-      [[], '[]'],
-      [Object.create(null), '{}'],
-      [Object('a'), '"a"'],
+      [['a'], 'a list'],
+      [Object.create(null), 'an object'],
+      [{ name: 'Ada' }, 'an object'],
+      [5, '5'],
       ['', 'empty'],
-    ])('that are no text are shown as they are: %j', async (key, shown) => {
+    ])('that are no text are told of, without what is in them: %j', async (key, shown) => {
       await expect(cache.get(key as string, 'c')).rejects.toThrow(`key is ${shown}; it takes a text`);
     });
 
