@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
 import { anObject } from '../../src/check.js';
+import { loadPeer } from '../../src/peer.js';
 import { type SessionStoreOptions as Common, Sessions, touchDisabled } from '../../src/sessions/sessions.js';
 
 /** What a session store takes. */
@@ -103,9 +103,5 @@ function tell<T>(work: Promise<T>, callback: Callback<T> = () => {}): void {
 type StoreClass = new () => EventEmitter & Pick<SessionStore, 'regenerate' | 'load' | 'createSession'>;
 
 function storeClass(): StoreClass {
-  try {
-    return (createRequire(import.meta.url)('express-session') as { Store: StoreClass }).Store;
-  } catch (cause) {
-    throw new Error('sessionStore() needs the package express-session: npm install express-session', { cause });
-  }
+  return (loadPeer('express-session', 'sessionStore()') as { Store: StoreClass }).Store;
 }

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { loadPeer } from '../peer.js';
 
 /** What a limiter says: of a request that is let through as it resolves, of one that is not as it rejects. */
 export interface Count {
@@ -25,11 +25,5 @@ export interface Flexible {
 
 /** Loads the package. @throws {Error} where it is not installed */
 export function loadFlexible(): Flexible {
-  try {
-    return createRequire(import.meta.url)('rate-limiter-flexible') as Flexible;
-  } catch (cause) {
-    throw new Error('rateLimit() needs the package rate-limiter-flexible: npm install rate-limiter-flexible', {
-      cause,
-    });
-  }
+  return loadPeer('rate-limiter-flexible', 'rateLimit()') as Flexible;
 }

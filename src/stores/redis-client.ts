@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { UnavailableError } from '../errors.js';
+import { loadPeer } from '../peer.js';
 
 /** A client of the caller's own: ioredis 5 or 6, a single server, Sentinel or a Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -107,9 +107,5 @@ interface Ioredis {
 }
 
 function loadIoredis(): Ioredis {
-  try {
-    return createRequire(import.meta.url)('ioredis');
-  } catch (cause) {
-    throw new Error('option redis needs the package ioredis 5 or 6: npm install ioredis', { cause });
-  }
+  return loadPeer('ioredis', 'option redis', 'ioredis 5 or 6') as Ioredis;
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import type * as BullMQ from 'bullmq';
 import type { Clock } from '../clock.js';
 import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
+import { loadPeer } from '../peer.js';
 import { withDeadline } from '../stores/guard.js';
 import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
@@ -292,9 +292,5 @@ function queueName(handler: string): string {
 }
 
 function loadBullMQ(): typeof BullMQ {
-  try {
-    return createRequire(import.meta.url)('bullmq');
-  } catch (cause) {
-    throw new Error('option writeBehind.durable needs the package bullmq: npm install bullmq', { cause });
-  }
+  return loadPeer('bullmq', 'option writeBehind.durable') as typeof BullMQ;
 }
