@@ -220,11 +220,15 @@ export class Events {
 
   /** Adds a listener and returns the function that takes it away again. */
   on<K extends keyof CacheEvents>(kind: K, listener: Listener<K>): () => void {
-    const list = this.#listeners[kind] as Listener<K>[] | undefined;
-    (this.#listeners as Record<K, Listener<K>[]>)[kind] = list === undefined ? [listener] : [...list, listener];
+    const all = this.#listeners as Record<K, Listener<K>[] | undefined>;
+    all[kind] = [...(all[kind] ?? []), listener];
+    let ended = false;
     return () => {
-      const now = this.#listeners[kind] as Listener<K>[] | undefined;
-      (this.#listeners as Record<K, Listener<K>[]>)[kind] = (now ?? []).filter((each) => each !== listener);
+      if (ended) return;
+      ended = true;
+      const now = all[kind] ?? [];
+      // One of them: the same function may listen several times.
+      all[kind] = now.length > 1 ? now.toSpliced(now.indexOf(listener), 1) : undefined;
     };
   }
 

@@ -19,6 +19,19 @@ describe('events', () => {
     expect(seen[0]).toBe(event);
   });
 
+  it('reach a listener as often as it listens; who ends one ends that one, once', () => {
+    const events = new Events();
+    let heard = 0;
+    const listener = () => heard++;
+    const ends = [events.on('miss', listener), events.on('miss', listener)];
+    const tell = () => events.emit('miss', { source: 'service', tenant: '', key: 'k', ms: 0 });
+    for (const end of [() => {}, ends[0]!, ends[0]!, ends[1]!, ends[1]!]) {
+      end();
+      tell();
+    }
+    expect(heard).toBe(2 + 1 + 1);
+  });
+
   it('go on where a listener throws, at once or later, and nobody hears of it', async () => {
     const cache = createCache({ redis: false });
     const unheard: unknown[] = [];
