@@ -1,6 +1,6 @@
 import type { Compressor } from './compress/compressor.js';
 import type { PlainEntries } from './compress/plain.js';
-import type { Entry, ResponseEntry } from './entry/entry.js';
+import type { Entry, Position, ResponseEntry } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
 import type { Comparisons } from './fill/comparisons.js';
@@ -170,8 +170,8 @@ export class Backend {
     return this.write(items);
   }
 
-  /** Brings this process up to the ledger's head, for who can wait for it so many ms. Rejects on failure. */
-  sync(patience: number = WRITE_DEADLINE): MaybePromise<void> {
+  /** Brings this process up to the ledger's head, and gives it, for who can wait for it so many ms. Rejects on failure. */
+  sync(patience: number = WRITE_DEADLINE): MaybePromise<Position | undefined> {
     return this.#run('read', patience, () => this.ledger.sync());
   }
 

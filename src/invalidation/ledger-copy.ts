@@ -72,11 +72,14 @@ export class LedgerCopy {
     this.#confirmed = Math.max(this.#confirmed, asked);
   }
 
-  /** Asks for the head, and comes up to it. */
-  async sync(): Promise<void> {
+  /** Asks for the head, comes up to it, and gives it. */
+  async sync(): Promise<Position | undefined> {
     await this.#link.ready();
     const asked = performance.now();
-    await this.meet(this.#link.client.get(this.keys.head).catch(nothingOfAnotherType), asked);
+    const head = this.#link.client.get(this.keys.head).catch(nothingOfAnotherType);
+    await this.meet(head, asked);
+    const found = parseHead((await head) ?? '');
+    return found?.epoch === this.#table?.epoch ? found : this.#position;
   }
 
   /**
@@ -102,7 +105,8 @@ export class LedgerCopy {
     if (this.#reaching !== undefined) {
       await this.#reaching.catch(() => {});
       // Whoever was first may have begun an epoch, or mended what was lost: look again.
-      return this.#isReached(text) && !lost ? undefined : this.sync();
+      if (!this.#isReached(text) || lost) await this.sync();
+      return;
     }
     if (!lost && this.#isReached(text)) return;
     this.#reaching = this.#reachNow(text, lost);

@@ -21,8 +21,11 @@ export interface Receipt {
  * before the entry's making began, and stands as long as no later purge reaches it.
  */
 export interface Ledger {
-  /** Brings this process up to the ledger's head as it is now, or later. Rejects if the ledger cannot be reached. */
-  sync(): MaybePromise<void>;
+  /**
+   * Brings this process up to the ledger's head as it is now, or later. Gives the stamp for what there is now: what is entered while
+   * it asks is not in it. Rejects if the ledger cannot be reached.
+   */
+  sync(): MaybePromise<Position | undefined>;
   /** Whether this process may judge by what it knows, without asking: it has heard of the ledger lately enough. */
   isCurrent(): boolean;
   /** How long ago this process was certain to know all, ms; `undefined`: never yet. */

@@ -25,7 +25,9 @@ export class MemoryLedger implements Ledger {
     this.#position = { epoch: this.#table.epoch, sequence: this.#table.sequence };
   }
 
-  sync(): void {}
+  sync(): Position {
+    return this.#position;
+  }
 
   isCurrent(): boolean {
     return true;

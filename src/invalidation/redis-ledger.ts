@@ -68,8 +68,12 @@ export class RedisLedger implements Ledger {
     if (options.maxDisconnected !== undefined) this.#tail = this.#follow(options.maxDisconnected);
   }
 
-  sync(): Promise<void> {
-    return this.#copy.sync();
+  async sync(): Promise<Position | undefined> {
+    const { position } = this.#copy;
+    const purges = this.#purges;
+    const head = await this.#copy.sync();
+    // A purge of our own may have come to Redis before the question.
+    return purges === this.#purges ? head : position;
   }
 
   /** The key of the ledger's head, for who reads it together with something else. */
@@ -171,7 +175,9 @@ export class RedisLedger implements Ledger {
         // A full batch: there may be more, which we do not know yet.
         if (records.length < READ_STEP) copy.confirm(asked);
       },
-      quiet: () => copy.sync(),
+      quiet: async () => {
+        await copy.sync();
+      },
       onError: (error) => onError('ledger', error),
     });
   }

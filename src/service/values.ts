@@ -118,10 +118,15 @@ export class Values {
     return { tags: checked, entry };
   }
 
-  /** Where the ledger is now, for a value that the caller has at hand. `patience`: ms to wait for it. */
+  /** Where the ledger is as this is called, for a value that the caller has at hand. `patience`: ms to wait for it. */
   async position(patience?: number): Promise<Position | undefined> {
-    await this.quietly(() => this.#services.backend.sync(patience));
-    return this.#services.backend.ledger.position();
+    const { backend } = this.#services;
+    const known = backend.ledger.position();
+    try {
+      return await backend.sync(patience);
+    } catch {
+      return known;
+    }
   }
 
   async store(values: readonly (readonly [Place, ValueEntry])[]): Promise<void> {

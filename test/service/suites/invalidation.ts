@@ -63,6 +63,14 @@ export function invalidationSuite(bench: Bench): void {
       expect(await one.mget(['a', 'b', 'd'], 'c')).toEqual([undefined, undefined, 3]);
     });
 
+    it.each(INVALIDATIONS)('%s: reaches what was being set as it came', async (_how, invalidate) => {
+      const cache = bench.cache();
+      await cache.has('users:list', 'c');
+      const setting = cache.set('users:list', 'old', 'c', { tags: ['users', 'list'] });
+      await Promise.all([invalidate(cache), setting]);
+      expect(await cache.get('users:list', 'c')).toBeUndefined();
+    });
+
     it.each<[how: string, store: (cache: Cache, tags: string[]) => Promise<unknown>]>([
       ['set', (cache, tags) => cache.set('a', 1, 'c', { tags })],
       ['mset', (cache, tags) => cache.mset({ a: 1 }, 'c', { tags })],
