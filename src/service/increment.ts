@@ -31,7 +31,8 @@ export class Increments {
       if (asOf === undefined) break;
       const fresh: CounterEntry = { ...made.entry(Buffer.from(String(by)), asOf), kind: 'counter' };
       const done = await this.#add(place, by, stored, fresh);
-      if (typeof done === 'number') return done;
+      // Of -0, which no text tells, too.
+      if (typeof done === 'number') return done + 0;
     }
     throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
   }

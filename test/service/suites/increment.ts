@@ -35,6 +35,13 @@ export function incrementSuite(bench: Bench): void {
       expect(await cache.get('page:views', 'c')).toBe(-8);
     });
 
+    it('knows one 0', async () => {
+      const cache = bench.cache();
+      expect(await cache.increment('zero', -0, 'c')).toBe(0);
+      await cache.set('set', -0, 'c');
+      expect(await cache.increment('set', -0, 'c')).toBe(0);
+    });
+
     it('counts for each client and key apart', async () => {
       const cache = bench.cache();
       await cache.increment('n', 1, 'a');
