@@ -79,7 +79,9 @@ export function purging(cache: Cache, rule: PurgeRule): Purging {
 }
 
 function viewOf(req: Request): View {
-  return new View(req, { target: req.originalUrl, source: req });
+  // Where a listener of Node's or another router calls the middleware, nobody has kept it.
+  const { originalUrl = req.url } = req as Partial<Request> & Request;
+  return new View(req, { target: originalUrl, source: req });
 }
 
 function begin(cache: Cache, view: View, res: Response, route: Route, recall?: Recall): Exchange {

@@ -9,13 +9,17 @@ const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']
  */
 export function holdHead(res: ServerResponse, later: (call: () => void) => void): () => void {
   define(res, 'headersSent', true);
-  const { flushHeaders } = res;
+  // express-session sees by Node's own text whether a head has left, and has Node make one where there is none.
+  const { flushHeaders, _implicitHeader } = res as ServerResponse & { readonly _implicitHeader?: () => void };
+  define(res, '_implicitHeader', () => {});
   const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
   for (const [name] of methods) define(res, name, tooLate(name));
   define(res, 'flushHeaders', () => later(() => flushHeaders.call(res)));
   return () => {
     for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
-    for (const [name, method] of [...methods, ['flushHeaders', flushHeaders] as const]) restore(res, name, method);
+    for (const [name, method] of methods) restore(res, name, method);
+    restore(res, 'flushHeaders', flushHeaders);
+    restore(res, '_implicitHeader', _implicitHeader);
   };
 }
 

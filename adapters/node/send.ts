@@ -17,7 +17,8 @@ export function layOn(res: ServerResponse, reply: Reply): void {
  * name in Latin-1, which a handler that streams may say.
  */
 export function isHeadApart(res: ServerResponse): boolean {
-  return res.hasHeader('content-disposition');
+  // Of other names it can be written with the body, for which layers outside may wait.
+  return /[\x80-\uffff]/.test(String(res.getHeader('content-disposition') ?? ''));
 }
 
 /** Sends an answer from the cache, for a framework whose layers may look at its fields. */

@@ -1,13 +1,18 @@
 // The cache among the layers that applications have: compression, CORS, ETags, outside of it and inside.
 
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
+import { createCache } from 'respcache';
+import { cacheMiddleware, invalidate } from 'respcache/express';
 import { describe, expect, it } from 'vitest';
-import { COMBINATIONS, numbered, OF_KOA, useBench } from './bench.js';
-import type { Answer } from './client.js';
-import { type Handler, type Host, Layer, load, notHere } from './hosts.js';
+import { COMBINATIONS, numbered, OF_EXPRESS, OF_KOA, useBench } from './bench.js';
+import { type Answer, ask } from './client.js';
+import { type Handler, type Host, Layer, load, notHere, raw } from './hosts.js';
 
 const bench = useBench();
 
@@ -19,6 +24,7 @@ function callable<T>(name: string): T {
 
 const compression = load<(options?: object) => RequestHandler>('compression');
 const koaCompress = callable<(options?: object) => Middleware>('koa-compress');
+const session = load<(options: object) => RequestHandler>('express-session');
 const cors = load<(options?: object) => RequestHandler>('cors');
 const koaCors = load<(options?: object) => Middleware>('@koa/cors');
 const koaEtag = callable<() => Middleware>('koa-etag');
@@ -172,6 +178,53 @@ describe.each(COMBINATIONS)('layers: $label', (combination) => {
   });
 });
 
+describe.each(OF_EXPRESS)('layers: $label', (combination) => {
+  it.each([
+    ['alone', []],
+    ['with compression behind it', [compression({ threshold: 0 })]],
+  ])(
+    'express-session inside, %s, passes an answer in several pieces that waits for its invalidation',
+    async (_, more) => {
+      const host = await bench.start(combination);
+      const sessions = session({ secret: 'it', resave: false, saveUninitialized: true });
+      host.use({}, ...[sessions, ...more].map((layer) => new Layer(layer, notHere)));
+      host.post(
+        '/x',
+        raw((res) => {
+          res.setHeader('Content-Type', 'text/plain');
+          for (const piece of ['a', 'b']) res.write(piece);
+          res.end('c');
+        }),
+      );
+      for (const headers of [{}, { 'Accept-Encoding': 'gzip' }]) {
+        const answer = await host.ask('/x', { method: 'POST', headers });
+        expect([answer.status, decoded(answer)]).toEqual([200, 'abc']);
+        expect(answer.header('set-cookie')).toMatch(/^connect\.sid=/);
+      }
+    },
+  );
+});
+
+describe.each(OF_EXPRESS)('layers: $label', (combination) => {
+  it('a layer outside that sets a field as an answer ends has it on the hits of a file, too', async () => {
+    const host = await bench.start(combination);
+    const ending: RequestHandler = (_req, res, next) => {
+      const { end } = res;
+      res.end = ((...args: Parameters<typeof end>) => {
+        if (!res.headersSent) res.setHeader('X-Ended', 'yes');
+        return end.apply(res, args);
+      }) as typeof end;
+      next();
+    };
+    host.use(new Layer(ending, notHere), {});
+    host.get('/report', () => ({ headers: { 'Content-Disposition': 'attachment; filename="report.txt"' }, body: 'x' }));
+    for (const status of [/; stored$/, /; hit;/, /; hit;/]) {
+      const answer = await host.ask('/report');
+      expect([answer.header('x-ended'), answer.header('cache-status')]).toEqual(['yes', expect.stringMatching(status)]);
+    }
+  });
+});
+
 describe.each(OF_KOA)('layers: $label', (combination) => {
   it.each(['outside', 'inside'] as const)('koa-etag and koa-conditional-get %s do what they do', async (place) => {
     const host = await bench.start(combination);
@@ -188,5 +241,28 @@ describe.each(OF_KOA)('layers: $label', (combination) => {
       expect(again).toMatchObject({ status: 200, text: 'run 1' });
       expect(again.header('etag')).toBe(tag);
     }
+  });
+});
+
+describe('the middleware for Express before a listener of Node’s, or in a router of another kind', () => {
+  it('does what it does in Express, where nobody keeps the URL as it came', async () => {
+    const cache = createCache({ redis: false });
+    const caching = cacheMiddleware({ cache });
+    const invalidating = invalidate('/x', { cache });
+    let runs = 0;
+    const server = createServer((req, res) => {
+      const answer = () => void res.end(`run ${++runs}`);
+      if (req.method === 'PUT') invalidating(req, res, answer);
+      else caching(req, res, answer);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const texts = [];
+    for (const method of ['GET', 'GET', 'PUT', 'GET']) texts.push((await ask(port, '/x', { method })).text);
+    expect(texts).toEqual(['run 1', 'run 1', 'run 2', 'run 3']);
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    await cache.close();
   });
 });
