@@ -56,7 +56,7 @@ describe.concurrent('the pages', () => {
       performance: [],
       scaling: [],
       compression: ['compress'],
-      recipes: ['search', 'negative', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
+      recipes: ['search', 'negative', 'accept', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
     };
     expect(texts[name].match(/^```(js|ts|javascript|typescript)$/gm) ?? []).toHaveLength(pages[name].code.size);
     expect([...pages[name].code.keys()]).toEqual(ran[name]);
@@ -180,6 +180,21 @@ describe.concurrent('the pages', () => {
     const hooked = await ask(`${webhook!.address}/hooks/prices`, { 'content-type': 'application/json' }, init);
     expect(hooked.response.status).toBe(204);
     expect((await ask(prices, { 'x-client-id': 'a' })).text).toBe('{"price":11}');
+  });
+
+  it('recipes: GraphQL, and what looks at Accept', async () => {
+    const { address } = await pages.recipes.serve('accept');
+    const url = `${address}/graphql?query={votes}`;
+    const json = { Accept: 'application/json' };
+    const texts = [];
+    for (const headers of [{ Accept: 'text/html' }, json, { Accept: 'text/html' }, json]) {
+      texts.push((await ask(url, headers)).text);
+    }
+    expect(texts).toEqual(['<h1>GraphiQL</h1>', '{"data":{"votes":0}}', '<h1>GraphiQL</h1>', '{"data":{"votes":0}}']);
+    expect((await ask(url, json)).status).toContain('hit');
+    expect((await ask(`${address}/graphql?query={ fail }`, json)).status).toContain('detail=handler');
+    await ask(`${address}/graphql`, json, { method: 'POST' });
+    expect((await ask(url, json)).text).toBe('{"data":{"votes":1}}');
   });
 
   it('recipes: stale, behind a CDN, parts', async () => {
