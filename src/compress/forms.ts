@@ -1,5 +1,5 @@
 import { type Coding, ownCopy, type ResponseEntry } from '../entry/entry.js';
-import type { HeaderLine } from '../http/headers.js';
+import { type HeaderLine, OF_THE_BYTES } from '../http/headers.js';
 import type { Choice } from './choice.js';
 import { tagOf } from './tags.js';
 
@@ -33,15 +33,6 @@ export function formOf({ forms, body }: Pick<ResponseEntry, 'forms' | 'body'>, w
 
 const NOTHING = Buffer.alloc(0);
 
-/** Fields that speak of the bytes of the plain body (RFC 9530; `Digest` and `Content-MD5` before it). */
-const OF_PLAIN: ReadonlySet<string> = new Set([
-  'content-encoding',
-  'content-digest',
-  'repr-digest',
-  'digest',
-  'content-md5',
-]);
-
 /**
  * The entry as it leaves in a form: what a handler would have given that compresses. `choice` must be one that the entry can
  * give; where the client has the form already, the body is empty.
@@ -52,7 +43,7 @@ export function inForm(entry: ResponseEntry, { coding, held }: Choice): Response
   for (const line of entry.headers) {
     const name = line[0].toLowerCase();
     if (name === 'etag') headers.push([line[0], tagOf(String(line[1]), coding)]);
-    else if (!OF_PLAIN.has(name)) headers.push(line);
+    else if (!OF_THE_BYTES.has(name)) headers.push(line);
   }
   headers.push(['Content-Encoding', coding]);
   return { ...unpacked(entry, formOf(entry, coding)), headers };

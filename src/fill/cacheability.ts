@@ -28,10 +28,10 @@ export interface Candidate {
 
 /** Stored without a word from the handler (RFC 9110 §15.1, but 206, 405, 414 and 501). */
 const BY_DEFAULT: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 410]);
-/** Never stored: parts, and answers to conditions. */
-const NEVER: ReadonlySet<number> = new Set([206, 304, 412, 416]);
-/** What depends on who asks, or how often. */
-const PERSONAL: ReadonlySet<number> = new Set([401, 403, 407, 417, 429]);
+/** Never stored: parts, differences and answers to conditions; and what RFC 6585 forbids to, whatever it says of itself. */
+const NEVER: ReadonlySet<number> = new Set([206, 226, 304, 412, 416, 428, 429, 431, 511]);
+/** What depends on who asks, or on how it came (425: RFC 8470 §5.2). */
+const PERSONAL: ReadonlySet<number> = new Set([401, 403, 407, 417, 425]);
 /** Final statuses that this cache knows the meaning of (RFC 9110 §15; RFC 9111 §5.2.2.3). */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 305, 307, 308],

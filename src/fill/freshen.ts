@@ -2,7 +2,7 @@ import { plainBytes, type ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { parseHttpDate } from '../http/date.js';
 import { sameStrongTag } from '../http/etag.js';
-import { fieldText, type HeaderLine } from '../http/headers.js';
+import { fieldText, type HeaderLine, OF_THE_BYTES } from '../http/headers.js';
 import { parseNoVarySearch, type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { isStrongDate } from '../http/range.js';
 import { variesBy } from '../http/vary.js';
@@ -103,12 +103,12 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   };
 }
 
-/** Fields that say how the stored bytes are to be read: they stay as they are with them (RFC 9111 §3.2). */
-const OF_THE_BYTES: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'content-range']);
+/** Fields of the stored bytes: they stay as they are with them (RFC 9111 §3.2). */
+const STAYING: ReadonlySet<string> = new Set(['content-length', 'content-range', ...OF_THE_BYTES]);
 
 /** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
 function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, targets: readonly string[]): KeptFields {
-  const news = newer.headers.filter(([name]) => !OF_THE_BYTES.has(name.toLowerCase()));
+  const news = newer.headers.filter(([name]) => !STAYING.has(name.toLowerCase()));
   const replaced = new Set(news.map(([name]) => name.toLowerCase()));
   // A head without a date is dated by its arrival, not by the one before it.
   if (all.date === undefined) replaced.add('date');

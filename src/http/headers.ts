@@ -38,6 +38,17 @@ const PERSONAL: ReadonlySet<string> = new Set([
 ]);
 const PERSONAL_PREFIX: RegExp = /^(?:x-)?ratelimit(?:-|$)|^x-rate-limit(?:-|$)/;
 
+/** Digests of the very content of a message (RFC 9530 §2; RFC 2616 §14.15 before it): a part has another, and a head none. */
+export const CONTENT_DIGESTS: ReadonlySet<string> = new Set(['content-digest', 'content-md5']);
+
+/** Fields that say how the bytes of a representation are to be read and checked: what is said with no bytes says nothing of these. */
+export const OF_THE_BYTES: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'repr-digest',
+  'digest',
+  ...CONTENT_DIGESTS,
+]);
+
 /** Fields that are worked out anew for every reply. */
 const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
 

@@ -6,7 +6,8 @@ import { type Conditions, conditionsOf } from './conditional.js';
 
 /** The fields of a request that a handler is not shown while it makes the whole answer. */
 const CONDITIONS = ['if-none-match', 'if-modified-since'] as const;
-const RANGES = ['range', 'if-range'] as const;
+/** Those by which a client asks for a part, or for a difference (RFC 3229) from what it has. */
+const LESS = ['range', 'if-range', 'a-im'] as const;
 /** Those that name entity tags. */
 const TAGGED = ['if-match', 'if-none-match', 'if-range'] as const;
 
@@ -60,7 +61,7 @@ export class HeldConditions {
     this.giveBack();
     this.#held = this.current;
     if (this.#held === undefined && validators === undefined) return;
-    const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...RANGES];
+    const names = validators === undefined ? CONDITIONS : [...CONDITIONS, ...LESS];
     this.#keep();
     for (const name of names) this.#put(name, undefined);
     this.asksHandler = validators !== undefined;
@@ -123,6 +124,6 @@ export class HeldConditions {
 
 /** The fields that are kept from a handler, or given to it in another form. */
 function only(fields: Record<string, unknown>): Record<string, unknown> {
-  const names = [...CONDITIONS, ...RANGES, 'if-match'];
+  const names = [...CONDITIONS, ...LESS, 'if-match'];
   return Object.fromEntries(names.flatMap((name) => (name in fields ? [[name, fields[name]]] : [])));
 }

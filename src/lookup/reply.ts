@@ -1,6 +1,14 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { type CacheStatus, formatCacheStatus } from '../http/cache-status.js';
-import { asTexts, fieldText, type HeaderLine, lineOf as lineAmong, linesOf, members } from '../http/headers.js';
+import {
+  asTexts,
+  CONTENT_DIGESTS,
+  fieldText,
+  type HeaderLine,
+  lineOf as lineAmong,
+  linesOf,
+  members,
+} from '../http/headers.js';
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { RequestView } from '../request/request.js';
@@ -104,9 +112,12 @@ function partOf(
   return ifRangeHolds(asked.ifRange, validators) ? resolveRange(asked.range, entry.body.length) : undefined;
 }
 
+/** What a part does not have as the whole has it. */
+const OF_THE_WHOLE: ReadonlySet<string> = new Set(['cache-control', ...CONTENT_DIGESTS]);
+
 /** RFC 9110 §15.3.7. A layer outside that compresses must leave a part as it is: the range counts these bytes. */
 function partial(entry: ResponseEntry, { first, last }: ByteRange, lines: readonly HeaderLine[]): Reply {
-  const headers = lines.filter(([name]) => name.toLowerCase() !== 'cache-control');
+  const headers = lines.filter(([name]) => !OF_THE_WHOLE.has(name.toLowerCase()));
   const control = lines.filter(([name]) => name.toLowerCase() === 'cache-control').flatMap(([, value]) => value);
   const joined = control.join(', ');
   headers.push(['Cache-Control', /\bno-transform\b/i.test(joined) ? joined : [...control, 'no-transform'].join(', ')]);

@@ -183,7 +183,7 @@ describe.each(LEAN)('safety: $label', (combination) => {
 
     it('of failure, of a part, of a login or of a limit is not stored, whatever it says of itself', async () => {
       const host = await bench.start(combination);
-      const values = [500, 501, 502, 503, 504, 206, 401, 403, 407, 412, 416, 429];
+      const values = [500, 501, 502, 503, 504, 511, 206, 226, 401, 403, 407, 412, 416, 425, 428, 429, 431];
       expect(await fates(host, values, (status) => ({ status, headers: asking }))).toEqual(all(values, 'not stored'));
       const answer = await host.ask('/fate/0');
       expect(answer.header('cache-status')).toBe('respcache; fwd=uri-miss; detail=status');

@@ -79,6 +79,17 @@ export const RANGE: Row[] = [
       [stored([['A', '1']]), { ...part('bytes=0-1', '01', '0-1'), origin: { fields: [['A', '2']] } }],
       'partial-use-headers',
     ),
+    must('no digest of the whole content is (RFC 9530)', [
+      stored([
+        ['Content-Digest', 'sha-256=:AA==:'],
+        ['Repr-Digest', 'sha-256=:AA==:'],
+      ]),
+      {
+        ...part('bytes=0-1', '01', '0-1'),
+        has: [['Repr-Digest', 'sha-256=:AA==:']],
+        lacks: ['Content-Digest'],
+      },
+    ]),
     must('ETag and Date are in it', [
       stored(TAG),
       {

@@ -4,7 +4,7 @@
 // - Of `private="a"` and `no-cache="a"` the response is stored without the field `a`.
 // - A response that was stored for a request without credentials is not given to one with `Authorization`, unless it
 //   says `public`, `s-maxage` or `must-revalidate`.
-// - 412 and 416 are not stored, whatever they say of their freshness.
+// - 226, 412 and 416 are not stored, whatever they say of their freshness.
 // - A quote that stays open spoils its own directive only: what follows counts, `no-store` above all.
 
 import type { Fields } from './fields.js';
@@ -82,9 +82,13 @@ export const STORING: Row[] = [
   ...section(
     'RFC 9111 §3: statuses',
     statuses([200, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 499, 500, 502, 503, 504, 599], true),
-    statuses([201, 202, 300, 401, 403, 405, 414, 418, 421, 429, 451, 501], false),
-    ...[412, 416].map((status) =>
+    statuses([201, 202, 300, 401, 403, 405, 414, 418, 421, 451, 501], false),
+    ...[226, 412, 416].map((status) =>
       check(`${status} is not stored`, [miss(FRESH, { origin: { status, fields: FRESH } }), forwarded()]),
+    ),
+    // RFC 6585 §3 to §6
+    ...[428, 429, 431, 511].map((status) =>
+      must(`${status} is not stored`, [miss(FRESH, { origin: { status, fields: FRESH } }), forwarded()]),
     ),
     must('a status that is not known, and must be understood', [
       miss(cacheControl('max-age=3600, must-understand'), {

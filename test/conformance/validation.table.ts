@@ -5,7 +5,7 @@
 // - For a variant that is not stored the origin is asked without conditions, and without those of the client.
 // - A 304 without any validator answers the condition that it was asked with, and updates.
 // - A 304 with another strong validator updates nothing; the client has what is stored, and the next one asks again.
-// - A 304 changes Content-Type, but not Content-Encoding, Content-Range or Content-Length: they are of the stored bytes.
+// - A 304 changes Content-Type, but not Content-Encoding, Content-Range, Content-Length or digests: they are of the stored bytes.
 // - HEAD goes to the origin as HEAD where what is stored is stale; its client has the origin's fields alone, and only a 200
 //   speaks for what is stored.
 
@@ -367,7 +367,12 @@ export const VALIDATION: Row[] = [
     updating(check, 'Content-Encoding', 'made-up-a', 'made-up-b', 'made-up-a'),
     updating(must, 'Content-Length', '5', '10', '5'),
     updating(check, 'Content-Location', '/foo', '/bar'),
-    updating(check, 'Content-MD5', 'rL0Y20zC+Fzt72VPzMSk2A==', 'N7UdGUp1E+RbVvZSTy1R8g=='),
+    must('Content-Digest is not updated', [
+      miss([...SHORT_TAGGED, ['Content-Digest', 'sha-256=:AA==:']], { wait: 3 }),
+      validated([...FRESH, ['ETag', TAG], ['Content-Digest', 'sha-256=:BB==:']]),
+      hit({ has: [['Content-Digest', 'sha-256=:AA==:']] }),
+    ]),
+    updating(check, 'Content-MD5', 'rL0Y20zC+Fzt72VPzMSk2A==', 'N7UdGUp1E+RbVvZSTy1R8g==', 'rL0Y20zC+Fzt72VPzMSk2A=='),
     updating(check, 'Content-Range', 'made-up-a', 'made-up-b', 'made-up-a'),
     updating(check, 'Content-Security-Policy', "default-src 'self'", "default-src 'self' cdn.example.com"),
     updating(check, 'Content-Type', 'text/plain', 'text/plain;charset=utf-8'),

@@ -26,7 +26,7 @@ export const APPLICATION: Policy = { name: 'application', judge, chooses, maySto
 const TTL = 300;
 const NEGATIVE_TTL = 10;
 const BY_DEFAULT: readonly number[] = [200, 203, 204, 300, 301, 308, 404, 410];
-const NEVER: readonly number[] = [206, 304, 401, 403, 407, 412, 416, 417, 429];
+const NEVER: readonly number[] = [206, 226, 304, 401, 403, 407, 412, 416, 417, 425, 428, 429, 431];
 
 function judge(question: Case): Verdict {
   const { store, request, now, choose, occasion } = question;

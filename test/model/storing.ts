@@ -23,8 +23,8 @@ const UNDERSTOOD = [
   ...[500, 501, 502, 503, 504, 505],
 ];
 
-/** Of these nothing whole can be kept, or they answer the conditions of one request. */
-const NEVER = [206, 304, 412, 416];
+/** Of these nothing whole can be kept, or they answer the conditions of one request, or RFC 6585 forbids it. */
+const NEVER = [206, 226, 304, 412, 416, 428, 429, 431, 511];
 
 /** §3: "A cache MUST NOT store a response to a request unless". */
 export function mayStore(exchange: Exchange, choose: Choose): boolean {

@@ -43,12 +43,12 @@ describe('unstorable, by the status', () => {
     expect(unstorable(candidate({ status, lifetime: { ...explicit, source: 'told' } }))).toBeUndefined();
   });
 
-  it.each([206, 304, 401, 403, 407, 412, 416, 417, 429, 500, 501, 502, 503, 504, 599, 100, 101, 103])(
-    'never stores %i',
-    (status) => {
-      expect(unstorable(candidate({ status, lifetime: explicit }))).toBe('status');
-    },
-  );
+  it.each([
+    ...[206, 226, 304, 401, 403, 407, 412, 416, 417, 425, 428, 429, 431],
+    ...[500, 501, 502, 503, 504, 511, 599, 100, 101, 103],
+  ])('never stores %i', (status) => {
+    expect(unstorable(candidate({ status, lifetime: explicit }))).toBe('status');
+  });
 });
 
 describe('unstorable, by the status, in the mode of the RFC (RFC 9111 §3)', () => {
@@ -59,7 +59,7 @@ describe('unstorable, by the status, in the mode of the RFC (RFC 9111 §3)', () 
     },
   );
 
-  it.each([201, 202, 205, 299, 302, 303, 307, 400, 401, 403, 418, 429, 499, 500, 502, 503, 504, 599])(
+  it.each([201, 202, 205, 299, 302, 303, 307, 400, 401, 403, 418, 425, 499, 500, 502, 503, 504, 599])(
     'stores %i with an explicit lifetime, or if it is public',
     (status) => {
       expect(strictly({ status })).toBe('status');
@@ -68,7 +68,8 @@ describe('unstorable, by the status, in the mode of the RFC (RFC 9111 §3)', () 
     },
   );
 
-  it.each([206, 304, 412, 416, 100, 101, 103])('never stores %i', (status) => {
+  // RFC 6585 §3 to §6: 428, 429, 431 and 511.
+  it.each([206, 226, 304, 412, 416, 428, 429, 431, 511, 100, 101, 103])('never stores %i', (status) => {
     expect(strictly({ status, lifetime: explicit })).toBe('status');
     expect(strictly({ status, fields: { 'cache-control': 'public' }, lifetime: explicit })).toBe('status');
   });

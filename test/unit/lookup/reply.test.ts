@@ -248,6 +248,20 @@ describe('replyFrom, for a part (RFC 9110 §14)', () => {
     expect(found.removed).toEqual(['x-powered-by']);
   });
 
+  it('has no digest of other content than its own, and that of the whole representation (RFC 9530)', () => {
+    const digests: HeaderLine[] = [
+      ['Content-Digest', 'sha-256=:AA==:'],
+      ['Content-MD5', 'AA=='],
+      ['Repr-Digest', 'sha-256=:AA==:'],
+      ['Digest', 'sha-256=AA=='],
+    ];
+    const found = names(part('bytes=0-1', { headers: [...STRONG, ...digests] }));
+    expect(found.filter((name) => /digest|md5/.test(name))).toEqual(['digest', 'repr-digest']);
+    expect(names(part('bytes=x', { headers: digests }))).toEqual(
+      expect.arrayContaining(['content-digest', 'content-md5']),
+    );
+  });
+
   it.each<[control: string | string[] | undefined, out: string]>([
     [undefined, 'no-transform'],
     ['max-age=60', 'max-age=60, no-transform'],
