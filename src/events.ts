@@ -8,7 +8,7 @@ import type { Fields } from './types.js';
 export type Reason =
   // The request may not be looked up.
   | 'method' // neither GET nor HEAD
-  | 'target' // not a path: `OPTIONS *`, or an absolute URL
+  | 'target' // not a path and a query: `OPTIONS *`, an absolute URL, or one with a fragment
   | 'tenant' // the tenant cannot be resolved, or is required and missing
   | 'when' // the option `when` said no, or threw
   | 'upgrade' // the connection is to be upgraded

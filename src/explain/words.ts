@@ -54,7 +54,7 @@ function tenantText({ header, resolve, required }: TenantRule): string {
 /** Why a request is not looked up by its own form. */
 export function formText(reason: Reason, { request, route }: Visit, unsafe: boolean): string {
   const { method, target } = request;
-  if (reason === 'target') return `${target} is not a path.`;
+  if (reason === 'target') return `${target} is not a path and a query.`;
   if (reason === 'upgrade') return 'The connection is to be upgraded.';
   if (reason === 'precondition') return 'If-Match and If-Unmodified-Since are for the handler.';
   const effect = unsafe ? ' If its handler succeeds, its URL is invalidated.' : '';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Fields } from '../types.js';
-import { fieldText, tokens } from './headers.js';
+import { fieldText, isToken, tokens } from './headers.js';
 import { normalizedAccept, normalizedCharsets, normalizedEncodings, normalizedLanguages } from './preferences.js';
 
 /** The request fields that a response varies by, in lower case, sorted, each once; `'*'` where any may matter. */
@@ -8,11 +8,14 @@ export type Varies = readonly string[] | '*';
 
 const NONE: readonly string[] = Object.freeze([]) as readonly string[];
 
-/** Reads a response's `Vary` field (RFC 9110 §12.5.5); more names can be added to it. */
+/**
+ * Reads a response's `Vary` field (RFC 9110 §12.5.5); more names can be added to it. A member that is no name, as where another
+ * sign than a comma divides them, may be meant for any.
+ */
 export function variesBy(fields: Fields, more: readonly string[] = []): Varies {
   if (fields.vary === undefined && more.length === 0) return NONE;
   const names = new Set([...tokens(fieldText(fields, 'vary')), ...more]);
-  return names.has('*') ? '*' : [...names].sort();
+  return names.has('*') || ![...names].every(isToken) ? '*' : [...names].sort();
 }
 
 /** How far the values of request fields are brought to one form before they are compared. */

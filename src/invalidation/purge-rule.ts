@@ -5,7 +5,7 @@ import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
 import { normalizeKeyName, normalizePattern, targetUris } from '../request/key.js';
 import type { QueryRules } from '../request/query.js';
-import { pathsMeant, sameOrigin } from '../request/reference.js';
+import { pathsMeant, targetsOf } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
 import type { Purge } from './purge-table.js';
@@ -67,12 +67,11 @@ export const everything: PurgeRule = () => ({ tags: [EVERYTHING], patterns: [] }
  */
 export const changedUrls: PurgeRule = ({ tenant, request, fields, queries }) => {
   if (tenant === undefined) return { tags: [], patterns: [] };
-  // The target may come in absolute form (RFC 9112 §3.2.2).
-  const own = request.target.startsWith('/') ? request.target : sameOrigin(request, request.target);
-  const targets = own === undefined ? [] : [own];
-  for (const name of ['location', 'content-location']) targets.push(...pathsMeant(request, fieldText(fields, name)));
-  const tags = targets.flatMap((target) => {
-    const { uris, pathUri } = targetUris(request, target, queries);
+  const targets = targetsOf(request);
+  for (const name of ['location', 'content-location'])
+    for (const target of pathsMeant(request, fieldText(fields, name))) targets.push({ at: request, target });
+  const tags = targets.flatMap(({ at, target }) => {
+    const { uris, pathUri } = targetUris(at, target, queries);
     return [...uris.map((uri) => uriTag(tenant, uri)), pathTag(tenant, pathUri)];
   });
   for (const group of parseGroups(fieldText(fields, 'cache-group-invalidation'))) tags.push(ownTag(tenant, group));

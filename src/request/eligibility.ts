@@ -31,7 +31,8 @@ export function isUnsafe(method: string): boolean {
 export function ineligible(request: RequestView): Reason | undefined {
   const { headers } = request;
   if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
-  if (!request.target.startsWith('/')) return 'target';
+  // A fragment is no part of a target (RFC 9112 §3.2): handlers leave it out, and a key would not.
+  if (!request.target.startsWith('/') || request.target.includes('#')) return 'target';
   if (headers.upgrade !== undefined) return 'upgrade';
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return 'precondition';
   return undefined;

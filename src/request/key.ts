@@ -75,7 +75,7 @@ export function placeOf(target: string, query: QueryRule, rule?: SearchRule): [p
  * and entries hold them.
  */
 export function targetUris(
-  request: RequestView,
+  request: Located,
   target: string,
   queries: QueryRules,
 ): { readonly uris: readonly string[]; readonly pathUri: string } {
@@ -207,8 +207,11 @@ const FORWARDED: readonly string[] = [
 /** All fields that the origin is read from. */
 export const ORIGIN_FIELDS: readonly string[] = ['host', ...FORWARDED, 'forwarded'];
 
+/** What the origin of a request is read from. */
+export type Located = Pick<RequestView, 'headers' | 'secure'>;
+
 /** What the handler may take for its own origin: the scheme, the Host, and what proxies say instead of them. */
-function originOf({ headers, secure }: RequestView): string {
+function originOf({ headers, secure }: Located): string {
   let origin = `${secure ? 'https' : 'http'}://${escapeBar((fieldText(headers, 'host') ?? '').toLowerCase())}`;
   for (const name of FORWARDED) {
     const value = headers[name];

@@ -1,6 +1,6 @@
 import { fieldText, tokens } from '../http/headers.js';
 import type { SearchRule } from '../http/no-vary-search.js';
-import { placeOf } from './key.js';
+import { type Located, placeOf } from './key.js';
 import type { QueryRule } from './query.js';
 import type { RequestView } from './request.js';
 
@@ -18,6 +18,27 @@ export function sameOrigin(request: RequestView, reference: string | undefined):
   const url = new URL(reference, own);
   const isOwn = url.origin === new URL(base).origin || forwardedOrigins(request, host).includes(url.origin);
   return isOwn ? url.pathname + url.search : undefined;
+}
+
+/** A target in absolute form (RFC 9112 §3.2.2): what stands before its path. */
+const BEFORE_PATH: RegExp = /^https?:\/\/[^/?]*/i;
+
+/**
+ * Where what a request's target names may be kept: by its Host, which handlers go by, and by the authority of an absolute form, which
+ * goes before Host. A fragment is no part of a target, and handlers leave it out.
+ */
+export function targetsOf(request: RequestView): { at: Located; target: string }[] {
+  const [target] = request.target.split('#', 1) as [string];
+  if (target.startsWith('/')) return [{ at: request, target }];
+  if (!BEFORE_PATH.test(target) || !URL.canParse(target)) return [];
+  const { protocol, host } = new URL(target);
+  const rest = target.replace(BEFORE_PATH, '');
+  const path = rest.startsWith('/') ? rest : `/${rest}`;
+  const named = { headers: { ...request.headers, host }, secure: protocol === 'https:' };
+  return [
+    { at: request, target: path },
+    { at: named, target: path },
+  ];
 }
 
 /** Whether a reference leads to the very URL of the request. */

@@ -391,6 +391,11 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
         ['/~a', '/%7Ea'],
         ['/%7ea?b=%2f', '/~a?b=%2F'],
         ['/b', 'http://h.test/b'],
+        // Handlers go by the path, and by Host.
+        ['/c', 'https://h.test/c'],
+        ['/d?e', 'http://other.test/d?e#f'],
+        ['/e', '/e#f'],
+        ['/', 'http://h.test'],
       ] as const) {
         const before = await host.ask(asked, on('h.test'));
         await host.ask(changed, { method: 'POST', ...on('h.test:80') });

@@ -15,6 +15,10 @@ describe('variesBy', () => {
     ['Accept, *', [], '*'],
     [['Accept', ' *'], [], '*'],
     ['\t*,', ['a'], '*'],
+    // What is no name may be meant for any.
+    ['Accept; Origin', [], '*'],
+    ['Accept Origin', [], '*'],
+    ['Accept, "*"', [], '*'],
   ])('%j and %j', (vary, more, names) => {
     expect(variesBy({ vary }, more)).toEqual(names);
   });

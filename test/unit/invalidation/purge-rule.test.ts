@@ -149,6 +149,25 @@ describe('changedUrls (RFC 9111 §4.4)', () => {
     );
   });
 
+  // RFC 9112 §3.2.2: its authority goes before Host; handlers go by Host all the same.
+  it.each<[target: string, origin: string, path: string]>([
+    ['http://example.com/x?b&a#c', 'http://example.com', '/x?a&b'],
+    ['http://EXAMPLE.com:80', 'http://example.com', '/'],
+    ['https://other.example:8443/a/../x', 'https://other.example:8443', '/a/../x'],
+    ['http://user@other.example?a', 'http://other.example', '/?a'],
+  ])('is, by a target in absolute form, %j, the path by Host, and that of %s', (target, origin, path) => {
+    const { tags } = changedUrls(context({}, request(target)));
+    expect(new Set(tags)).toEqual(new Set([...reached(path), ...reached(path, origin)]));
+  });
+
+  it.each(['/x#y', '/x#', '/x#y?z'])('is not told apart by what no target has: %s', (target) => {
+    expect(changedUrls(context({}, request(target))).tags).toEqual(reached('/x'));
+  });
+
+  it.each(['*', '', 'http://', 'example.com:80'])('is none, by a target that is none: %j', (target) => {
+    expect(changedUrls(context({}, request(target))).tags).toEqual([]);
+  });
+
   it('is the URL alone where there is no usable host', () => {
     const view = { ...request('/x'), headers: {} };
     expect(changedUrls(context({ location: '/y' }, view)).tags).toEqual(reached('/x', 'http://'));

@@ -40,6 +40,7 @@ describe('ineligible', () => {
     [request({}, 'OPTIONS', '*'), 'method'],
     [request({}, 'QUERY'), 'method'],
     [request({}, 'GET', 'http://other.example/'), 'target'],
+    [request({}, 'GET', '/x#y'), 'target'],
     [request({}, 'GET', '*'), 'target'],
     [request({}, 'GET', ''), 'target'],
     [request({ upgrade: 'websocket' }), 'upgrade'],
