@@ -46,7 +46,8 @@ export function unstorable(candidate: Candidate): Reason | undefined {
   if (method === 'HEAD') return 'head';
   if (method === 'POST' && !isExplicit(candidate.lifetime)) return 'method';
   if (candidate.refused) return 'handler';
-  if (candidate.ranged && status !== 200) return 'range';
+  // Some applications send parts of a list as 200.
+  if (candidate.ranged && (status !== 200 || fields['content-range'] !== undefined)) return 'range';
   if (!isStorableStatus(candidate)) return 'status';
   if (directives.has('no-store') && !directives.has('must-understand')) return 'no-store';
   if (directives.has('private') && fieldList(directives, 'private') === undefined) return 'private';

@@ -113,7 +113,7 @@ function partOf(
 }
 
 /** What a part does not have as the whole has it. */
-const OF_THE_WHOLE: ReadonlySet<string> = new Set(['cache-control', ...CONTENT_DIGESTS]);
+const OF_THE_WHOLE: ReadonlySet<string> = new Set(['cache-control', 'content-range', ...CONTENT_DIGESTS]);
 
 /** RFC 9110 §15.3.7. A layer outside that compresses must leave a part as it is: the range counts these bytes. */
 function partial(entry: ResponseEntry, { first, last }: ByteRange, lines: readonly HeaderLine[]): Reply {

@@ -3,7 +3,8 @@
 // Chosen where the standard leaves it open:
 // - Several ranges are answered with the whole.
 // - A range of what is stale goes to the origin as a validation of the whole.
-// - A range of what is not stored goes to the origin as it is; only a 200 to it is stored.
+// - A range of what is not stored goes to the origin as it is; only a 200 to it is stored, and not if it has a
+//   Content-Range: some applications send parts of a list so.
 
 import { type Fields, fixed } from './fields.js';
 import {
@@ -89,6 +90,10 @@ export const RANGE: Row[] = [
         has: [['Repr-Digest', 'sha-256=:AA==:']],
         lacks: ['Content-Digest'],
       },
+    ]),
+    must('only its own Content-Range is', [
+      stored([['Content-Range', 'items 0-9/20']]),
+      part('bytes=0-1', '01', '0-1'),
     ]),
     must('ETag and Date are in it', [
       stored(TAG),
@@ -183,6 +188,13 @@ export const RANGE: Row[] = [
     ]),
     must('nor is one that nobody asked for', [
       miss([], { origin: { status: 206, body: '01', fields: [...FRESH, ['Content-Range', 'bytes 0-1/11']] } }),
+      forwarded(),
+    ]),
+    check('nor is a 200 that says to be one', [
+      forwarded({
+        fields: range('items=0-1'),
+        origin: { body: '[0,1]', fields: [...FRESH, ['Content-Range', 'items 0-1/11']] },
+      }),
       forwarded(),
     ]),
     must('nor a 416', [

@@ -221,6 +221,11 @@ describe('unstorable, by other things', () => {
     ['no lifetime at all', { lifetime: { ...explicit, seconds: Number.NaN } }, 'not-fresh'],
     ['a part, where a part was asked for', { ranged: true, status: 206 }, 'range'],
     ['a 416, where a part was asked for', { ranged: true, status: 416 }, 'range'],
+    [
+      'a 200 that says to be a part, where one was asked for',
+      { ranged: true, fields: { 'content-range': 'items 0-9/20' } },
+      'range',
+    ],
     ['a 404, where a part was asked for', { ranged: true, status: 404 }, 'range'],
     ['a POST without a word on its lifetime', { method: 'POST' }, 'method'],
     [

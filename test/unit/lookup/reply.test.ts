@@ -248,6 +248,11 @@ describe('replyFrom, for a part (RFC 9110 §14)', () => {
     expect(found.removed).toEqual(['x-powered-by']);
   });
 
+  it('has no other Content-Range than its own', () => {
+    const found = part('bytes=0-1', { headers: [...STRONG, ['content-range', 'items 0-9/20']] });
+    expect(lines(found, 'content-range')).toEqual(['bytes 0-1/5']);
+  });
+
   it('has no digest of other content than its own, and that of the whole representation (RFC 9530)', () => {
     const digests: HeaderLine[] = [
       ['Content-Digest', 'sha-256=:AA==:'],
