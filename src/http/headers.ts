@@ -23,6 +23,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /** Fields that speak to one client about one request: never replayed to another. */
 const PERSONAL: ReadonlySet<string> = new Set([
   'retry-after',
+  'authentication-info',
   'request-id',
   'x-request-id',
   'x-correlation-id',

@@ -72,14 +72,13 @@ const MOST_REMEMBERED = 512;
 const LONGEST_REMEMBERED = 256;
 
 /**
- * A list without the white space around its members. Quoted text is left alone: blanks mean something in it. Blanks are
+ * A list without the white space around its members: what it means within one is not known. Quoted text is left alone. Blanks are
  * spaces and tabs and nothing else: what Unicode takes for a blank may be half of a letter here, where a sign is a byte.
  */
 function withoutBlanks(value: string): string {
   if (!/[ \t]/.test(value)) return value;
   if (value.includes('"')) return trimmed(value);
-  const members = value.split(',').map((member) => member.split(/[ \t]/).filter(Boolean).join(' '));
-  return members.join(',');
+  return value.split(',').map(trimmed).join(',');
 }
 
 function trimmed(text: string): string {

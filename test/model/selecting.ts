@@ -16,7 +16,7 @@ export function nominated(stored: Stored): string[] {
 function normalized(value: string | undefined): string | undefined {
   return value
     ?.split(',')
-    .map((member) => member.trim().replace(/[ \t]+/g, ' '))
+    .map((member) => member.trim())
     .join(',');
 }
 

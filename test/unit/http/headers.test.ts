@@ -101,6 +101,7 @@ describe('fieldFilter', () => {
     'request-id',
     'x-correlation-id',
     'traceparent',
+    'authentication-info',
     'server-timing',
     'x-response-time',
     'ratelimit',

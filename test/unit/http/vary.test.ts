@@ -34,7 +34,6 @@ describe('variantKey', () => {
     ['1, 2', '1,2'],
     [' 1 , 2 ', '1,2'],
     [['1', ' 2 '], '1,2'],
-    ['a   b', 'a\tb'],
     [' gzip', 'gzip '],
     [['gzip', 'br'], 'gzip, br'],
   ])('is the same for %j and %j (RFC 9111 §4.1)', (a, b) => {
@@ -47,6 +46,9 @@ describe('variantKey', () => {
     ['a', 'A'],
     ['', undefined],
     ['ab', 'a b'],
+    // It is not known what they mean there: to a handler they are two.
+    ['a  b', 'a b'],
+    ['a\tb', 'a b'],
     ['a,b', 'a;b'],
     // White space between quotes belongs to the value (RFC 9110 §5.6.4).
     ['"a  b"', '"a b"'],
