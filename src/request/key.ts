@@ -158,12 +158,12 @@ function split(target: string): [path: string, search: string] {
 
 /**
  * What an invalidation may call the response to a URI with a sorted query, in one form for all that RFC 9110 §4.2.3 takes
- * for the same: without the scheme's own port, and with no octet escaped that need not be. Two resources that a handler
+ * for the same: whichever version of HTTP it came by, without the scheme's own port, and with no octet escaped that need not be. Two resources that a handler
  * tells apart by such a difference are invalidated together, but have keys of their own.
  */
 function knownAs(origin: string, path: string, query: string): Pick<Address, 'names' | 'uri' | 'pathUri'> {
   const name = plain(path);
-  const pathUri = withoutPort(origin) + name;
+  const pathUri = withoutPort(overHttp1(origin)) + name;
   if (query === '') return { names: [name], uri: pathUri, pathUri };
   const search = `?${plain(query)}`;
   return { names: [name, name + search], uri: pathUri + search, pathUri };
@@ -175,6 +175,15 @@ function plain(text: string): string {
   return text
     .replace(/%[\da-f]{2}/gi, unescaped)
     .replace(/[^\x21-\x7e]+/g, (signs) => encodeURIComponent(signs.toWellFormed()));
+}
+
+const AUTHORITY = '|:authority=';
+
+/** The origin as requests of HTTP/1 have it: what those of HTTP/2 call it takes the place of Host (RFC 9113 §8.3.1). */
+function overHttp1(origin: string): string {
+  const bar = origin.indexOf('|');
+  if (bar < 0 || !origin.startsWith(AUTHORITY, bar)) return origin;
+  return origin.slice(0, origin.indexOf('//') + 2) + origin.slice(bar + AUTHORITY.length);
 }
 
 function withoutPort(origin: string): string {
@@ -214,8 +223,9 @@ export type Located = Pick<RequestView, 'headers' | 'secure'>;
 function originOf({ headers, secure }: Located): string {
   let origin = `${secure ? 'https' : 'http'}://${escapeBar((fieldText(headers, 'host') ?? '').toLowerCase())}`;
   for (const name of FORWARDED) {
-    const value = headers[name];
-    if (value !== undefined) origin += `|${name}=${escapeBar(fieldText(headers, name)!)}`;
+    if (headers[name] === undefined) continue;
+    const value = fieldText(headers, name)!;
+    origin += `|${name}=${escapeBar(name === ':authority' ? value.toLowerCase() : value)}`;
   }
   if (headers.forwarded === undefined) return origin;
   const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)=(?:"[^"]*"|[^;,\s]*)/gi);

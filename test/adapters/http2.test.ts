@@ -137,6 +137,37 @@ describe('over HTTP/2', () => {
     }
   });
 
+  it('what changes a URL over one version of HTTP reaches what was stored over the other', async () => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const cached = withCache(
+      (_req, res) => {
+        res.setHeader('Location', '/b');
+        res.end(`run ${++runs}`);
+      },
+      { cache },
+    );
+    const host = await bench.serve('memory', () => cached);
+    const authority = `127.0.0.1:${host.port}`;
+    const client = await serve(cached);
+    const older = async (path: string, method = 'GET') => {
+      const answer = await fetch(`http://${authority}${path}`, { method });
+      return answer.text();
+    };
+    const newer = async (path: string, method = 'GET') =>
+      (await ask(client, path, { ':authority': authority, ':method': method })).body;
+
+    for (const path of ['/a', '/b']) {
+      for (const change of [newer, older]) {
+        const before = [await older(path), await newer(path)];
+        expect([await older(path), await newer(path)]).toEqual(before);
+        const changed = await change('/a', 'POST');
+        const after = [await older(path), await newer(path)];
+        expect([changed, ...after].filter((run) => before.includes(run))).toEqual([]);
+      }
+    }
+  });
+
   it.each(ANSWERS)('%s leaves as it is, and is a %s', async (_, becomes, write) => {
     const { cache } = await bench.cache('memory');
     let runs = 0;

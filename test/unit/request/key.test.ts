@@ -282,6 +282,22 @@ describe('the URI that unsafe methods invalidate', () => {
   });
 });
 
+describe('the URI of a request over HTTP/2', () => {
+  it.each<[headers: Fields, uri: string]>([
+    [{ ':authority': 'Example.com' }, 'http://example.com/a'],
+    // It takes the place of a Host beside it (RFC 9113 §8.3.1).
+    [{ host: 'other.example', ':authority': 'example.com:80' }, 'http://example.com/a'],
+    [{ ':authority': 'example.com', 'x-forwarded-proto': 'https' }, 'http://example.com|x-forwarded-proto=https/a'],
+    [{ ':authority': 'a|b', host: '|:authority=c' }, 'http://a%7Cb/a'],
+    [{ host: 'a|b', 'x-forwarded-host': '|:authority=c' }, 'http://a%7Cb|x-forwarded-host=%7C:authority=c/a'],
+  ])('is that over HTTP/1, by %j, though the key is another', (headers, uri) => {
+    const found = address('/a', headers);
+    expect(found.uri).toBe(uri);
+    expect(found.key).not.toBe(address('/a').key);
+    expect(targetUris(request('/a', headers), '/a', new QueryRules()).uris).toEqual([uri]);
+  });
+});
+
 describe('variantAddress', () => {
   it('is beside the key, and nobody else is there', () => {
     const { key } = address('/a');
