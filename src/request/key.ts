@@ -158,15 +158,21 @@ function split(target: string): [path: string, search: string] {
 
 /**
  * What an invalidation may call the response to a URI with a sorted query, in one form for all that RFC 9110 §4.2.3 takes
- * for the same: whichever version of HTTP it came by, without the scheme's own port, and with no octet escaped that need not be. Two resources that a handler
- * tells apart by such a difference are invalidated together, but have keys of their own.
+ * for the same, whichever version of HTTP it came by: without the scheme's own port, and with no octet escaped that need
+ * not be; and for all that routers take for one route. Two resources that a handler tells apart by such a difference are
+ * invalidated together, but have keys of their own.
  */
 function knownAs(origin: string, path: string, query: string): Pick<Address, 'names' | 'uri' | 'pathUri'> {
   const name = plain(path);
-  const pathUri = withoutPort(overHttp1(origin)) + name;
+  const pathUri = withoutPort(overHttp1(origin)) + routed(name);
   if (query === '') return { names: [name], uri: pathUri, pathUri };
   const search = `?${plain(query)}`;
   return { names: [name, name + search], uri: pathUri + search, pathUri };
+}
+
+/** As the routers of Express and Koa take a path, where they are not told otherwise: in any case, and with a slash at its end or without. */
+function routed(path: string): string {
+  return (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).toLowerCase();
 }
 
 /** With no octet escaped that need not be, and with those signs escaped that no URI has: handlers know paths without escapes. */

@@ -396,6 +396,7 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
         ['/d?e', 'http://other.test/d?e#f'],
         ['/e', '/e#f'],
         ['/', 'http://h.test'],
+        ['/Users?A', '/users/?A'],
       ] as const) {
         const before = await host.ask(asked, on('h.test'));
         await host.ask(changed, { method: 'POST', ...on('h.test:80') });
