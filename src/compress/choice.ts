@@ -4,7 +4,7 @@ import { lineOf } from '../http/headers.js';
 import { encodingWeights } from '../http/preferences.js';
 import type { Conditions } from '../lookup/conditional.js';
 import type { PartAsked } from '../lookup/reply.js';
-import { isFixed } from './rule.js';
+import { FIXING, isFixed } from './rule.js';
 import { tagOf } from './tags.js';
 
 /** What of a request the form of its answer depends on. */
@@ -41,7 +41,8 @@ export function choose(entry: ResponseEntry, { accepted, fixed, part, conditions
   if (!entry.negotiated && entry.forms === undefined) return { coding: undefined, part, held: false };
   const etag = lineOf(entry.headers, 'etag');
   if (part !== undefined && isOfPlain(part, etag)) return { coding: undefined, part, held: false };
-  const weights = fixed || isFixed(lineOf(entry.headers, 'cache-control')) ? NO_WEIGHTS : weightsOf(accepted);
+  const asItIs = fixed || FIXING.some((name) => isFixed(lineOf(entry.headers, name)));
+  const weights = asItIs ? NO_WEIGHTS : weightsOf(accepted);
   const coding = preferred(entry, weights);
   const held = entry.status === 200 ? heldForm(etag, conditions, weights, coding) : undefined;
   return { coding: held === undefined ? coding : held.coding, part: undefined, held: held !== undefined };

@@ -3,6 +3,7 @@ import type { Coding, ResponseEntry } from '../entry/entry.js';
 import { ConfigError } from '../errors.js';
 import { parseCacheControl } from '../http/cache-control.js';
 import { fieldText, tokens } from '../http/headers.js';
+import { OWN_FIELD } from '../lookup/downstream.js';
 import type { Fields } from '../types.js';
 import { CODECS } from './codings.js';
 
@@ -91,7 +92,7 @@ export function mayNegotiate(rule: CompressRule | undefined, status: number, fie
   if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') return false;
   if (!rule.isCompressible(mediaTypeOf(fields)) || (variesByEncoding(fields) && !variesByEncoding(outside)))
     return false;
-  return !isFixed(fieldText(fields, 'cache-control'));
+  return !FIXING.some((name) => isFixed(fieldText(fields, name)));
 }
 
 function variesByEncoding(fields: Fields): boolean {
@@ -101,6 +102,9 @@ function variesByEncoding(fields: Fields): boolean {
 function mediaTypeOf(fields: Fields): string {
   return (fieldText(fields, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
+
+/** Response fields in which that may be said to this cache. */
+export const FIXING: readonly string[] = ['cache-control', OWN_FIELD];
 
 /** Whether a `Cache-Control` says that nothing of the content may be changed (RFC 9111 §5.2.1.6, §5.2.2.6). */
 export function isFixed(cacheControl: string | undefined): boolean {

@@ -38,6 +38,7 @@ describe('the usual rule', () => {
     expect(may('text/html', { vary: 'Origin, accept-encoding' })).toBe(false);
     expect(may('text/html', { vary: 'Accept-Encoding' }, { vary: 'Accept-Encoding' })).toBe(true);
     expect(may('text/html', { 'cache-control': 'public, no-transform' })).toBe(false);
+    expect(may('text/html', { 'respcache-cache-control': 'max-age=60, no-transform' })).toBe(false);
     expect(may('text/html', { 'cache-control': 'x="no-transform"' })).toBe(true);
     for (const status of [204, 205, 206, 304]) {
       expect(mayNegotiate(RULE, status, { 'content-type': 'text/html' }, {})).toBe(false);
