@@ -1,4 +1,4 @@
-import { deserialize, serialize } from 'node:v8';
+import { DefaultDeserializer, serialize } from 'node:v8';
 
 /**
  * Turns a programmatic value into bytes. Everything that structured cloning knows keeps its type: Date, Map, Set,
@@ -10,8 +10,29 @@ export function serializeValue(value: unknown): Buffer {
   return serialize(value);
 }
 
-/** Turns the bytes back into a value of its own: nobody else holds a reference into it. */
+/** With the method by which Node's types do not know it: https://nodejs.org/api/v8.html#deserializer_readhostobject */
+const NodesDeserializer = DefaultDeserializer as unknown as new (
+  bytes: Buffer,
+) => DefaultDeserializer & { _readHostObject(): NodeJS.ArrayBufferView };
+
+/** Node gives Buffers, typed arrays and DataViews as views into what it reads them from. */
+class Deserializer extends NodesDeserializer {
+  override _readHostObject(): NodeJS.ArrayBufferView {
+    const view = super._readHostObject();
+    const memory = new Uint8Array(view.byteLength);
+    memory.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    if (Buffer.isBuffer(view)) return Buffer.from(memory.buffer);
+    const { constructor } = view as { constructor: unknown };
+    return new (constructor as new (memory: ArrayBuffer) => NodeJS.ArrayBufferView)(memory.buffer);
+  }
+}
+
+/**
+ * Turns the bytes back into a value of its own, down to the memory behind its views: nobody else holds a reference into it, and
+ * nothing else lies in it.
+ */
 export function deserializeValue(bytes: Buffer): unknown {
-  // Buffers come out as views into what they are read from: into a copy, then.
-  return deserialize(Buffer.from(bytes));
+  const deserializer = new Deserializer(bytes);
+  deserializer.readHeader();
+  return deserializer.readValue();
 }

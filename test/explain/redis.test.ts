@@ -40,7 +40,7 @@ describe('explain, on Redis', () => {
     });
 
     it('says that it does not answer, and names the purge that waits for it', async () => {
-      const here = new Stage(bench, { timeout: 50, maxDisconnected: 60_000 }).route('/a', {}, { tags: ['t'] });
+      const here = new Stage(bench, { timeout: 200, maxDisconnected: 60_000 }).route('/a', {}, { tags: ['t'] });
       await here.ask('/a');
       await server().pause();
       try {

@@ -57,6 +57,28 @@ describe('a value that was stored', () => {
     expect(deserializeValue(bytes)).toEqual(make());
   });
 
+  it.each<[what: string, value: unknown]>([
+    ['a Buffer', Buffer.from('abc')],
+    ['bytes', new Uint8Array([1, 2, 3])],
+    ['doubles, wherever they lie', ['x', new Float64Array([1, 2]), 'yy', new Float64Array([3, 4])]],
+    ['big integers', new BigInt64Array([1n, -1n])],
+    ['a DataView', new DataView(new Uint8Array([1, 2, 3]).buffer)],
+    ['none', new Uint16Array(0)],
+  ])('has memory in which nothing else lies: %s', (_, value) => {
+    const found = again(value);
+    expect(found).toEqual(value);
+    for (const view of [found].flat()) {
+      if (!ArrayBuffer.isView(view)) continue;
+      expect([view.byteOffset, view.buffer.byteLength]).toEqual([0, view.byteLength]);
+    }
+  });
+
+  it('has one view where there was one', () => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    const found = again([bytes, bytes]) as [Uint8Array, Uint8Array];
+    expect(found[0]).toBe(found[1]);
+  });
+
   it('does not follow what is done to the original', () => {
     const original = Buffer.from('before');
     const bytes = serializeValue(original);
