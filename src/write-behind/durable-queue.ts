@@ -56,6 +56,7 @@ export class DurableQueue implements WriteQueue {
   /** Whether there may be a lane without a ticket, and whether somebody looks after that. */
   #unsure = false;
   #adopting = false;
+
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
   constructor(link: RedisLink, options: DurableQueueOptions) {
     const held = `a client with keyPrefix ${link.keyPrefix}`;
