@@ -21,6 +21,11 @@ export function isHeadApart(res: ServerResponse): boolean {
   return /[\x80-\uffff]/.test(String(res.getHeader('content-disposition') ?? ''));
 }
 
+/** A body for layers outside: they may write over it, as over any answer's, and what is stored is for others, too. */
+export function bodyOf({ body }: Reply): Buffer | undefined {
+  return body && Buffer.from(body);
+}
+
 /** Sends an answer from the cache, for a framework whose layers may look at its fields. */
 export function send(res: ServerResponse, reply: Reply): void {
   sendBy(writeFields, res, reply);
@@ -49,7 +54,7 @@ function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
   if (!plain) {
     // Layers with methods of their own mostly know nothing of heads that are lists, or of bodies that are texts.
     writeFields(res, reply);
-    end(res, reply, undefined);
+    end(res, { ...reply, body: bodyOf(reply) }, undefined);
     return;
   }
   const keeps = shared !== undefined && shared.written === undefined && isWorthKeeping(++shared.sent);

@@ -50,7 +50,33 @@ function placed(host: Host, place: 'outside' | 'inside', layer: Layer): void {
   else host.use({}, layer);
 }
 
+/** Writes over the first byte of the bodies that it sees, as one that puts a nonce into pages might. */
+const overwriting = new Layer(
+  (_req, res, next) => {
+    const { end } = res;
+    res.end = (...given: unknown[]) => {
+      if (Buffer.isBuffer(given[0])) given[0].write(String(res.req.headers['x-nonce']));
+      return Reflect.apply(end, res, given);
+    };
+    next();
+  },
+  async (ctx, next) => {
+    await next();
+    if (Buffer.isBuffer(ctx.body)) ctx.body.write(ctx.get('x-nonce'));
+  },
+);
+
 describe.each(COMBINATIONS)('layers: $label', (combination) => {
+  it('what a layer outside writes over a body is in its own answer alone', async () => {
+    const host = await bench.start(combination);
+    host.use(overwriting, {});
+    host.use(() => ({ body: Buffer.alloc(5000, 'x') }));
+    const first = async (headers: object) => (await host.ask('/a', { headers: { ...headers } })).text.slice(0, 2);
+    for (const nonce of ['1', '2', '3', '4']) expect(await first({ 'X-Nonce': nonce })).toBe(`${nonce}x`);
+    expect(await first({ 'X-Nonce': '' })).toBe('xx');
+    expect(await first({ 'X-Nonce': '', Range: 'bytes=0-9' })).toBe('xx');
+  });
+
   describe.each(['outside', 'inside'] as const)('compression %s', (place) => {
     const bodies: [string, Handler][] = [
       ['whole', () => ({ headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: LONG })],
