@@ -22,8 +22,8 @@ class Deserializer extends NodesDeserializer {
     const memory = new Uint8Array(view.byteLength);
     memory.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
     if (Buffer.isBuffer(view)) return Buffer.from(memory.buffer);
-    const { constructor } = view as { constructor: unknown };
-    return new (constructor as new (memory: ArrayBuffer) => NodeJS.ArrayBufferView)(memory.buffer);
+    const View = view.constructor as new (memory: ArrayBuffer) => NodeJS.ArrayBufferView;
+    return new View(memory.buffer);
   }
 }
 
