@@ -239,8 +239,10 @@ export class Backend {
     void this.#sweeper.sweep();
   }
 
-  /** Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached, and with what
-   * `onProgress` throws. */
+  /**
+   * Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached, and with what
+   * `onProgress` throws.
+   */
   async erase(tenant: string, onProgress: (progress: SweepProgress) => void): Promise<void> {
     this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
     try {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
 import { withOwnLines } from '../../src/http/headers.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import { bodyOf, isHeadApart, sendWhole } from '../node/send.js';
+import { isHeadApart, ownBody, sendWhole } from '../node/send.js';
 
 /** Answers from the cache by Koa's own means, so that layers outside see it as any other answer. */
 export function send(ctx: Context, reply: Reply): void {
@@ -15,7 +15,7 @@ export function send(ctx: Context, reply: Reply): void {
   for (const [name, value] of reply.headers)
     if (name !== 'Content-Length' || reply.body === undefined) ctx.res.setHeader(name, withOwnLines(value));
   const typed = ctx.res.hasHeader('content-type');
-  const body = bodyOf(reply) ?? null;
+  const body = ownBody(reply) ?? null;
   if (body !== null && isHeadApart(ctx.res)) {
     // Koa writes the head of a stream without its body.
     ctx.body = Readable.from([body]);

@@ -22,7 +22,7 @@ export function isHeadApart(res: ServerResponse): boolean {
 }
 
 /** A body for layers outside: they may write over it, as over any answer's, and what is stored is for others, too. */
-export function bodyOf({ body }: Reply): Buffer | undefined {
+export function ownBody({ body }: Reply): Buffer | undefined {
   return body && Buffer.from(body);
 }
 
@@ -46,7 +46,7 @@ function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
   const { shared, text } = reply;
   const plain = isPlain(res);
   if (plain && (shared?.written as WrittenHead | undefined)?.put(res)) {
-    end(res, reply, text);
+    end(res, text ?? reply.body);
     return;
   }
   // While it was looked up a layer outside has answered: nothing can be given in that answer's place.
@@ -54,13 +54,13 @@ function sendBy(write: Write, res: ServerResponse, reply: Reply): void {
   if (!plain) {
     // Layers with methods of their own mostly know nothing of heads that are lists, or of bodies that are texts.
     writeFields(res, reply);
-    end(res, { ...reply, body: bodyOf(reply) }, undefined);
+    end(res, ownBody(reply));
     return;
   }
   const keeps = shared !== undefined && shared.written === undefined && isWorthKeeping(++shared.sent);
   const outside = keeps ? fieldsOf(res) : null;
   write(res, reply);
-  end(res, reply, text);
+  end(res, text ?? reply.body);
   if (keeps) shared.written = WrittenHead.of(res, reply, outside);
 }
 
@@ -90,9 +90,8 @@ function messageOf({ status, message }: Reply): string {
  * A small body goes as a text: with the head it is one write then, and not two pieces, which takes Node less time than the
  * whole rest of a hit.
  */
-function end(res: ServerResponse, reply: Reply, text: string | undefined): void {
-  if (res.req.method === 'HEAD') res.end();
-  else if (text !== undefined) res.end(text, 'latin1');
-  else if (reply.body === undefined) res.end();
-  else res.end(reply.body);
+function end(res: ServerResponse, body: Buffer | string | undefined): void {
+  if (res.req.method === 'HEAD' || body === undefined) res.end();
+  else if (typeof body === 'string') res.end(body, 'latin1');
+  else res.end(body);
 }

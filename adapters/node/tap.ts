@@ -4,7 +4,7 @@ import type { HeaderBag } from '../../src/types.js';
 import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
-import { bodyOf, isHeadApart, layOn } from './send.js';
+import { isHeadApart, layOn, ownBody } from './send.js';
 import type { Sink } from './sink.js';
 import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
 
@@ -289,7 +289,7 @@ class Tap {
     // Over HTTP/2 Node ends by way of `write`: what comes that way now is no piece of the handler's.
     const ended = this.#ended;
     this.#ended = true;
-    end.call(res, res.req.method === 'HEAD' ? undefined : bodyOf(reply));
+    end.call(res, res.req.method === 'HEAD' ? undefined : ownBody(reply));
     this.#ended = ended;
   }
 }

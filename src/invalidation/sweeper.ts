@@ -46,7 +46,10 @@ export class Sweeper {
     return this.#sweeping;
   }
 
-  /** Deletes all that a tenant had when it was called, whatever it is. Rejects if the store cannot be reached, and with what `onProgress` throws. */
+  /**
+   * Deletes all that a tenant had when it was called, whatever it is. Rejects if the store cannot be reached, and with what
+   * `onProgress` throws.
+   */
   async erase(tenant: string, onProgress: (progress: SweepProgress) => void): Promise<void> {
     const { store, prefix } = this.#options;
     const dead = this.#judge();

@@ -14,12 +14,19 @@ export function rewritten(
   request: object,
   source: unknown,
 ): string | undefined {
-  if (url === target || url === undefined) return undefined;
-  const { baseUrl = '' } = request as Mounted;
-  // A mount that takes all of the path off leaves a slash.
-  const rest = url.startsWith('/') ? url.slice(1) : url;
-  if (typeof baseUrl === 'string' && baseUrl !== '' && (target === baseUrl + url || target === baseUrl + rest))
-    return undefined;
-  const mounted = (source as Mounted | null | undefined)?.mountPath !== undefined;
-  return mounted && target.endsWith(rest) ? undefined : url;
+  if (url === undefined) return undefined;
+  const mountPath = (source as Mounted | null | undefined)?.mountPath;
+  if (typeof mountPath === 'string') {
+    // Of `koa-mount` only the innermost is known; and it is still told of where the path is whole again.
+    const left = ends(mountPath, url).some((end) => target.endsWith(end));
+    return left || (url === target && url.startsWith(mountPath)) ? undefined : mountPath + url;
+  }
+  const { baseUrl } = request as Mounted;
+  if (typeof baseUrl !== 'string' || baseUrl === '') return url === target ? undefined : url;
+  return ends(baseUrl, url).includes(target) ? undefined : baseUrl + url;
+}
+
+/** What a mount has left a URL of, in both ways: one that takes all of the path off leaves a slash. */
+function ends(mount: string, url: string): readonly string[] {
+  return url.startsWith('/') ? [mount + url, mount + url.slice(1)] : [mount + url];
 }

@@ -65,6 +65,28 @@ describe.each(LEAN)('rewritten: $label', (combination) => {
     expect((await host.ask('/home', to('/m/home'))).header('cache-status')).toMatch(/fwd=uri-miss; stored$/);
   });
 
+  it('a URL that a layer within a mount makes of it is told apart, though the target ends so', async () => {
+    const host = await bench.start(combination);
+    host.mount('/app', rewriting, {}, ({ req }) => ({ body: `of ${req.url}` }));
+    for (let i = 0; i < 2; i++) {
+      expect((await host.ask('/app/a/home')).text).toBe('of /a/home');
+      expect((await host.ask('/app/a/home', to('/home'))).text).toBe('of /home');
+    }
+    expect((await host.ask('/app/a/home', to('/home'))).header('cache-status')).toContain('; hit;');
+  });
+
+  it('a URL that leads into a mount is told apart, though that leaves the target of it', async () => {
+    const host = await bench.start(combination);
+    host.use(rewriting);
+    host.mount('/m', {}, ({ req }) => ({ body: `mobile ${req.url}` }));
+    host.use({}, ({ req }) => ({ body: `plain ${req.url}` }));
+    for (let i = 0; i < 2; i++) {
+      expect((await host.ask('/home')).text).toBe('plain /home');
+      expect((await host.ask('/home', to('/m/home'))).text).toBe('mobile /home');
+    }
+    expect((await host.ask('/home', to('/m/home'))).header('cache-status')).toContain('; hit;');
+  });
+
   it('a method that a layer inside gives a handler is not answered from, or kept as, that of the client', async () => {
     const host = await bench.start(combination);
     host.use({}, overriding);
