@@ -77,6 +77,19 @@ describe.each(COMBINATIONS)('layers: $label', (combination) => {
     expect(await first({ 'X-Nonce': '', Range: 'bytes=0-9' })).toBe('xx');
   });
 
+  it('nor is it in what stands in for a failure', async () => {
+    const host = await bench.start(combination, { ttl: 10, staleIfError: 60 });
+    let fails = false;
+    host.use(overwriting, {});
+    host.use(() => (fails ? { status: 503, body: 'x' } : { body: Buffer.alloc(5000, 'x') }));
+    const first = async (nonce: string) => (await host.ask('/a', { headers: { 'X-Nonce': nonce } })).text.slice(0, 2);
+    expect(await first('1')).toBe('1x');
+    fails = true;
+    host.clock.forward(20);
+    for (const nonce of ['2', '3']) expect(await first(nonce)).toBe(`${nonce}x`);
+    expect(await first('')).toBe('xx');
+  });
+
   describe.each(['outside', 'inside'] as const)('compression %s', (place) => {
     const bodies: [string, Handler][] = [
       ['whole', () => ({ headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: LONG })],

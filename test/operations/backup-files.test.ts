@@ -277,6 +277,7 @@ describe('the arguments of backup and restore', () => {
     ['an empty path', () => cache.backup(''), 'the destination of a backup'],
     ['no source', () => cache.restore({} as Readable), 'the source of a restore'],
     ['tenants', () => cache.backup(path(), { tenants: 'c' as unknown as string[] }), 'option tenants'],
+    ['a hole', () => cache.restore(path(), { tenants: Object.assign(['c'], { length: 2 }) }), 'option tenants'],
     ['no tenants', () => cache.restore(path(), { tenants: [] }), 'option tenants'],
     ['a signal', () => cache.backup(path(), { signal: {} as AbortSignal }), 'option signal'],
     ['a listener', () => cache.restore(path(), { onProgress: 1 as unknown as () => void }), 'option onProgress'],

@@ -63,6 +63,8 @@ describe('the option compress', () => {
     [{ minBytes: -1 }, 'option compress.minBytes'],
     [{ types: ['html'] }, 'option compress.types'],
     [{ encodings: [] }, 'option compress.encodings'],
+    [{ encodings: new Array(1) }, 'option compress.encodings'],
+    [{ encodings: Object.assign(['gzip'], { length: 2 }) }, 'option compress.encodings'],
     [{ encodings: ['deflate'] }, 'option compress.encodings'],
   ])('refuses %j', (value, says) => {
     expect(() => checkCompress(value)).toThrow(ConfigError);
