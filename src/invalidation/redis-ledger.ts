@@ -71,9 +71,12 @@ export class RedisLedger implements Ledger {
   async sync(): Promise<Position | undefined> {
     const { position } = this.#copy;
     const purges = this.#purges;
+    const { connections } = this.#link;
     const head = await this.#copy.sync();
     // A purge of our own may have come to Redis before the question.
-    return purges === this.#purges ? head : position;
+    if (purges !== this.#purges) return position;
+    // A client may have asked again, over another connection: there may be purges by then that this call came before.
+    return connections === this.#link.connections ? head : (position ?? head);
   }
 
   /** The key of the ledger's head, for who reads it together with something else. */

@@ -57,6 +57,7 @@ export class RedisLink {
   readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
+  #connections = 0;
   #closing: Promise<void> | undefined;
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
@@ -69,7 +70,13 @@ export class RedisLink {
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.
     this.#allow(LISTENERS);
     this.#listen('error', (error) => onError(understood(error)));
+    for (const made of ['ready', '+node']) this.#listen(made, () => this.#connections++);
     this.#firstConnect = this.#settle();
+  }
+
+  /** How many connections have been made so far: to a server, or to one of a Cluster. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Whether commands reach a server at present. */

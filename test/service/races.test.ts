@@ -1,5 +1,6 @@
 // Two caches on one Redis, one of them over a slow line: what it has read is old by the time that it acts on it.
 
+import { Redis } from 'ioredis';
 import { type Cache, type CacheOptions, createCache } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -86,6 +87,29 @@ describe('a cache over a slow line', () => {
     await fast.invalidateByTags(['t'], 'c');
     await result;
     expect(await fast.get('a', 'c')).toBeUndefined();
+  });
+
+  it('does not store what it began to set before an invalidation, though its question was asked again after it', async () => {
+    const fast = bench.open();
+    const proxy = await startProxy(bench.servers[0]!.port);
+    // It asks again by itself what a lost connection has left without an answer.
+    const redis = new Redis(`redis://127.0.0.1:${proxy.port}`);
+    const slow = createCache({ redis, timeout: 5000 });
+    bench.atEnd(() => proxy.close());
+    bench.atEnd(() => redis.disconnect());
+    bench.atEnd(() => slow.close());
+    await slow.set('a', 'older', 'c');
+    proxy.blackhole();
+    const setting = slow.set('a', 'old', 'c', { tags: ['t'] });
+    await fast.invalidateByTags(['t'], 'c');
+    proxy.cut();
+    proxy.restore();
+    await setting;
+    expect(redis.status).toBe('ready');
+    expect(await fast.get('a', 'c')).toBeUndefined();
+    // What is set from now on stands.
+    await slow.set('a', 'new', 'c', { tags: ['t'] });
+    expect(await fast.get('a', 'c')).toBe('new');
   });
 
   it('removes nothing that was set while it sweeps after clear', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
-import { Redis as Redis5 } from 'ioredis5';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ConfigError, UnavailableError } from '../../src/errors.js';
 import type { RedisClient, RedisTarget } from '../../src/stores/redis-client.js';
@@ -176,9 +176,11 @@ describe('RedisLink', () => {
     proxy.cut();
     await closed;
     const ready = new Promise<void>((resolve) => link.onReady(resolve));
+    expect(link.connections).toBe(1);
     proxy.restore();
     await ready;
     expect(link.connected).toBe(true);
+    expect(link.connections).toBe(2);
     expect(await link.client.ping()).toBe('PONG');
     await link.close();
     await proxy.close();
@@ -307,6 +309,21 @@ describe('RedisLink over a Cluster', () => {
     const link = linkTo({ cluster: nodes.slice(0, 1), options: { redisOptions: { connectionName: 'respcache' } } });
     await link.ready();
     expect(await link.client.set('k', 'v')).toBe('OK');
+  });
+
+  it.each<[name: string, connect: () => RedisClient]>([
+    ['ioredis 6', () => new Cluster(nodes)],
+    ['ioredis 5', () => new Cluster5(nodes) as unknown as RedisClient],
+  ])('tells a question that was asked again, over another connection to a node: %s', async (_name, connect) => {
+    const link = linkTo(keep(connect()));
+    await link.ready();
+    await link.client.set('k', 'v');
+    const { connections } = link;
+    const lost = once(link.client, '-node');
+    for (const node of cluster.nodes) await node.command('CLIENT', 'KILL', 'TYPE', 'normal');
+    await lost;
+    expect(await link.client.get('k')).toBe('v');
+    expect(link.connections).toBeGreaterThan(connections);
   });
 
   it('runs scripts on the node that has the key', async () => {
