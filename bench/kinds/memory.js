@@ -57,17 +57,15 @@ async function measureOne(entry, crew, size, redis) {
 }
 
 /**
- * Entries are written beside the answers: they are there when their number grows no more. On a busy machine some are never
- * written, so that it is they that are counted and not the answers.
+ * Entries are written beside the answers, and compressed after that: they are there when nothing is written any more. On a busy
+ * machine some are never written, so that it is they that are counted and not the answers.
  */
 async function inRedis(client) {
-  let entries = await client.dbsize();
-  for (let last = -1; entries !== last; entries = await client.dbsize()) {
-    last = entries;
-    await sleep(SETTLED);
-  }
+  const figure = async (section, name) =>
+    Number(new RegExp(`\\n${name}:(?:calls=)?(\\d+)`).exec(await client.info(section))?.[1] ?? 0);
+  const state = async () => `${await client.dbsize()} ${await figure('commandstats', 'cmdstat_evalsha')}`;
+  for (let [last, now] = ['', await state()]; now !== last; [last, now] = [now, await state()]) await sleep(SETTLED);
   // Buffers of connections come and go with what has just been written.
-  const text = await client.info('memory');
-  const figure = (name) => Number(new RegExp(`\\n${name}:(\\d+)`).exec(text)[1]);
-  return { bytes: figure('used_memory') - figure('mem_clients_normal'), entries };
+  const [used, ofClients] = [await figure('memory', 'used_memory'), await figure('memory', 'mem_clients_normal')];
+  return { bytes: used - ofClients, entries: await client.dbsize() };
 }
