@@ -42,6 +42,9 @@ function isStrong(lastModified: string, { headers, storedAt }: ResponseEntry): b
  */
 export function headSpeaksOf(fields: Fields, entry: ResponseEntry, needsProof: boolean): boolean {
   if (entry.status !== 200) return false;
+  // Without a validator it may be that of another variant, even of one with as long a body.
+  const known = fields.etag !== undefined || fields['last-modified'] !== undefined || !variesMore(fields, entry);
+  if (!known) return false;
   const stored = validatorsOf(entry);
   const pairs = [
     [fieldText(fields, 'etag'), stored.etag],
@@ -140,12 +143,23 @@ export function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
   return varies === '*' ? [] : varies;
 }
 
-/**
- * Whether a newer head varies by fields that a stored response does not. Without a validator it may be that of another
- * variant, even of one with as long a body.
- */
-export function variesMore(newer: Fields, stored: ResponseEntry): boolean {
+/** Whether a newer head varies by fields that a stored response does not. */
+function variesMore(newer: Fields, stored: ResponseEntry): boolean {
   const varies = variesBy(newer);
   const known = variesOf(stored);
   return varies === '*' || varies.some((name) => !known.includes(name));
+}
+
+/**
+ * What is kept to be confirmed again where a newer head rules out what is stored: with the newer fields (RFC 9111 §4.3.4), if all
+ * that speaks against it is that it is not fresh. Other heads are not to be kept, or not for all.
+ */
+export function keepable({ entry, reason }: Freshened, stale: ResponseEntry): ResponseEntry {
+  return reason === 'not-fresh' ? entry : stale;
+}
+
+/** A response that is not to be served any more without asking. */
+export function outdated(entry: ResponseEntry, now: number): ResponseEntry {
+  const freshUntil = Math.min(entry.freshUntil, now);
+  return { ...entry, freshUntil, mustRevalidate: true, staleWhileRevalidate: 0, staleIfError: 0 };
 }

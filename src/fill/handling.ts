@@ -13,8 +13,9 @@ import { isPersonal } from '../request/eligibility.js';
 import { namesInVary } from '../route-options.js';
 import { after, type HeaderBag, type MaybePromise } from '../types.js';
 import { announce, reduceToNotModified } from './head.js';
+import type { Seat } from './judge.js';
 import type { ResponseHead } from './response-head.js';
-import { type Going, Run, type Seat } from './run.js';
+import { type Going, Run } from './run.js';
 import { Shadow } from './shadow.js';
 
 /** Reasons not to store a response that hold against what was stored before it, too. */

@@ -1,25 +1,21 @@
 import type { Services } from '../backend.js';
 import { mayNegotiate } from '../compress/rule.js';
-import type { Control } from '../control.js';
 import type { IndexEntry, Position, ResponseEntry } from '../entry/entry.js';
 import type { CacheEvents, Reason } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
-import { makeEtag } from '../http/etag.js';
 import { fieldText } from '../http/headers.js';
 import { parseNoVarySearch, searchRuleText } from '../http/no-vary-search.js';
-import { variantKey, variesBy } from '../http/vary.js';
 import type { Entered } from '../invalidation/recent-purges.js';
 import type { Plan } from '../lookup/plan.js';
 import { mayStandIn, useOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
-import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route-options.js';
 import type { Fields, HeaderBag } from '../types.js';
-import { type Assessment, assess, type Context, tagsOf, termsOf } from './assess.js';
+import { type Context, termsOf } from './assess.js';
 import type { Lead } from './collapse.js';
 import { begun, Fill } from './fill.js';
-import { type Freshened, freshened, headSpeaksOf, speaksOf, variesMore, variesOf } from './freshen.js';
+import { type Freshened, freshened, headSpeaksOf, keepable, outdated, speaksOf, variesOf } from './freshen.js';
+import { judge, type Seat, type Verdict } from './judge.js';
 import { keptFields } from './kept-fields.js';
 import { type Filled, put, type Shared } from './put.js';
 import type { ResponseHead } from './response-head.js';
@@ -40,33 +36,11 @@ export interface Going {
   readonly stale?: ResponseEntry | undefined;
 }
 
-/** The exchange that a run belongs to: what it is asked by, and what its layers have said by now. */
-export interface Seat {
-  readonly request: RequestView;
-  readonly route: Route;
-  readonly control: Control;
-  /** The response's fields as layers outside had set them. */
-  readonly outside: Fields;
-  /** The handler was asked for a part. */
-  readonly ranged: boolean;
-}
-
 /** A response that is being captured, and what is known of it beside its body. */
 interface Filling {
   readonly fill: Fill;
   readonly tags: readonly string[];
   readonly varies: readonly string[];
-}
-
-/** What a response that may be stored was found to be. */
-interface Found {
-  readonly asOf: Position;
-  readonly fields: Fields;
-  readonly context: Context;
-  readonly assessment: Assessment;
-  readonly tags: readonly string[];
-  readonly varies: readonly string[];
-  readonly etagMade: boolean;
 }
 
 /** One run of a handler whose response may be stored: what it began with, and what becomes of its response. */
@@ -114,34 +88,18 @@ export class Run {
 
   /** Whether the response may be stored; then its capture begins. */
   judge(head: ResponseHead, seat: Seat): Reason | undefined {
-    const { status, bag, whole } = head;
-    const { route, request } = seat;
-    const fields = bag.getHeaders();
-    const context = this.#context(seat);
-    const assessment = assess(context, status, fields);
-    if (assessment.reason !== undefined) return assessment.reason;
-    if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
-      return 'method';
-    // Its hits would lead to itself, and who follows them nowhere.
-    if (status >= 300 && status < 400 && this.#isLoop(fields, seat)) return 'loop';
-    const tags = tagsOf(context, fields);
-    if (tags === undefined) return 'tags';
-    const { policy, vary: keyed, maxBodyBytes } = route;
-    if (whole !== undefined && whole.length > maxBodyBytes) return 'too-large';
-    const etagMade = policy.makesEtag && whole !== undefined && status === 200 && fields.etag === undefined;
-    if (etagMade) bag.setHeader('ETag', makeEtag(whole.bytes()));
+    const verdict = judge(head, seat, this.#context(seat), this.#asked);
+    if (typeof verdict === 'string') return verdict;
     if (this.#asOf === undefined) return 'unavailable';
-    const varies = variesBy(fields, keyed) as readonly string[];
-    // What the handler saw under such a field is not what the next client will send.
-    if (this.#hasChanged(varies, route.tenant.header)) return 'vary-changed';
-    this.#begin(head, seat, { asOf: this.#asOf, fields, context, assessment, tags, varies, etagMade });
+    this.#begin(head, seat, verdict, this.#asOf);
     return undefined;
   }
 
   /** Begins to capture. */
-  #begin({ status, message, bag, whole }: ResponseHead, { route, outside }: Seat, found: Found): void {
+  #begin({ status, message, bag, whole }: ResponseHead, seat: Seat, verdict: Verdict, asOf: Position): void {
     const { plan } = this;
-    const { fields, assessment, asOf, etagMade } = found;
+    const { route, outside } = seat;
+    const { fields, context, assessment, tags, varies, etagMade } = verdict;
     const { policy, maxBodyBytes } = route;
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
     const entry = begun({
@@ -149,7 +107,7 @@ export class Run {
       status,
       message,
       kept: keptFields(bag, etagMade ? bag.getHeaders() : fields, outside, assessment.said, policy),
-      terms: termsOf(found.context, assessment, fields, this.#now()),
+      terms: termsOf(context, assessment, fields, this.#now()),
       name: plan.name,
       keyed: route.vary,
       etagMade,
@@ -161,21 +119,9 @@ export class Run {
     // Of a body at hand that has no such field Node itself says how long it is.
     const length = declared === undefined ? whole?.length : Number(declared);
     const fill = new Fill(entry, length, maxBodyBytes, policy.makesEtag);
-    this.#filling = { fill, tags: found.tags, varies: found.varies };
+    this.#filling = { fill, tags, varies };
     const address = plan.addressFor(rule);
     if (address !== plan.address) this.plan = { ...plan, address };
-  }
-
-  #isLoop(fields: Fields, { request, route }: Seat): boolean {
-    const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
-    return leadsBack(request, fieldText(fields, 'location'), route.query, rule);
-  }
-
-  /** Whether a layer inside has changed one of these fields since the lookup, or the tenant's, which all answers vary by. */
-  #hasChanged(varies: readonly string[], tenant: string | undefined): boolean {
-    const now = this.#request.current ?? this.#request.headers;
-    if (tenant !== undefined && fieldText(now, tenant) !== fieldText(this.#asked, tenant)) return true;
-    return varies.length > 0 && variantKey(varies, this.#asked) !== variantKey(varies, now);
   }
 
   /** The names that what is captured can be invalidated by, as far as they have been said. */
@@ -231,16 +177,12 @@ export class Run {
 
   /** The handler has said what rules out what is stored: it is not to be served any more without asking. */
   outdate(stale: ResponseEntry, seat: Seat): void {
-    const freshUntil = Math.min(stale.freshUntil, this.#now());
-    const ended = { ...stale, freshUntil, mustRevalidate: true, staleWhileRevalidate: 0, staleIfError: 0 };
-    this.#put(ended, variesOf(stale), seat);
+    this.#put(outdated(stale, this.#now()), variesOf(stale), seat);
   }
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
   hearHead(stale: ResponseEntry, bag: HeaderBag, seat: Seat): void {
-    const said = bag.getHeaders();
-    const known = said.etag !== undefined || said['last-modified'] !== undefined || !variesMore(said, stale);
-    if (known && headSpeaksOf(said, stale, seat.route.policy.headNeedsProof)) {
+    if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
       const fresh = this.#freshened(stale, bag, seat);
       if (fresh.reason === undefined) this.#put(fresh.entry, fresh.varies, seat);
       else this.outdate(keepable(fresh, stale), seat);
@@ -329,12 +271,4 @@ export class Run {
     if (because !== undefined) skip.because = because;
     this.#services.events.emit('skip', skip);
   }
-}
-
-/**
- * What is kept to be confirmed again where a newer head rules out what is stored: with the newer fields (RFC 9111 §4.3.4), if all
- * that speaks against it is that it is not fresh. Other heads are not to be kept, or not for all.
- */
-function keepable({ entry, reason }: Freshened, stale: ResponseEntry): ResponseEntry {
-  return reason === 'not-fresh' ? entry : stale;
 }

@@ -1,0 +1,77 @@
+import type { Control } from '../control.js';
+import type { Reason } from '../events.js';
+import { makeEtag } from '../http/etag.js';
+import { fieldText } from '../http/headers.js';
+import { parseNoVarySearch } from '../http/no-vary-search.js';
+import { variantKey, variesBy } from '../http/vary.js';
+import { isSelf, leadsBack } from '../request/reference.js';
+import type { RequestView } from '../request/request.js';
+import type { Route } from '../route-options.js';
+import type { Fields } from '../types.js';
+import { type Assessment, assess, type Context, tagsOf } from './assess.js';
+import type { ResponseHead } from './response-head.js';
+
+/** The exchange that a response belongs to: what it is asked by, and what its layers have said by now. */
+export interface Seat {
+  readonly request: RequestView;
+  readonly route: Route;
+  readonly control: Control;
+  /** The response's fields as layers outside had set them. */
+  readonly outside: Fields;
+  /** The handler was asked for a part. */
+  readonly ranged: boolean;
+}
+
+/** What a response that may be stored was found to be. */
+export interface Verdict {
+  readonly fields: Fields;
+  readonly context: Context;
+  readonly assessment: Assessment;
+  readonly tags: readonly string[];
+  /** The request's fields that it varies by. */
+  readonly varies: readonly string[];
+  readonly etagMade: boolean;
+}
+
+/**
+ * Whether a response may be stored, and as what; or why it may not. It is given a tag if it has none. `asked`: the request's
+ * fields as they were looked up.
+ */
+export function judge(head: ResponseHead, seat: Seat, context: Context, asked: Fields): Verdict | Reason {
+  const { status, bag, whole } = head;
+  const { route, request } = seat;
+  const fields = bag.getHeaders();
+  const assessment = assess(context, status, fields);
+  if (assessment.reason !== undefined) return assessment.reason;
+  if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
+    return 'method';
+  // Its hits would lead to itself, and who follows them nowhere.
+  if (status >= 300 && status < 400 && isLoop(fields, seat)) return 'loop';
+  const tags = tagsOf(context, fields);
+  if (tags === undefined) return 'tags';
+  const { policy, vary: keyed, maxBodyBytes } = route;
+  if (whole !== undefined && whole.length > maxBodyBytes) return 'too-large';
+  const etagMade = policy.makesEtag && whole !== undefined && status === 200 && fields.etag === undefined;
+  if (etagMade) bag.setHeader('ETag', makeEtag(whole.bytes()));
+  const varies = variesBy(fields, keyed) as readonly string[];
+  // What the handler saw under such a field is not what the next client will send.
+  if (hasChanged(request, asked, varies, route.tenant.header)) return 'vary-changed';
+  return { fields, context, assessment, tags, varies, etagMade };
+}
+
+function isLoop(fields: Fields, { request, route }: Seat): boolean {
+  const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
+  return leadsBack(request, fieldText(fields, 'location'), route.query, rule);
+}
+
+/** Whether a layer inside has changed one of these fields since the lookup, or the tenant's, which all answers vary by. */
+function hasChanged(
+  request: RequestView,
+  asked: Fields,
+  varies: readonly string[],
+  tenant: string | undefined,
+): boolean {
+  const now = request.current ?? request.headers;
+  if (tenant !== undefined && fieldText(now, tenant) !== fieldText(asked, tenant)) return true;
+  return varies.length > 0 && variantKey(varies, asked) !== variantKey(varies, now);
+}
