@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
+import { orAborted } from '../../src/aborted.js';
+import { UnavailableError } from '../../src/errors.js';
 import { epochStart, parseHead, readSnapshot } from '../../src/invalidation/redis-table.js';
 import { fleetReport } from '../../src/stats/fleet.js';
+import { withDeadline } from '../../src/stores/guard.js';
 import { type RedisLink, script } from '../../src/stores/redis-link.js';
 import { Failure } from './failure.js';
 import { messageOf } from './session.js';
@@ -22,6 +25,8 @@ const problem = (text: string) => [{ state: 'problem', text }] as const;
 const PINGS = 50;
 /** A request waits so long for Redis, ms: `timeout`, if nobody says otherwise. */
 const DEADLINE = 50;
+/** What a check may take, ms: fifty round trips over a long way, too. */
+const PATIENCE = 10_000;
 
 /** What the cache asks of Redis, in scripts and without. */
 const NEEDED: readonly string[] = (
@@ -161,16 +166,22 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** `doctor`: looks at everything that the cache depends on, and changes nothing. */
-export async function doctor(link: RedisLink, prefix: string, terminal: Terminal): Promise<void> {
+export async function doctor(link: RedisLink, prefix: string, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const findings: Finding[] = [];
+  let answers = true;
   for (const [check, look] of Object.entries(CHECKS)) {
     let found: readonly Omit<Finding, 'check'>[];
     try {
-      found = await look(link, prefix);
+      const looking = Promise.resolve(withDeadline(look(link, prefix), PATIENCE, 'the answer of Redis'));
+      found = await orAborted(looking, signal);
     } catch (error) {
+      signal.throwIfAborted();
       found = problem(`It could not be looked at: ${visible(messageOf(error))}`);
+      answers = !(error instanceof UnavailableError);
     }
     findings.push(...found.map((each) => ({ check, ...each })));
+    // Each of the others would take as long.
+    if (!answers) break;
   }
   if (terminal.json) terminal.document({ findings });
   else {

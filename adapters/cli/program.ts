@@ -62,7 +62,11 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     });
   const here = (work: (session: Session) => Promise<void>) =>
     withCache(streams, program.opts<GlobalOptions>(), signal, work);
-  addLooking(program, here, streams);
+  addLooking(program, here);
+  program
+    .command('doctor')
+    .description('looks at everything that the cache depends on')
+    .action(() => withLink(streams, program.opts<GlobalOptions>(), signal, doctor));
   addChanging(program, here);
   program
     .command('warm [urls...]')
@@ -87,7 +91,7 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
 
 type Here = (work: (session: Session) => Promise<void>) => Promise<void>;
 
-function addLooking(program: Command, here: Here, streams: Streams): void {
+function addLooking(program: Command, here: Here): void {
   program
     .command('stats')
     .description('the figures of all processes')
@@ -123,10 +127,6 @@ function addLooking(program: Command, here: Here, streams: Streams): void {
     .addOption(several('--header <line>', "a field of the request, 'Name: value'"))
     .option('--method <method>', 'its method')
     .action((url, options) => here((session) => explain(session, url, options)));
-  program
-    .command('doctor')
-    .description('looks at everything that the cache depends on')
-    .action(() => withLink(streams, program.opts<GlobalOptions>(), doctor));
 }
 
 function addChanging(program: Command, here: Here): void {

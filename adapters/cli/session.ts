@@ -67,7 +67,8 @@ export async function withCache(
 export async function withLink(
   streams: Streams,
   options: GlobalOptions,
-  work: (link: RedisLink, prefix: string, terminal: Terminal) => Promise<void>,
+  signal: AbortSignal,
+  work: (link: RedisLink, prefix: string, terminal: Terminal, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const settings = settingsOf(options);
   let last: unknown;
@@ -80,7 +81,7 @@ export async function withLink(
     } catch (error) {
       throw new Failure(`Redis cannot be reached: ${messageOf(last ?? error)}`);
     }
-    await work(link, settings.prefix, new Terminal(streams, options));
+    await work(link, settings.prefix, new Terminal(streams, options), signal);
   } finally {
     await link.close();
   }

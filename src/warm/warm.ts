@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { orAborted } from '../aborted.js';
 import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aboveZero, aFunction, anObject } from '../check.js';
@@ -62,6 +63,7 @@ export class Warmer {
     const onProgress = listening(this.#services.events, 'warm', checked.onProgress);
     const plan = { ...checked, signal, onProgress };
     await this.#meetLedger();
+    // What handlers still do is not waited for: nobody can end it.
     const visits = await orAborted(this.#visits(plan), signal);
     const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
     const problems: WarmProblem[] = [];
@@ -163,19 +165,5 @@ export class Warmer {
       if (tenant === undefined && escaped !== NO_TENANT) return [];
       return [{ target, tenant, secure, headers: { ...plan.headers(tenant), ...headers } }];
     });
-  }
-}
-
-/** What handlers still do is not waited for: nobody can end it. @throws the signal's reason */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason);
-  });
-  signal.addEventListener('abort', stop);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }
