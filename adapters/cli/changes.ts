@@ -1,3 +1,4 @@
+import { orAborted } from '../../src/aborted.js';
 import { ConfigError } from '../../src/errors.js';
 import type { Receipt } from '../../src/invalidation/ledger.js';
 import { EXIT, Failure } from './failure.js';
@@ -50,9 +51,13 @@ export async function clear(session: Session): Promise<void> {
       : `everything under the prefix ${visible(prefix)}`;
   await terminal.confirm(`Invalidate ${what}, of every tenant?`, yes, signal);
   const got = await cache.clear();
-  // What this process has begun it ends: else nobody would sweep until its turn is over.
-  if (got.durable) await cache.services.backend.sweep();
-  receipt(session, got);
+  try {
+    // What this process has begun it ends: else nobody would sweep until its turn is over.
+    if (got.durable) await orAborted(cache.services.backend.sweep(), signal);
+  } finally {
+    // It is done, be it swept or not.
+    receipt(session, got);
+  }
 }
 
 /** `erase-tenant`: a client leaves: nothing of it stays in Redis. */

@@ -1,5 +1,6 @@
 import type { Entry } from '../entry/entry.js';
 import { keySpace, subjectOfKey } from '../request/key.js';
+import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import type { Store, SweepProgress } from '../stores/store.js';
 import type { Ledger } from './ledger.js';
@@ -21,6 +22,9 @@ export interface SweeperOptions {
   readonly interval: number;
   readonly onError: (error: unknown) => void;
 }
+
+/** How long it may take to hear what was invalidated, and whose turn it is, ms. */
+const WORD = 2000;
 
 /**
  * Removes from the store what was invalidated and has not yet expired. Nothing depends on it: what is dead is not served
@@ -76,7 +80,7 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { ledger, store, turn, prefix } = this.#options;
-    await ledger.sync();
+    await withDeadline(ledger.sync(), WORD, 'sweep');
     const sequence = ledger.position()?.sequence ?? 0;
     const last = await turn.take();
     if (last === undefined) return;
@@ -116,14 +120,15 @@ export function sharedTurn(link: RedisLink, prefix: string): SweepTurn {
   const lease = `${prefix}{respcache}:sweeper`;
   const swept = `${prefix}{respcache}:swept`;
   return {
-    async take() {
-      await link.ready();
-      if ((await link.client.set(lease, '1', 'PX', TURN, 'NX')) === null) return undefined;
-      return { sequence: Number((await link.client.get(swept)) ?? -1) };
-    },
-    async done(sequence) {
-      await link.client.set(swept, String(sequence));
-      await link.client.del(lease);
-    },
+    take: () =>
+      link.within(WORD, 'sweep', async () => {
+        if ((await link.client.set(lease, '1', 'PX', TURN, 'NX')) === null) return undefined;
+        return { sequence: Number((await link.client.get(swept)) ?? -1) };
+      }),
+    done: (sequence) =>
+      link.within(WORD, 'sweep', async () => {
+        await link.client.set(swept, String(sequence));
+        await link.client.del(lease);
+      }),
   };
 }

@@ -55,3 +55,26 @@ describe('doctor', () => {
     expect(await examined).toMatchObject({ code: 130, out: '', err: '' });
   });
 });
+
+describe('clear', () => {
+  it('ends with Ctrl-C while Redis is swept, and says that it is done', async () => {
+    proxy = await startDeafProxy(redis.port, /SCAN/i);
+    const interrupted = new AbortController();
+    const cleared = cli(['--redis', proxy.url, 'clear', '--yes'], { signal: interrupted.signal });
+    await proxy.deaf;
+    interrupted.abort();
+    expect(await cleared).toMatchObject({ code: 130, out: expect.stringMatching(/^Done\. /), err: '' });
+    expect(await cache.get('a', 'acme')).toBeUndefined();
+  });
+});
+
+describe('a sweep', () => {
+  it('that is not told whose turn it is ends', async () => {
+    proxy = await startDeafProxy(redis.port, /:sweeper/);
+    vi.useFakeTimers(TIMERS);
+    const cleared = cli(['--redis', proxy.url, 'clear', '--yes']);
+    await proxy.deaf;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await cleared).toMatchObject({ code: 0, out: expect.stringMatching(/^Done\. /), err: '' });
+  });
+});
