@@ -509,6 +509,11 @@ export class Cache {
     this.#onClose.push(listener);
   }
 
+  /** Waits for what was written behind in this process, `closeTimeout` at the most. @internal */
+  settle(): Promise<void> {
+    return this.#writeBehind.settle();
+  }
+
   /**
    * Ends background work and the connection, if this cache made it. A client that you gave stays open.
    *

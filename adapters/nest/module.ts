@@ -1,5 +1,12 @@
 import type { Provider } from '@nestjs/common';
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { anObject, flag, knownOnly } from '../../src/check.js';
 import { ConfigError } from '../../src/errors.js';
@@ -35,7 +42,7 @@ let made = 0;
  * export class AppModule {}
  * ```
  */
-export class CacheModule implements OnModuleInit, OnApplicationShutdown {
+export class CacheModule implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #held: Held;
   readonly #modules: ModulesContainer;
 
@@ -96,6 +103,11 @@ export class CacheModule implements OnModuleInit, OnApplicationShutdown {
       for (const { metatype } of [...controllers.values(), ...providers.values()])
         if (typeof metatype === 'function' && metatype.prototype) this.#prepare(metatype as new () => unknown);
     }
+  }
+
+  /** Has what was written behind persisted: the databases that it goes to mostly close in the next step, some before us. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#held.cache.settle();
   }
 
   /** Closes the cache, if this module made it. */

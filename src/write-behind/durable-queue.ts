@@ -117,6 +117,9 @@ export class DurableQueue implements WriteQueue {
     }
   }
 
+  /** Nothing would be. */
+  async settle(): Promise<void> {}
+
   async deadLetters(most: number): Promise<readonly Dead[]> {
     return (await this.#lanes.dead()).slice(0, most);
   }

@@ -88,6 +88,15 @@ export class MemoryQueue implements WriteQueue {
     await Promise.all([...this.#lanes.values()].flatMap(({ waiting }) => waiting.map(({ ended }) => ended)));
   }
 
+  async settle(patience: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
+  }
+
   async deadLetters(most: number): Promise<readonly Dead[]> {
     return [...this.#dead.values()].slice(0, most);
   }
@@ -108,12 +117,7 @@ export class MemoryQueue implements WriteQueue {
   async close(patience: number): Promise<void> {
     this.#closed = true;
     for (const enter of [...this.#forRoom]) enter();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patience);
-    });
-    await Promise.race([this.flush(), late]);
-    clearTimeout(timer);
+    await this.settle(patience);
     clearTimeout(this.#timer);
     // Whoever is at work calls nobody else when they are done.
     for (const { ready } of this.#crews.values()) ready.clear();

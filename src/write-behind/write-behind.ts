@@ -133,6 +133,11 @@ export class WriteBehind {
     return this.#queue.flush();
   }
 
+  /** Before what handlers need goes away: see `WriteQueue.settle`. */
+  settle(): Promise<void> {
+    return this.#queue.settle(this.#services.settings.writeBehind.closeTimeout);
+  }
+
   async deadLetters(most = 100): Promise<DeadLetter[]> {
     return (await this.#queue.deadLetters(wholeNumber('how many dead letters', most, 1))).map(letterOf);
   }

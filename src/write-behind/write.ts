@@ -119,6 +119,8 @@ export interface WriteQueue {
   work(handler: Handler): () => Promise<void>;
   /** Resolves when all that waits now has been persisted or given up. */
   flush(): Promise<void>;
+  /** Resolves when what would be lost with this process has been persisted or given up, or after so many ms. */
+  settle(patience: number): Promise<void>;
   deadLetters(most: number): Promise<readonly Dead[]>;
   /** Puts dead letters (one, or all) back among those that wait; gives their number. */
   replay(id: string | undefined): Promise<number>;

@@ -1,4 +1,13 @@
-import { Controller, Get, Inject, Injectable, Module, Post, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationShutdown,
+  Post,
+  UseInterceptors,
+} from '@nestjs/common';
 import { Cache, ConfigError, createCache } from 'respcache';
 import {
   Cacheable,
@@ -141,6 +150,39 @@ describe('the module', () => {
       expect(ended).toEqual(['made']);
       await given.set('still', 'open', 'a');
       expect(await given.get('still', 'a')).toBe('open');
+    });
+
+    it('has what was written behind persisted before databases close', async () => {
+      const rows: unknown[] = [];
+      @Injectable()
+      class Database implements OnApplicationShutdown {
+        #open = true;
+
+        onApplicationShutdown(): void {
+          this.#open = false;
+        }
+
+        save(row: unknown): void {
+          if (!this.#open) throw new Error('it is closed');
+          rows.push(row);
+        }
+      }
+      const DatabaseModule = moduleOf({ providers: [Database], exports: [Database] });
+      const { app } = await host({ imports: [DatabaseModule, CacheModule.forRoot({ redis: false })] });
+      const cacheService = app.get<Cache>(CacheService);
+      let busy = true;
+      cacheService.onWriteBehind(
+        'save',
+        ({ value }) => {
+          if (!busy) return app.get(Database).save(value);
+          busy = false;
+          throw new Error('it is busy');
+        },
+        { backoff: () => 100 },
+      );
+      await cacheService.writeBehind('row', 'Ada', 'client-123', { handler: 'save' });
+      await app.close();
+      expect(rows).toEqual(['Ada']);
     });
 
     it('keeps to itself where it is not global, and two of them apart', async () => {

@@ -73,7 +73,7 @@ describe('the examples of the cache', () => {
 
   it('there is one for each method', () => {
     const names = Object.getOwnPropertyNames(core.Cache.prototype);
-    const internal = ['constructor', 'tenantHeaders', 'closed', 'onClose'];
+    const internal = ['constructor', 'tenantHeaders', 'closed', 'onClose', 'settle'];
     const documented = examples.filter(({ code }) => code !== '').map(({ name }) => name);
     expect(names.filter((name) => !internal.includes(name) && !documented.includes(name))).toEqual([]);
     expect(documented).toEqual(expect.arrayContaining(['createCache', 'defaultCache']));
