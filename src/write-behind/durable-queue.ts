@@ -34,6 +34,8 @@ const LOOK_AGAIN = 20;
 /** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
 const FOR_EVER = 1_000_000_000;
 const AFTER_FAILURE = 1000;
+/** How many processes may end at work on a write beyond what its handler's retries allow. */
+const MOST_LOST = 10;
 
 /**
  * Writes that wait in Redis, each in the lane of its key. For each a ticket goes into a queue of BullMQ's, and whoever is
@@ -189,7 +191,15 @@ export class DurableQueue implements WriteQueue {
 
   /** Persists one write; gives after how many ms it is to be tried again, if so. */
   async #persist(handler: Handler, hold: Hold, write: Write, attempt: number): Promise<number | undefined> {
-    const { work, lease, clock } = this.#options;
+    const { work, lease } = this.#options;
+    // A failure would have ended it: since then each process has gone that was at work on it, maybe by its doing.
+    const lost = attempt - 1 - handler.retries;
+    if (lost > MOST_LOST)
+      return this.#giveUp(
+        hold,
+        write,
+        new RespcacheError(`write-behind: ${lost} processes ended, or stood still, in its handler`),
+      );
     const renewal = setInterval(() => void this.#lanes.renew(hold, lease).catch(() => {}), lease / 3);
     try {
       await work.persist(write, attempt);
@@ -199,15 +209,19 @@ export class DurableQueue implements WriteQueue {
         await this.#lanes.retry(hold, ms);
         return ms;
       }
-      const dead: Dead = { write, failedAt: clock.now(), error: textOfError(error) };
-      if (await this.#lanes.die(hold, dead)) await work.dead(write, error, () => this.#waits(hold.lane, 0));
-      return undefined;
+      return this.#giveUp(hold, write, error);
     } finally {
       clearInterval(renewal);
     }
     await work.persisted(write, () => this.#waits(hold.lane, 1));
     await this.#lanes.done(hold);
     return undefined;
+  }
+
+  async #giveUp(hold: Hold, write: Write, error: unknown): Promise<undefined> {
+    const { work, clock } = this.#options;
+    const dead: Dead = { write, failedAt: clock.now(), error: textOfError(error) };
+    if (await this.#lanes.die(hold, dead)) await work.dead(write, error, () => this.#waits(hold.lane, 0));
   }
 
   /** Whether more than so many wait in a lane. Where that cannot be said: no, for then the key is purged, which is safe. */

@@ -70,6 +70,28 @@ describe('durable write-behind', () => {
     expect(await saved).toBe(1);
   });
 
+  it('a write that ends each process that is at work on it becomes a dead letter', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [writer, worker] = [open(prefix), open(prefix)];
+    await writer.writeBehind('n', 1, 'c', { handler: 'save' });
+    const redis = new Redis(server.url);
+    cleanups.push(() => redis.disconnect());
+    const [state = ''] = await redis.keys(`${prefix}*lane:*:state`);
+    const save = vi.fn();
+    const died = new Promise((resolve) => worker.on('persist', resolve));
+    // As so many processes leave it that have ended in the handler: each has begun an attempt.
+    await redis.hset(state, 'attempts', 2 + 1 + 10);
+    const end = worker.onWriteBehind('save', save, { retries: 2 });
+    expect(await died).toMatchObject({ dead: expect.stringMatching(/^write-behind: 11 processes ended/) });
+    expect(save).not.toHaveBeenCalled();
+    expect(await worker.deadLetters()).toMatchObject([{ key: 'n', value: 1 }]);
+    expect(await worker.get('n', 'c')).toBeUndefined();
+    await end();
+    const saved = new Promise((resolve) => worker.onWriteBehind('save', ({ attempt }) => resolve(attempt)));
+    expect(await worker.replayDeadLetters()).toBe(1);
+    expect(await saved).toBe(1);
+  });
+
   it('closing ends with the write at work: what waits behind it is for the next process, at once', async () => {
     const prefix = `${randomUUID()}:`;
     const [closing, next] = [open(prefix), open(prefix)];
