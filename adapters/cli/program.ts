@@ -84,6 +84,7 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     .option('--host <host>', 'the Host of the requests: a part of the key')
     .option('--concurrency <n>', 'how many at a time', oneOrMore, 4)
     .option('--retries <n>', 'how often again what fails', whole, 2)
+    .option('--timeout <seconds>', 'how long a request may take', seconds, 30)
     .action((urls, options) => warm(new Terminal(streams, program.opts<GlobalOptions>()), signal, urls, options));
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
   return program;

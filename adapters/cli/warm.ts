@@ -23,6 +23,8 @@ export interface WarmCommandOptions {
   readonly host?: string;
   readonly concurrency: number;
   readonly retries: number;
+  /** Seconds. */
+  readonly timeout: number;
 }
 
 /** `warm`: an application in this process (`--app`), or one that runs elsewhere (`--origin`). */
@@ -68,10 +70,10 @@ async function warmHere(
       'The cache of the application is in memory: what is warmed here would be gone with this process.',
       EXIT.usage,
     );
-  const { sitemap, popular, tenant, host, concurrency, retries, tenantHeader } = options;
+  const { sitemap, popular, tenant, host, concurrency, retries, timeout, tenantHeader } = options;
   const own = requestHeaders({ tenantHeader, ...(options.header === undefined ? {} : { header: options.header }) });
   const wanted: WarmOptions = {
-    ...{ app: app as App, urls, concurrency, retries, signal },
+    ...{ app: app as App, urls, concurrency, retries, timeout: timeout * 1000, signal },
     ...(sitemap === undefined ? {} : { sitemap }),
     ...(popular === undefined ? {} : { popular }),
     ...(tenant === undefined ? {} : { tenants: tenant }),
@@ -134,7 +136,7 @@ async function warmByHttp(
       signal.throwIfAborted();
       const host = options.host === undefined ? {} : { host: options.host };
       const headers = { ...USUAL, ...host, ...requestHeaders(optionsOf(options, tenant)) };
-      const [outcome, reason] = await ask(new URL(url, origin), headers, options.retries, signal);
+      const [outcome, reason] = await ask(new URL(url, origin), headers, options, signal);
       counts[outcome]++;
       if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
       bar.set(++done, visits.length);
@@ -151,17 +153,24 @@ function optionsOf({ tenantHeader, header }: WarmCommandOptions, tenant: string 
 async function ask(
   url: URL,
   headers: Record<string, string>,
-  retries: number,
+  { retries, timeout }: WarmCommandOptions,
   signal: AbortSignal,
 ): Promise<[keyof Omit<WarmReport, 'requested' | 'problems'>, string]> {
   for (let attempt = 0; ; attempt++) {
-    const [outcome, reason] = await askOnce(url, headers, signal);
+    const [outcome, reason] = await askOnce(url, headers, timeout, signal);
     if (outcome !== 'failed' || attempt >= retries) return [outcome, reason];
     await pause(Math.min(100 * 2 ** attempt, 5000), undefined, { signal });
   }
 }
 
-async function askOnce(url: URL, headers: Record<string, string>, signal: AbortSignal): ReturnType<typeof ask> {
+async function askOnce(
+  url: URL,
+  headers: Record<string, string>,
+  timeout: number,
+  stopped: AbortSignal,
+): ReturnType<typeof ask> {
+  const late = AbortSignal.timeout(timeout * 1000);
+  const signal = AbortSignal.any([stopped, late]);
   try {
     // Not by `fetch`, which sends a `Host` of its own.
     const { request } = url.protocol === 'https:' ? https : http;
@@ -175,8 +184,9 @@ async function askOnce(url: URL, headers: Record<string, string>, signal: AbortS
     // A stream whose length nobody knew says nothing as it leaves; without a reason it is stored if it was whole.
     return detail === undefined ? ['warmed', ''] : ['uncacheable', detail];
   } catch (error) {
-    signal.throwIfAborted();
-    return ['failed', messageOf(error)];
+    stopped.throwIfAborted();
+    // An answer may also have begun, and never end.
+    return ['failed', late.aborted ? `not answered within ${timeout} s` : messageOf(error)];
   }
 }
 

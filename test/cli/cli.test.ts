@@ -32,6 +32,8 @@ beforeAll(async () => {
     );
     app.get('/private', (_req, res) => res.set('Cache-Control', 'private').send('x'));
     app.get('/fails', (_req, res) => res.status(500).send('x'));
+    app.get('/never', () => {});
+    app.get('/endless', (_req, res) => res.type('text').write('and so on'));
     app.get('/image', (_req, res) => res.type('png').send(Buffer.from([0x89, 0x50, 0, 1])));
   });
   ({ redis, cache, origin } = site);
@@ -319,6 +321,13 @@ describe('warming', () => {
       err: '1 requests failed.\n',
     });
     expect(await at(['warm', '/x', '--origin', 'http://127.0.0.1:1', '--retries', '0'])).toMatchObject({ code: 1 });
+  });
+
+  it.each(['/never', '/endless'])('waits for %s no longer than it is told', async (url) => {
+    expect(await at(['warm', url, '--origin', origin, '--retries', '0', '--timeout', '0.3'])).toMatchObject({
+      code: 1,
+      out: `1 requests: 0 warmed, 0 fresh already, 0 not cacheable, 1 failed.\n  not answered within 0.3 s: ${url}\n`,
+    });
   });
 
   it('refuses modules that are no application', async () => {
