@@ -7,7 +7,9 @@ const MOST_CLIENTS = 100_000;
 
 interface Window {
   points: number;
-  readonly endsAt: number;
+  endsAt: number;
+  /** How long it is at the most, ms. */
+  readonly life: number;
   /** Whether its client has exceeded the limit, and is blocked for that. */
   readonly blocked: boolean;
 }
@@ -40,6 +42,8 @@ class Counts {
     const window = this.#windows.get(key);
     if (window === undefined || window.endsAt <= now)
       return by < 0 ? new this.#Res(0, 0, 0, false) : this.#begin(key, by, seconds, false);
+    // Since the clock was put back it is as if it had just begun.
+    window.endsAt = Math.min(window.endsAt, now + window.life);
     if (by > 0 || !window.blocked) window.points = Math.max(0, window.points + by);
     return new this.#Res(0, window.endsAt - now, window.points, false);
   }
@@ -53,7 +57,7 @@ class Counts {
     const now = this.#clock.now();
     // A block that is shorter than what is left of the window must not end it sooner.
     const endsAt = Math.max(now + seconds * 1000, this.#windows.get(key)?.endsAt ?? 0);
-    this.#windows.set(key, { points, endsAt, blocked });
+    this.#windows.set(key, { points, endsAt, life: endsAt - now, blocked });
     return new this.#Res(0, endsAt - now, points, true);
   }
 }

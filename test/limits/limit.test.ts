@@ -126,6 +126,21 @@ describe('a rate limit', () => {
     expect((await limit.check(visit('a'))).refusal).toBeUndefined();
   });
 
+  it('keeps nobody out for as long as the clock was put back', async () => {
+    const day = 86_400_000;
+    let now = day;
+    const { limit } = open({ duration: 60, block: 600 }, { now: () => now });
+    await limit.check(visit('a'));
+    await limit.check(visit('b'));
+    await limit.check(visit('b'));
+    now = 0;
+    // From then on it is as if the window, or the block, had just begun.
+    expect((await limit.check(visit('b'))).fields).toContainEqual(['Retry-After', '600']);
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['Retry-After', '600']);
+    now = 600_000;
+    for (const who of ['a', 'b']) expect((await limit.check(visit(who))).refusal).toBeUndefined();
+  });
+
   it('gives nothing back to who is blocked: hits that were under way would end the block', async () => {
     const { limit } = open({ points: 2, hits: 'exempt', block: 600 });
     const [first, second] = [await limit.check(visit('a')), await limit.check(visit('a'))];
