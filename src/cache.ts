@@ -269,6 +269,7 @@ export class Cache {
    * Has dead letters (one by its id, or all) persisted after all, behind what waits for the same key; gives their number.
    * The cache is left as it is, and what they change in the database is invalidated once they are persisted.
    *
+   * @throws {RespcacheError} once the cache is closed: they stay dead letters
    * @example
    * ```ts
    * const count = await cache.replayDeadLetters(); // all of them

@@ -102,6 +102,7 @@ export class MemoryQueue implements WriteQueue {
   }
 
   async replay(id: string | undefined): Promise<number> {
+    if (this.#closed) throw closed();
     const taken = this.#takeDead(id);
     for (const { write } of taken) this.#put(write);
     return taken.length;

@@ -28,6 +28,17 @@ describe('write-behind in this process', () => {
     expect(told).toHaveBeenCalledWith(expect.objectContaining({ dead: expect.stringContaining('closed before') }));
   });
 
+  it('keeps dead letters where they are once it is closed: nobody would persist them', async () => {
+    const cache = createCache({ redis: false });
+    cache.onWriteBehind('save', () => Promise.reject(new Error('never')), { retries: 0 });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    await cache.close();
+    await expect(cache.replayDeadLetters()).rejects.toThrow('the cache is closed');
+    expect(await cache.deadLetters()).toMatchObject([{ key: 'n', value: 1 }]);
+    await cache.flush();
+  });
+
   it('calls no handler any more for what it has given up', async () => {
     const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
     const gate = deferred<void>();
