@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { Cache } from '../../src/cache.js';
 import type { RouteOptions } from '../../src/route-options.js';
+import { kept } from './kept.js';
 
 /**
  * A value, or a function that returns it. On a route it is called with Express' request; on any other method with that
@@ -87,8 +88,20 @@ export function behaviourOf(method: object): Behaviour | undefined {
   return metadata.getMetadata(BEHAVIOUR, method) as Behaviour | undefined;
 }
 
-export function setBehaviour(method: object, behaviour: Behaviour): void {
+/** What has been said of a class' methods: decorators of others may put functions in their place that know nothing of it. */
+const said = new WeakMap<object, Map<string | symbol, Set<Behaviour>>>();
+
+/** `prototype`, `name`: where the method stands. */
+export function setBehaviour(method: object, behaviour: Behaviour, prototype: object, name: string | symbol): void {
   metadata.defineMetadata(BEHAVIOUR, behaviour, method);
+  const ofClass = kept(said, prototype, () => new Map<string | symbol, Set<Behaviour>>());
+  ofClass.set(name, (ofClass.get(name) ?? new Set()).add(behaviour));
+}
+
+/** Whether a method does not have (any more) all that was said of it where it stands. */
+export function isForgotten(method: object, prototype: object, name: string | symbol): boolean {
+  const behaviour = behaviourOf(method);
+  return [...(said.get(prototype)?.get(name) ?? [])].some((each) => each !== behaviour);
 }
 
 /** Whether a method answers HTTP requests. Known once all of its decorators have been applied. */

@@ -132,7 +132,7 @@ function prepare(target: object, name: string | symbol, descriptor: TypedPropert
   for (const key of ['name', 'length'] as const)
     Object.defineProperty(wrapped, key, { value: original[key], configurable: true });
   copyMetadata(original, wrapped);
-  setBehaviour(wrapped, behaviour);
+  setBehaviour(wrapped, behaviour, target, name);
   descriptor.value = wrapped as Method;
   UseInterceptors(DecoratedInterceptor)(target, name, descriptor);
   Inject(CacheService)(target, SERVICE);

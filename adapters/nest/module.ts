@@ -9,9 +9,9 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { anObject, flag, knownOnly } from '../../src/check.js';
-import { ConfigError } from '../../src/errors.js';
+import { ConfigError, RespcacheError } from '../../src/errors.js';
 import type { MaybePromise } from '../../src/types.js';
-import { behaviourOf, isRoute } from './behaviour.js';
+import { behaviourOf, isForgotten, isRoute } from './behaviour.js';
 import { layersOf } from './layers.js';
 import { checkMethod } from './methods.js';
 import {
@@ -116,22 +116,32 @@ export class CacheModule implements OnModuleInit, BeforeApplicationShutdown, OnA
   }
 
   #prepare(type: new () => unknown): void {
-    for (const [name, method] of methodsOf(type.prototype as object)) {
+    for (const [name, { method, owner }] of methodsOf(type.prototype as object)) {
+      const label = `${type.name}.${String(name)}`;
+      // The interceptor, too, was put before what is not called.
+      if (isRoute(method) && isForgotten(method, owner, name)) throw forgotten(label);
       const behaviour = behaviourOf(method);
       if (behaviour === undefined) continue;
       if (isRoute(method)) layersOf(this.#held.cache, { controller: type, handler: method }, false);
-      else checkMethod(behaviour, `${type.name}.${String(name)}`);
+      else checkMethod(behaviour, label);
     }
   }
 }
 
-/** The methods of a class, and those that it inherits and does not replace. */
-function methodsOf(prototype: object): Map<string | symbol, object> {
-  const methods = new Map<string | symbol, object>();
+function forgotten(label: string): RespcacheError {
+  return new RespcacheError(
+    `what @Cacheable, @CacheInvalidate or @CacheClear say of ${label} is lost: a decorator above them puts a function of ` +
+      'its own in its place, without its metadata. Put that one below them, or have it copy the metadata',
+  );
+}
+
+/** The methods of a class, and those that it inherits and does not replace, with the prototypes that have them. */
+function methodsOf(prototype: object): Map<string | symbol, { readonly method: object; readonly owner: object }> {
+  const methods = new Map<string | symbol, { readonly method: object; readonly owner: object }>();
   for (let each = prototype; each !== null && each !== Object.prototype; each = Object.getPrototypeOf(each))
     for (const name of Reflect.ownKeys(each)) {
       const { value } = Object.getOwnPropertyDescriptor(each, name)!;
-      if (typeof value === 'function' && !methods.has(name)) methods.set(name, value);
+      if (typeof value === 'function' && !methods.has(name)) methods.set(name, { method: value, owner: each });
     }
   return methods;
 }

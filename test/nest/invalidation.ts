@@ -281,6 +281,35 @@ describe('invalidation', () => {
       expect(purges).toBeGreaterThanOrEqual(2);
       expect(Mixed.prototype.read.name).toBe('wrapped');
     });
+
+    it('that forget what is said of a route are found when the application starts: it would invalidate nothing', async () => {
+      const forgetful: MethodDecorator = (_target, _name, descriptor) => {
+        const method = descriptor.value as (...args: unknown[]) => unknown;
+        (descriptor as { value?: unknown }).value = function (this: unknown, ...args: unknown[]) {
+          return method.apply(this, args);
+        };
+      };
+      class Inherited {
+        @Post()
+        @forgetful
+        @CacheInvalidate('mixed')
+        write() {}
+      }
+      @Controller()
+      class Forgotten extends Inherited {}
+      await expect(withCache(cache, { controllers: [Forgotten] })).rejects.toThrow(
+        /say of Forgotten\.write is lost: a decorator above/,
+      );
+      @Controller()
+      class InOrder {
+        @Post()
+        @CacheInvalidate('mixed')
+        @forgetful
+        write() {}
+      }
+      ({ http } = await withCache(cache, { controllers: [InOrder] }));
+      await http.post('/').expect(201);
+    });
   });
 
   describe('bad options', () => {
