@@ -237,9 +237,13 @@ function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePro
   });
 }
 
-/** Koa says nothing to a client that has gone: a mount around the application would not hear of the response. */
+/**
+ * Koa says nothing to a client that has gone: a mount around the application would not hear of the response. Of several mounts
+ * the innermost tells it; its stream is under way when those around it come to this.
+ */
 async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
-  if (!ctx.writable && !ctx.res.headersSent && !exchange.isServed) await conclude(ctx, exchange);
+  const isSaid = ctx.res.headersSent || exchange.isServed || exchange.isHeaded;
+  if (!ctx.writable && !isSaid) await conclude(ctx, exchange);
 }
 
 function tell(ctx: Context, exchange: Exchange, whole: Whole | undefined): MaybePromise<Reply | undefined> {
