@@ -4,7 +4,7 @@
  * @module respcache/koa
  */
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware, Next } from 'koa';
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
@@ -16,14 +16,15 @@ import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
+import { isBegun, MountedRoute, openBegun, openExchange, tellUnsaid, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import type { Sink } from '../node/sink.js';
-import { hasReason } from '../node/state.js';
+import { hasReason, isGone } from '../node/state.js';
 import { tap } from '../node/tap.js';
 import { bagOf, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
+import { holdHangUp } from './hang-up.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
 
@@ -107,7 +108,7 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
     if (reply !== undefined) return send(ctx, reply);
     if (!isWatched) return watch(ctx, outer, next);
     await next();
-    if (isOutside(outer, ctx)) await sayUnsaid(ctx, outer);
+    if (isOutside(outer, ctx)) leaveUnsaid(ctx, outer);
   }
 }
 
@@ -238,12 +239,21 @@ function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePro
 }
 
 /**
- * Koa says nothing to a client that has gone: a mount around the application would not hear of the response. Of several mounts
- * the innermost tells it; its stream is under way when those around it come to this.
+ * Koa says nothing to a client that has gone: a mount around the application would not hear of the response. It is told when
+ * all layers are done with that, which may still forbid that others get it.
  */
-async function sayUnsaid(ctx: Context, exchange: Exchange): Promise<void> {
-  const isSaid = ctx.res.headersSent || exchange.isServed || exchange.isHeaded;
-  if (!ctx.writable && !isSaid) await conclude(ctx, exchange);
+function leaveUnsaid(ctx: Context, exchange: Exchange): void {
+  if (!isGone(ctx.res) || ctx.res.headersSent || exchange.isServed) return;
+  // Koa 3 would end it without its body.
+  ctx.respond = false;
+  tellUnsaid(exchange, async () => {
+    try {
+      await conclude(ctx, exchange);
+    } catch {
+      // A body that cannot be sent: there is nobody to whom Koa would say so.
+      exchange.abandon();
+    }
+  });
 }
 
 function tell(ctx: Context, exchange: Exchange, whole: Whole | undefined): MaybePromise<Reply | undefined> {
@@ -264,24 +274,6 @@ function statusOf(error: unknown): number {
   if (code === 'ENOENT') return 404;
   const said = typeof status === 'number' ? status : statusCode;
   return typeof said === 'number' && STATUS_CODES[said] !== undefined ? said : 500;
-}
-
-/** Lets a handler destroy its response without its connection; the function returned ends that, and says if it did. */
-function holdHangUp(res: ServerResponse): () => boolean {
-  let happened = false;
-  const own = Object.getOwnPropertyDescriptor(res, 'destroy');
-  const { destroy } = res;
-  res.destroy = (error) => {
-    // What has begun cannot be taken back.
-    if (res.headersSent) return destroy.call(res, error);
-    happened = true;
-    return res;
-  };
-  return () => {
-    if (own === undefined) Reflect.deleteProperty(res, 'destroy');
-    else Object.defineProperty(res, 'destroy', own);
-    return happened;
-  };
 }
 
 function giveUp(ctx: Context, exchange: Exchange): void {

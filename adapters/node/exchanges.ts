@@ -87,6 +87,18 @@ export function openBegun(engine: Engine, view: View, res: ServerResponse, route
   return outer === undefined ? exchange : undefined;
 }
 
+/** What tells an exchange of the answer that a framework has made, and does not say to a client that has gone. */
+const UNSAID = new WeakMap<Exchange, () => MaybePromise<void>>();
+
+/** Has an exchange told of such an answer once its framework is done with it. */
+export function tellUnsaid(exchange: Exchange, tell: () => MaybePromise<void>): void {
+  UNSAID.set(exchange, tell);
+}
+
+export function unsaidTo(exchange: Exchange): (() => MaybePromise<void>) | undefined {
+  return UNSAID.get(exchange);
+}
+
 /** What layers outside have set so far, as it is now. */
 function fieldsBegun(res: ServerResponse): Fields {
   const fields = res.getHeaders();

@@ -14,7 +14,7 @@ import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import { ROUTE_OPTIONS, type Route, type RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from './exchanges.js';
+import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, unsaidTo, View } from './exchanges.js';
 import { type CacheChoice, type Invalidated, purgingOf } from './purging.js';
 import { sendWhole } from './send.js';
 import { isGone } from './state.js';
@@ -166,9 +166,14 @@ function watched(listener: Listener, req: IncomingMessage, res: ServerResponse, 
   return Promise.resolve(returned).then((value) => after(unsaid(res, exchange), () => value), fail);
 }
 
-/** Koa 2 says nothing to a client that has gone. What its handler has changed is to be invalidated all the same. */
+/**
+ * Koa says nothing to a client that has gone. Where it has a mount, that knows the answer; else what its handler has changed is
+ * to be invalidated all the same.
+ */
 function unsaid(res: ServerResponse, exchange: Exchange): MaybePromise<unknown> {
   if (!isGone(res) || res.headersSent || exchange.isHeaded) return undefined;
+  const tell = unsaidTo(exchange);
+  if (tell !== undefined) return tell();
   exchange.abandon();
   return res.statusCode < 400 ? exchange.invalidate(res.getHeaders()) : undefined;
 }

@@ -7,7 +7,7 @@ import { PassThrough, pipeline, Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
-import { raw } from './hosts.js';
+import { Layer, raw } from './hosts.js';
 
 const bench = useBench();
 
@@ -114,6 +114,29 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
       expect(await text(waiting)).toBe(whole);
       for (let i = 0; i < 2; i++) expect(await text(host.ask('/x'))).toBe(whole);
     });
+  });
+
+  it('does not leave to others what a layer inside the cache still forbids, or has not finished', async () => {
+    const host = await bench.start(combination);
+    const work = new Work();
+    // Between the route's mount and one around the application, where there is one.
+    if (combination.front === undefined) host.use({});
+    host.use(
+      new Layer(
+        (_req, res, next) => {
+          res.setHeader('Cache-Control', 'private');
+          next();
+        },
+        async (ctx, next) => {
+          await next();
+          ctx.set('Cache-Control', 'private');
+        },
+      ),
+    );
+    host.get('/x', {}, async () => (work.runs === 0 ? work.run() : { body: `run ${++work.runs}` }));
+    expect(await textForWhoWaits(host, work, '/x')).toBe('run 2');
+    expect((await host.ask('/x')).text).toBe('run 3');
+    expect(host.cache.getStats().sets).toBe(0);
   });
 
   it.each<[string, (res: ServerResponse) => unknown]>([
