@@ -124,7 +124,8 @@ export class Engine {
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
     if (exchange.plan !== undefined && !elsewhere && !spared)
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
-    if (!spared) exchange.depth++;
+    // One that looks where the outer mount does has the same place, also where that one could not look.
+    if (elsewhere) exchange.depth++;
     exchange.letGo();
     return this.handle(exchange);
   }

@@ -270,6 +270,22 @@ describe.each(LEAN)('keys: $label', (combination) => {
       expect(await host.texts('/below/x', 1, as('a'))).toEqual(['a']);
       expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, bypassed: 1, totalRequests: 3 });
     });
+
+    it('do not do so either where the outermost could not tell whose the request is, and the next one can', async () => {
+      const host = await bench.start(combination);
+      let fails = 0;
+      const tenant = async () => {
+        if (fails-- > 0) throw new Error('the database is away');
+        return 'one';
+      };
+      host.use({ tenant });
+      host.mount('/below', {});
+      host.get('/below/x', { personal: ['x-user'] }, ({ headers }) => ({ body: String(headers['x-user']) }));
+      expect(await host.texts('/below/x', 2)).toEqual(['undefined', 'undefined']);
+      fails = 1;
+      expect(await host.texts('/below/x', 1, as('a'))).toEqual(['a']);
+      expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, bypassed: 1, totalRequests: 3 });
+    });
   });
 
   it('hits say further down what the inner mount has them say', async () => {
