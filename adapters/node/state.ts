@@ -6,9 +6,9 @@ export function hasReason(res: ServerResponse): boolean {
   return res.req.httpVersionMajor === 1;
 }
 
-/** Whether there is nobody any more to whom the response could be said. */
+/** Whether there is nobody any more to whom the response could be said. Over HTTP/2 nothing of a HEAD's can be written from the start. */
 export function isGone(res: ServerResponse): boolean {
-  return isClosed(res) || res.socket?.writable === false;
+  return isClosed(res) || (res.req.httpVersionMajor === 1 && res.socket?.writable === false);
 }
 
 /** Over HTTP/2 it is a response's stream that knows it. */

@@ -14,7 +14,7 @@ import { text } from 'node:stream/consumers';
 import type Koa from 'koa';
 import type { Cache } from 'respcache';
 import { cacheMiddleware } from 'respcache/koa';
-import { type CachedResponse, withCache } from 'respcache/node';
+import { type CachedResponse, type Listener, withCache } from 'respcache/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { load } from './hosts.js';
 import { STORES, useNode } from './node-host.js';
@@ -215,6 +215,21 @@ describe('over HTTP/2', () => {
     },
   );
 
+  it.each<[by: string, make: (cache: Cache) => unknown]>([
+    ['a listener', (cache) => plain(cache, () => undefined)],
+    ['Koa', (cache) => koa(cache, () => 'a')],
+    ['Koa with a mount inside', (cache) => withCache(koa(cache, () => 'a') as Listener, { cache })],
+  ])('%s: a HEAD that is none of a hit has its answer, and is told of', async (_, make) => {
+    const { cache } = await bench.cache('memory');
+    const client = await serve(make(cache));
+    const { head } = await ask(client, '/', { ':method': 'HEAD' });
+    expect(head).toMatchObject({
+      ...{ ':status': 200, 'x-several': '1, 2', vary: 'x-client-id' },
+      'cache-status': 'respcache; fwd=uri-miss; detail=head',
+    });
+    expect(cache.getStats()).toMatchObject({ totalRequests: 1, reasons: { head: 1 } });
+  });
+
   it('what is stale is made anew by a request in its own stead, but not by one that wants what is stored alone', async () => {
     const { cache, clock } = await bench.cache('memory');
     let runs = 0;
@@ -271,7 +286,7 @@ describe('over HTTP/2', () => {
   });
 });
 
-function plain(cache: Cache, body: () => string): unknown {
+function plain(cache: Cache, body: () => string | undefined): unknown {
   const listener = (_req: unknown, res: CachedResponse) => {
     res.setHeader('X-Several', ['1', '2']);
     res.end(body());
