@@ -284,6 +284,8 @@ export class Exchange implements Party {
     const reply = this.#handled
       ? ask<Reply | undefined>(this.#services.events, 'head', undefined, () => this.#handling.complete(head))
       : undefined;
+    // It has been told of. Layers outside may answer conditions, too, while the body streams: those of the client.
+    this.conditions.giveBack();
     return this.#invalidated(head, reply);
   }
 

@@ -627,6 +627,29 @@ describe.each(LEAN)('validation: $label', (combination) => {
     expect(model.runs).toBe(3);
   });
 
+  it('a 200 that streams is judged by layers outside by what the client asked, and not by what the handler was', async () => {
+    const host = await bench.start(combination);
+    const seen: unknown[] = [];
+    const outside = new Layer((req, res, next) => {
+      const { write } = res;
+      res.write = ((...args: Parameters<typeof write>) => {
+        seen.push(req.headers['if-none-match']);
+        return write.apply(res, args);
+      }) as typeof write;
+      next();
+    }, koaConditionalGet());
+    host.use(outside, {});
+    // It knows nothing of conditions.
+    const fields = { ...FRESH_FOR_10, ETag: '"v1"' };
+    host.get('/x', () => ({ headers: fields, body: stream(['the ', 'whole']) }));
+    for (const asked of [undefined, undefined, '"other"']) {
+      const answer = await host.ask('/x', asked === undefined ? {} : { headers: { 'If-None-Match': asked } });
+      expect(answer).toMatchObject({ status: 200, text: 'the whole' });
+      host.clock.forward(10);
+    }
+    expect(seen.filter((tag) => tag === '"v1"')).toEqual([]);
+  });
+
   it('a failure leaves what is stale to be confirmed later', async () => {
     const host = await bench.start(combination);
     const model = versioned();
