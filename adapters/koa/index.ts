@@ -180,7 +180,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
     exchange.end();
     // Whoever keeps the log is told all the same.
     ctx.app.emit('error', error, ctx);
-    return send(ctx, instead);
+    return sendInstead(ctx, instead);
   }
   if (hungUp?.()) return giveUp(ctx, exchange);
   try {
@@ -284,5 +284,11 @@ function giveUp(ctx: Context, exchange: Exchange): void {
     return;
   }
   exchange.end();
-  send(ctx, instead);
+  sendInstead(ctx, instead);
+}
+
+/** Who has failed may have told Koa before to leave the answer to it: then nobody would send the one in its place. */
+function sendInstead(ctx: Context, reply: Reply): void {
+  if (ctx.respond === false) ctx.respond = true;
+  send(ctx, reply);
 }

@@ -112,6 +112,15 @@ const BY_BOTH: Failure[] = [
 const BY_KOA: Failure[] = [
   ...BY_BOTH,
   { name: 'ctx.throw(503)', layer: new Layer(notHere, (ctx) => ctx.throw(503, 'as it is')), status: 503, seen: true },
+  {
+    name: 'has told Koa to leave the answer to it, and throws',
+    layer: new Layer(notHere, (ctx) => {
+      ctx.respond = false;
+      fail();
+    }),
+    status: 500,
+    seen: true,
+  },
 ];
 const FAILURES = (combination: Combination) => (combination.framework.startsWith('koa') ? BY_KOA : BY_BOTH);
 
@@ -137,6 +146,16 @@ const HANGING_UP: [string, Layer][] = [
             done();
           }),
         ),
+    ),
+  ],
+  [
+    'having told its framework to leave the answer to it',
+    new Layer(
+      (_req, res) => void res.destroy(),
+      (ctx) => {
+        ctx.respond = false;
+        ctx.res.destroy();
+      },
     ),
   ],
 ];
@@ -314,7 +333,8 @@ describe.each(LEAN)('stale-if-error: $label', (combination) => {
         for (const name of ['X-Failed', 'X-Good', 'Set-Cookie', 'Content-Language', 'ETag'])
           expect(answer.all(name), name).toEqual([]);
       }
-      expect(host.cache.getStats()).toMatchObject({ hits: 0, misses: 4, totalRequests: 4 });
+      const asked = 2 * models.length;
+      expect(host.cache.getStats()).toMatchObject({ hits: 0, misses: asked, totalRequests: asked });
     });
   });
 
