@@ -1,3 +1,4 @@
+import { ACCEPT_ENCODING } from '../compress/rule.js';
 import { plainBytes, type ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { parseHttpDate } from '../http/date.js';
@@ -5,7 +6,7 @@ import { sameStrongTag } from '../http/etag.js';
 import { fieldText, type HeaderLine, OF_THE_BYTES } from '../http/headers.js';
 import { parseNoVarySearch, type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { isStrongDate } from '../http/range.js';
-import { variesBy } from '../http/vary.js';
+import { variesBy, withVary } from '../http/vary.js';
 import { saidBy } from '../lookup/freshness.js';
 import { validatorsOf } from '../lookup/reply.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -111,7 +112,10 @@ const STAYING: ReadonlySet<string> = new Set(['content-length', 'content-range',
 
 /** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
 function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, targets: readonly string[]): KeptFields {
-  const news = newer.headers.filter(([name]) => !STAYING.has(name.toLowerCase()));
+  const negotiated = variesOf(entry).includes('accept-encoding');
+  const news = newer.headers
+    .filter(([name]) => !STAYING.has(name.toLowerCase()))
+    .map((line) => (negotiated ? withCoding(line) : line));
   const replaced = new Set(news.map(([name]) => name.toLowerCase()));
   // A head without a date is dated by its arrival, not by the one before it.
   if (all.date === undefined) replaced.add('date');
@@ -125,6 +129,16 @@ function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, tar
     appended: [...entry.appended.filter(isKept), ...newer.appended.filter((name) => !isKept(name))],
     removed: entry.removed,
   };
+}
+
+/**
+ * The coding of the stored bytes stays with them, and so does what it was chosen by: layers that compress do not say that of a 304,
+ * which has nothing to compress.
+ */
+function withCoding(line: HeaderLine): HeaderLine {
+  const [name, value] = line;
+  if (name.toLowerCase() !== 'vary') return line;
+  return [name, withVary(fieldText({ vary: value }, 'vary'), ACCEPT_ENCODING) ?? value];
 }
 
 /** Fields by their names in lower case. */

@@ -204,6 +204,40 @@ describe.each(LEAN)('compression: $label', (combination) => {
       }
     });
 
+    it('what is confirmed stays for those who can read it, where the 304 names something else in Vary', async () => {
+      const host = await bench.start(combination, { ttl: 10 });
+      placed(host, place);
+      // As a layer for CORS does. Of a 304, which has no type, compression does not say that it goes by Accept-Encoding.
+      host.use(
+        new Layer(
+          (_req, res, next) => {
+            res.vary('Origin');
+            next();
+          },
+          (ctx, next) => {
+            ctx.vary('Origin');
+            return next();
+          },
+        ),
+      );
+      let confirmed = 0;
+      host.get('/x', ({ headers }) => {
+        if (!String(headers['if-none-match']).includes('"v1"'))
+          return { headers: { ...TEXT, ETag: '"v1"' }, body: LONG };
+        confirmed++;
+        return { status: 304, headers: { ETag: '"v1"' } };
+      });
+      await host.ask('/x', by('gzip'));
+      host.clock.forward(10);
+      for (const coding of ['gzip', ...CODINGS] as const) {
+        const answer = await host.ask('/x', by(coding));
+        expect([answer.status, answer.header('content-encoding')]).toEqual([200, coding]);
+        expect(decoded(answer)).toBe(LONG);
+        expect(answer.header('vary')?.toLowerCase()).toMatch(/accept-encoding.*origin|origin.*accept-encoding/);
+      }
+      expect(confirmed).toBe(1);
+    });
+
     it('those who wait for another are given what they can read', async () => {
       const host = await bench.start(combination);
       const [traffic, gate] = [new Traffic(), new Gate()];
