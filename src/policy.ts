@@ -16,6 +16,8 @@ export interface Policy {
   readonly guardsCookies: boolean;
   /** Whether fields that speak to one client (`Retry-After`, request ids) are left out of what is stored. */
   readonly dropsPersonal: boolean;
+  /** Whether a response in a coding depends on `Accept-Encoding` also where it does not say so. */
+  readonly keysCodings: boolean;
   /** Whether a response without an entity tag is given one. */
   readonly makesEtag: boolean;
   /** Whether the order of languages that a client likes equally is a preference, too, as frameworks read it. */
@@ -30,6 +32,7 @@ const APPLICATION: Policy = Object.freeze({
   storesStale: false,
   guardsCookies: true,
   dropsPersonal: true,
+  keysCodings: true,
   makesEtag: true,
   languageOrder: true,
   headNeedsProof: true,
@@ -41,6 +44,7 @@ const RFC9111: Policy = Object.freeze({
   storesStale: true,
   guardsCookies: false,
   dropsPersonal: false,
+  keysCodings: false,
   makesEtag: false,
   languageOrder: false,
   headNeedsProof: false,

@@ -74,6 +74,19 @@ export function unstorableUnlessSaid(
   return request.method === 'HEAD' ? 'head' : notShared({ ...request, said: saidBy({}, []) });
 }
 
+const ACCEPT_ENCODING = 'accept-encoding';
+
+/**
+ * The request fields that are a part of the key of a response, whatever its `Vary` says: those of the option `vary`; and
+ * `Accept-Encoding`, where it is in a coding. Packages that choose one, and do not say so, are among the most used
+ * (`koa-static`, `koa-send`, `http-compression`): who cannot read it would be given it.
+ */
+export function keyedOf(policy: Policy, vary: readonly string[], fields: Fields): readonly string[] {
+  const coding = fieldText(fields, 'content-encoding')?.trim().toLowerCase() ?? '';
+  if (!policy.keysCodings || coding === '' || coding === 'identity') return vary;
+  return variesBy(fields, vary).includes(ACCEPT_ENCODING) ? vary : [...vary, ACCEPT_ENCODING];
+}
+
 /** Whether a response that is stale as it leaves is good for something: by its own word, or for its validator. */
 function isGoodStale({ fields, said: { directives }, lifetime, policy }: Candidate): boolean {
   if (policy.storesStale && hasValidator(fields)) return true;

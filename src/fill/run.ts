@@ -99,17 +99,18 @@ export class Run {
   #begin({ status, message, bag, whole }: ResponseHead, seat: Seat, verdict: Verdict, asOf: Position): void {
     const { plan } = this;
     const { route, outside } = seat;
-    const { fields, context, assessment, tags, varies, etagMade } = verdict;
+    const { fields, context, assessment, tags, keyed, varies, etagMade } = verdict;
+    const isAsSaid = !etagMade && keyed === route.vary;
     const { policy, maxBodyBytes } = route;
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
     const entry = begun({
       asOf,
       status,
       message,
-      kept: keptFields(bag, etagMade ? bag.getHeaders() : fields, outside, assessment.said, policy),
+      kept: keptFields(bag, isAsSaid ? fields : bag.getHeaders(), outside, assessment.said, policy),
       terms: termsOf(context, assessment, fields, this.#now()),
       name: plan.name,
-      keyed: route.vary,
+      keyed,
       etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),

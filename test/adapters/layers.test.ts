@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import { createCache } from 'respcache';
@@ -172,6 +172,48 @@ describe.each(COMBINATIONS)('layers: $label', (combination) => {
       expect(decoded(answer)).toBe(LONG);
       expect(answer.header('content-encoding')).toBe('gzip');
     });
+  });
+
+  it('an answer in a coding that says no Vary, as koa-static’s and http-compression’s, is for who can read it', async () => {
+    const host = await bench.start(combination);
+    host.use({});
+    host.get('/x', ({ headers }) =>
+      String(headers['accept-encoding']).includes('gzip')
+        ? { headers: { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' }, body: gzipSync(LONG) }
+        : { headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: LONG },
+    );
+    const codings = [];
+    for (const accept of ['gzip', 'identity', 'gzip', 'identity', 'br']) {
+      const answer = await host.ask('/x', { headers: { 'Accept-Encoding': accept } });
+      expect(decoded(answer)).toBe(LONG);
+      const coding = answer.header('content-encoding');
+      // Caches further down are told of it.
+      if (coding !== undefined) expect(answer.header('vary')).toMatch(/\baccept-encoding\b/i);
+      codings.push(coding);
+    }
+    expect(codings).toEqual(['gzip', undefined, 'gzip', undefined, undefined]);
+    expect(host.cache.getStats().hits).toBe(3);
+  });
+
+  it('nor does a 304 with a Vary of its own give such an answer to all', async () => {
+    const host = await bench.start(combination);
+    host.use({});
+    host.get('/x', ({ headers }) => {
+      const said = { ETag: '"v1"', 'Cache-Control': 'max-age=10' };
+      if (headers['if-none-match'] === '"v1"') return { status: 304, headers: { ...said, Vary: 'Origin' } };
+      return String(headers['accept-encoding']).includes('gzip')
+        ? { headers: { ...said, 'Content-Encoding': 'gzip' }, body: gzipSync(LONG) }
+        : { headers: { ...said, ETag: '"v2"' }, body: LONG };
+    });
+    const asking = (accept: string) => host.ask('/x', { headers: { 'Accept-Encoding': accept } });
+    await asking('gzip');
+    host.clock.forward(20);
+    expect((await asking('gzip')).header('cache-status')).toContain('fwd-status=304');
+    for (const accept of ['identity', 'gzip', 'identity']) {
+      const answer = await asking(accept);
+      expect(decoded(answer)).toBe(LONG);
+      expect([undefined, accept]).toContain(answer.header('content-encoding'));
+    }
   });
 
   describe.each(['outside', 'inside'] as const)('CORS %s', (place) => {
