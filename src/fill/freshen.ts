@@ -9,8 +9,10 @@ import { isStrongDate } from '../http/range.js';
 import { variesBy, withVary } from '../http/vary.js';
 import { saidBy } from '../lookup/freshness.js';
 import { validatorsOf } from '../lookup/reply.js';
+import type { Policy } from '../policy.js';
 import type { Fields, HeaderBag } from '../types.js';
 import { assess, type Context, tagsOf, termsOf } from './assess.js';
+import { keyedOf } from './cacheability.js';
 import { type KeptFields, keptFields, unkept } from './kept-fields.js';
 
 /**
@@ -93,7 +95,7 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const made = etagMade ? { etag: undefined } : {};
   const merged: Fields = { ...fieldsOf(kept.headers), ...control, age: newer.age, ...made };
   const assessment = assess(asGet, status, merged);
-  const varies = variesBy(merged, stale.keyed);
+  const varies = variesBy(merged, keyedOf(policy, stale.keyed, merged));
   const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);
   const terms = termsOf(asGet, assessment, merged, stamp.now);
   const name = stamp.name ?? stale.name;
@@ -112,7 +114,7 @@ const STAYING: ReadonlySet<string> = new Set(['content-length', 'content-range',
 
 /** The stored fields, those that a newer head has in place of their own (RFC 9111 §3.2). */
 function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, targets: readonly string[]): KeptFields {
-  const negotiated = variesOf(entry).includes('accept-encoding');
+  const negotiated = variesAsSaid(entry).includes('accept-encoding');
   const news = newer.headers
     .filter(([name]) => !STAYING.has(name.toLowerCase()))
     .map((line) => (negotiated ? withCoding(line) : line));
@@ -151,16 +153,22 @@ function opaque(tag: string | undefined): string | undefined {
 }
 
 /** The request fields by which a stored response varies. */
-export function variesOf({ headers, keyed }: ResponseEntry): readonly string[] {
-  const lines = headers.filter(([name]) => name.toLowerCase() === 'vary').flatMap(([, value]) => value);
-  const varies = variesBy({ vary: lines }, keyed);
+export function variesOf({ headers, keyed }: ResponseEntry, policy: Policy): readonly string[] {
+  const fields = fieldsOf(headers);
+  const varies = variesBy(fields, keyedOf(policy, keyed, fields));
+  return varies === '*' ? [] : varies;
+}
+
+/** Those of them that its clients are told. */
+function variesAsSaid({ headers, keyed }: ResponseEntry): readonly string[] {
+  const varies = variesBy(fieldsOf(headers), keyed);
   return varies === '*' ? [] : varies;
 }
 
 /** Whether a newer head varies by fields that a stored response does not. */
 function variesMore(newer: Fields, stored: ResponseEntry): boolean {
   const varies = variesBy(newer);
-  const known = variesOf(stored);
+  const known = variesAsSaid(stored);
   return varies === '*' || varies.some((name) => !known.includes(name));
 }
 

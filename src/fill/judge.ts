@@ -3,7 +3,7 @@ import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
 import { fieldText } from '../http/headers.js';
 import { parseNoVarySearch } from '../http/no-vary-search.js';
-import { variantKey, variesBy, withVary } from '../http/vary.js';
+import { variantKey, variesBy } from '../http/vary.js';
 import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route-options.js';
@@ -29,15 +29,14 @@ export interface Verdict {
   readonly context: Context;
   readonly assessment: Assessment;
   readonly tags: readonly string[];
-  /** The request's fields that are a part of its key whatever it says, and all that it varies by. */
-  readonly keyed: readonly string[];
+  /** The request's fields that it varies by. */
   readonly varies: readonly string[];
   readonly etagMade: boolean;
 }
 
 /**
- * Whether a response may be stored, and as what; or why it may not. It is given a tag if it has none, and the
- * `Vary` of its coding. `asked`: the request's fields as they were looked up.
+ * Whether a response may be stored, and as what; or why it may not. It is given a tag if it has none. `asked`: the request's
+ * fields as they were looked up.
  */
 export function judge(head: ResponseHead, seat: Seat, context: Context, asked: Fields): Verdict | Reason {
   const { status, bag, whole } = head;
@@ -55,13 +54,10 @@ export function judge(head: ResponseHead, seat: Seat, context: Context, asked: F
   if (whole !== undefined && whole.length > maxBodyBytes) return 'too-large';
   const etagMade = policy.makesEtag && whole !== undefined && status === 200 && fields.etag === undefined;
   if (etagMade) bag.setHeader('ETag', makeEtag(whole.bytes()));
-  const keyed = keyedOf(policy, vary, fields);
-  const varies = variesBy(fields, keyed) as readonly string[];
+  const varies = variesBy(fields, keyedOf(policy, vary, fields)) as readonly string[];
   // What the handler saw under such a field is not what the next client will send.
   if (hasChanged(request, asked, varies, route.tenant.header)) return 'vary-changed';
-  // Caches further down depend on it, too; that of the option `vary` is said with the tenant's.
-  if (keyed !== vary) bag.setHeader('Vary', withVary(fieldText(fields, 'vary'), ['Accept-Encoding'])!);
-  return { fields, context, assessment, tags, keyed, varies, etagMade };
+  return { fields, context, assessment, tags, varies, etagMade };
 }
 
 function isLoop(fields: Fields, { request, route }: Seat): boolean {

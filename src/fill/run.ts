@@ -99,18 +99,17 @@ export class Run {
   #begin({ status, message, bag, whole }: ResponseHead, seat: Seat, verdict: Verdict, asOf: Position): void {
     const { plan } = this;
     const { route, outside } = seat;
-    const { fields, context, assessment, tags, keyed, varies, etagMade } = verdict;
-    const isAsSaid = !etagMade && keyed === route.vary;
+    const { fields, context, assessment, tags, varies, etagMade } = verdict;
     const { policy, maxBodyBytes } = route;
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
     const entry = begun({
       asOf,
       status,
       message,
-      kept: keptFields(bag, isAsSaid ? fields : bag.getHeaders(), outside, assessment.said, policy),
+      kept: keptFields(bag, etagMade ? bag.getHeaders() : fields, outside, assessment.said, policy),
       terms: termsOf(context, assessment, fields, this.#now()),
       name: plan.name,
-      keyed,
+      keyed: route.vary,
       etagMade,
       search: rule && searchRuleText(rule),
       cost: this.#cost(),
@@ -178,7 +177,7 @@ export class Run {
 
   /** The handler has said what rules out what is stored: it is not to be served any more without asking. */
   outdate(stale: ResponseEntry, seat: Seat): void {
-    this.#put(outdated(stale, this.#now()), variesOf(stale), seat);
+    this.#put(outdated(stale, this.#now()), variesOf(stale, seat.route.policy), seat);
   }
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
@@ -188,7 +187,7 @@ export class Run {
       if (fresh.reason === undefined) this.#put(fresh.entry, fresh.varies, seat);
       else this.outdate(keepable(fresh, stale), seat);
     } else if (stale.freshUntil > this.#now()) {
-      this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale), seat);
+      this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale, seat.route.policy), seat);
     }
   }
 
