@@ -77,6 +77,6 @@ export function namesAtOnce(what: string, given: unknown): readonly string[] {
   const names = atOnce(what, given);
   if (typeof names === 'string') return [names];
   const list = listOf(names);
-  if (list?.every((name) => typeof name === 'string')) return list as string[];
+  if (list?.every((name) => typeof name === 'string')) return list;
   throw new TypeError(`${what} gave ${show(names)}; it takes a function that gives a text or a list of texts`);
 }

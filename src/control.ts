@@ -18,7 +18,7 @@ export const SERVED: CacheControl = Object.freeze({
   tag: () => SERVED,
   ttl: () => SERVED,
   noStore: () => SERVED,
-}) as CacheControl;
+});
 
 /** Most handlers name none: no list is made for those. */
 const NONE: readonly string[] = [];

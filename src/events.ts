@@ -249,7 +249,7 @@ export class Events {
     const told = CHANNELS[kind];
     // What a subscriber throws there, Node makes an uncaught exception of, as it does for all channels.
     if (told.hasSubscribers) told.publish(event);
-    const list = this.#listeners[kind] as Listener<K>[] | undefined;
+    const list = this.#listeners[kind];
     if (list === undefined) return;
     for (const listener of list) {
       try {

@@ -23,8 +23,7 @@ import { gatewayTimeout, type PartAsked, partAskedBy, type Reply, validationOf, 
 import { isUnsafe } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
 import { namesInVary, type Route } from './route-options.js';
-import type { Fields, HeaderBag, MaybePromise } from './types.js';
-import { after } from './types.js';
+import { after, type Fields, type HeaderBag, type MaybePromise } from './types.js';
 
 /**
  * One request and its response at one cache. The engine settles what is looked up and served; if the handler has to

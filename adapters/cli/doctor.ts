@@ -215,7 +215,7 @@ function each(look: (info: Map<string, string>, node: Redis) => Promise<readonly
 async function setting(node: Redis, name: string, info: Map<string, string>): Promise<string> {
   const told = info.get(name.replaceAll('-', '_'));
   if (told !== undefined) return told;
-  const [, value = 'unknown'] = (await node.config('GET', name)) as string[];
+  const [, value = 'unknown'] = await node.config('GET', name);
   return value;
 }
 

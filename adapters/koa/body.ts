@@ -13,7 +13,7 @@ const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-length', 
 
 /** The head of a response as Koa will send it. That of a 304 speaks of what is stored, and is taken as it is. */
 export function bagOf({ res, status }: Context): HeaderBag {
-  const bag = res as unknown as HeaderBag;
+  const bag: HeaderBag = res;
   if (!EMPTY.has(status) || status === 304) return bag;
   return {
     getHeader: (name) => bag.getHeader(name),

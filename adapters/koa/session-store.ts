@@ -1,5 +1,4 @@
-import type { SessionRecord, SessionStoreOptions } from '../../src/sessions/sessions.js';
-import { Sessions } from '../../src/sessions/sessions.js';
+import { type SessionRecord, type SessionStoreOptions, Sessions } from '../../src/sessions/sessions.js';
 
 export type { SessionStoreOptions } from '../../src/sessions/sessions.js';
 

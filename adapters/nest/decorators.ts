@@ -133,7 +133,7 @@ function prepare(target: object, name: string | symbol, descriptor: TypedPropert
     Object.defineProperty(wrapped, key, { value: original[key], configurable: true });
   copyMetadata(original, wrapped);
   setBehaviour(wrapped, behaviour, target, name);
-  descriptor.value = wrapped as Method;
+  descriptor.value = wrapped;
   UseInterceptors(DecoratedInterceptor)(target, name, descriptor);
   Inject(CacheService)(target, SERVICE);
   return behaviour;

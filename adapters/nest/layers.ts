@@ -65,7 +65,7 @@ function routeRule({ clientId, ...purge }: Purge): PurgeRule {
 }
 
 function specOf({ kind: _, ...spec }: Purge & { kind: 'names' }): Parameters<typeof ruleOf>[0] {
-  return spec as Parameters<typeof ruleOf>[0];
+  return spec;
 }
 
 function clearing(scope: 'all' | 'tenant' = 'all'): PurgeRule {

@@ -89,7 +89,7 @@ function isForAll({ keys, patterns, allTenants }: Purge & { kind: 'names' }): bo
 }
 
 function said<R>(value: Of<R> | undefined, { self, args }: Call): R | undefined {
-  return typeof value === 'function' ? (Reflect.apply(value, self, args) as R) : (value as R | undefined);
+  return typeof value === 'function' ? (Reflect.apply(value, self, args) as R) : value;
 }
 
 /** A function that gives nothing has nothing to invalidate. @throws {TypeError} for what cannot be a name */

@@ -1,4 +1,3 @@
-import type { Provider } from '@nestjs/common';
 import {
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -6,6 +5,7 @@ import {
   Module,
   type OnApplicationShutdown,
   type OnModuleInit,
+  type Provider,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { anObject, flag, knownOnly } from '../../src/check.js';

@@ -10,9 +10,8 @@ import { isUnsafe } from '../../src/request/eligibility.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import { rewritten } from '../../src/request/rewritten.js';
-import type { RouteOptions } from '../../src/route-options.js';
-import { type Route, resolveRoute } from '../../src/route-options.js';
-import type { Fields, HeaderBag, MaybePromise } from '../../src/types.js';
+import { type Route, type RouteOptions, resolveRoute } from '../../src/route-options.js';
+import type { Fields, MaybePromise } from '../../src/types.js';
 import { copyOf } from './rerun.js';
 
 /** The exchange of one cache for a response; mostly there is one cache. */
@@ -151,7 +150,7 @@ export class MountedRoute {
 
   /** The answer to a request that no other mount has seen, where it is at hand. */
   recalled(view: RequestView, res: ServerResponse): MaybePromise<Reply | undefined> {
-    const reply = this.recall.answer(view, res as unknown as HeaderBag);
+    const reply = this.recall.answer(view, res);
     // What is there is not worth a function that waits for it: neither here nor in the adapters.
     return reply instanceof Promise ? reply.then((found) => this.#given(res, found)) : this.#given(res, reply);
   }

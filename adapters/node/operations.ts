@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server } from 'node:net';
 import { pipeline } from 'node:stream';
-import type { Cache } from '../../src/cache.js';
-import { chosenCache } from '../../src/cache.js';
+import { type Cache, chosenCache } from '../../src/cache.js';
 import { aFunction, anObject, knownOnly } from '../../src/check.js';
 import type { OperationsReply, OperationsRequest } from '../../src/operations/messages.js';
 import { Metrics } from '../../src/operations/metrics.js';

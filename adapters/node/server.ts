@@ -1,4 +1,4 @@
-import { createServer as httpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as httpServer, type Server, type ServerOptions } from 'node:http';
 import {
   createServer as httpsServer,
   type ServerOptions as SecureOptions,
@@ -42,6 +42,6 @@ export function serverOf(
   const options = anObject(setting, chosen) as SecureOptions;
   const replaced = options.IncomingMessage ?? options.ServerResponse;
   const complete = replaced === undefined ? { ...options, ...constructors } : options;
-  const wrapped = withCache(listener, own) as RequestListener;
+  const wrapped = withCache(listener, own);
   return https === undefined ? httpServer(complete, wrapped) : httpsServer(complete, wrapped);
 }

@@ -38,6 +38,6 @@ function define(res: ServerResponse, name: string, value: unknown): void {
 
 function callBack<T>(args: readonly unknown[], result: T): T {
   const callback = args.findLast((each) => typeof each === 'function');
-  if (callback !== undefined) process.nextTick(callback as () => void);
+  if (callback !== undefined) process.nextTick(callback);
   return result;
 }

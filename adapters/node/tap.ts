@@ -1,6 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
-import type { HeaderBag } from '../../src/types.js';
 import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
@@ -26,7 +25,7 @@ function tapBegun(res: ServerResponse, sink: Sink): void {
   sink.abandon();
   res.once('finish', () => {
     const { statusCode: status } = res;
-    const told = sink.head({ status, message: undefined, bag: res as unknown as HeaderBag, whole: undefined });
+    const told = sink.head({ status, message: undefined, bag: res, whole: undefined });
     // Nothing can leave in its place, or go wrong with it any more.
     if (told instanceof Promise) told.catch(() => {});
   });
@@ -83,7 +82,7 @@ class Tap {
     if ((res as Partial<Tapped>)[TAP] === undefined) this.#share();
     else {
       // The second one of a response: by what they share its calls would come back to itself.
-      res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
+      res.writeHead = (...args: unknown[]) => this.#writeHead(args);
       res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
       res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
     }
@@ -165,8 +164,7 @@ class Tap {
     }
     const reason = hasReason(this.#res) ? this.#res.statusMessage : undefined;
     const message = reason && reason !== STATUS_CODES[status] ? reason : undefined;
-    const bag = this.#res as unknown as HeaderBag;
-    const verdict = this.#sink.head({ status, message, bag, whole: this.#whole });
+    const verdict = this.#sink.head({ status, message, bag: this.#res, whole: this.#whole });
     if (verdict instanceof Promise) this.#hold(verdict);
     else this.#release(verdict);
     return this.#res;
@@ -240,8 +238,7 @@ class Tap {
     const res = this.#res;
     // What has taken the response's place is on its way: whoever gives up the response does not mean that.
     if (this.#replaced && !res.writableFinished) return res;
-    const reply =
-      this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res as unknown as HeaderBag) : undefined;
+    const reply = this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res) : undefined;
     if (reply === undefined) {
       // Nothing more will come: nobody is to wait for it.
       this.#giveUp();

@@ -36,7 +36,7 @@ export function resolveCommon(
 
 function names(tenants: unknown): readonly string[] {
   const list = listOf(tenants);
-  if (list?.length && list.every((each) => typeof each === 'string')) return list as string[];
+  if (list?.length && list.every((each) => typeof each === 'string')) return list;
   throw new ConfigError('option tenants', tenants, "a list of clients' names, at least one");
 }
 

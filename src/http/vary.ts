@@ -6,7 +6,7 @@ import { normalizedAccept, normalizedCharsets, normalizedEncodings, normalizedLa
 /** The request fields that a response varies by, in lower case, sorted, each once; `'*'` where any may matter. */
 export type Varies = readonly string[] | '*';
 
-const NONE: readonly string[] = Object.freeze([]) as readonly string[];
+const NONE: readonly string[] = Object.freeze([]);
 
 /**
  * Reads a response's `Vary` field (RFC 9110 §12.5.5); more names can be added to it. A member that is no name, as where another

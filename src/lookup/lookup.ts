@@ -6,8 +6,7 @@ import { parseHttpDate } from '../http/date.js';
 import { variantKey } from '../http/vary.js';
 import { barringCredentials, type Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
-import type { Fields, MaybePromise } from '../types.js';
-import { after } from '../types.js';
+import { after, type Fields, type MaybePromise } from '../types.js';
 
 /** What a lookup came to: an entry that may be served, or why there is none. */
 export type Found =

@@ -33,7 +33,7 @@ export class Metrics {
   async #usual(): Promise<Registry | undefined> {
     let registry: Registry;
     try {
-      registry = (await import('prom-client')).register as Registry;
+      registry = (await import('prom-client')).register;
     } catch {
       return undefined;
     }

@@ -81,7 +81,7 @@ export class WriteBehind {
     options: HandlerOptions,
   ): () => Promise<void> {
     const named = textOf('the name of a handler', name);
-    const handler = handlerOf(named, persist as Handler['persist'], options, this.#services.events);
+    const handler = handlerOf(named, persist, options, this.#services.events);
     if (this.#handlers.has(name))
       throw new ConfigError('the name of a handler', name, 'one that is not registered yet');
     this.#handlers.set(name, handler);
