@@ -19,11 +19,6 @@ export class Generations<T> {
     return before;
   }
 
-  delete(key: string): void {
-    this.#newer.delete(key);
-    this.#older.delete(key);
-  }
-
   set(key: string, value: T): void {
     if (this.#newer.size >= this.#most) {
       this.#older = this.#newer;

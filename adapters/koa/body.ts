@@ -51,7 +51,7 @@ export function sayText(ctx: Context, text: string): void {
 }
 
 /** What is made when it is first asked for: not at all, where the head says that nothing is stored. */
-export class WholeBody implements Whole {
+class WholeBody implements Whole {
   readonly kind = 'whole';
   readonly #make: () => Uint8Array | string;
   readonly #isJson: boolean;

@@ -50,7 +50,7 @@ export const LONGEST_HEADER: number = 4096;
 /** A block's records, bytes, before they are deflated, unless one alone is longer. */
 export const BLOCK_LENGTH: number = 256 * 1024;
 /** The longest record: a file must not make its reader take any amount of memory. */
-export const MAX_RECORD: number = 64 * 1024 * 1024;
+const MAX_RECORD = 64 * 1024 * 1024;
 /** What cannot be deflated grows by some bytes. */
 const MAX_PAYLOAD = MAX_RECORD + 64 * 1024;
 const MAX_KEY = 8192;

@@ -97,7 +97,7 @@ export function askedText({ noCache, noStore, maxAge, minFresh, maxStale, onlyIf
 }
 
 /** What was invalidated: `the tag users`, `everything`. */
-export function targetText({ by, name }: Cause): string {
+function targetText({ by, name }: Cause): string {
   if (by === 'everything') return by;
   if (by === 'tag of all tenants') return `the tag ${name}, of all tenants,`;
   return `the ${by === 'url' ? 'URL' : by} ${name}`;

@@ -27,7 +27,7 @@ export function newEpoch({ rows, bits, patterns }: Geometry): string {
 }
 
 /** How many bytes the snapshot of a table takes in Redis at the most: once its last bucket is written. */
-export function tableBytes({ rows, bits }: Geometry): number {
+function tableBytes({ rows, bits }: Geometry): number {
   return TABLE_HEADER + (rows << bits) * 8;
 }
 

@@ -187,7 +187,7 @@ function* stepsOf(values: readonly (readonly [Place, ValueEntry])[]): Generator<
 }
 
 /** When an entry stops being fresh: ms since 1970, or `Infinity`. */
-export function freshUntil(entry: Stored): number {
+function freshUntil(entry: Stored): number {
   return entry.kind === 'value' ? (entry.freshUntil ?? entry.expiresAt) : entry.expiresAt;
 }
 

@@ -21,7 +21,7 @@ export function isClient(target: RedisTarget): target is RedisClient {
 }
 
 /** The options of a Cluster; `undefined` where it is none. */
-export function clusterOptions(target: RedisTarget): ClusterOptions | undefined {
+function clusterOptions(target: RedisTarget): ClusterOptions | undefined {
   if (typeof target === 'string') return undefined;
   if (isClient(target)) return (target as Cluster).isCluster ? (target as Cluster).options : undefined;
   return 'cluster' in target ? target.options : undefined;

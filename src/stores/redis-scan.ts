@@ -88,7 +88,7 @@ function unlessDamaged<T>(read: () => T): T | undefined {
 }
 
 /** Makes a text match only itself in a Redis pattern. */
-export function escapeGlob(text: string): string {
+function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\]/g, '\\$&');
 }
 

@@ -12,14 +12,4 @@ describe('Generations', () => {
     expect(left.length).toBeLessThanOrEqual(20);
     expect(left).toContain(0);
   });
-
-  it('forgets what it is told to, in either generation', () => {
-    const kept = new Generations<number>(1);
-    kept.set('a', 1);
-    kept.set('b', 2);
-    for (const key of ['a', 'b']) {
-      kept.delete(key);
-      expect(kept.get(key)).toBeUndefined();
-    }
-  });
 });
