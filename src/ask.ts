@@ -1,7 +1,6 @@
 import { listOf } from './check.js';
 import { show } from './errors.js';
 import type { Events } from './events.js';
-import { withDeadline } from './stores/guard.js';
 import type { MaybePromise } from './types.js';
 
 /** Calls a function of the options; what it throws, or rejects with, becomes an `error` event and the fallback. */
@@ -26,18 +25,6 @@ export function listening<T>(events: Events, operation: string, listener: (told:
     const result = listener(told);
     if (result instanceof Promise) result.catch((error) => events.emit('error', { operation, error }));
   };
-}
-
-/** As `ask`, of a function that is waited for, but no longer than `patience` ms: a request is held until it has answered. */
-export function askInTime<T>(
-  events: Events,
-  operation: string,
-  patience: number,
-  call: () => MaybePromise<T | undefined>,
-): MaybePromise<T | undefined> {
-  return ask<T | undefined>(events, operation, undefined, () =>
-    withDeadline(call(), patience, `the option ${operation}`),
-  );
 }
 
 /**

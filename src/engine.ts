@@ -10,16 +10,7 @@ import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { type Found, Lookup } from './lookup/lookup.js';
-import {
-  hasUnkeyedBody,
-  heardFrom,
-  isKeptOut,
-  isWanted,
-  type Plan,
-  Planner,
-  tenantOf,
-  wantedBy,
-} from './lookup/plan.js';
+import { hasUnkeyedBody, heardFrom, isKeptOut, isWanted, type Plan, Planner, wantedBy } from './lookup/plan.js';
 import { Recall } from './lookup/recall.js';
 import { Recollections } from './lookup/recollections.js';
 import { HIT, type Reply } from './lookup/reply.js';
@@ -29,6 +20,7 @@ import type { Asked } from './request/directives.js';
 import { ineligible, isUnsafe } from './request/eligibility.js';
 import { responseSubject } from './request/key.js';
 import type { RequestView } from './request/request.js';
+import { tenantInTime } from './request/tenant.js';
 import { looksUpElsewhere, type Route } from './route-options.js';
 import { after, type Fields, type MaybePromise } from './types.js';
 
@@ -141,9 +133,9 @@ export class Engine {
     });
   }
 
-  #tenantOf(exchange: Exchange): MaybePromise<string | undefined> {
+  #tenantOf({ route, request }: Exchange): MaybePromise<string | undefined> {
     const { events, settings } = this.#services;
-    return tenantOf(exchange, events, settings.collapseTimeout);
+    return tenantInTime(route.tenant, request, events, settings.collapseTimeout);
   }
 
   #answer(turn: Turn): MaybePromise<Reply | undefined> {

@@ -1,19 +1,11 @@
 import type { Services } from '../backend.js';
 import { anObject, knownOnly } from '../check.js';
 import type { Lookup } from '../lookup/lookup.js';
-import {
-  hasUnkeyedBody,
-  heardFrom,
-  isKeptOut,
-  isWanted,
-  type Plan,
-  type Planner,
-  tenantOf,
-  type Visit,
-} from '../lookup/plan.js';
+import { hasUnkeyedBody, heardFrom, isKeptOut, isWanted, type Plan, type Planner, type Visit } from '../lookup/plan.js';
 import type { Mount, Mounts } from '../mounts.js';
 import type { Asked } from '../request/directives.js';
 import { ineligible, isUnsafe } from '../request/eligibility.js';
+import { tenantInTime } from '../request/tenant.js';
 import { ROUTE_OPTIONS, type RouteOptions, resolveRoute } from '../route-options.js';
 import type { ExplainRequest, Explanation } from './explanation.js';
 import { Inspection } from './inspection.js';
@@ -80,7 +72,12 @@ export class Explainer {
     if (isKeptOut(asked)) return trail.bypass('request', "The client's Cache-Control says no-store.");
     if (!isWanted(visit, trail.events)) return trail.bypass('when', trail.failure('The option when says no.'));
     if (visit.route.when !== undefined) trail.pass('when', 'The option when says yes.');
-    const tenant = await tenantOf(visit, trail.events, this.#services.settings.collapseTimeout);
+    const tenant = await tenantInTime(
+      visit.route.tenant,
+      request,
+      trail.events,
+      this.#services.settings.collapseTimeout,
+    );
     if (tenant === undefined) return trail.bypass('tenant', trail.failure('The tenant cannot be told.'));
     trail.learn({ tenant });
     trail.pass('tenant', whoseText(visit.route, tenant));

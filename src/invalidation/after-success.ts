@@ -1,7 +1,7 @@
-import { ask, askInTime } from '../ask.js';
+import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
 import type { RequestView } from '../request/request.js';
-import { resolveTenant } from '../request/tenant.js';
+import { tenantInTime } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
 import type { PurgeRule } from './purge-rule.js';
@@ -29,7 +29,7 @@ export class AfterSuccess {
     // Its own mount's rule counts, however many there are.
     queries.add(query);
     return after<string | undefined, Entered | undefined>(
-      askInTime(events, 'tenant', settings.collapseTimeout, () => resolveTenant(rule, request)),
+      tenantInTime(rule, request, events, settings.collapseTimeout),
       (tenant) => {
         const context = { tenant, request, fields, queries };
         const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));

@@ -1,8 +1,8 @@
-import { ask, askInTime, atOnce } from '../ask.js';
+import { ask, atOnce } from '../ask.js';
 import { type Cache, chosenCache } from '../cache.js';
 import { anObject } from '../check.js';
 import type { Events } from '../events.js';
-import { resolveTenant } from '../request/tenant.js';
+import { tenantInTime } from '../request/tenant.js';
 import type { Fields, MaybePromise } from '../types.js';
 import { clientName, limitSpace } from './client.js';
 import { exceeded, type LimitFields, limitField, type Problem, policyField, seconds, UNAVAILABLE } from './fields.js';
@@ -111,7 +111,7 @@ export class Limit {
 
   /** Those whose tenant cannot be told are counted together. */
   #tenantOf(visit: LimitVisit): MaybePromise<string | undefined> {
-    return askInTime(this.#events, 'tenant', this.#patience, () => resolveTenant(this.rule.tenant, visit));
+    return tenantInTime(this.rule.tenant, visit, this.#events, this.#patience);
   }
 }
 

@@ -1,13 +1,11 @@
-import { ask, askInTime, atOnce, textAtOnce } from '../ask.js';
+import { ask, atOnce, textAtOnce } from '../ask.js';
 import type { Events } from '../events.js';
 import { type SearchRule, searchRuleText } from '../http/no-vary-search.js';
 import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
 import { type Credentials, hasBody, openCredentials } from '../request/eligibility.js';
 import { type Address, placeOf, responseAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
-import { resolveTenant } from '../request/tenant.js';
 import type { Route } from '../route-options.js';
-import type { MaybePromise } from '../types.js';
 import type { Wanted } from './lookup.js';
 import { SearchRules } from './search-rules.js';
 
@@ -48,18 +46,6 @@ export function isWanted({ route: { when }, request }: Visit, events: Events): b
   return (
     when === undefined || ask(events, 'when', false, () => Boolean(atOnce('the option when', when(request.source))))
   );
-}
-
-/**
- * Whose request it is; `undefined` if that cannot be told within `patience` ms. `events`: told of what the option `tenant`
- * throws.
- */
-export function tenantOf(
-  { route, request }: Visit,
-  events: Events,
-  patience: number,
-): MaybePromise<string | undefined> {
-  return askInTime(events, 'tenant', patience, () => resolveTenant(route.tenant, request));
 }
 
 /** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
-import { textAtOnce } from '../ask.js';
+import { ask, textAtOnce } from '../ask.js';
+import type { Events } from '../events.js';
 import { fieldText } from '../http/headers.js';
+import { withDeadline } from '../stores/guard.js';
 import type { MaybePromise } from '../types.js';
 import type { RequestView } from './request.js';
 
@@ -34,6 +36,21 @@ export function resolveTenant(
   const value = fieldText(request.headers, rule.header);
   if (value === undefined) return rule.required ? undefined : NO_TENANT;
   return usable(value);
+}
+
+/**
+ * The same within `patience` ms, for a request that is held until it is known; `undefined`, too, if the function fails, which
+ * `events` is told of.
+ */
+export function tenantInTime(
+  rule: TenantRule,
+  request: Pick<RequestView, 'headers' | 'source'>,
+  events: Events,
+  patience: number,
+): MaybePromise<string | undefined> {
+  return ask<string | undefined>(events, 'tenant', undefined, () =>
+    withDeadline(resolveTenant(rule, request), patience, 'the option tenant'),
+  );
 }
 
 function usable(found: unknown): string | undefined {
