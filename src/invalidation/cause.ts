@@ -1,5 +1,4 @@
-import { matchesPattern } from './pattern.js';
-import type { Purge, PurgeTable, Reaching } from './purge-table.js';
+import { type Purge, type PurgeTable, patternReaches, type Reaching } from './purge-table.js';
 import type { RecentPurges } from './recent-purges.js';
 import { type PurgeTarget, purgeTags, type Subject, targetOf } from './tags.js';
 
@@ -30,9 +29,8 @@ export function causeIn({ tags, patterns }: Purge, subject: Subject, sequence: n
   const found: PurgeTarget[] = purgeTags(subject)
     .filter((tag) => entered.has(tag))
     .map(targetOf);
-  for (const { tenant, glob } of patterns) {
-    if (tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name)))
-      found.push({ by: 'pattern', name: glob });
+  for (const pattern of patterns) {
+    if (patternReaches(pattern, subject)) found.push({ by: 'pattern', name: pattern.glob });
   }
   const [target] = found.sort(bySpecificity);
   return target && { ...target, sequence, pending: false, certain: true };

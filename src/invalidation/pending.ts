@@ -1,7 +1,7 @@
 import { Generations } from '../generations.js';
 import { withDeadline } from '../stores/guard.js';
 import { type Cause, causeIn } from './cause.js';
-import { GEOMETRY, type PatternPurge, type Purge, reaches, weightOfName } from './purge-table.js';
+import { GEOMETRY, type PatternPurge, type Purge, patternReaches, weightOfName } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';
 
 /** Purges that go to the ledger in one record. */
@@ -110,7 +110,7 @@ export class PendingPurges {
     return [this.#sending, this.#waiting].some(
       (batch) =>
         batch !== undefined &&
-        (tags.some((tag) => batch.tags.has(tag)) || reaches({ tags: [], patterns: batch.patterns }, subject)),
+        (tags.some((tag) => batch.tags.has(tag)) || batch.patterns.some((pattern) => patternReaches(pattern, subject))),
     );
   }
 

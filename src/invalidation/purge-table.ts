@@ -30,10 +30,11 @@ export function weightOf({ tags, patterns }: Purge): number {
 /** Whether a purge reaches a subject. */
 export function reaches({ tags, patterns }: Purge, subject: Subject): boolean {
   const own = new Set(tags);
-  if (purgeTags(subject).some((tag) => own.has(tag))) return true;
-  return patterns.some(
-    ({ tenant, glob }) => tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name)),
-  );
+  return purgeTags(subject).some((tag) => own.has(tag)) || patterns.some((each) => patternReaches(each, subject));
+}
+
+export function patternReaches({ tenant, glob }: PatternPurge, subject: Subject): boolean {
+  return tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name));
 }
 
 /** The size of a purge table. It belongs to a ledger's epoch, so that all processes count alike. */
@@ -109,8 +110,7 @@ export class PurgeTable {
     for (let i = this.patterns.length - 1; i >= 0; i--) {
       const pattern = this.patterns[i]!;
       if (pattern.sequence <= sequence) break;
-      if (pattern.tenant !== subject.tenant) continue;
-      if (subject.names.some((name) => matchesPattern(pattern.glob, name))) return false;
+      if (patternReaches(pattern, subject)) return false;
     }
     return true;
   }
@@ -125,9 +125,9 @@ export class PurgeTable {
       const last = this.lastPurge(tag);
       if (last > sequence) found.push({ kind: 'tag', name: tag, sequence: last });
     }
-    for (const { tenant, glob, sequence: last } of this.patterns) {
-      if (last > sequence && reaches({ tags: [], patterns: [{ tenant, glob }] }, subject))
-        found.push({ kind: 'pattern', name: glob, sequence: last });
+    for (const pattern of this.patterns) {
+      if (pattern.sequence > sequence && patternReaches(pattern, subject))
+        found.push({ kind: 'pattern', name: pattern.glob, sequence: pattern.sequence });
     }
     return found;
   }
