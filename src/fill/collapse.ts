@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import type { Position } from '../entry/entry.js';
+import { remember } from '../remember.js';
 import { withDeadline } from '../stores/guard.js';
 import type { MaybePromise } from '../types.js';
 import type { LeaseState } from './lease.js';
@@ -258,9 +259,7 @@ export class Collapse<R> {
   }
 
   #remember(key: string, ms: number): void {
-    this.#passed.delete(key);
     const from = this.#options.clock.now();
-    this.#passed.set(key, { from, until: from + ms });
-    if (this.#passed.size > MOST_PASSED) this.#passed.delete(this.#passed.keys().next().value!);
+    remember(this.#passed, key, { from, until: from + ms }, MOST_PASSED);
   }
 }

@@ -1,3 +1,5 @@
+import { remember } from '../remember.js';
+
 /** Of how many keys is remembered how their comparisons went. */
 const REMEMBERED = 1000;
 
@@ -21,9 +23,7 @@ export class Comparisons {
     const course = before?.storedAt === storedAt ? before : { storedAt, same: false, different: false };
     const both = course.different && (course.same || same);
     course[same ? 'same' : 'different'] = true;
-    this.#courses.delete(key);
-    this.#courses.set(key, course);
-    if (this.#courses.size > REMEMBERED) this.#courses.delete(this.#courses.keys().next().value!);
+    remember(this.#courses, key, course, REMEMBERED);
     return both ? 'varies' : 'stale';
   }
 }

@@ -4,6 +4,7 @@ import type { Tier } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { parseHttpDate } from '../http/date.js';
 import { variantKey } from '../http/vary.js';
+import { remember } from '../remember.js';
 import { barringCredentials, type Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
@@ -83,7 +84,7 @@ export class Lookup {
     const { kind } = this.#backend;
     return after(this.#backend.read(keys), (entries) => {
       const [base] = entries;
-      if (base?.kind === 'index' && asked.watch === undefined) this.#remember(address.key, base.varies);
+      if (base?.kind === 'index' && asked.watch === undefined) remember(this.#hints, address.key, base.varies, HINTS);
       const found = this.#among(entries, keys, asked, kind);
       if (found !== undefined) return this.#kept(found, base, asked);
       const wanted = base?.kind === 'index' ? [address.key, ...variantsOf(base.varies, asked)] : keys.slice(0, 1);
@@ -177,12 +178,6 @@ export class Lookup {
   #stands(entry: ResponseEntry, { address }: Wanted): boolean {
     const subject = responseSubject(address, entry.tags, entry.name, entry.search);
     return this.#backend.ledger.stands(subject, entry.asOf);
-  }
-
-  #remember(key: string, varies: readonly (readonly string[])[]): void {
-    this.#hints.delete(key);
-    this.#hints.set(key, varies);
-    if (this.#hints.size > HINTS) this.#hints.delete(this.#hints.keys().next().value!);
   }
 }
 

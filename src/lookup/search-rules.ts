@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { SearchRule } from '../http/no-vary-search.js';
+import { remember } from '../remember.js';
 import type { Address } from '../request/key.js';
 
 /** How many paths are remembered. */
@@ -21,9 +22,8 @@ export class SearchRules {
   learn(address: Address, rule: SearchRule | undefined): void {
     if (rule === undefined && this.#rules.size === 0) return;
     const key = keyOf(address);
-    this.#rules.delete(key);
-    if (rule !== undefined) this.#rules.set(key, rule);
-    if (this.#rules.size > MOST) this.#rules.delete(this.#rules.keys().next().value!);
+    if (rule === undefined) this.#rules.delete(key);
+    else remember(this.#rules, key, rule, MOST);
   }
 }
 

@@ -1,3 +1,5 @@
+import { remember } from '../remember.js';
+
 /** Which query parameters are part of the key: all but some, or only some. Names may end in `*`. */
 export interface QueryRule {
   readonly only: readonly string[] | undefined;
@@ -92,9 +94,7 @@ export class QueryRules {
 
   add({ only, ignore }: QueryRule): void {
     const key = JSON.stringify([only, ignore]);
-    this.#rules.delete(key);
-    this.#rules.set(key, { only, ignore, sort: true });
-    if (this.#rules.size > MOST_RULES) this.#rules.delete(this.#rules.keys().next().value!);
+    remember(this.#rules, key, { only, ignore, sort: true }, MOST_RULES);
   }
 
   /** The forms that a query takes by these rules, in order whatever they say of it; each once. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { CacheEvents, Events } from '../events.js';
+import { remember } from '../remember.js';
 
 /** Whoever keeps the log: pino, and whatever else has these methods and takes an object and a text; `console` too. */
 export interface Logger {
@@ -96,9 +97,7 @@ class Seldom {
       last.untold++;
       return undefined;
     }
-    this.#told.delete(name);
-    this.#told.set(name, { at: now, untold: 0 });
-    if (this.#told.size > MOST) this.#told.delete(this.#told.keys().next().value!);
+    remember(this.#told, name, { at: now, untold: 0 }, MOST);
     return last?.untold ?? 0;
   }
 }
