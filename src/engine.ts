@@ -9,7 +9,7 @@ import type { Going } from './fill/run.js';
 import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
 import { changedUrls } from './invalidation/purge-rule.js';
-import { type Found, Lookup } from './lookup/lookup.js';
+import { type Absent, type Found, Lookup, type Present } from './lookup/lookup.js';
 import { hasUnkeyedBody, heardFrom, isKeptOut, isWanted, type Plan, Planner, wantedBy } from './lookup/plan.js';
 import { Recall } from './lookup/recall.js';
 import { Recollections } from './lookup/recollections.js';
@@ -317,8 +317,10 @@ interface Answer {
   readonly tier?: Tier;
 }
 
-type Present = Extract<Found, { entry: ResponseEntry }>;
-type Missing = Extract<Found, { entry?: undefined }> & { readonly stale?: ResponseEntry };
+/** That there is none, or what is stored and will not do as it is. */
+interface Missing extends Absent {
+  readonly stale?: ResponseEntry;
+}
 
 const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 

@@ -9,15 +9,23 @@ import { barringCredentials, type Credentials } from '../request/eligibility.js'
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
 
-/** What a lookup came to: an entry that may be served, or why there is none. */
-export type Found =
-  | {
-      readonly entry: ResponseEntry;
-      readonly varies: readonly string[];
-      readonly index: IndexEntry | undefined;
-      readonly tier: Tier;
-    }
-  | { readonly entry?: undefined; readonly forward: Forward; readonly index: IndexEntry | undefined };
+/** An entry that may be served. */
+export interface Present {
+  readonly entry: ResponseEntry;
+  readonly varies: readonly string[];
+  readonly index: IndexEntry | undefined;
+  readonly tier: Tier;
+}
+
+/** Why there is none. */
+export interface Absent {
+  readonly entry?: undefined;
+  readonly forward: Forward;
+  readonly index: IndexEntry | undefined;
+}
+
+/** What a lookup came to. */
+export type Found = Present | Absent;
 
 /** What is looked for, and for whom. */
 export interface Wanted {

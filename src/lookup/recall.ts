@@ -5,7 +5,7 @@ import { type Choice, choose, isPacked } from '../compress/choice.js';
 import { replyInForm } from '../compress/reply.js';
 import { varyOfForms } from '../compress/rule.js';
 import { type HeldResponse, isHeld, responseOf, textOf } from '../entry/compact.js';
-import { LONGEST_TEXT, type ResponseEntry } from '../entry/entry.js';
+import { LONGEST_TEXT } from '../entry/entry.js';
 import { HitPlace } from '../events.js';
 import { fieldText } from '../http/headers.js';
 import { variantKey } from '../http/vary.js';
@@ -16,7 +16,7 @@ import { namesInVary, type Route } from '../route-options.js';
 import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import { KeptReply } from './kept-reply.js';
-import type { Found } from './lookup.js';
+import type { Present } from './lookup.js';
 import type { Plan } from './plan.js';
 import type { Known, Recollections } from './recollections.js';
 import { changesAt, HIT, partAskedBy, type Reply, withKey } from './reply.js';
@@ -33,8 +33,6 @@ interface Asking {
   readonly bag: HeaderBag;
   readonly started: number | undefined;
 }
-
-type Present = Extract<Found, { entry: ResponseEntry }>;
 
 /**
  * The short way of hits, at the mounts of one route. What a request has come to is remembered under what it
