@@ -1,7 +1,5 @@
+import type { Rerun } from '../request/request.js';
 import type { Lead } from './collapse.js';
-
-/** Runs a request again beside the one that came, marked so that the cache knows it. */
-export type Rerun = (mark: object, timeout: number) => Promise<boolean>;
 
 export interface RefreshesOptions {
   /** How long a run may take, ms. */

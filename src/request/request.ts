@@ -9,6 +9,9 @@ export interface Warming {
   tell(result: 'fresh' | { readonly stored: MaybePromise<void> } | { readonly refused: Reason }): void;
 }
 
+/** Runs the application for nobody but the cache. Resolves when the response is given or given up; never rejects. */
+export type Rerun = (mark: object, timeout: number) => Promise<boolean>;
+
 /** A request as the engine sees it. */
 export interface RequestView {
   readonly method: string;
@@ -38,9 +41,10 @@ export interface RequestView {
   readonly source: unknown;
   /**
    * Runs the application on a copy of the request, in this process and without a client; absent where that cannot be
-   * done. The copy is made as this is read: the request may be over when it runs. The copy's view has `mark` as its `refreshing`. Resolves when the response is given or given up; never rejects.
+   * done. The copy is made as this is read: the request may be over when it runs. The copy's view has `mark` as its
+   * `refreshing`.
    */
-  readonly rerun?: ((mark: object, timeout: number) => Promise<boolean>) | undefined;
+  readonly rerun?: Rerun | undefined;
   /** The mark of a request that runs again: nobody waits for its response but the cache. */
   readonly refreshing?: object | undefined;
   /** The request is made to fill the cache: whoever has made it is told what became of it. */

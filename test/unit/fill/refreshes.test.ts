@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Lead } from '../../../src/fill/collapse.js';
-import { Refreshes, type Rerun } from '../../../src/fill/refreshes.js';
+import { Refreshes } from '../../../src/fill/refreshes.js';
+import type { Rerun } from '../../../src/request/request.js';
 
 interface Going {
   readonly what: string;
