@@ -7,6 +7,9 @@ export interface Clock {
 /** The machine's own clock. `Date.now` is looked up at each call, so that a test's fake `Date` holds here too. */
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** What a timer can wait at the most, ms: one that is to wait longer fires at once. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
+
 /** How far another machine's clock may be ahead of this one's, ms. */
 const AHEAD = 60_000;
 

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type IncomingMessage, Server, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import { type Server as NetServer, Socket } from 'node:net';
+import { LONGEST_TIMER } from './clock.js';
 
 /** How a request is run. */
 export interface How {
@@ -9,8 +10,6 @@ export interface How {
   /** ms after which the run is given up: its response is destroyed, as if the client had hung up. */
   readonly timeout: number;
 }
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** What Node does with a connection that a server has accepted: whichever stream it is given, says its documentation. */
 const [connect] = new Server().listeners('connection');

@@ -222,8 +222,11 @@ export const ROUTE_OPTIONS: readonly string[] = [
 /** One object, so that saying the default is no change. */
 const NOTHING: readonly string[] = [];
 
+/** Seconds, where no option says, or a function does not. */
+export const USUAL_TTL = 300;
+
 export const DEFAULT_ROUTE: Route = Object.freeze({
-  ttl: 300,
+  ttl: USUAL_TTL,
   negativeTtl: 10,
   tags: [],
   key: undefined,

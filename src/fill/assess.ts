@@ -8,7 +8,7 @@ import { fieldText } from '../http/headers.js';
 import { type Lifetime, lifetime, type Said, saidBy } from '../lookup/freshness.js';
 import type { Credentials } from '../request/eligibility.js';
 import type { RequestView } from '../request/request.js';
-import { DEFAULT_ROUTE, type Route } from '../route-options.js';
+import { type Route, USUAL_TTL } from '../route-options.js';
 import type { Fields } from '../types.js';
 import { hasValidator, sharedWith, unstorable } from './cacheability.js';
 
@@ -123,6 +123,5 @@ function fallbackTtl({ route, services, request }: Context, status: number): num
   const { ttl, negativeTtl } = route;
   if (status === 404 || status === 410) return negativeTtl;
   if (typeof ttl === 'number') return ttl;
-  const usual = DEFAULT_ROUTE.ttl as number;
-  return ask(services.events, 'ttl', 0, () => secondsAtOnce('the option ttl', ttl(request.source)) ?? usual);
+  return ask(services.events, 'ttl', 0, () => secondsAtOnce('the option ttl', ttl(request.source)) ?? USUAL_TTL);
 }

@@ -1,4 +1,10 @@
-import { type Directives, deltaSeconds, fieldList, responseDirectives } from '../http/cache-control.js';
+import {
+  type Directives,
+  deltaSeconds,
+  fieldList,
+  MAX_DELTA_SECONDS,
+  responseDirectives,
+} from '../http/cache-control.js';
 import { parseHttpDate } from '../http/date.js';
 import { fieldText } from '../http/headers.js';
 import { targetedDirectives } from '../http/targeted.js';
@@ -127,5 +133,5 @@ function initialAge(fields: Fields, { requestedAt, now }: Circumstances): number
 /** The `Age` field: the first of several (RFC 9111 §5.1); what is not a number of seconds is not there. */
 function givenAge(fields: Fields): number {
   const first = fieldText(fields, 'age')?.split(',')[0]?.trim() ?? '';
-  return /^\d+$/.test(first) ? Math.min(Number(first), 2 ** 31) : 0;
+  return /^\d+$/.test(first) ? Math.min(Number(first), MAX_DELTA_SECONDS) : 0;
 }

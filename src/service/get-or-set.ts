@@ -1,5 +1,6 @@
 import type { Services } from '../backend.js';
 import { aboveZero, notNegative } from '../check.js';
+import { LONGEST_TIMER } from '../clock.js';
 import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { TimeoutError } from '../errors.js';
@@ -253,8 +254,6 @@ export class GetOrSet {
 
 /** In place of what took too long. */
 const LATE: unique symbol = Symbol('late');
-/** What a timer can wait at the most, ms. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** What becomes of work within so many ms. */
 async function within<T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, LONGEST_TIMER } from '../clock.js';
 import { UnavailableError } from '../errors.js';
 import type { Events } from '../events.js';
 import { lossOr } from './loss.js';
@@ -97,9 +97,6 @@ export class Guard {
     if (this.open && !wasOpen) this.#options.events.emit('breaker', { state: 'open' });
   }
 }
-
-/** What a timer can wait at the most, ms. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Rejects with an {@link UnavailableError} if `work` takes longer than `ms`. */
 export function withDeadline<T>(work: T | Promise<T>, ms: number, operation: string): T | Promise<T> {

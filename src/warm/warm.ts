@@ -3,6 +3,7 @@ import { orAborted } from '../aborted.js';
 import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aboveZero, aFunction, anObject } from '../check.js';
+import { LONGEST_TIMER } from '../clock.js';
 import { escapeTenant, NO_TENANT, unescapeTenant } from '../request/tenant.js';
 import type { Statistics } from '../stats/statistics.js';
 import { resolveWarm, type WarmOptions, type WarmPlan } from './options.js';
@@ -41,7 +42,6 @@ export interface KeepWarmOptions extends WarmOptions {
 }
 
 const MOST_PROBLEMS = 1000;
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Fills a cache by running its application's handlers, without clients. What it does is in no statistics of requests. */
 export class Warmer {
