@@ -149,7 +149,7 @@ export function resolveSettings(options: CacheOptions): Settings {
   const environment = readEnvironment(process.env, options.redis === undefined && options.store === undefined);
   const { breaker = {} } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
-  const { ttl = environment.ttl } = options;
+  const { ttl = environment.ttl, sweepInterval = 60, publishInterval = 5 } = options;
   const store = options.store === undefined ? undefined : checkStore(options.store, options.redis);
   const { redis: given = store === undefined ? environment.redis : false } = options;
   const redis = given === undefined ? undefined : checkRedis(given);
@@ -162,7 +162,7 @@ export function resolveSettings(options: CacheOptions): Settings {
     collapseTimeout: wholeNumber('option collapseTimeout', options.collapseTimeout ?? 10_000, 1, 86_400_000),
     refreshTimeout: wholeNumber('option refreshTimeout', options.refreshTimeout ?? 30_000, 1, 86_400_000),
     maxRefreshes: wholeNumber('option maxRefreshes', options.maxRefreshes ?? 20, 1),
-    sweepInterval: checkInterval('sweepInterval', options.sweepInterval === undefined ? 60 : options.sweepInterval),
+    sweepInterval: checkInterval('sweepInterval', sweepInterval),
     maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
     maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),
     prefix: options.prefix === undefined ? (environment.prefix ?? '') : checkPrefix('option prefix', options.prefix),
@@ -176,10 +176,7 @@ export function resolveSettings(options: CacheOptions): Settings {
       unhealthyErrors: wholeNumber('option unhealthyErrors', options.unhealthyErrors ?? 10, 1),
     },
     errorWindow: aboveZero('option errorWindow', options.errorWindow ?? 60, 'seconds'),
-    publishInterval: checkInterval(
-      'publishInterval',
-      options.publishInterval === undefined ? 5 : options.publishInterval,
-    ),
+    publishInterval: checkInterval('publishInterval', publishInterval),
     logger: options.logger === undefined ? undefined : checkLogger(options.logger),
     writeBehind: checkWriteBehind(options.writeBehind ?? {}, redis !== undefined),
     clock: checkClock(options.clock ?? systemClock),

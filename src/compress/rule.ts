@@ -1,4 +1,4 @@
-import { anObject, knownOnly, listOf, texts, wholeNumber } from '../check.js';
+import { knownOnly, listOf, texts, wholeNumber } from '../check.js';
 import type { Coding, ResponseEntry } from '../entry/entry.js';
 import { ConfigError } from '../errors.js';
 import { parseCacheControl } from '../http/cache-control.js';
@@ -48,7 +48,7 @@ export function checkCompress(value: unknown): CompressRule | undefined {
   if (value === true) return USUAL;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError('option compress', value, 'true, false, or { minBytes, types, encodings }');
-  knownOnly('compress.', anObject('option compress', value), ['minBytes', 'types', 'encodings']);
+  knownOnly('compress.', value, ['minBytes', 'types', 'encodings']);
   const { minBytes, types, encodings } = value as { [name: string]: unknown };
   return {
     minBytes: minBytes === undefined ? LEAST : wholeNumber('option compress.minBytes', minBytes, 0),

@@ -166,7 +166,7 @@ export class WriteBehind {
       this.#services.events.emit('error', { operation: 'write-behind', error });
       throw error;
     }
-    this.#tell(write, attempt, performance.now() - started);
+    this.#tell(write, { attempt, ms: performance.now() - started });
   }
 
   /** Sees to it that what can be read is what was persisted. */
@@ -193,7 +193,7 @@ export class WriteBehind {
   /** What was never persisted is not to be read for longer. */
   async #died(write: Write, error: unknown, newer: Newer): Promise<void> {
     this.#caching.delete(write.id);
-    this.#tell(write, undefined, undefined, textOfError(error));
+    this.#tell(write, { dead: textOfError(error) });
     const { tenant } = this.#values.place(write.key, write.clientId);
     await this.#inTurn(write, async () => {
       // What is read then is the newer one's value, which is still to be persisted.
@@ -202,15 +202,14 @@ export class WriteBehind {
     });
   }
 
-  #tell(write: Write, attempt?: number, ms?: number, dead?: string): void {
+  #tell(write: Write, fate: { attempt: number; ms: number } | { dead: string }): void {
     const { tenant, key } = this.#values.place(write.key, write.clientId);
     const { handler, id } = write;
-    const more = dead === undefined ? { attempt: attempt!, ms: ms! } : { dead };
-    this.#services.events.emit('persist', { tenant, key, handler, id, ...more });
+    this.#services.events.emit('persist', { tenant, key, handler, id, ...fate });
   }
 
   #inTurn<T>({ clientId, key }: Write, work: () => Promise<T>): Promise<T> {
-    return this.#turns.take(this.#values.place(key, clientId).key, () => work());
+    return this.#turns.take(this.#values.place(key, clientId).key, work);
   }
 }
 
