@@ -22,10 +22,7 @@ export async function stats({ cache, terminal }: Session, { tenant }: StatsOptio
   if (tenant !== undefined) return one(terminal, tenant, report);
   if (terminal.json) return terminal.document(report);
   summary(terminal, report);
-  terminal.line();
-  ranking(terminal, 'route', report.routes ?? {}, report.other?.routes);
-  terminal.line();
-  ranking(terminal, 'tenant', named(report.tenants ?? {}), report.other?.tenants);
+  rankings(terminal, report);
   const reasons = Object.entries(report.reasons).sort(([, a], [, b]) => b - a);
   if (reasons.length === 0) return;
   terminal.line();
@@ -71,6 +68,13 @@ function summary(terminal: Terminal, report: Report): void {
     `memory ${bytes(store.bytes)} in ${count(store.items)} entries  served ${bytes(report.bytes.served)}  stored ${bytes(report.bytes.stored)}  ` +
       `errors ${count(report.errors)} (${report.recentErrors} recently)  breaker ${store.breaker}  ledger ${ledger.lag ?? '?'} ms behind at the most`,
   );
+}
+
+function rankings(terminal: Terminal, { routes = {}, tenants = {}, other }: Report): void {
+  terminal.line();
+  ranking(terminal, 'route', routes, other?.routes);
+  terminal.line();
+  ranking(terminal, 'tenant', named(tenants), other?.tenants);
 }
 
 function named(tenants: Readonly<Record<string, Stats>>): Record<string, Stats> {
@@ -138,10 +142,7 @@ function screen(terminal: Terminal, report: Report, whole: boolean): void {
   }
   summary(terminal, report);
   terminal.line(`${terminal.paint('bold', `${sum.toFixed(1)} requests a second`)} in the last minute: ${line}`);
-  terminal.line();
-  ranking(terminal, 'route', report.routes ?? {}, report.other?.routes);
-  terminal.line();
-  ranking(terminal, 'tenant', named(report.tenants ?? {}), report.other?.tenants);
+  rankings(terminal, report);
   terminal.line();
   terminal.line(terminal.paint('dim', 'q quits'));
 }

@@ -63,14 +63,13 @@ function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown>
   const all = purge.kind === 'clear' ? purge.scope !== 'tenant' : isForAll(purge);
   const clientId = all ? '' : clientOf(purge, call);
   if (purge.kind === 'clear') return () => (all ? cache.clear() : cache.invalidateTenant(clientId));
-  const [keys, tags, patterns] = (['keys', 'tags', 'patterns'] as const).map((name) =>
-    namesOf(name, purge[name], call),
-  );
+  const names = (name: 'keys' | 'tags' | 'patterns') => namesOf(name, purge[name], call);
+  const [keys, tags, patterns] = [names('keys'), names('tags'), names('patterns')];
   return () =>
     Promise.all([
-      ...keys!.map((key) => cache.invalidateKey(key, clientId)),
-      ...(tags!.length === 0 ? [] : [cache.invalidateByTags(tags!, purge.allTenants ? undefined : clientId)]),
-      ...patterns!.map((pattern) => cache.invalidatePattern(pattern, clientId)),
+      ...keys.map((key) => cache.invalidateKey(key, clientId)),
+      ...(tags.length === 0 ? [] : [cache.invalidateByTags(tags, purge.allTenants ? undefined : clientId)]),
+      ...patterns.map((pattern) => cache.invalidatePattern(pattern, clientId)),
     ]);
 }
 

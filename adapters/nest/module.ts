@@ -58,7 +58,7 @@ export class CacheModule implements OnModuleInit, BeforeApplicationShutdown, OnA
    * @throws {ConfigError} for an option that cannot be used; of the cache's own, when the application starts
    */
   static forRoot(options: CacheModuleOptions = {}): DynamicModule {
-    const { isGlobal } = anObject('the options of CacheModule', options) as CacheModuleOptions;
+    const { isGlobal } = anObject('the options of CacheModule', options);
     return moduleOf(isGlobal, [{ provide: HELD, useFactory: () => cacheOf(options) }]);
   }
 
@@ -75,11 +75,7 @@ export class CacheModule implements OnModuleInit, BeforeApplicationShutdown, OnA
    * ```
    */
   static forRootAsync(options: CacheModuleAsyncOptions): DynamicModule {
-    const {
-      isGlobal,
-      imports = [],
-      ...source
-    } = anObject('the options of CacheModule', options) as CacheModuleAsyncOptions;
+    const { isGlobal, imports = [], ...source } = anObject('the options of CacheModule', options);
     return { ...moduleOf(isGlobal, providersOf(source)), imports };
   }
 

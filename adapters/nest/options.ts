@@ -72,7 +72,7 @@ export interface Held {
 
 /** The cache that a module's options ask for. @throws {ConfigError} */
 export function cacheOf(options: CacheModuleOptions): Held {
-  const { cache, isGlobal: _, ...rest } = anObject('the options of CacheModule', options) as CacheModuleOptions;
+  const { cache, isGlobal: _, ...rest } = anObject('the options of CacheModule', options);
   if (cache !== undefined) {
     knownOnly('', rest, ['cache', 'isGlobal']);
     return { cache: chosenCache(cache), own: false };
@@ -82,7 +82,7 @@ export function cacheOf(options: CacheModuleOptions): Held {
 
 /** What is made once the module is there cannot say who sees it. @throws {ConfigError} */
 export function checkLate(options: CacheModuleOptions): CacheModuleOptions {
-  const { isGlobal } = anObject('the options of CacheModule', options) as CacheModuleOptions;
+  const { isGlobal } = anObject('the options of CacheModule', options);
   if (isGlobal === undefined || isGlobal === true) return options;
   throw new ConfigError(
     'option isGlobal',
