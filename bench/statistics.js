@@ -8,7 +8,7 @@ import { machine } from './lib/machine.js';
 import { startRedis } from './lib/redis.js';
 import { describeMachine } from './lib/report.js';
 import { spread } from './lib/spread.js';
-import { payload } from './lib/traffic.js';
+import { payload, URLS } from './lib/traffic.js';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 31 : 201;
@@ -17,7 +17,7 @@ const SECONDS = 0.1;
 const WARMING = { seconds: 10, most: quick ? 10_000 : 40_000 };
 const CONNECTIONS = 32;
 const SIZE = 1024;
-const EVENTS = 200_000;
+const EVENTS = quick ? 20_000 : 200_000;
 const VARIANTS = ['with', 'without', 'control'];
 /** Of the fine measure: V8 makes other code of the same source in each process, so that one is not enough. */
 const PROCESSES = quick ? 1 : 5;

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-const RUN = fileURLToPath(new URL('../../bench/run.js', import.meta.url));
+const program = (path: string) => fileURLToPath(new URL(`../../bench/${path}`, import.meta.url));
+const RUN = program('run.js');
 const BRIEFLY = ['--quick', '--rounds', '1', '--seconds', '0.2', '--warming', '100', '--connections', '4'];
 let folder: string;
 
@@ -50,4 +51,10 @@ it('says what an option takes', () => {
   const run = bench('--rounds', 'many');
   expect(run.status).toBe(2);
   expect(run.stderr).toContain('--rounds takes a whole number from 1 to 1000, not many');
+});
+
+it('tells what the statistics cost to the end', () => {
+  const run = spawnSync(process.execPath, [program('statistics.js'), '--quick', '--only=^$'], { encoding: 'utf8' });
+  expect(run.status, run.stderr).toBe(0);
+  expect(run.stdout).toMatch(/A hit that is counted: \d+ \(\d+–\d+\) ns/);
 });
