@@ -37,8 +37,8 @@ function names({ name, entries }) {
 }
 
 async function main() {
-  if (options.render !== undefined) return publish(JSON.parse(readFileSync(options.render, 'utf8')));
-  if (scenes.length === 0) stop('no contender has such a name: see --list');
+  if (options.render !== undefined) return publish(resultsIn(options.render));
+  if (scenes.length === 0) stop(`nothing ${options.quick ? 'of a quick run ' : ''}has such a name: see --list`);
   for (const dist of options.dists) {
     const folder = fileURLToPath(dist);
     if (!existsSync(`${folder}/src/index.js`)) stop(`nothing is built in ${folder}: npm run build`);
@@ -47,6 +47,18 @@ async function main() {
   const nodes = options.nodes.map(nodeOf);
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
   publish(await bench(nodes));
+}
+
+/** A run that was kept. @throws where a file has none */
+function resultsIn(file) {
+  let run;
+  try {
+    run = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Told below: it is no such file.
+  }
+  if (Array.isArray(run?.nodes) && run.machine && run.options) return run;
+  throw new Error(`--render takes a file that --json has written, not ${file}`);
 }
 
 /** Peers and other versions of Node are this folder's packages; the limits and ours are not. */

@@ -2,6 +2,7 @@
 // throughput; and one hit's event by itself. `--quick` takes fewer rounds. bench/README.md says how to read it.
 
 import { availableParallelism } from 'node:os';
+import { FLAG, readArguments, regexp, TEXT } from './lib/arguments.js';
 import { Contender, killAll } from './lib/contender.js';
 import { applyLoad } from './lib/load.js';
 import { machine } from './lib/machine.js';
@@ -10,7 +11,17 @@ import { describeMachine } from './lib/report.js';
 import { spread } from './lib/spread.js';
 import { payload, URLS } from './lib/traffic.js';
 
-const quick = process.argv.includes('--quick');
+const USAGE = `npm run bench:statistics -- [options]
+
+  --quick          fewer rounds of each: for a first look
+  --only <regexp>  scenes whose names match: "Express 5, memory", "Koa 3, memory", "Express 5, Redis", "Koa 3, Redis"
+`;
+
+const { quick, only } = readArguments(
+  process.argv.slice(2),
+  { usage: USAGE, options: { quick: FLAG, only: { ...TEXT, default: '' } } },
+  (values) => ({ ...values, only: regexp('only', values.only) }),
+);
 const ROUNDS = quick ? 31 : 201;
 /** Short ones: the nearer two turns are, the more they have the same weather. */
 const SECONDS = 0.1;
@@ -46,7 +57,6 @@ try {
     `${describeMachine(await machine(redis))}Node ${process.version}, ${SIZE} bytes, ${ROUNDS} rounds of ${SECONDS} s each\n\n`,
   );
   const found = [];
-  const only = new RegExp(process.argv.find((each) => each.startsWith('--only='))?.slice(7) ?? '');
   for (const scene of SCENES.filter(({ name }) => only.test(name))) found.push(await measure(scene));
   for (const each of SCENES.filter(({ name, store }) => store === 'memory' && only.test(name))) await fine(each);
   const alone = await perHit();

@@ -1,6 +1,5 @@
-import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+import { FLAG, folder, newFile, number, readArguments, regexp, TEXT } from './arguments.js';
 
 const USAGE = `npm run bench -- [options]
 
@@ -21,7 +20,7 @@ const USAGE = `npm run bench -- [options]
   --connections <n>    open at the same time, each with one request under way (64)
   --everything         all scenes and contenders: half an hour; with --quick briefly
   --list               the names, and nothing else
-  --json [file]        the result as JSON: to the file, or (--json=-) to the output
+  --json <file>        the result as JSON: to the file, or (-) to the output
   --write              writes the results to docs/performance.md
   --render <file>      measures nothing: takes the results of a --json file
   --dist <folder>      a build of the package (dist); given again, builds are compared with one another
@@ -38,82 +37,61 @@ const WARMING = {
   quick: { step: 2500, patience: 3, least: 200, most: 30_000, seconds: 2 },
 };
 
+const OPTIONS = {
+  quick: FLAG,
+  everything: FLAG,
+  list: FLAG,
+  write: FLAG,
+  json: TEXT,
+  render: TEXT,
+  rounds: TEXT,
+  starts: { ...TEXT, default: '1' },
+  seconds: TEXT,
+  'lead-in': TEXT,
+  warming: TEXT,
+  connections: { ...TEXT, default: '64' },
+  size: TEXT,
+  node: TEXT,
+  scene: { ...TEXT, default: '' },
+  only: { ...TEXT, default: '' },
+  profile: TEXT,
+  dist: { ...TEXT, multiple: true, default: [fileURLToPath(new URL('../../dist', import.meta.url))] },
+};
+
 /** Reads the command line. Prints and ends the process where there is nothing to run. */
 export function readOptions(args) {
-  try {
-    return checked(args);
-  } catch (error) {
-    process.stderr.write(`${error.message}\n\n${USAGE}`);
-    process.exit(2);
-  }
+  return readArguments(args, { usage: USAGE, options: OPTIONS }, checked);
 }
 
-function checked(args) {
-  const text = { type: 'string' };
-  const flag = { type: 'boolean', default: false };
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: flag,
-      everything: flag,
-      list: flag,
-      write: flag,
-      help: flag,
-      json: text,
-      render: text,
-      rounds: text,
-      starts: { ...text, default: '1' },
-      seconds: text,
-      'lead-in': text,
-      warming: text,
-      connections: { ...text, default: '64' },
-      size: text,
-      node: text,
-      scene: { ...text, default: '' },
-      only: { ...text, default: '' },
-      profile: text,
-      dist: { ...text, multiple: true, default: [fileURLToPath(new URL('../../dist', import.meta.url))] },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    process.exit(0);
-  }
-  const { quick, everything, list, write } = values;
+function checked({ quick, everything, list, write, json, render, ...values }) {
   const warming = WARMING[quick ? 'quick' : 'full'];
   return {
-    ...{ quick, everything, list, write, json: values.json },
-    render: values.render && resolve(values.render),
+    ...{ quick, everything, list, write, render },
+    json: json === undefined || json === '-' ? json : newFile('json', json),
     rounds: number('rounds', values.rounds ?? (quick ? '5' : '11'), 1, 1000, true),
     starts: number('starts', values.starts, 1, 100, true),
     seconds: number('seconds', values.seconds ?? (quick ? '0.1' : '0.2'), 0.05, 60),
     leadIn: number('lead-in', values['lead-in'] ?? (quick ? '0' : '0.4'), 0, 60),
-    warming: values.warming ? exactly(number('warming', values.warming, 1, 1e6, true), warming) : warming,
+    warming: values.warming === undefined ? warming : exactly(number('warming', values.warming, 1, 1e6, true), warming),
     connections: number('connections', values.connections, 1, 1024, true),
     size: values.size === undefined ? undefined : sizes(values.size),
     nodes: values.node === undefined ? [undefined] : majors(values.node),
-    scene: new RegExp(values.scene),
-    only: new RegExp(values.only),
-    dists: values.dist.map((folder) => pathToFileURL(resolve(folder)).href),
-    profile: values.profile === undefined ? undefined : resolve(values.profile),
+    scene: regexp('scene', values.scene),
+    only: regexp('only', values.only),
+    dists: values.dist.map((each) => pathToFileURL(folder('dist', each)).href),
+    profile: values.profile === undefined ? undefined : folder('profile', values.profile),
   };
 }
 
 /** So many requests, however long they take, and whatever they say. */
 const exactly = (requests, warming) => ({ ...warming, least: requests, most: requests });
 
-function number(name, text, least, most, whole = false) {
-  const value = Number(text);
-  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
-  throw new Error(`--${name} takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not ${text}`);
+function sizes(list) {
+  if (/^(1k|50k|1m)(,(1k|50k|1m))*$/i.test(list)) return list;
+  throw new Error(`--size takes 1k, 50k and 1m, several with commas, not ${list}`);
 }
 
-function sizes(text) {
-  if (/^(1k|50k|1m)(,(1k|50k|1m))*$/i.test(text)) return text;
-  throw new Error(`--size takes 1k, 50k and 1m, several with commas, not ${text}`);
-}
-
-function majors(text) {
-  if (/^\d+(,\d+)*$/.test(text)) return text.split(',');
-  throw new Error(`--node takes majors, such as 20,26, not ${text}`);
+function majors(list) {
+  if (/^\d+(,\d+)*$/.test(list)) return list.split(',');
+  throw new Error(`--node takes majors, such as 20,26, not ${list}`);
 }

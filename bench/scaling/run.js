@@ -1,9 +1,8 @@
 // How hits and Redis' load grow with a site: formulas, a simulation, and a check of both against real processes.
-// `--quick` takes less of each (under a minute), `--only=memory,check` makes some of the tables, and `--write` puts those that
-// were made into docs/scaling.md.
 
 import { fileURLToPath } from 'node:url';
 import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
+import { FLAG, readArguments, TEXT } from '../lib/arguments.js';
 import { machine } from '../lib/machine.js';
 import { describeMachine } from '../lib/report.js';
 import { capacity } from './capacity.js';
@@ -18,15 +17,27 @@ import { falselyPurged } from './sketch.js';
 import { checkTable, collisionTable, markdown, scenarioTable, shardTable, write } from './tables.js';
 import { TRAFFIC, trace } from './trace.js';
 
-const quick = process.argv.includes('--quick');
-const writes = process.argv.includes('--write');
-if (quick && writes) throw new Error('--write takes the figures of a whole run: leave --quick out');
+const NAMES = [...SCENARIOS.map(({ name }) => name), 'shards', 'collisions', 'capacity', 'check'];
+const USAGE = `npm run bench:scaling -- [options]
 
-const only = process.argv
-  .find((each) => each.startsWith('--only='))
-  ?.slice('--only='.length)
-  .split(',');
-const wanted = (name) => only?.includes(name) ?? true;
+  --quick        less of each: under a minute
+  --only <list>  some of the tables, several with commas: ${NAMES.join(', ')}
+  --write        puts those that were made into docs/scaling.md
+`;
+
+const { quick, only, writes } = readArguments(
+  process.argv.slice(2),
+  { usage: USAGE, options: { quick: FLAG, write: FLAG, only: TEXT } },
+  ({ quick, write, only }) => {
+    if (quick && write) throw new Error('--write takes the figures of a whole run: leave --quick out');
+    return { quick, writes: write, only: only === undefined ? NAMES : chosen(only.split(',')) };
+  },
+);
+
+function chosen(names) {
+  if (names.every((name) => NAMES.includes(name))) return names;
+  throw new Error(`--only takes names of tables (${NAMES.join(', ')}), several with commas, not ${names}`);
+}
 
 const PAGE = fileURLToPath(new URL('../../docs/scaling.md', import.meta.url));
 /** Of a quick run: every scenario's first and last row, with a shorter life and a shorter trace, too short for sweeps. */
@@ -113,7 +124,7 @@ function onShards() {
 
 const tables = {};
 async function tell(name, about, make) {
-  if (!wanted(name)) return;
+  if (!only.includes(name)) return;
   tables[name] = await make();
   process.stdout.write(`${name}: ${about}\n\n${tables[name]}\n\n`);
 }

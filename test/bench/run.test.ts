@@ -47,10 +47,25 @@ it('measures hits of the built package, tells the goals, and takes its own resul
   expect(bench('--render', file).stdout).toBe(run.stdout);
 });
 
-it('says what an option takes', () => {
-  const run = bench('--rounds', 'many');
+it.each([
+  ['run.js', ['--rounds', 'many'], '--rounds takes a whole number from 1 to 1000, not many'],
+  ['run.js', ['--lead-in='], '--lead-in takes a number from 0 to 60, not '],
+  ['run.js', ['--scene', '['], '--scene takes a regular expression, not ['],
+  ['run.js', ['--json', '/no such/file'], '--json takes a file that can be written, not /no such/file'],
+  ['run.js', ['--profile='], '--profile takes a folder'],
+  ['statistics.js', ['--quik'], "Unknown option '--quik'"],
+  ['scaling/run.js', ['--only', 'memory,size,sise'], ', not memory,size,sise'],
+])('%s %j: says what an option takes, before anything is measured', (path, args, says) => {
+  const run = spawnSync(process.execPath, [program(path), ...args], { encoding: 'utf8', timeout: 20_000 });
+  expect(run.stderr).toContain(says);
   expect(run.status).toBe(2);
-  expect(run.stderr).toContain('--rounds takes a whole number from 1 to 1000, not many');
+});
+
+it('takes no other file for its own results', () => {
+  const file = fileURLToPath(new URL('../../package.json', import.meta.url));
+  const run = bench('--render', file);
+  expect(run.stderr).toBe(`bench: --render takes a file that --json has written, not ${file}\n`);
+  expect(run.status).toBe(1);
 });
 
 it('tells what the statistics cost to the end', () => {
