@@ -55,11 +55,11 @@ function goalCells({ what, goal, found, verdict }) {
   return [what, goal, text, verdict];
 }
 
-/** The headings, and the groups of rows, of a scene. Columns that nobody has anything in are left out. */
+/** The headings, and the groups of rows, of a scene. Columns that nobody has anything in are left out, but for the first: why somebody failed is said there. */
 export function grid(scene, rows) {
   const all = columnsOf(sceneOf(scene).kind);
   const of = (column, row) => (row.failed === undefined ? column.of(row) : '');
-  const columns = all.filter((column) => rows.some((row) => of(column, row) !== ''));
+  const columns = all.filter((column, i) => i === 0 || rows.some((row) => of(column, row) !== ''));
   const cells = (row) => [
     row.what,
     ...columns.map((column, i) => (row.failed !== undefined && i === 0 ? row.failed : of(column, row))),

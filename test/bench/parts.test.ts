@@ -178,6 +178,12 @@ describe('a report', () => {
     );
   });
 
+  it('says why nobody of a scene was measured', () => {
+    const run = { ...RUN, nodes: [result([failed])] };
+    expect(asText(run)).toMatch(/apicache memory +it \| fell/);
+    expect(asMarkdown(run)).toContain('| apicache memory | it \\| fell |');
+  });
+
   it('takes the place of the one before, and nothing else of the page', () => {
     const page = 'before\n<!-- results: begin (npm run bench -- --write) -->\nold\n<!-- results: end -->\nafter\n';
     const written = withResults(page, 'new');
