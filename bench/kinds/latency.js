@@ -1,5 +1,6 @@
 // Latency under an open load, with its limit in the same round.
 
+import { Unavailable } from '../lib/contender.js';
 import { Crew, order } from '../lib/crew.js';
 import { applyRate } from '../lib/open-loop.js';
 import { spread } from '../lib/spread.js';
@@ -53,15 +54,17 @@ async function oneStart(crew, entries, turns, options) {
 async function oneRound(crew, turns, round, { rounds, seconds, leadIn }) {
   const rates = new Map();
   for (const contender of crew.contenders.filter(({ entry }) => entry.limit === undefined)) {
-    const { answers, seconds: took } = await crew.load(contender, { seconds, leadIn });
-    rates.set(contender.entry.name, (answers / took) * SHARE);
+    const load = await crew.attempt(contender.entry, () => crew.load(contender, { seconds, leadIn }));
+    if (load !== undefined) rates.set(contender.entry.name, (load.answers / load.seconds) * SHARE);
   }
   for (const contender of order(crew.contenders, round, rounds)) {
     const { entry, port } = contender;
     const rate = rates.get(entry.limit ?? entry.name);
-    // Percentiles want more answers than a mean does.
-    const job = { ...crew.job(contender), awake: true, seconds: seconds * 2, leadIn, rate };
-    const took = await crew.attempt(entry, () => applyRate(port, job));
+    const took = await crew.attempt(entry, () => {
+      if (rate === undefined) throw new Unavailable('its limit has failed');
+      // Percentiles want more answers than a mean does.
+      return applyRate(port, { ...crew.job(contender), awake: true, seconds: seconds * 2, leadIn, rate });
+    });
     if (took !== undefined) turns.get(entry.name).push({ ...took, rate });
   }
 }

@@ -15,7 +15,7 @@ export function killAll() {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** What the build under test, or this machine, does not have. */
+/** What the build under test, this machine, or this run does not have. */
 export class Unavailable extends Error {}
 
 export class Contender {

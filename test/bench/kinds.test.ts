@@ -1,0 +1,33 @@
+// How contenders are measured, where not all of them can be.
+
+import { expect, it } from 'vitest';
+import { measure } from '../../bench/kinds/latency.js';
+import { contender } from '../../bench/scenes/define.js';
+
+const WARMING = { step: 10, patience: 1, least: 1, most: 10, seconds: 1 };
+const context = {
+  options: { starts: 1, rounds: 1, seconds: 0.05, leadIn: 0, connections: 2, warming: WARMING },
+  node: { name: process.version, execPath: process.execPath },
+  redis: { port: 0 },
+  freeCores: 0,
+  say: () => {},
+};
+
+it('latency is told of those whose limit has not failed, and the others do not end the bench', async () => {
+  const of = (stack: string, what: string, more: object) => ({ ...contender(stack, what, more), scene: 'latency' });
+  const entries = [
+    { ...of('koa', 'bare', {}), file: 'nobody.js' },
+    { ...of('koa', 'handler', { limit: 'koa bare' }), ours: true },
+    of('http', 'bare', {}),
+    { ...of('http', 'handler', { limit: 'http bare' }), ours: true },
+  ];
+  const { rows } = await measure({ name: 'latency', size: 1024, entries }, context);
+  const failures = rows.map((row: { name: string; failed?: string }) => [row.name, row.failed]);
+  expect(failures).toEqual([
+    ['koa bare', expect.stringContaining('the process has ended')],
+    ['koa handler', 'its limit has failed'],
+    ['http bare', undefined],
+    ['http handler', undefined],
+  ]);
+  expect(rows[3]).toMatchObject({ limit: 'http bare', ratio50: { rounds: [expect.any(Number)] } });
+});
