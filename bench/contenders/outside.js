@@ -1,7 +1,7 @@
 // nginx and Varnish, on one core, in front of a small origin: caches that are no part of the application.
 
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,10 +11,9 @@ import { begin, body, unavailable, wanted } from '../lib/serve.js';
 import { CONTENT_TYPE } from '../lib/traffic.js';
 
 const ATTEMPTS = 100;
-const folder = mkdtempSync(join(tmpdir(), 'respcache-bench-'));
 
 /** One process that is its own master, so that whoever ends it has ended all of it. */
-const nginxConfig = (port, origin) => `
+const nginxConfig = (folder, port, origin) => `
 daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log stderr crit;
 ${process.getuid() === 0 ? 'user root;' : ''}
 events { worker_connections 4096; }
@@ -33,12 +32,12 @@ http {
 }`;
 
 const PROGRAMS = {
-  nginx: (port, origin) => {
+  nginx: (folder, port, origin) => {
     const file = join(folder, 'nginx.conf');
-    writeFileSync(file, nginxConfig(port, origin));
+    writeFileSync(file, nginxConfig(folder, port, origin));
     return ['nginx', '-p', folder, '-c', file];
   },
-  varnish: (port, origin) => {
+  varnish: (folder, port, origin) => {
     const where = ['-n', join(folder, 'varnish'), '-a', `127.0.0.1:${port}`, '-b', `127.0.0.1:${origin}`];
     return ['varnishd', '-j', 'none', '-F', ...where, '-t', '3600', '-s', 'malloc,256m'];
   },
@@ -61,10 +60,10 @@ const head = { 'Content-Type': CONTENT_TYPE, 'Content-Length': body.length };
 const origin = createServer((_req, res) => res.writeHead(200, head).end(body));
 await once(origin.listen(0, '127.0.0.1'), 'listening');
 const port = await freePort();
-const command = PROGRAMS[program](port, origin.address().port);
+const folder = mkdtempSync(join(tmpdir(), 'respcache-bench-'));
+const command = PROGRAMS[program](folder, port, origin.address().port);
 // Varnish has threads: on one core it is what it is compared with.
 const onOneCore = installed(['taskset'], '--version') === undefined ? command : ['taskset', '-c', '0', ...command];
-await startChild(onOneCore[0], onOneCore.slice(1));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+await startChild(onOneCore[0], onOneCore.slice(1), folder);
 if (await isUp(port)) begin(port, { cpu: () => ({}) });
 else await unavailable('it does not start');

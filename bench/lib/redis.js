@@ -8,13 +8,13 @@ const PATIENCE = 5000;
 // Only entries expire, so that only they, and of them those of the misses first, are evicted; ledgers stay.
 const CONFIG = ['--bind', HOST, '--save', '', '--maxmemory', '3gb', '--maxmemory-policy', 'volatile-ttl'];
 
-/** `more`: further arguments of the server's. */
-export async function startRedis(more = []) {
+/** `more`: further arguments of the server's; `left`: a file that it writes. */
+export async function startRedis(more = [], left = '') {
   const binary = installed(['redis-server', 'valkey-server'], '--version');
   if (binary === undefined) throw new Error('no redis-server or valkey-server on PATH: run node test/setup.mjs');
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = await freePort();
-    const { pid, stop } = await startChild(binary, ['--port', String(port), ...CONFIG, ...more]);
+    const { pid, stop } = await startChild(binary, ['--port', String(port), ...CONFIG, ...more], left);
     const { process_id, redis_version } = await info(port);
     if (process_id === pid) return opened(port, redis_version, stop);
     // Somebody else was faster to take the port.

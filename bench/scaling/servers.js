@@ -1,7 +1,6 @@
 // The servers that are measured: one, or a Cluster of several.
 
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,10 +19,9 @@ const PATIENCE = 20_000;
 export async function startServers(shards) {
   const nodes = [];
   const stop = async () => {
-    for (const { probe, server, file } of nodes) {
+    for (const { probe, server } of nodes) {
       probe.disconnect();
       await server.stop();
-      await rm(file, { force: true });
     }
   };
   try {
@@ -43,8 +41,8 @@ async function startNode(clustered) {
   const file = join(tmpdir(), `respcache-bench-${randomUUID()}.conf`);
   const bus = clustered ? await freePort() : undefined;
   const more = ['--cluster-enabled', 'yes', '--cluster-config-file', file, '--cluster-port', String(bus)];
-  const server = await startRedis(clustered ? more : []);
-  return { server, bus, file, probe: new Redis({ host: HOST, port: server.port }) };
+  const server = clustered ? await startRedis(more, file) : await startRedis();
+  return { server, bus, probe: new Redis({ host: HOST, port: server.port }) };
 }
 
 async function form(nodes) {
