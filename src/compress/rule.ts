@@ -57,7 +57,8 @@ export function checkCompress(value: unknown): CompressRule | undefined {
   };
 }
 
-const MEDIA_TYPE: RegExp = /^[!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+$/;
+/** A star stands for all subtypes of a type, and for nothing else: in other places it would match nothing. */
+const MEDIA_TYPE: RegExp = /^[!#$%&'+.^_`|~\w-]+\/(?:\*|[!#$%&'+.^_`|~\w-]+)$/;
 
 function matcherOf(types: readonly string[]): (mediaType: string) => boolean {
   const wanted = types.map((type) => type.toLowerCase());

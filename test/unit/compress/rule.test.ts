@@ -62,6 +62,8 @@ describe('the option compress', () => {
     [{ level: 9 }, 'option compress.level'],
     [{ minBytes: -1 }, 'option compress.minBytes'],
     [{ types: ['html'] }, 'option compress.types'],
+    [{ types: ['*/*'] }, 'option compress.types'],
+    [{ types: ['application/*+json'] }, 'option compress.types'],
     [{ encodings: [] }, 'option compress.encodings'],
     [{ encodings: new Array(1) }, 'option compress.encodings'],
     [{ encodings: Object.assign(['gzip'], { length: 2 }) }, 'option compress.encodings'],
