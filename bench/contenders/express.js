@@ -3,7 +3,7 @@
 import { projectModule } from '../lib/modules.js';
 import { inFront, middleware } from '../lib/ours.js';
 import { redisReader } from '../lib/redis-reader.js';
-import { body, data, serve, slowly, wanted } from '../lib/serve.js';
+import { body, data, serve, slowly, unavailable, wanted } from '../lib/serve.js';
 import { CONTENT_TYPE } from '../lib/traffic.js';
 
 const TAG = '"of-these-bytes"';
@@ -55,7 +55,8 @@ async function peer() {
 }
 
 if (wanted.compression) {
-  const { default: compression } = await import('compression');
+  const missing = () => unavailable('the package compression is not installed');
+  const { default: compression } = await import('compression').catch(missing);
   app.use(compression());
 }
 if (wanted.cache === 'redis') {

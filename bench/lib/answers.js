@@ -51,7 +51,8 @@ export class AnswerReader {
 
   #takeHead(head) {
     const { mark = '', encoded = false, body } = this.#expected;
-    if (!head.startsWith(this.#status)) throw new Error(`not "${this.#status}":\n${head}`);
+    if (!head.startsWith(this.#status))
+      throw new Error(`not "${this.#status}", but "${head.slice(0, head.indexOf('\r\n'))}":\n${head}`);
     this.#encoding = encoded ? /\r\ncontent-encoding: (\w+)/i.exec(head)?.[1] : undefined;
     this.marked = head.includes(mark) && (!encoded || this.#encoding !== undefined);
     this.#left = this.#expected.status === 304 ? 0 : this.#lengthOf(head);

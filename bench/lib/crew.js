@@ -57,7 +57,7 @@ export class Crew {
       if (entry.ours && !(error instanceof Unavailable)) {
         throw new Error(`${entry.scene} ${entry.name}: ${error.message}`, { cause: error });
       }
-      this.failures.set(entry, error.message.split('\n')[0].slice(0, 120));
+      this.failures.set(entry, reasonOf(error.message));
       this.#context.say(`${entry.scene} ${entry.name}: ${error.message}`);
       this.contenders = this.contenders.filter((each) => each.entry !== entry);
       return undefined;
@@ -111,6 +111,12 @@ export class Crew {
   async stop() {
     await Promise.all(this.contenders.map((each) => each.stop()));
   }
+}
+
+/** What a row has room for: of the last words of a process the line that names the error, which is not the first. */
+export function reasonOf(message) {
+  const lines = message.split('\n');
+  return (lines.find((line) => /^\w*Error(?: \[\w+\])?: /.test(line)) ?? lines[0]).slice(0, 120);
 }
 
 /** The same requests, each with a condition. */

@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
-/** Installs them if they are missing, and says so. @throws if that fails */
+/** Installs them if they are missing, and says so. Where that fails, as without a network, who needs none of them goes on. */
 export function installPackages(say) {
   if (existsSync(`${FOLDER}node_modules/.package-lock.json`)) return;
   say('installing the packages of bench/ (npm ci), once');
   const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: FOLDER, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error('npm ci in bench/ has failed');
+  if (status !== 0) say('npm ci in bench/ has failed: who needs its packages is left out');
 }
 
 /**

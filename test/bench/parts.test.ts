@@ -97,7 +97,7 @@ describe('an answer', () => {
   it('without a body is a 304', () => {
     const answer = Buffer.from('HTTP/1.1 304 Not Modified\r\nCache-Status: respcache; hit\r\n\r\n');
     expect(read(Buffer.concat([answer]), 4096, { status: 304 })).toEqual([true]);
-    expect(() => read(whole, 100_000, { status: 304 })).toThrow('not "HTTP/1.1 304 "');
+    expect(() => read(whole, 100_000, { status: 304 })).toThrow('not "HTTP/1.1 304 ", but "HTTP/1.1 200 OK"');
   });
 });
 
