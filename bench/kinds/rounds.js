@@ -76,6 +76,7 @@ function answersOf(entry, crews) {
 async function turn(crew, contender, { seconds, leadIn }) {
   const load = await crew.load(contender, { seconds, leadIn });
   contender.answers += load.answers;
+  contender.led += load.led;
   contender.unmarked += load.unmarked;
   return { rate: load.answers / load.seconds, cpu: load.cpu };
 }
@@ -127,9 +128,9 @@ function judge(entry, { answers, unmarked }) {
 
 async function profiles(crew, { say }) {
   await Promise.all(crew.contenders.map((each) => each.ask('writeProfile')));
-  for (const { entry, answers } of crew.contenders) {
+  for (const { entry, answers, led } of crew.contenders) {
     // Standard error: the result alone goes to the output.
     const file = crew.profileFile(entry);
-    say(`\n${entry.scene} ${entry.name}  (${file})\n${describeProfile(file, answers)}`);
+    say(`\n${entry.scene} ${entry.name}  (${file})\n${describeProfile(file, answers + led)}`);
   }
 }

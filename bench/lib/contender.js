@@ -25,6 +25,8 @@ export class Contender {
   began;
   /** How many requests it has answered in its turns. */
   answers = 0;
+  /** How many more before those: they do not count, but a profile has them, too. */
+  led = 0;
   /** How many of the answers were not of the kind to be measured. */
   unmarked = 0;
   /** The next request, as a text or bytes. */

@@ -6,8 +6,8 @@ import { withConnections } from './connections.js';
 /**
  * Asks `port` for so many seconds over so many connections (or until there were `most` answers, and at least until there were `least`), and checks each answer.
  * Resolves with how many there were, in how many seconds, how many did not have their mark, and, if there is somebody to ask for it,
- * how much CPU time one took, in µs. What is answered in the first `leadIn` seconds is checked, and not counted. Rejects at a
- * wrong answer.
+ * how much CPU time one took, in µs. What is answered in the first `leadIn` seconds is checked, and counted apart, as `led`. Rejects
+ * at a wrong answer.
  *
  * @param {number} port
  * @param {{ connections: number, seconds: number, leadIn?: number, most: number, least?: number, awake: boolean, request: () => string | Buffer, expected: object, ask?: (question: 'cpu') => Promise<{ cpu?: number }> }} job
@@ -28,7 +28,7 @@ export function applyLoad(port, job) {
     const [begun] = await Promise.all([beginning, conversing]);
     const took = (performance.now() - begun.at) / 1000;
     const answers = result.answers - begun.answers;
-    const load = { answers, unmarked: result.unmarked - begun.unmarked, seconds: took };
+    const load = { answers, led: begun.answers, unmarked: result.unmarked - begun.unmarked, seconds: took };
     return begun.cpu === undefined ? load : { ...load, cpu: ((await ask('cpu')).cpu - begun.cpu) / answers };
   });
 }

@@ -1,0 +1,29 @@
+// The closed loop: what is counted, and what goes before it.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { applyLoad } from '../../bench/lib/load.js';
+import { payload, requests } from '../../bench/lib/traffic.js';
+
+it('counts every answer, those of the lead-in apart', async () => {
+  const body = payload(100);
+  let asked = 0;
+  const server = createServer((_req, res) => {
+    asked++;
+    res.writeHead(200, { 'Content-Length': body.length }).end(body);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const job = { connections: 2, awake: false, most: 1_000_000, request: requests({}), expected: { body } };
+    const { port } = server.address() as AddressInfo;
+    const { answers, led } = await applyLoad(port, { ...job, seconds: 0.05, leadIn: 0.05 });
+    expect([led > 0, answers > 0, led + answers]).toEqual([true, true, asked]);
+    asked = 0;
+    const whole = await applyLoad(port, { ...job, seconds: 0.05 });
+    expect([whole.led, whole.answers]).toEqual([0, asked]);
+  } finally {
+    server.close();
+  }
+});
