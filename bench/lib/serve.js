@@ -6,6 +6,10 @@ import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { payload } from './traffic.js';
 
+// The bench is done, or gone, which can be before this process has begun.
+process.on('disconnect', () => process.exit());
+if (process.connected === false) process.exit();
+
 /** What the bench wants of this process; `bench/scenes/` says what it can be. */
 export const wanted = JSON.parse(process.argv[2]);
 export const body = payload(wanted.size ?? 1024);
@@ -37,8 +41,6 @@ export function serve(listener, more = {}) {
 export function begin(port, more = {}) {
   const questions = { ...QUESTIONS, ...more };
   process.on('message', async (question) => process.send((await questions[question]()) ?? {}));
-  // The bench is done, or gone.
-  process.on('disconnect', () => process.exit());
   process.send({ port });
 }
 
