@@ -64,6 +64,7 @@ export function readOptions(args) {
 }
 
 function checked({ quick, everything, list, write, json, render, ...values }) {
+  if (quick && write) throw new Error('--write takes the figures of a whole run: leave --quick out');
   const warming = WARMING[quick ? 'quick' : 'full'];
   return {
     ...{ quick, everything, list, write, render },

@@ -52,6 +52,7 @@ it.each([
   ['run.js', ['--lead-in='], '--lead-in takes a number from 0 to 60, not '],
   ['run.js', ['--scene', '['], '--scene takes a regular expression, not ['],
   ['run.js', ['--json', '/no such/file'], '--json takes a file that can be written, not /no such/file'],
+  ['run.js', ['--quick', '--write'], '--write takes the figures of a whole run: leave --quick out'],
   ['run.js', ['--profile='], '--profile takes a folder'],
   ['statistics.js', ['--quik'], "Unknown option '--quik'"],
   ['scaling/run.js', ['--only', 'memory,size,sise'], ', not memory,size,sise'],
