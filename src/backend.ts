@@ -234,11 +234,6 @@ export class Backend {
     return this.#sweeper.sweep();
   }
 
-  /** Removes what is dead, in the background. */
-  sweepSoon(): void {
-    void this.#sweeper.sweep();
-  }
-
   /**
    * Deletes all that a tenant (escaped) has, here and in the store. Rejects if the store cannot be reached, and with what
    * `onProgress` throws.

@@ -44,17 +44,6 @@ export class Engine {
     this.#refreshes = new Refreshes({ timeout: refreshTimeout, most: maxRefreshes });
   }
 
-  /** Removes from the store what is dead. Never rejects. */
-  sweep(): Promise<void> {
-    return this.#services.backend.sweep();
-  }
-
-  /** What this process knows of the ledger, and whether it may judge by it without asking. */
-  knowledge(): { readonly position: Position | undefined; readonly current: boolean } {
-    const { ledger } = this.#services.backend;
-    return { position: ledger.position(), current: ledger.isCurrent() };
-  }
-
   /**
    * Hears of a mount before its first request: what is stored by its rule for queries may be changed elsewhere. `outer`:
    * the mount around it, where it is known.

@@ -135,7 +135,7 @@ export class CacheService {
 
   async clear(): Promise<Receipt> {
     const receipt = await this.#values.purge({ tags: [EVERYTHING], patterns: [] }, undefined);
-    this.#services.backend.sweepSoon();
+    void this.#services.backend.sweep();
     return receipt;
   }
 

@@ -37,7 +37,7 @@ describe.each<[string, (url: string, options: object) => RedisClient]>([
     cache.on('error', ({ operation, error }) => errors.push(`${operation}: ${error}`));
     await vi.waitFor(() => expect(reading.mock.calls.length).toBeGreaterThan(3), { timeout: 5000 });
     expect(errors).toEqual([]);
-    expect(cache.engine.knowledge().current).toBe(true);
+    expect(cache.services.backend.ledger.isCurrent()).toBe(true);
     await cache.close();
     client.disconnect();
   });

@@ -117,7 +117,8 @@ export class Process {
   async heard({ sequence }: Receipt): Promise<void> {
     const { l1, consistency } = this.cache.settings;
     if (!l1 || consistency === 'strong') return;
-    await vi.waitFor(() => expect(this.cache.engine.knowledge().position?.sequence).toBeGreaterThanOrEqual(sequence), {
+    const { ledger } = this.cache.services.backend;
+    await vi.waitFor(() => expect(ledger.position()?.sequence).toBeGreaterThanOrEqual(sequence), {
       timeout: 5000,
       interval: 1,
     });

@@ -57,7 +57,7 @@ describe('a rate limit over Redis', () => {
     await get();
     await caches[0]?.clear();
     await caches[0]?.invalidateTenant('default', { erase: true });
-    await caches[0]?.engine.sweep();
+    await caches[0]?.services.backend.sweep();
     expect((await get()).status).toBe(429);
   });
 

@@ -300,8 +300,8 @@ export class Model {
     for (const { cache } of this.#processes) {
       await vi.waitFor(
         () => {
-          const { position, current } = cache.engine.knowledge();
-          if (current && (position?.sequence ?? 0) < sequence) throw new Error('not pushed yet');
+          const { ledger } = cache.services.backend;
+          if (ledger.isCurrent() && (ledger.position()?.sequence ?? 0) < sequence) throw new Error('not pushed yet');
         },
         { timeout: 10_000, interval: 1 },
       );

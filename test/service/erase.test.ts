@@ -117,7 +117,7 @@ it('a sweep removes what was invalidated and has not expired, without reading a 
   await cache.invalidateByTags(['dead'], 'c');
   expect(await client.keys('sweep:client:*')).toHaveLength(3);
   await client.config('RESETSTAT');
-  await cache.engine.sweep();
+  await cache.services.backend.sweep();
   const stats = await client.info('commandstats');
   expect(await client.keys('sweep:client:*')).toEqual(['sweep:client:c:stays']);
   expect(stats).toMatch(/cmdstat_scan:/);

@@ -107,7 +107,7 @@ describe.each(['memory', 'redis'] as const)('express-session over %s', (kind) =>
     await cache.invalidateTenant('default', { erase: true });
     await cache.invalidateTenant('id', { erase: true });
     await cache.invalidatePattern('*', 'default');
-    await cache.engine.sweep();
+    await cache.services.backend.sweep();
     expect(await asked((done) => store.get('id', done))).toMatchObject({ user: 'ada' });
   });
 

@@ -46,9 +46,9 @@ export class Process {
     await vi.waitFor(
       async () => {
         await this.cache.has('x', 'x');
-        const { position, current } = this.cache.engine.knowledge();
-        if (position === undefined) throw new Error('the ledger is not known yet');
-        if (l1 && consistency === 'pushed' && !current) throw new Error('the log is not followed yet');
+        const { ledger } = this.cache.services.backend;
+        if (ledger.position() === undefined) throw new Error('the ledger is not known yet');
+        if (l1 && consistency === 'pushed' && !ledger.isCurrent()) throw new Error('the log is not followed yet');
       },
       { timeout: 10_000, interval: 5 },
     );
@@ -81,7 +81,7 @@ export class Process {
   async heard({ sequence }: Receipt): Promise<void> {
     await vi.waitFor(
       () => {
-        const { position } = this.cache.engine.knowledge();
+        const position = this.cache.services.backend.ledger.position();
         if ((position?.sequence ?? 0) < sequence) throw new Error('not heard yet');
       },
       { timeout: 5000, interval: 1 },

@@ -228,7 +228,7 @@ export function tiersSuite(name: string, site: Site, version: Version): void {
         interval: 10,
       });
       expect(await client.ping()).toBe('PONG');
-      for (const each of [here, there]) expect(each.cache.engine.knowledge().current).toBe(true);
+      for (const each of [here, there]) expect(each.cache.services.backend.ledger.isCurrent()).toBe(true);
     });
   });
 }
