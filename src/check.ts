@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.js';
+import { isToken } from './http/headers.js';
 
 /*
  * Checks of configuration values. Each returns the value, or throws a ConfigError that names the setting, what it
@@ -48,10 +49,8 @@ export function listOf(value: unknown): unknown[] | undefined {
   return Array.isArray(value) ? [...value] : undefined;
 }
 
-const FIELD_NAME: RegExp = /^[!#$%&'*+\-.^_`|~\w]+$/;
-
 export function fieldName(setting: string, value: unknown): string {
-  if (typeof value === 'string' && FIELD_NAME.test(value)) return value.toLowerCase();
+  if (typeof value === 'string' && isToken(value)) return value.toLowerCase();
   throw new ConfigError(setting, value, 'the name of a header field');
 }
 

@@ -163,7 +163,7 @@ export class Collapse<R> {
     if (this.#isFull) return RUN;
     this.#waiting++;
     try {
-      const outcome = await withDeadline<Outcome<R>>(flight.done, this.#options.patience, 'wait');
+      const outcome = await withDeadline(flight.done, this.#options.patience, 'wait');
       return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
     } catch {
       return RUN;

@@ -57,7 +57,7 @@ export class LedgerTail {
     this.#stopped.abort();
     this.#client.disconnect();
     // What it asks there may never be answered.
-    await Promise.resolve(withDeadline(this.#done, CLOSE_DEADLINE, 'close')).catch(() => {});
+    await withDeadline(this.#done, CLOSE_DEADLINE, 'close').catch(() => {});
   }
 
   async #follow(): Promise<void> {
@@ -99,7 +99,7 @@ export class LedgerTail {
   /** An answer that is overdue says that the connection may be dead without knowing. */
   async #inTime(reading: Promise<Reply>, block: number): Promise<Reply> {
     try {
-      return await withDeadline<Reply>(reading, block + SILENCE, 'xread');
+      return await withDeadline(reading, block + SILENCE, 'xread');
     } catch (error) {
       if (error instanceof UnavailableError) this.#client.disconnect(true);
       throw error;

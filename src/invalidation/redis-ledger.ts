@@ -155,7 +155,7 @@ export class RedisLedger implements Ledger {
     // Nobody else knows of what is pending: it goes to the others while it can.
     if (this.#link.connected && !this.#pending.empty) {
       this.#outbox.flush();
-      await Promise.resolve(withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge')).catch(() => {});
+      await withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge').catch(() => {});
     }
     this.#outbox.close();
     await this.#tail?.close();

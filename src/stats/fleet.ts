@@ -78,7 +78,7 @@ export class Fleet {
     if (this.#timer === undefined || !this.#link.connected) return;
     const { client } = this.#link;
     const gone = Promise.all([client.zrem(this.#index, this.#id), client.del(this.#key(this.#id))]);
-    await Promise.resolve(withDeadline(gone, FAREWELL, 'leaving')).catch(() => {});
+    await withDeadline(gone, FAREWELL, 'leaving').catch(() => {});
   }
 
   #key(id: string): string {

@@ -1,6 +1,7 @@
 import { type Clock, LONGEST_TIMER } from '../clock.js';
 import { UnavailableError } from '../errors.js';
 import type { Events } from '../events.js';
+import type { MaybePromise } from '../types.js';
 import { lossOr } from './loss.js';
 
 /** How long operations may take, and when to stop trying. */
@@ -45,7 +46,7 @@ export class Guard {
   }
 
   /** Runs `work` within `deadline` ms. @throws {UnavailableError} at once if the breaker is open, or at the deadline */
-  async run<T>(operation: string, deadline: number, work: () => T | Promise<T>): Promise<T> {
+  async run<T>(operation: string, deadline: number, work: () => MaybePromise<T>): Promise<T> {
     const probe = this.#admit();
     const started = performance.now();
     try {
@@ -99,7 +100,9 @@ export class Guard {
 }
 
 /** Rejects with an {@link UnavailableError} if `work` takes longer than `ms`. */
-export function withDeadline<T>(work: T | Promise<T>, ms: number, operation: string): T | Promise<T> {
+export function withDeadline<T>(work: Promise<T>, ms: number, operation: string): Promise<T>;
+export function withDeadline<T>(work: MaybePromise<T>, ms: number, operation: string): MaybePromise<T>;
+export function withDeadline<T>(work: MaybePromise<T>, ms: number, operation: string): MaybePromise<T> {
   if (!(work instanceof Promise) || ms === Number.POSITIVE_INFINITY) return work;
   return new Promise<T>((resolve, reject) => {
     const late = () => reject(new UnavailableError(`${operation} took longer than ${ms} ms`));

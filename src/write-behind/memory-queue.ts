@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { QueueFullError, RespcacheError } from '../errors.js';
+import { withDeadline } from '../stores/guard.js';
 import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
 
 /** The writes of one key to one handler: one after the other. */
@@ -89,12 +90,7 @@ export class MemoryQueue implements WriteQueue {
   }
 
   async settle(patience: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patience);
-    });
-    await Promise.race([this.flush(), late]);
-    clearTimeout(timer);
+    await withDeadline(this.flush(), patience, 'flush').catch(() => {});
   }
 
   async deadLetters(most: number): Promise<readonly Dead[]> {
