@@ -21,6 +21,7 @@ const GUIDE = [
   page('Keys and tenants', '/docs/keys-and-tenants'),
   page('Invalidation', '/docs/invalidation'),
   page('HTTP', '/docs/http'),
+  page('Compression', '/docs/compression'),
   page('Stores and tiers', '/docs/stores-and-tiers'),
   page('Strategies', '/docs/strategies'),
   page('Write-behind', '/docs/write-behind'),

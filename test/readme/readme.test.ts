@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -41,6 +41,20 @@ describe('the README', () => {
     const named = [...readme.matchAll(/npm (?:run )?(demo|test|bench|docs|soak|fuzz)\b/g)].map((match) => match[1]!);
     expect(named.length).toBeGreaterThan(2);
     for (const name of named) expect(Object.keys(scripts)).toContain(name);
+  });
+
+  it('leads to every page, as the navigation of the site does', () => {
+    const site = readFileSync(join(root, 'docs/.vitepress/config.js'), 'utf8');
+    const pages = ['docs', 'docs/from'].flatMap((folder) =>
+      readdirSync(join(root, folder), 'utf8')
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `${folder}/${name}`),
+    );
+    expect(pages.length).toBeGreaterThan(20);
+    for (const page of pages) {
+      expect(readme).toContain(`](${page}`);
+      expect(site).toContain(`'/${page.replace(/\.md$/, '')}'`);
+    }
   });
 
   it('names every reason that the cache gives', () => {
