@@ -189,7 +189,7 @@ export function essence(answer: Answer) {
 }
 
 /** What must be the same when the cache has answered: the same but for how the body is delimited. */
-export function essenceOfHit(answer: Answer) {
+function essenceOfHit(answer: Answer) {
   return { ...essence(answer), lines: linesOf(answer, new Set([...DOCUMENTED, ...FRAMING])) };
 }
 

@@ -14,7 +14,7 @@ import type { World } from './world.js';
 const HANDLER_TIME = 10;
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, HANDLER_TIME));
 
-export const ROUTE = { ttl: 3600, tags: ['items'], key: 'items' };
+const ROUTE = { ttl: 3600, tags: ['items'], key: 'items' };
 
 export function expressApp(cache: Cache, world: World): RequestListener {
   const app = express();

@@ -7,7 +7,7 @@ import { EVERYTHING, type Floor, type Item } from './world.js';
 /** Between two requests to one application, ms. */
 const PACE = 10;
 /** No answer may take longer, ms: the deadline (50) and the handler (10) on a machine that has much else to do. */
-export const HARD_CAP = 2000;
+const HARD_CAP = 2000;
 
 export interface Answer {
   readonly status: number;

@@ -11,7 +11,7 @@ import { type Job, WAYS, type Way } from './ways.js';
 import type { World } from './world.js';
 
 /** Routes with options of their own: `/r0`, `/r1`, `/r2`; what else there is has those of the application. */
-export const ROUTES = 3;
+const ROUTES = 3;
 
 export interface App {
   readonly host: Host;

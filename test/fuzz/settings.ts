@@ -24,7 +24,7 @@ export interface Settings {
 type Headers = Source['headers'];
 
 export const userOf = (headers: Headers): string | undefined => textOf(headers['x-user']);
-export const orgOf = (headers: Headers): string | undefined => textOf(headers['x-client-id']);
+const orgOf = (headers: Headers): string | undefined => textOf(headers['x-client-id']);
 
 function textOf(value: string | readonly string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : value?.join(', ');

@@ -28,7 +28,7 @@ export function lastModifiedOf(exchange: Exchange): number | undefined {
  * §5.1: "a cache encountering a message with a list-based Age field value SHOULD use the first member of the field value,
  * discarding subsequent ones. If the field value … is invalid …, a cache SHOULD ignore the field."
  */
-export function ageValue(response: Response): number {
+function ageValue(response: Response): number {
   return parseDelta(valuesOf(response, 'Age')[0]?.split(',')[0]?.trim()) ?? 0;
 }
 

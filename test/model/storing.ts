@@ -92,7 +92,7 @@ export function asStored(exchange: Exchange, choose: Choose): Stored {
 }
 
 /** The names of the fields that the directives keep out of the store. */
-export function listed(directives: readonly Directive[], choose: Choose): string[] {
+function listed(directives: readonly Directive[], choose: Choose): string[] {
   // Nothing is reused without being validated then, and what is validated may have them (§5.2.2.4).
   const plain = unqualified(directives, 'no-cache', choose);
   const names =

@@ -13,11 +13,11 @@ export const sfString: fc.Arbitrary<Written> = fc
   .oneof(fc.string({ unit: 'grapheme-ascii', maxLength: 10 }), fc.constantFrom('60', '1.5', '=1.0', 'a, b', '%"\\'))
   .map((value) => made('string', value, `"${value.replace(/["\\]/g, '\\$&')}"`));
 
-export const sfToken: fc.Arbitrary<Written> = fc
+const sfToken: fc.Arbitrary<Written> = fc
   .stringMatching(/^[A-Za-z*][!#$%&'*+.^_`|~\w:/-]{0,8}$/)
   .map((value) => made('token', value, value));
 
-export const sfInteger: fc.Arbitrary<Written> = fc
+const sfInteger: fc.Arbitrary<Written> = fc
   .oneof(
     fc.integer({ min: -100, max: 4000 }),
     fc.maxSafeInteger().map((n) => n % 1e15),

@@ -25,7 +25,7 @@ export interface Run extends Exchange {
 }
 
 /** An original that waits for its answer in the layer that holds. */
-export class Held {
+class Held {
   readonly asked: Asked;
   readonly release: () => void;
   readonly #host: Host;
