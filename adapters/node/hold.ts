@@ -41,7 +41,8 @@ export function refuse(chunk: unknown): void {
   new OutgoingMessage().write(chunk);
 }
 
-function define(res: ServerResponse, name: string, value: unknown): void {
+/** Gives a response a property of its own, in the place of its prototype's. */
+export function define(res: ServerResponse, name: string, value: unknown): void {
   Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 

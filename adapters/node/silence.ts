@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { define } from './hold.js';
 
 const HEAD_METHODS = [
   ...(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const),
@@ -30,10 +31,6 @@ export function silence(res: ServerResponse, more: readonly string[] = []): void
   define(res, 'end', (...args: unknown[]) => callBack(args, res));
   // Whoever logs the request when its response is finished is to read what has left.
   Object.defineProperty(res, 'statusCode', { get: () => statusCode, set: () => {}, configurable: true });
-}
-
-function define(res: ServerResponse, name: string, value: unknown): void {
-  Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 
 function callBack<T>(args: readonly unknown[], result: T): T {
