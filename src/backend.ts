@@ -20,6 +20,7 @@ import type { Reads } from './stores/reads.js';
 import { RedisStore } from './stores/redis.js';
 import { RedisLink } from './stores/redis-link.js';
 import { redisReads } from './stores/redis-reads.js';
+import { isNewer, renew } from './stores/renew.js';
 import type { Increment, Store, StoreItem, SweepProgress } from './stores/store.js';
 import { after, type MaybePromise } from './types.js';
 
@@ -168,6 +169,25 @@ export class Backend {
   fill(items: readonly StoreItem[]): MaybePromise<void> {
     this.keep(items);
     return this.write(items);
+  }
+
+  /**
+   * The same of a response (the last of the items) that was made of one which was found, and says whether it did: not if a newer
+   * one has come meanwhile.
+   */
+  renew(items: readonly StoreItem[], known: ResponseEntry): MaybePromise<boolean> {
+    const { key } = items.at(-1)!;
+    if (this.#near !== undefined) {
+      if (isNewer(this.#near.read(key), known)) return false;
+      this.keep(items);
+    }
+    return after(
+      this.#run('write', WRITE_DEADLINE, () => renew(this.store, items, known)),
+      (done) => {
+        if (!done) this.#near?.delete([key]);
+        return done;
+      },
+    );
   }
 
   /** Brings this process up to the ledger's head, and gives it, for who can wait for it so many ms. Rejects on failure. */

@@ -28,7 +28,7 @@ export interface Stored {
   readonly address: Address;
   /** Where it is, and when the store has it. */
   readonly key: string;
-  readonly written: MaybePromise<void>;
+  readonly written: MaybePromise<unknown>;
   readonly entry: ResponseEntry;
 }
 

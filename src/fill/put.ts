@@ -29,29 +29,39 @@ export interface Filled {
   readonly shared: Shared;
   /** The storage key that it is put under. */
   readonly key: string;
-  /** When the store has it; rejects if it could not take it. */
-  readonly written: MaybePromise<void>;
+  /** When the store has it, or `false` if it has a newer one; rejects if it could not take it. */
+  readonly written: MaybePromise<unknown>;
 }
 
 /** How many sets of varying fields are kept for one URL. */
 const MOST_VARIES = 4;
 
-/** Puts a response into the store, unless it is dead already. The store has its command on return. */
-export function put(services: Services, address: Address, entry: ResponseEntry, variant: Variant): Filled | Reason {
+/**
+ * Puts a response into the store, unless it is dead already. The store has its command on return. `known`: the stored response
+ * that it was made of; what is newer than that stays.
+ */
+export function put(
+  services: Services,
+  address: Address,
+  entry: ResponseEntry,
+  variant: Variant,
+  known?: ResponseEntry,
+): Filled | Reason {
   const { backend, events } = services;
   // Dead before it is born: it would only take up room until it expires.
   if (!backend.ledger.stands(responseSubject(address, entry.tags, entry.name, entry.search), entry.asOf))
     return 'invalidated';
   const started = performance.now();
-  const stored = () => {
+  const stored = (done: unknown) => {
+    if (done === false) return;
     const ms = performance.now() - started;
     events.emit('set', { tenant: address.tenant, key: address.key, ms, bytes: entry.body.length });
   };
   const items = itemsOf(address.key, entry, variant);
-  const written = backend.fill(items);
+  const written: MaybePromise<unknown> = known === undefined ? backend.fill(items) : backend.renew(items, known);
   // A write that fails has been told of by the guard; the response does not depend on it.
   if (written instanceof Promise) written.then(stored, () => {});
-  else stored();
+  else stored(written);
   const { key } = items.at(-1)!;
   return { shared: { entry, varies: variant.varies, request: variant.request }, key, written };
 }

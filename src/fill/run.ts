@@ -171,23 +171,27 @@ export class Run {
   validate(stale: ResponseEntry, bag: HeaderBag, seat: Seat): (Freshened & { readonly stored: boolean }) | undefined {
     if (!speaksOf(bag.getHeaders(), stale)) return undefined;
     const fresh = this.#freshened(stale, bag, seat);
-    if (fresh.reason !== undefined) this.outdate(keepable(fresh, stale), seat);
-    return { ...fresh, stored: fresh.reason === undefined && this.#keep(fresh.entry, fresh.varies, seat) };
+    if (fresh.reason !== undefined) this.#outdate(keepable(fresh, stale), stale, seat);
+    return { ...fresh, stored: fresh.reason === undefined && this.#keep(fresh.entry, fresh.varies, seat, stale) };
   }
 
   /** The handler has said what rules out what is stored: it is not to be served any more without asking. */
   outdate(stale: ResponseEntry, seat: Seat): void {
-    this.#put(outdated(stale, this.#now()), variesOf(stale, seat.route.policy), seat);
+    this.#outdate(stale, stale, seat);
+  }
+
+  #outdate(entry: ResponseEntry, stale: ResponseEntry, seat: Seat): void {
+    this.#put(outdated(entry, this.#now()), variesOf(entry, seat.route.policy), seat, stale);
   }
 
   /** The response to a HEAD says of the stored GET that it is still the same, or is not (RFC 9111 §4.3.5). */
   hearHead(stale: ResponseEntry, bag: HeaderBag, seat: Seat): void {
     if (headSpeaksOf(bag.getHeaders(), stale, seat.route.policy.headNeedsProof)) {
       const fresh = this.#freshened(stale, bag, seat);
-      if (fresh.reason === undefined) this.#put(fresh.entry, fresh.varies, seat);
-      else this.outdate(keepable(fresh, stale), seat);
+      if (fresh.reason === undefined) this.#put(fresh.entry, fresh.varies, seat, stale);
+      else this.#outdate(keepable(fresh, stale), stale, seat);
     } else if (stale.freshUntil > this.#now()) {
-      this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale, seat.route.policy), seat);
+      this.#put({ ...stale, freshUntil: this.#now() }, variesOf(stale, seat.route.policy), seat, stale);
     }
   }
 
@@ -206,24 +210,23 @@ export class Run {
   }
 
   /** Stores what the handler has made or confirmed, and tells whoever has asked for it to be there. */
-  #keep(entry: ResponseEntry, varies: readonly string[], seat: Seat): boolean {
-    const filled = this.#put(entry, varies, seat);
+  #keep(entry: ResponseEntry, varies: readonly string[], seat: Seat, stale?: ResponseEntry): boolean {
+    const filled = this.#put(entry, varies, seat, stale);
     if (filled === undefined) return false;
     const usable = useOf(entry, this.#now(), undefined) !== 'validate';
     this.#request.warming?.tell(usable ? { stored: filled.written } : { refused: 'not-fresh' });
-    return true;
+    return filled.written !== false;
   }
 
-  /** Stores an entry; what may be given without asking is given to those who wait, and compressed. */
-  #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat): Filled | undefined {
+  /**
+   * Stores an entry; what may be given without asking is given to those who wait, and compressed. `stale`: what it was made of,
+   * which may have been slow: what has been stored since then stays.
+   */
+  #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat, stale?: ResponseEntry): Filled | undefined {
     const { index, lead } = this.going;
     const { languageOrder } = route.policy;
-    const filled = put(this.#services, this.plan.address, entry, {
-      varies,
-      request: this.#asked,
-      languageOrder,
-      index,
-    });
+    const variant = { varies, request: this.#asked, languageOrder, index };
+    const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
       this.#skip(filled);
       return undefined;

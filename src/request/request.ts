@@ -6,7 +6,7 @@ export interface Warming {
   /** What is fresh for so many seconds more need not be made anew. */
   readonly minFresh: number;
   /** Hears that nothing had to be done, that an entry is on its way into the store, or why there is none. */
-  tell(result: 'fresh' | { readonly stored: MaybePromise<void> } | { readonly refused: Reason }): void;
+  tell(result: 'fresh' | { readonly stored: MaybePromise<unknown> } | { readonly refused: Reason }): void;
 }
 
 /** Runs the application for nobody but the cache. Resolves when the response is given or given up; never rejects. */

@@ -819,6 +819,46 @@ describe.each(LEAN)('validation: $label', (combination) => {
     });
   });
 
+  describe('a slow word of what has been made anew meanwhile', () => {
+    /** A handler that answers `method` with what was there as it was asked, and not before it is let. */
+    const slowTo = async (method: 'GET' | 'HEAD', last: Said) => {
+      const host = await bench.start(combination, { collapse: false });
+      const [asked, gate] = [new Gate(), new Gate()];
+      const model = versioned();
+      host.all('/x', {}, async (request) => {
+        if (request.headers['x-slow'] === undefined) return model.handler(request);
+        const { body, ...head } = (await model.handler(request)) as Said;
+        asked.open();
+        await gate.opened;
+        return { ...head, ...(body === undefined ? {} : { body }), ...last };
+      });
+      await host.ask('/x');
+      host.clock.forward(11);
+      const slow = host.ask('/x', { method, headers: { 'X-Slow': '1' } });
+      await asked.opened;
+      model.version = 2;
+      expect((await host.ask('/x')).text).toBe('version 2');
+      host.clock.forward(5);
+      gate.open();
+      await slow;
+      return host.ask('/x');
+    };
+
+    const NO_STORE = { headers: { 'Cache-Control': 'no-store' } };
+    it.each([
+      ['a HEAD that confirms it', 'HEAD', {}],
+      ['a HEAD that says another', 'HEAD', { headers: { ...FRESH_FOR_10, ETag: '"v0"' } }],
+      ['a HEAD that is not to be stored', 'HEAD', NO_STORE],
+      ['a 304', 'GET', {}],
+      ['a 304 that is not to be stored', 'GET', NO_STORE],
+      ['an answer that is not to be stored', 'GET', { status: 200, body: 'another', ...NO_STORE }],
+    ] as const)('leaves that in its place: %s', async (_what, method, last) => {
+      const answer = await slowTo(method, last);
+      expect(answer.text).toBe('version 2');
+      expect(told(answer)).toMatchObject({ hit: true, ttl: 5 });
+    });
+  });
+
   it("mode 'rfc9111': what may not be used without asking is stored, and confirmed each time", async () => {
     const host = await bench.start(combination, { mode: 'rfc9111' });
     const model = versioned(() => ({ headers: { 'Cache-Control': 'no-cache' } }));
@@ -890,6 +930,34 @@ describe.each(ON_REDIS)('validation between processes: $label', (combination) =>
     during.run = undefined;
     model.version = 2;
     for (const host of [two, one]) expect((await host.ask('/x', AS_A)).text).toBe('version 2');
+  });
+
+  it('what another has made anew meanwhile stays, also where copies are kept in memory', async () => {
+    const one = await bench.start(combination, { l1: true });
+    const two = await bench.beside(combination, one, { l1: true });
+    const [asked, gate] = [new Gate(), new Gate()];
+    const model = versioned();
+    const { handler } = model;
+    one.all('/x', {}, async (request) => {
+      if (request.method !== 'HEAD') return handler(request);
+      const { body: _, ...head } = await handler(request);
+      asked.open();
+      await gate.opened;
+      return head;
+    });
+    two.all('/x', {}, handler);
+    await one.ask('/x', AS_A);
+    one.clock.forward(11);
+    const slow = one.ask('/x', { ...AS_A, method: 'HEAD' });
+    await asked.opened;
+    model.version = 2;
+    await two.ask('/x', AS_A);
+    one.clock.forward(5);
+    gate.open();
+    await slow;
+    // Told of what is in Redis by the time that this is read from there.
+    await one.ask('/y', AS_A);
+    for (const host of [one, two]) expect((await host.ask('/x', AS_A)).text).toBe('version 2');
   });
 
   async function inTwoProcesses(combination: Combination) {
