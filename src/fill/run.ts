@@ -228,6 +228,8 @@ export class Run {
     const variant = { varies, request: this.#asked, languageOrder, index };
     const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
+      // Who waits for it sees that it is dead, and takes part again: one of them runs the handler.
+      lead?.filled({ entry, varies, request: this.#asked }, undefined);
       this.#skip(filled);
       return undefined;
     }

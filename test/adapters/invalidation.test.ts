@@ -345,6 +345,34 @@ describe.each(LEAN)('invalidation: $label', (combination) => {
       expect((await early).text).toBe('1');
       expect(await host.texts('/x', 1)).toEqual(['2']);
     });
+
+    it('lets one of those who have waited for that run the handler again, and one of those who come then', async () => {
+      const host = await bench.start(combination);
+      const [begun, come, go] = [new Gate(), new Gate(), new Gate()];
+      const handler = numbered();
+      host.get('/x', { tags: ['x'] }, async (asked) => {
+        const said = handler(asked);
+        begun.open();
+        if (handler.runs === 1) await go.opened;
+        return said;
+      });
+      const server = await host.server();
+      const leader = host.ask('/x');
+      await begun.opened;
+      let arrived = 0;
+      server.on('request', () => {
+        if (++arrived === 4) come.open();
+      });
+      const waiting = Array.from({ length: 4 }, () => host.ask('/x'));
+      await come.opened;
+      await host.cache.invalidateByTags(['x']);
+      go.open();
+      expect((await leader).text).toBe('run 1');
+      for (const { text } of await Promise.all(waiting)) expect(text).toBe('run 2');
+      await host.cache.invalidateByTags(['x']);
+      const crowd = await Promise.all(Array.from({ length: 4 }, () => host.ask('/x')));
+      for (const { text } of crowd) expect(text).toBe('run 3');
+    });
   });
 
   describe('by an unsafe method reaches', () => {

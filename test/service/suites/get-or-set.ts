@@ -66,6 +66,22 @@ export function getOrSetSuite(bench: Bench): void {
       expect(factory).toHaveBeenCalledTimes(1);
     });
 
+    it('runs it once more for all who wait for what is invalidated meanwhile', async () => {
+      const cache = bench.cache();
+      const [made, begun] = [deferred<number>(), deferred<void>()];
+      let runs = 0;
+      const factory = () => {
+        begun.resolve();
+        return ++runs === 1 ? made.promise : runs;
+      };
+      const found = misses(cache, 4);
+      const asked = Array.from({ length: 4 }, () => cache.getOrSet('n', factory, 'c', OPTIONS));
+      await Promise.all([found, begun.promise]);
+      await cache.invalidateByTags(['users'], 'c');
+      made.resolve(1);
+      expect((await Promise.all(asked)).sort()).toEqual([1, 2, 2, 2]);
+    });
+
     it('gives each of them a value of their own', async () => {
       const cache = bench.cache();
       const made = deferred<{ list: string[]; bytes: Buffer }>();
