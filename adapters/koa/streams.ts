@@ -1,13 +1,14 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
+import { isChunk } from '../node/ended-body.js';
 import { trailersOf } from '../node/state.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */
 export async function drain(exchange: Exchange, stream: Readable): Promise<void> {
   try {
     for await (const chunk of stream) {
-      exchange.write(chunk as Uint8Array | string);
+      add(exchange, chunk);
       if (!exchange.wantsMore) break;
     }
     exchange.end();
@@ -16,11 +17,19 @@ export async function drain(exchange: Exchange, stream: Readable): Promise<void>
   }
 }
 
+/** What is neither bytes nor text is for a layer outside, which makes a body of it: nobody knows here what that will be. */
+function add(exchange: Exchange, chunk: unknown): void {
+  if (isChunk(chunk)) exchange.write(chunk);
+  else exchange.abandon();
+}
+
 /** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */
 export function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream): void {
   const stage = new Transform({
+    // Layers outside see of the stage what they would see of the source, and may be given objects by it.
+    objectMode: (source as Readable).readableObjectMode === true,
     transform(chunk, _encoding, done) {
-      exchange.write(chunk);
+      add(exchange, chunk);
       done(null, chunk);
     },
     flush(done) {

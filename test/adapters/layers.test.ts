@@ -323,6 +323,31 @@ describe.each(OF_KOA)('layers: $label', (combination) => {
   });
 });
 
+describe.each(OF_KOA)('layers: $label', (combination) => {
+  it('a layer outside that makes JSON of a stream of objects, as koa-json does, is given the objects', async () => {
+    const stringifying = new Layer(notHere, async (ctx, next) => {
+      await next();
+      const { body } = ctx;
+      if (!(body instanceof Readable && body.readableObjectMode)) return;
+      ctx.type = 'json';
+      ctx.body = body.map((each) => `${JSON.stringify(each)}\n`);
+    });
+    const host = await bench.start(combination);
+    host.use(stringifying, {});
+    host.get(
+      '/x',
+      {},
+      new Layer(notHere, (ctx) => void Object.assign(ctx, { body: Readable.from([{ a: 1 }, { b: 2 }]) })),
+    );
+    for (let i = 0; i < 2; i++) {
+      const answer = await host.ask('/x');
+      expect(answer).toMatchObject({ status: 200, text: '{"a":1}\n{"b":2}\n', complete: true });
+      expect(answer.header('cache-status')).toBe('respcache; fwd=uri-miss');
+    }
+    expect(host.cache.getStats()).toMatchObject({ misses: 2, sets: 0 });
+  });
+});
+
 describe('the middleware for Express before a listener of Node’s, or in a router of another kind', () => {
   it('does what it does in Express, where nobody keeps the URL as it came', async () => {
     const cache = createCache({ redis: false });
