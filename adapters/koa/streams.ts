@@ -38,6 +38,8 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
       done();
     },
   });
+  // By its file's path koa-etag knows what a stream will be.
+  if ('path' in source) Object.assign(stage, { path: source.path });
   const { addTrailers } = ctx.res;
   ctx.res.addTrailers = (trailers) => {
     exchange.trailers();

@@ -1,6 +1,7 @@
 // The cache among the layers that applications have: compression, CORS, ETags, outside of it and inside.
 
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -324,6 +325,20 @@ describe.each(OF_KOA)('layers: $label', (combination) => {
 });
 
 describe.each(OF_KOA)('layers: $label', (combination) => {
+  it('koa-etag outside finds the file of a stream', async () => {
+    const host = await bench.start(combination);
+    host.use(new Layer(notHere, koaConditionalGet()), new Layer(notHere, koaEtag()), {});
+    const bare = bench.bare(combination);
+    bare.use(new Layer(notHere, koaConditionalGet()), new Layer(notHere, koaEtag()));
+    const file = new Layer(notHere, (ctx) => void Object.assign(ctx, { body: createReadStream(import.meta.filename) }));
+    for (const each of [host, bare]) each.get('/x', {}, file);
+    const tag = String((await bare.ask('/x')).header('etag'));
+    expect(tag).toMatch(/^W\/"/);
+    expect((await host.ask('/x')).header('etag')).toBe(tag);
+    await host.cache.clear();
+    expect(await host.ask('/x', { headers: { 'If-None-Match': tag } })).toMatchObject({ status: 304, text: '' });
+  });
+
   it('a layer outside that makes JSON of a stream of objects, as koa-json does, is given the objects', async () => {
     const stringifying = new Layer(notHere, async (ctx, next) => {
       await next();
