@@ -21,6 +21,19 @@ export function isHeadApart(res: ServerResponse): boolean {
   return /[\x80-\uffff]/.test(String(res.getHeader('content-disposition') ?? ''));
 }
 
+type WriteHead = (status: number, reason?: string) => ServerResponse;
+
+/** Writes the head that stands on a response. Node takes an empty reason for none, unless it is said with the status. */
+export function writeHeadOf(res: ServerResponse, message: string | undefined, write: WriteHead = res.writeHead): void {
+  if (message === '' && hasReason(res)) write.call(res, res.statusCode, '');
+  else write.call(res, res.statusCode);
+}
+
+/** Writes the head that was laid on, where Node would write another one together with the body. */
+export function writeApart(res: ServerResponse, { message }: Reply, write?: WriteHead): void {
+  if (message === '' || isHeadApart(res)) writeHeadOf(res, message, write);
+}
+
 /** A body for layers outside: they may write over it, as over any answer's, and what is stored is for others, too. */
 export function ownBody({ body }: Reply): Buffer | undefined {
   return body && Buffer.from(body);
@@ -71,7 +84,7 @@ function isWorthKeeping(sent: number): boolean {
 
 function writeFields(res: ServerResponse, reply: Reply): void {
   layOn(res, reply);
-  if (isHeadApart(res)) res.writeHead(res.statusCode);
+  writeApart(res, reply);
 }
 
 function writeWhole(res: ServerResponse, reply: Reply): void {

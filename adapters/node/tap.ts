@@ -3,7 +3,7 @@ import type { Reply } from '../../src/lookup/reply.js';
 import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
-import { isHeadApart, layOn, ownBody } from './send.js';
+import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
 import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
 
@@ -53,6 +53,8 @@ class Tap {
   #attended = false;
   /** Trailers were given to a response that cannot be asked for them. */
   #trailing = false;
+  /** Its reason, where that is not its status' own. */
+  #message: string | undefined;
   /** All of the body, where it has come at once. */
   #whole: EndedBody | undefined;
 
@@ -163,8 +165,8 @@ class Tap {
       return this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
     }
     const reason = hasReason(this.#res) ? this.#res.statusMessage : undefined;
-    const message = reason && reason !== STATUS_CODES[status] ? reason : undefined;
-    const verdict = this.#sink.head({ status, message, bag: this.#res, whole: this.#whole });
+    if ((reason || args[1] === '') && reason !== STATUS_CODES[status]) this.#message = reason;
+    const verdict = this.#sink.head({ status, message: this.#message, bag: this.#res, whole: this.#whole });
     if (verdict instanceof Promise) this.#hold(verdict);
     else this.#release(verdict);
     return this.#res;
@@ -270,7 +272,7 @@ class Tap {
     if (reply === undefined) {
       this.#state = 'passing';
       // With the whole body at hand Node writes the head itself, and the body's length into it.
-      if (this.#whole === undefined) this.#writeHeadBefore.call(res, res.statusCode);
+      if (this.#whole === undefined) writeHeadOf(res, this.#message, this.#writeHeadBefore);
       return;
     }
     this.#state = 'muted';
@@ -281,7 +283,7 @@ class Tap {
       return;
     }
     this.#replaced = true;
-    if (isHeadApart(res)) this.#writeHeadBefore.call(res, res.statusCode);
+    writeApart(res, reply, this.#writeHeadBefore);
     const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     // Over HTTP/2 Node ends by way of `write`: what comes that way now is no piece of the handler's.
     const ended = this.#ended;

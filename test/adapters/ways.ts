@@ -63,6 +63,8 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
   ['a status without a name', (res) => res.writeHead(299, { 'Cache-Control': 'max-age=60' }).end('x')],
   ['writeHead(status)', (res) => res.writeHead(203).end('x')],
   ['writeHead(status, reason)', (res) => res.writeHead(200, 'Just Fine').end('x')],
+  ['writeHead(status, an empty reason)', (res) => res.writeHead(200, '').end('x')],
+  ['an empty reason that Node makes its own of', (res) => Object.assign(res, { statusMessage: '' }).end('x')],
   ['writeHead(status, fields)', (res) => res.writeHead(203, { 'X-A': '1', 'x-list': ['1', '2'], 'X-N': 3 }).end('x')],
   ['writeHead(status, reason, fields)', (res) => res.writeHead(203, 'Fine', { 'X-A': '1' }).end('x')],
   ['writeHead with a flat list', (res) => res.writeHead(200, ['X-A', '1', 'X-A', '2', 'X-B', '3']).end('x')],
