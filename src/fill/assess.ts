@@ -38,7 +38,7 @@ export interface Assessment {
 /** How long a response may be used, and whether it may be stored at all, by the fields that it has. */
 export function assess(context: Context, status: number, fields: Fields): Assessment {
   const { route, control, method, credentials, ranged } = context;
-  const { policy, vary: keyed, maxBodyBytes, heuristic, staleWhileRevalidate, staleIfError } = route;
+  const { policy, vary: keyed, maxBodyBytes, retain, heuristic, staleWhileRevalidate, staleIfError } = route;
   const said = saidBy(fields, route.targetedFields);
   const life = lifetime(fields, said, {
     status,
@@ -62,6 +62,7 @@ export function assess(context: Context, status: number, fields: Fields): Assess
     refused: control.refused,
     lifetime: life,
     maxBodyBytes,
+    retain,
   });
   return { said, life, reason };
 }

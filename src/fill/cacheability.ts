@@ -24,6 +24,8 @@ export interface Candidate {
   readonly refused: boolean;
   readonly lifetime: Pick<Lifetime, 'seconds' | 'source' | 'mustRevalidate'>;
   readonly maxBodyBytes: number;
+  /** The option: for how many seconds what is stale is kept; 0: not at all. */
+  readonly retain: number | undefined;
 }
 
 /** Stored without a word from the handler (RFC 9110 §15.1, but 206, 405, 414 and 501). */
@@ -88,8 +90,8 @@ export function keyedOf(policy: Policy, vary: readonly string[], fields: Fields)
 }
 
 /** Whether a response that is stale as it leaves is good for something: by its own word, or for its validator. */
-function isGoodStale({ fields, said: { directives }, lifetime, policy }: Candidate): boolean {
-  if (policy.storesStale && hasValidator(fields)) return true;
+function isGoodStale({ fields, said: { directives }, lifetime, policy, retain }: Candidate): boolean {
+  if (policy.storesStale && retain !== 0 && hasValidator(fields)) return true;
   const names = ['stale-while-revalidate', 'stale-if-error'];
   return !lifetime.mustRevalidate && names.some((name) => (deltaSeconds(directives, name) ?? 0) > -lifetime.seconds);
 }

@@ -174,10 +174,11 @@ function variesMore(newer: Fields, stored: ResponseEntry): boolean {
 
 /**
  * What is kept to be confirmed again where a newer head rules out what is stored: with the newer fields (RFC 9111 §4.3.4), if all
- * that speaks against it is that it is not fresh. Other heads are not to be kept, or not for all.
+ * that speaks against it is that it is not fresh. Other heads are not to be kept, or not for all; nor is one that no store would take,
+ * because its time is over: what is there would stay as it was.
  */
 export function keepable({ entry, reason }: Freshened, stale: ResponseEntry): ResponseEntry {
-  return reason === 'not-fresh' ? entry : stale;
+  return reason === 'not-fresh' && entry.expiresAt > entry.storedAt ? entry : stale;
 }
 
 /** A response that is not to be served any more without asking. */

@@ -859,6 +859,28 @@ describe.each(LEAN)('validation: $label', (combination) => {
     });
   });
 
+  describe.each(['application', 'rfc9111'] as const)('where nothing stale is kept, mode %s', (mode) => {
+    it.each([
+      ['GET', 'no-cache'],
+      ['GET', 'max-age=0'],
+      ['HEAD', 'no-cache'],
+      ['HEAD', 'max-age=0'],
+    ] as const)('what confirms to a %s that it is %s ends what is stored', async (method, control) => {
+      const host = await bench.start(combination, { mode });
+      const first = 'max-age=10, stale-while-revalidate=60';
+      const model = versioned(() => ({ headers: { 'Cache-Control': model.runs === 1 ? first : control } }));
+      host.all('/x', { retain: 0, requestDirectives: 'honor' }, model.handler);
+      await host.ask('/x');
+      host.clock.forward(5);
+      const answer = await host.ask('/x', { method, headers: { 'Cache-Control': 'no-cache' } });
+      expect(told(answer)).not.toHaveProperty('stored');
+      for (const seconds of [0, 10]) {
+        host.clock.forward(seconds);
+        expect(told(await host.ask('/x'))).not.toHaveProperty('hit');
+      }
+    });
+  });
+
   it("mode 'rfc9111': what may not be used without asking is stored, and confirmed each time", async () => {
     const host = await bench.start(combination, { mode: 'rfc9111' });
     const model = versioned(() => ({ headers: { 'Cache-Control': 'no-cache' } }));
@@ -916,7 +938,9 @@ describe.each(ON_REDIS)('validation between processes: $label', (combination) =>
     const [one, two, model] = await inTwoProcesses(combination);
     await one.ask('/x', AS_A);
     one.clock.forward(10);
+    const written = new Promise((resolve) => one.cache.on('set', resolve));
     expect((await one.ask('/x', AS_A)).header('cache-status')).toBe(VALIDATED);
+    await written;
     expect((await two.ask('/x', AS_A)).header('cache-status')).toBe('respcache; hit; ttl=10');
     expect(model.runs).toBe(2);
   });

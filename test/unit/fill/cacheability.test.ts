@@ -22,6 +22,7 @@ const candidate = (changes: Partial<Candidate> = {}): Candidate => {
     refused: false,
     lifetime: { seconds: 300, source: 'configured', mustRevalidate: false },
     maxBodyBytes: 1000,
+    retain: undefined,
     ...changes,
   };
 };
