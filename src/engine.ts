@@ -161,8 +161,9 @@ export class Engine {
     return after(this.#collapse.enter(this.#part(plan, look, alone)), (chance) => {
       if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
       if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
-      if (this.#isGoodFor(chance.result, turn)) return this.#serve(turn, chance.result, 'fresh', forward);
-      // Made before a purge that this request comes after, or another variant: it takes part again.
+      if (chance.kind === 'result' && this.#isGoodFor(chance.result, turn))
+        return this.#serve(turn, chance.result, 'fresh', forward);
+      // Broken off, made before a purge that this request comes after, or another variant: it takes part again.
       return after(this.#find(turn), (again) => {
         if (again.entry === undefined) return this.#miss(turn, again, tries - 1);
         const use = this.#useOf(again.entry, turn);
@@ -224,7 +225,7 @@ export class Engine {
     if (lead === undefined) return undefined;
     const { entry } = await this.#find(turn);
     if (entry === undefined || entry.freshUntil <= freshUntil) return lead;
-    lead.unfilled(0);
+    lead.abandoned();
     return undefined;
   }
 

@@ -13,7 +13,9 @@ export type Turn<R> =
   /** Somebody else has made it. */
   | { readonly kind: 'result'; readonly result: R }
   /** Run the handler; nobody waits for it. */
-  | { readonly kind: 'run' };
+  | { readonly kind: 'run' }
+  /** Whoever made it has gone: look again, and take part again. */
+  | { readonly kind: 'again' };
 
 /** How the one who runs tells those who wait. Only the first word counts. */
 export interface Lead<R> {
@@ -21,6 +23,8 @@ export interface Lead<R> {
   filled(result: R, written: MaybePromise<unknown>): void;
   /** There is nothing to share: everybody runs. `remember`: for so many ms nobody queues for this key again. */
   unfilled(remember: number): void;
+  /** It has been broken off, which says nothing of the key: who waits takes part again, and one of them runs. */
+  abandoned(): void;
 }
 
 /** The leases of a key over processes; each call has its deadline and may reject, which means: go on without. */
@@ -52,7 +56,8 @@ export interface CollapseOptions {
   readonly mostWaiting?: number;
 }
 
-type Outcome<R> = { readonly result: R } | undefined;
+/** What a run comes to; `undefined`: nothing, and the next one would not either. */
+type Outcome<R> = { readonly result: R } | 'abandoned' | undefined;
 
 /** A run that others may wait for. Most of them nobody does: the promise is made when somebody asks for it. */
 class Flight<R> {
@@ -92,6 +97,7 @@ class Flight<R> {
 }
 
 const RUN = { kind: 'run' } as const;
+const AGAIN = { kind: 'again' } as const;
 const MOST_WAITING = 10_000;
 /** How many keys are remembered as not worth waiting for. */
 const MOST_PASSED = 10_000;
@@ -145,7 +151,7 @@ export class Collapse<R> {
     if (state === undefined) void leases?.release(key, 0, asOf).catch(() => {});
     const turn = this.#lead(key, flight, leases !== undefined && state === 'taken');
     if (state === 'taken') return turn.lead;
-    turn.lead.unfilled(0);
+    turn.lead.abandoned();
     return undefined;
   }
 
@@ -163,8 +169,7 @@ export class Collapse<R> {
     if (this.#isFull) return RUN;
     this.#waiting++;
     try {
-      const outcome = await withDeadline(flight.done, this.#options.patience, 'wait');
-      return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
+      return turnOf(await withDeadline(flight.done, this.#options.patience, 'wait'));
     } catch {
       return RUN;
     } finally {
@@ -207,7 +212,7 @@ export class Collapse<R> {
     // A later one may have taken its place.
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
     flight.settle(outcome);
-    return outcome === undefined ? RUN : { kind: 'result', result: outcome.result };
+    return turnOf(outcome);
   }
 
   #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {
@@ -225,6 +230,7 @@ export class Collapse<R> {
     const lead: Lead<R> = {
       filled: (result, written) => once({ result }, written, 0),
       unfilled: (remember) => once(undefined, undefined, remember),
+      abandoned: () => once('abandoned', undefined, 0),
     };
     return { kind: 'lead', lead };
   }
@@ -262,4 +268,10 @@ export class Collapse<R> {
     const from = this.#options.clock.now();
     remember(this.#passed, key, { from, until: from + ms }, MOST_PASSED);
   }
+}
+
+/** What who has waited for a run is to do, after what that came to. */
+function turnOf<R>(outcome: Outcome<R>): Turn<R> {
+  if (outcome === undefined) return RUN;
+  return outcome === 'abandoned' ? AGAIN : { kind: 'result', result: outcome.result };
 }

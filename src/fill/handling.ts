@@ -186,7 +186,7 @@ export class Handling {
 
   /** Nobody is to wait for it any more. */
   freeWaiting(): void {
-    this.#run?.going.lead?.unfilled(0);
+    this.#run?.going.lead?.abandoned();
   }
 
   /** No more of it will come. */

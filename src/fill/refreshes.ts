@@ -57,7 +57,7 @@ export class Refreshes<G extends { readonly lead?: Lead<R> | undefined }, R> {
       await rerun(mark, this.#options.timeout);
     } finally {
       // It may never have come to its place.
-      lead.unfilled(0);
+      lead.abandoned();
     }
   }
 }

@@ -161,9 +161,11 @@ export class GetOrSet {
       // Who cannot hear of purges does not know which flights they have killed.
       const asOf = look.heard ? ledger.position() : undefined;
       const turn = await this.#collapse.enter({ ...part, asOf, alone: look.failed });
-      if (turn.kind !== 'result') return this.#make(call, turn, look.failed);
-      if (turn.result instanceof Failure) throw turn.result.error;
-      if (this.#values.standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
+      if (turn.kind === 'lead' || turn.kind === 'run') return this.#make(call, turn, look.failed);
+      if (turn.kind === 'result') {
+        if (turn.result instanceof Failure) throw turn.result.error;
+        if (this.#values.standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
+      }
       look = await this.#look(place);
       if (this.#isUsable(place, look.entry, 0)) return look.value as T;
     }
@@ -193,7 +195,7 @@ export class GetOrSet {
    */
   async #make<T>(
     { place, factory, made }: Call<T>,
-    turn: Exclude<Turn<Stored | Failure>, { kind: 'result' }>,
+    turn: Extract<Turn<Stored | Failure>, { kind: 'lead' | 'run' }>,
     failed: boolean,
   ): Promise<T> {
     const lead = turn.kind === 'lead' ? turn.lead : undefined;
@@ -218,7 +220,7 @@ export class GetOrSet {
       lead?.filled(new Failure(error), undefined);
       throw error;
     } finally {
-      lead?.unfilled(0);
+      lead?.abandoned();
     }
   }
 

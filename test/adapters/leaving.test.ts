@@ -86,6 +86,28 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     expect(work.runs).toBe(1);
   });
 
+  it('leaves a stream that is broken off with it to one of those who wait', async () => {
+    const host = await bench.start(combination);
+    const first = new PassThrough();
+    first.write('a piece');
+    let runs = 0;
+    host.get('/x', {}, () => (++runs === 1 ? { body: first } : { body: `run ${runs}` }));
+    const server = await host.server();
+    const { port } = server.address() as { port: number };
+    const leader = request({ host: '127.0.0.1', port, path: '/x', agent: false }).end();
+    const [begun] = await once(leader, 'response');
+    await once(begun, 'data');
+    let arrived = 0;
+    const allThere = new Promise<void>((resolve) => {
+      server.on('request', () => ++arrived === 3 && resolve());
+    });
+    const waiting = [1, 2, 3].map(() => host.ask('/x'));
+    await allThere;
+    begun.destroy();
+    for (const { text } of await Promise.all(waiting)) expect(text).toBe('run 2');
+    expect(runs).toBe(2);
+  });
+
   describe.each<[what: string, body: () => string | object]>([
     ['a text', () => '{"whole":true}'],
     ['an object', () => ({ whole: true })],

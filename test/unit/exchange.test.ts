@@ -11,7 +11,7 @@ function asked() {
   services.events.on('bypass', ({ reason }) => counted.push(reason));
   const exchange = new Exchange(services, view(), services.settings.route, {});
   const plan = new Planner('').plan(exchange, 'acme', services.events)!;
-  const lead = { filled: vi.fn(), unfilled: vi.fn() };
+  const lead = { filled: vi.fn(), unfilled: vi.fn(), abandoned: vi.fn() };
   const forward = () => exchange.forward(plan, { forward: 'uri-miss', index: undefined, lead });
   return { exchange, counted, lead, forward };
 }
@@ -21,7 +21,7 @@ describe('an exchange', () => {
     const { exchange, counted, lead, forward } = asked();
     exchange.abandon();
     forward();
-    expect(lead.unfilled).toHaveBeenCalledExactlyOnceWith(0);
+    expect(lead.abandoned).toHaveBeenCalledOnce();
     expect(counted).toEqual(['aborted']);
     expect(exchange.mayFill).toBe(false);
   });
@@ -29,9 +29,9 @@ describe('an exchange', () => {
   it('lets them go when it is given up later', () => {
     const { exchange, counted, lead, forward } = asked();
     forward();
-    expect(lead.unfilled).not.toHaveBeenCalled();
+    expect(lead.abandoned).not.toHaveBeenCalled();
     exchange.abandon();
-    expect(lead.unfilled).toHaveBeenCalledExactlyOnceWith(0);
+    expect(lead.abandoned).toHaveBeenCalledOnce();
     expect(counted).toEqual(['aborted']);
   });
 });

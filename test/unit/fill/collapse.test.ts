@@ -4,6 +4,7 @@ import { Collapse, type Lead, type LeaseTable, type Part, type Turn } from '../.
 import type { LeaseState } from '../../../src/fill/lease.js';
 
 const RUN = { kind: 'run' };
+const AGAIN = { kind: 'again' };
 const nothing = async () => undefined;
 const position = (sequence: number): Position => ({ epoch: 'e', sequence });
 
@@ -52,13 +53,22 @@ describe('Collapse in one process', () => {
     const collapse = made();
     const leader = await lead(collapse);
     const waiting = [1, 2].map(() => collapse.enter(part()));
-    leader.unfilled(0);
+    leader.unfilled(60_000);
     expect(await Promise.all(waiting)).toEqual([RUN, RUN]);
+  });
+
+  it('lets all take part again when the run is broken off', async () => {
+    const collapse = made();
+    const leader = await lead(collapse);
+    const waiting = [1, 2].map(() => collapse.enter(part()));
+    leader.abandoned();
+    expect(await Promise.all(waiting)).toEqual([AGAIN, AGAIN]);
+    expect(await collapse.enter(part())).toMatchObject({ kind: 'lead' });
   });
 
   it.each<[what: string, end: (leader: Lead<string>) => void]>([
     ['made', (leader) => leader.filled('x', undefined)],
-    ['given up', (leader) => leader.unfilled(0)],
+    ['given up', (leader) => leader.abandoned()],
   ])('begins anew once it is %s', async (_, end) => {
     const collapse = made();
     end(await lead(collapse));
@@ -77,14 +87,14 @@ describe('Collapse in one process', () => {
     const next = await lead(collapse);
     leader.filled('late', undefined);
     expect(collapse.size).toBe(1);
-    next.unfilled(0);
+    next.abandoned();
   });
 
   it('keeps keys apart', async () => {
     const collapse = made();
     const [a, b] = [await lead(collapse, { key: 'a' }), await lead(collapse, { key: 'b' })];
     const waiting = [collapse.enter(part({ key: 'a' })), collapse.enter(part({ key: 'b' }))];
-    b.unfilled(0);
+    b.unfilled(60_000);
     a.filled('A', undefined);
     expect(await Promise.all(waiting)).toEqual([{ kind: 'result', result: 'A' }, RUN]);
   });
@@ -110,7 +120,7 @@ describe('Collapse in one process', () => {
     const collapse = made(undefined, 5000, 1);
     const leader = await lead(collapse);
     const waiting = collapse.enter(part());
-    leader.unfilled(0);
+    leader.abandoned();
     await waiting;
     const next = await lead(collapse);
     const joined = collapse.enter(part());
@@ -134,7 +144,7 @@ describe('Collapse in one process', () => {
     const leader = await lead(collapse);
     const waiting = collapse.enter(part());
     await lead(collapse, { key: 'other' });
-    leader.unfilled(0);
+    leader.abandoned();
     await waiting;
   });
 
@@ -367,17 +377,17 @@ describe('Collapse over processes', () => {
     },
   );
 
-  it('lets who waits for a refresh run, where it turns out that this process does not lead', async () => {
+  it('lets who waits for a refresh take part again, where it turns out that this process does not lead', async () => {
     const collapse = made(leasesThat(HELD));
     const refresh = collapse.tryLead(part());
     const waiting = collapse.enter(part());
     expect(await refresh).toBeUndefined();
-    expect(await waiting).toEqual(RUN);
+    expect(await waiting).toEqual(AGAIN);
   });
 
   it('gives the lease of a refresh back when it is over', async () => {
     const leases = leasesThat('taken');
-    (await made(leases).tryLead(part()))?.unfilled(0);
+    (await made(leases).tryLead(part()))?.abandoned();
     await vi.waitFor(() => expect(leases.release.mock.calls).toEqual([['k', 0, position(1)]]));
   });
 
