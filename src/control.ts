@@ -1,6 +1,6 @@
 import { aboveZero, texts } from './check.js';
 
-/** How a handler speaks to the cache: `res.cache` under Express, `ctx.cache` under Koa. */
+/** How a handler speaks to the cache, and to others around it: `res.cache` under Express, `ctx.cache` under Koa. */
 export interface CacheControl {
   /** Adds names that the response can be invalidated by. */
   tag(...tags: string[]): this;
@@ -31,11 +31,14 @@ export class Control implements CacheControl {
   refused = false;
   /** Why it has refused, in its own words. */
   because: string | undefined;
+  /** That of another cache around this one: what a handler says is for both, and it knows the inner one alone. */
+  around: Control | undefined;
 
   tag(...tags: string[]): this {
     const more = texts('res.cache.tag()', tags);
     this.#tags ??= [];
     for (const tag of more) this.#tags.push(tag);
+    this.around?.tag(...more);
     return this;
   }
 
@@ -45,12 +48,14 @@ export class Control implements CacheControl {
 
   ttl(seconds: number): this {
     this.seconds = aboveZero('res.cache.ttl()', seconds, 'seconds');
+    this.around?.ttl(seconds);
     return this;
   }
 
   noStore(reason?: string): this {
     this.refused = true;
     if (typeof reason === 'string') this.because = reason;
+    this.around?.noStore(reason);
     return this;
   }
 }

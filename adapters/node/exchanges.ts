@@ -66,7 +66,9 @@ export function openExchange(
 ): Exchange {
   const exchange = engine.open(view, route, fieldsBegun(res), recall);
   const marked = res as Marked;
-  marked[OPENED] = new Opened(engine, exchange, marked[OPENED]);
+  const { [OPENED]: before } = marked;
+  exchange.control.around = before?.exchange.control;
+  marked[OPENED] = new Opened(engine, exchange, before);
   return exchange;
 }
 

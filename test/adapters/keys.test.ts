@@ -1,9 +1,9 @@
 // Which requests are the same to the cache, and what mounts inside of mounts make of that.
 
-import type { RouteOptions } from 'respcache';
+import type { CacheControl, RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { LEAN, numbered, useBench } from './bench.js';
-import { createHost, type Host, type Source } from './hosts.js';
+import { type Asked, createHost, type Host, type Source } from './hosts.js';
 
 const bench = useBench();
 
@@ -343,5 +343,39 @@ describe.each(LEAN)('keys: $label', (combination) => {
       'respcache; hit; ttl=60, respcache; fwd=uri-miss; stored',
     ]);
     expect([third.text, handler.runs]).toEqual(['run 1', 1]);
+  });
+
+  it('a handler within two caches speaks to both', async () => {
+    const host = await bench.start(combination);
+    const inner = await bench.start(combination);
+    const inside = createHost(combination.framework, inner.cache).caching({});
+    let runs = 0;
+    const saying = (say: (cache: CacheControl) => void) => (asked: Asked) => {
+      say(asked.cache);
+      return { body: `run ${++runs}` };
+    };
+    host.use({});
+    host.get(
+      '/refused',
+      inside,
+      saying((cache) => cache.noStore()),
+    );
+    host.get(
+      '/short',
+      inside,
+      saying((cache) => cache.ttl(5)),
+    );
+    host.get(
+      '/tagged',
+      inside,
+      saying((cache) => cache.tag('t')),
+    );
+    expect(await host.texts('/refused', 2)).toEqual(['run 1', 'run 2']);
+    expect(await host.texts('/short', 2)).toEqual(['run 3', 'run 3']);
+    for (const { clock } of [host, inner]) clock.forward(6);
+    expect(await host.texts('/short', 1)).toEqual(['run 4']);
+    expect(await host.texts('/tagged', 1)).toEqual(['run 5']);
+    for (const { cache } of [host, inner]) await cache.invalidateByTags(['t'], undefined);
+    expect(await host.texts('/tagged', 1)).toEqual(['run 6']);
   });
 });
