@@ -249,7 +249,8 @@ describe.each(Object.keys(MAKES))('heads that are kept, under %s', (name) => {
       }),
       { numRuns: RUNS, examples },
     );
-    expect(put.mock.results.filter(({ value }) => value === true).length).toBeGreaterThan(20);
+    // Twice a run, as a rule; on a busy machine fewer hits share a second, and with it a head.
+    expect(put.mock.results.filter(({ value }) => value === true).length).toBeGreaterThan(RUNS / 5);
     put.mockRestore();
   });
 });
