@@ -172,8 +172,7 @@ export async function doctor(link: RedisLink, prefix: string, terminal: Terminal
   for (const [check, look] of Object.entries(CHECKS)) {
     let found: readonly Omit<Finding, 'check'>[];
     try {
-      const looking = Promise.resolve(withDeadline(look(link, prefix), PATIENCE, 'the answer of Redis'));
-      found = await orAborted(looking, signal);
+      found = await orAborted(withDeadline(look(link, prefix), PATIENCE, 'the answer of Redis'), signal);
     } catch (error) {
       signal.throwIfAborted();
       found = problem(`It could not be looked at: ${visible(messageOf(error))}`);

@@ -209,7 +209,8 @@ export class DurableQueue implements WriteQueue {
         await this.#lanes.retry(hold, ms);
         return ms;
       }
-      return this.#giveUp(hold, write, error);
+      // While that takes, it is held still.
+      return await this.#giveUp(hold, write, error);
     } finally {
       clearInterval(renewal);
     }

