@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-const TOGETHER = [
-  ...['unit', 'property', 'architecture', 'adapters', 'conformance', 'stores', 'service', 'explain', 'model', 'fuzz'],
-  ...['sessions', 'limits', 'write-behind', 'readme', 'from', 'package', 'tiers', 'examples'],
-  ...['operations', 'cli', 'bench'],
-].map((folder) => `test/${folder}/**/*.test.ts`);
+/** What measures its process, hears what all of it says, or mocks a module that others have loaded, has a process of its own. */
+const ALONE = ['chaos/{client-options,leaks,steady}', 'races/model', 'stats/*'].map((name) => `test/${name}.test.ts`);
+
+/** The suite of values once more, as by its URL but for the client's own options: `npm run soak` has it, too. */
+const LONG = process.env.EVERY_COMBINATION === undefined ? ['test/service/ioredis6.test.ts'] : [];
 
 /** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */
 const nestVersion = (version: string) => [
@@ -51,13 +51,16 @@ export default defineConfig({
       {
         // One process for many files: most of them would spend more time on loading the same modules than on their tests.
         extends: true,
-        test: { name: 'together', isolate: false, include: TOGETHER },
+        test: {
+          name: 'together',
+          isolate: false,
+          include: ['test/**/*.test.ts'],
+          exclude: [...ALONE, ...LONG, 'test/nest/**'],
+        },
       },
       {
-        // What measures its process, mocks a module, or has hooks in a module that files share (they would be the first file's
-        // alone) has a process of its own.
         extends: true,
-        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, 'test/nest/**'] },
+        test: { name: 'alone', include: ALONE },
       },
       ...['10', '11', '12'].map(nest),
     ],

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compare, Gate, LEAN, OF_EXPRESS, OF_KOA, type Pair, pair, useBench } from './bench.js';
+import { COMBINATIONS, compare, Gate, OF_EXPRESS, OF_KOA, type Pair, pair, useBench } from './bench.js';
 import type { Ask } from './client.js';
 import { type Handler, Layer, notHere, raw } from './hosts.js';
 import { ALL_BYTES, BY_EXPRESS, BY_KOA, HERE, UMLAUTS, WRITES } from './ways.js';
@@ -31,7 +31,7 @@ describe.each(OF_KOA)('capture: $label', (combination) => {
   });
 });
 
-describe.each(LEAN)('capture: $label', (combination) => {
+describe.each(COMBINATIONS)('capture: $label', (combination) => {
   describe('what is written into the response itself', () => {
     let hosts: Pair;
 

@@ -7,7 +7,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import { describe, expect, it } from 'vitest';
-import { LEAN, numbered, stream, useBench } from './bench.js';
+import { NEWEST, numbered, ON_REDIS, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Host, Layer, load, type Said } from './hosts.js';
 import { nextEvent, told } from './traffic.js';
@@ -39,7 +39,7 @@ async function filled(host: Host, target: string, how?: Ask): Promise<Answer> {
   return answer;
 }
 
-describe.each(LEAN)('compress: $label', (combination) => {
+describe.each(NEWEST)('compress: $label', (combination) => {
   const handlers: [string, () => Said][] = [
     ['whole', () => ({ headers: { ...JSON_TYPE, ETag: '"abc"' }, body: LONG })],
     [
@@ -315,7 +315,7 @@ describe.each(LEAN)('compress: $label', (combination) => {
   });
 });
 
-describe.each(LEAN.filter(({ store }) => store === 'redis'))('compress, in two processes: $label', (combination) => {
+describe.each(ON_REDIS)('compress, in two processes: $label', (combination) => {
   const site = { headers: { Host: 'site.example' } };
 
   it('what one has compressed is given by the other, which need not compress itself', async () => {

@@ -8,7 +8,7 @@ import type { CacheEvents } from 'respcache';
 import { ChaosStore, ManualClock } from 'respcache/testing';
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/entry/entry.js';
-import { type ClockedHost, Gate, LEAN, numbered, stream, useBench } from './bench.js';
+import { type ClockedHost, Gate, NEWEST, numbered, stream, useBench } from './bench.js';
 import { raw } from './hosts.js';
 import { nextEvent, soon } from './traffic.js';
 
@@ -56,7 +56,7 @@ class SlowStore extends ChaosStore {
   }
 }
 
-describe.each(LEAN)('counted: $label', (combination) => {
+describe.each(NEWEST)('counted: $label', (combination) => {
   it('a client that goes during the lookup, once, and nobody waits for its handler in vain', async () => {
     const host = await bench.start(combination, { collapseTimeout: 200 });
     const [looking, go] = [new Gate(), new Gate()];

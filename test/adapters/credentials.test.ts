@@ -2,7 +2,7 @@
 
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { LEAN, numbered, useBench } from './bench.js';
+import { NEWEST, numbered, useBench } from './bench.js';
 import type { Handler, Source } from './hosts.js';
 
 const bench = useBench();
@@ -13,7 +13,7 @@ const CREDENTIALS = [
   ['X-Api-Key', 'one', 'two'],
 ] as const;
 
-describe.each(LEAN)('credentials: $label', (combination) => {
+describe.each(NEWEST)('credentials: $label', (combination) => {
   describe.each(CREDENTIALS)('%s', (field, one, two) => {
     const name = field.toLowerCase();
     const reason = name === 'x-api-key' ? 'personal' : name;

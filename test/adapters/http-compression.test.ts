@@ -5,7 +5,7 @@ import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { Gate, LEAN, stream, useBench } from './bench.js';
+import { Gate, NEWEST, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Handler, type Host, Layer, load, type Source } from './hosts.js';
 import { Traffic, told } from './traffic.js';
@@ -60,7 +60,7 @@ function checkTags(answers: readonly Answer[]): void {
   }
 }
 
-describe.each(LEAN)('compression: $label', (combination) => {
+describe.each(NEWEST)('compression: $label', (combination) => {
   describe.each(PLACES)('%s', (place) => {
     const handlers: [string, Handler][] = [
       ['whole', () => ({ headers: TEXT, body: LONG })],

@@ -3,7 +3,7 @@
 import type { RouteOptions } from 'respcache';
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
-import { type ClockedHost, Gate, LEAN, numbered, START, stream, useBench } from './bench.js';
+import { type ClockedHost, Gate, NEWEST, numbered, START, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import type { Handler, Host, Said, Source } from './hosts.js';
 import { nextEvent, Traffic, told } from './traffic.js';
@@ -18,7 +18,7 @@ function fieldsOf(answer: Answer, ...names: string[]) {
   return names.map((name) => answer.header(name));
 }
 
-describe.each(LEAN)('fields: $label', (combination) => {
+describe.each(NEWEST)('fields: $label', (combination) => {
   /** How long an answer with these fields is fresh here, by its hit; `undefined`: it is not stored. */
   async function lifetimes(host: Host, options: RouteOptions<Source>, values: readonly Said['headers'][]) {
     const found: unknown[] = [];

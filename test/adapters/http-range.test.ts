@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Gate, LEAN, numbered, OF_EXPRESS, START, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, OF_EXPRESS, START, useBench } from './bench.js';
 import { type Asked, type Host, Layer, load, notHere } from './hosts.js';
 import { Traffic, told } from './traffic.js';
 import { ALL_BYTES } from './ways.js';
@@ -67,7 +67,7 @@ const RANGES: [string, Place][] = [
   ['', 'whole'],
 ];
 
-describe.each(LEAN)('range: $label', (combination) => {
+describe.each(NEWEST)('range: $label', (combination) => {
   describe('of what is stored', () => {
     let host: Host;
 

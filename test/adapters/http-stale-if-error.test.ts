@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { type Combination, Gate, LEAN, OF_EXPRESS, OF_KOA, useBench } from './bench.js';
+import { type Combination, Gate, NEWEST, OF_EXPRESS, OF_KOA, useBench } from './bench.js';
 import type { Ask } from './client.js';
 import { type Host, Layer, load, notHere, type Source } from './hosts.js';
 import { nextEvent, soon, Traffic, told } from './traffic.js';
@@ -201,7 +201,7 @@ async function outcome(host: Host, target: string, ask?: Ask) {
   }
 }
 
-describe.each(LEAN)('stale-if-error: $label', (combination) => {
+describe.each(NEWEST)('stale-if-error: $label', (combination) => {
   it.each(FAILURES(combination))(
     'a handler that $name: what is stale stands in, and the application hears of it',
     async ({ layer, status, seen }) => {

@@ -3,7 +3,7 @@
 import { Agent } from 'node:http';
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { Gate, LEAN, numbered, ON_REDIS, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Ask } from './client.js';
 import { type Asked, type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
 import { nextEvent, soon, Traffic, told } from './traffic.js';
@@ -37,7 +37,7 @@ async function storing(host: Host, ask: string | (() => Promise<unknown>)): Prom
   await stored;
 }
 
-describe.each(LEAN)('stale-while-revalidate: $label', (combination) => {
+describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
   describe.each<[string, RouteOptions<Source>, Record<string, string>]>([
     ['by option', SWR_60, {}],
     ['by header', {}, swr(60)],

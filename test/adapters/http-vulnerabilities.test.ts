@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { all, fates, Gate, LEAN, numbered, START, stream, useBench } from './bench.js';
+import { all, fates, Gate, NEWEST, numbered, START, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Asked, type Handler, type Host, Layer, load, raw, type Said } from './hosts.js';
 import { nextEvent, soon, Traffic, told } from './traffic.js';
@@ -34,7 +34,7 @@ async function together(host: Host, traffic: Traffic, gate: Gate, asks: readonly
 const cookies = (answer: Answer) => answer.all('set-cookie');
 const as = (name: string): Ask => ({ headers: { 'X-User': name } });
 
-describe.each(LEAN)('vulnerabilities: $label', (combination) => {
+describe.each(NEWEST)('vulnerabilities: $label', (combination) => {
   describe.each(MODES)('mode %s', (mode) => {
     const start = () => bench.start(combination, { mode });
 

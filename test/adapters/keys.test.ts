@@ -2,7 +2,7 @@
 
 import type { CacheControl, RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { LEAN, numbered, useBench } from './bench.js';
+import { NEWEST, numbered, useBench } from './bench.js';
 import { type Asked, createHost, type Host, type Source } from './hosts.js';
 
 const bench = useBench();
@@ -10,7 +10,7 @@ const bench = useBench();
 const user = ({ headers }: Source) => headers['x-user'] as string | undefined;
 const as = (name: string, more = {}) => ({ headers: { 'X-User': name, ...more } });
 
-describe.each(LEAN)('keys: $label', (combination) => {
+describe.each(NEWEST)('keys: $label', (combination) => {
   /** Asks for each target, and says which handler run each was given. */
   async function runsOf(host: Host, targets: readonly string[]): Promise<number[]> {
     const found: number[] = [];

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import type { Explanation, Report, WarmReport } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { LEAN, numbered, useBench } from './bench.js';
+import { NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Answer, Arriving, Ask } from './client.js';
 import type { Host } from './hosts.js';
 
@@ -27,7 +27,7 @@ async function nextOf(reading: Arriving): Promise<string> {
 
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&';
 
-describe.each(LEAN)('operations: $label', (combination) => {
+describe.each(NEWEST)('operations: $label', (combination) => {
   async function started(options: Parameters<Host['stats']>[0] = { authorize }): Promise<Host> {
     const host = await bench.start(combination);
     host.use({});
@@ -282,7 +282,7 @@ describe.each(LEAN)('operations: $label', (combination) => {
   });
 });
 
-describe.each(LEAN.filter(({ store }) => store === 'redis'))('the figures of all processes: $label', (combination) => {
+describe.each(ON_REDIS)('the figures of all processes: $label', (combination) => {
   it('are those of each, added up', async () => {
     const host = await bench.start(combination);
     const other = await bench.beside(combination, host);

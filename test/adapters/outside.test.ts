@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
 import { describe, expect, it, vi } from 'vitest';
-import { type Combination, Gate, LEAN, numbered, useBench } from './bench.js';
+import { COMBINATIONS, type Combination, Gate, numbered, useBench } from './bench.js';
 import { Layer, load, notHere, raw, type Said } from './hosts.js';
 import { nextEvent } from './traffic.js';
 
@@ -62,7 +62,7 @@ async function koaSession(ctx: Context, next: () => Promise<unknown>): Promise<v
   ctx.cookies.set('sid', `visitor-${++sessions}`);
 }
 
-describe.each(LEAN)('outside: $label', (combination) => {
+describe.each(COMBINATIONS)('outside: $label', (combination) => {
   it.each(['x=1', ['x=1', 'y=2']])(
     'an answer with Set-Cookie (%j) is not stored, whatever else it says',
     async (value) => {
@@ -348,7 +348,7 @@ describe.each(LEAN)('outside: $label', (combination) => {
   });
 });
 
-describe.each(LEAN)('a layer outside that has sent the head: $label', (combination) => {
+describe.each(COMBINATIONS)('a layer outside that has sent the head: $label', (combination) => {
   it.each<[string, (res: ServerResponse) => unknown]>([
     ['ends', (res) => res.end('whole')],
     [

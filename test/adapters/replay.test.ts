@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { LEAN, linesOf, numbered, START, useBench } from './bench.js';
+import { COMBINATIONS, linesOf, numbered, START, useBench } from './bench.js';
 import { type Handler, type Host, Layer } from './hosts.js';
 
 const bench = useBench();
@@ -14,7 +14,7 @@ const OF_A_HIT = new Set(['age', 'cache-status']);
 
 const http = (ms: number) => new Date(ms).toUTCString();
 
-describe.each(LEAN)('replay: $label', (combination) => {
+describe.each(COMBINATIONS)('replay: $label', (combination) => {
   describe('a hit', () => {
     it('has the status, reason, lines and bytes of the answer that was stored', async () => {
       const host = await bench.start(combination);

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { LEAN, numbered, useBench } from './bench.js';
+import { COMBINATIONS, numbered, useBench } from './bench.js';
 import { Layer } from './hosts.js';
 
 const bench = useBench();
@@ -35,7 +35,7 @@ const overriding = new Layer(
 const to = (url: string) => ({ headers: { 'X-To': url } });
 const method = (name: string) => ({ headers: { 'X-Method': name } });
 
-describe.each(LEAN)('rewritten: $label', (combination) => {
+describe.each(COMBINATIONS)('rewritten: $label', (combination) => {
   it('a URL that a layer outside gives a handler is told apart from the one that was asked for', async () => {
     const host = await bench.start(combination);
     host.use(rewriting);

@@ -2,12 +2,12 @@
 
 import { type CacheEvents, createCache } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { Gate, LEAN, numbered, stream, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, stream, useBench } from './bench.js';
 import type { Said } from './hosts.js';
 
 const bench = useBench();
 
-describe.each(LEAN)('shadow mode: $label', (combination) => {
+describe.each(NEWEST)('shadow mode: $label', (combination) => {
   async function started(say: () => Said, shadow = 1) {
     const host = await bench.start(combination);
     const seen: CacheEvents['shadow'][] = [];

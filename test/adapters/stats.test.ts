@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { Health, Report, Stats } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { Gate, LEAN, numbered, OF_KOA, START, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, OF_KOA, START, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Host, Layer, load } from './hosts.js';
 
@@ -22,7 +22,7 @@ const PERCENTILES = { p50: ms, p90: ms, p99: ms, max: ms };
 const ADMIN = { 'X-Admin': 'yes' };
 const authorize = ({ headers }: { headers: NodeJS.Dict<string | string[]> }) => headers['x-admin'] === 'yes';
 
-describe.each(LEAN)('stats: $label', (combination) => {
+describe.each(NEWEST)('stats: $label', (combination) => {
   async function started(options?: Parameters<Host['stats']>[0], below = '/cache'): Promise<Host> {
     const host = await bench.start(combination);
     host.use({});

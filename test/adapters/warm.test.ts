@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { LEAN, numbered, stream, useBench } from './bench.js';
+import { NEWEST, numbered, stream, useBench } from './bench.js';
 import type { Host } from './hosts.js';
 
 const bench = useBench();
 const ACME = { headers: { 'X-Client-Id': 'acme', Host: 'localhost' } };
 
-describe.each(LEAN)('warming: $label', (combination) => {
+describe.each(NEWEST)('warming: $label', (combination) => {
   const start = async () => {
     const host = await bench.start(combination);
     host.use({});

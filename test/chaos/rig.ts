@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import { type Cache, type CacheOptions, createCache, type Receipt } from 'respcache';
-import { afterEach, expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { expressApp, koaApp, listen } from './apps.js';
 import { ask, Load } from './load.js';
 import { CLIENTS, EVERYTHING, Floor, ITEMS, type Item, ofClient, World } from './world.js';
@@ -173,12 +173,10 @@ const DISCONNECTED = 200;
 const PUSHED: CacheOptions = { consistency: 'pushed', maxDisconnected: DISCONNECTED };
 const STRONG: CacheOptions = { consistency: 'strong' };
 
-const opened: Rig[] = [];
-const unhandled: unknown[] = [];
-const note = (error: unknown) => unhandled.push(error);
-
 /** Starts both applications and their load. After the test everything is closed, and what must hold is checked. */
 export async function openRig({ redis, options = {}, writer = true, warm = false }: RigOptions): Promise<Rig> {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
   process.on('unhandledRejection', note);
   process.on('uncaughtExceptionMonitor', note);
   const world = new World();
@@ -202,18 +200,13 @@ export async function openRig({ redis, options = {}, writer = true, warm = false
     await start('koa', koaApp, { ...STRONG, redis: redis[1] }),
   ] as const;
   const rig = new Rig(world, apps, servers, writer);
-  opened.push(rig);
-  return rig;
-}
-
-afterEach(async () => {
-  const rigs = opened.splice(0);
-  await Promise.all(rigs.map((rig) => rig.close()));
-  process.off('unhandledRejection', note);
-  process.off('uncaughtExceptionMonitor', note);
-  for (const rig of rigs) {
+  onTestFinished(async () => {
+    await rig.close();
+    process.off('unhandledRejection', note);
+    process.off('uncaughtExceptionMonitor', note);
     expect(rig.verdict().join('\n')).toBe('');
     for (const { load } of rig.apps) expect(load.answers).toBeGreaterThan(0);
-  }
-  expect(unhandled.splice(0)).toEqual([]);
-});
+    expect(unhandled).toEqual([]);
+  });
+  return rig;
+}

@@ -39,7 +39,7 @@ afterAll(async () => {
 const world = (options: CacheOptions): World => ({ redis: client, proxies, options });
 const IN_MEMORY: World = { redis: undefined, proxies: [], options: {} };
 /** Seconds for each property; `npm run soak` gives more. */
-const SECONDS = Number(process.env.RACES_SECONDS ?? 2);
+const SECONDS = Number(process.env.RACES_SECONDS ?? 1);
 
 async function holds(of: World, faults: boolean): Promise<void> {
   const site = new Site(of);
