@@ -2,7 +2,7 @@ import type { Services } from './backend.js';
 import type { Position, ResponseEntry } from './entry/entry.js';
 import type { Tier } from './events.js';
 import { Exchange } from './exchange.js';
-import { Collapse, type Lead, type Part } from './fill/collapse.js';
+import { type Begun, Collapse, type Lead } from './fill/collapse.js';
 import type { Shared } from './fill/put.js';
 import { Refreshes } from './fill/refreshes.js';
 import type { Going } from './fill/run.js';
@@ -158,7 +158,7 @@ export class Engine {
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
       return { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter(this.#part(plan, look, alone)), (chance) => {
+    return after(this.#collapse.enter({ ...this.#begun(plan), look, alone }), (chance) => {
       if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
       if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
       if (chance.kind === 'result' && this.#isGoodFor(chance.result, turn))
@@ -175,15 +175,15 @@ export class Engine {
   }
 
   /** What is known of a fill as it begins: its tags are not, so that a purge by tag is met only at its end. */
-  #part({ address, name }: Plan, look: Part<Shared>['look'], alone = false): Part<Shared> {
+  #begun({ address, name }: Plan): Begun {
     const { ledger } = this.#services.backend;
-    const stands = (asOf: Position) => ledger.stands(responseSubject(address, [], name), asOf);
-    return { key: address.key, asOf: ledger.position(), stands, look, alone };
+    const stands = (asOf: Position) => ledger.stands(responseSubject(address, { tags: [], name }), asOf);
+    return { key: address.key, asOf: ledger.position(), stands };
   }
 
   #isGoodFor({ entry, varies, request }: Shared, turn: Turn): boolean {
     const { exchange, plan } = turn;
-    const subject = responseSubject(plan.address, entry.tags, entry.name, entry.search);
+    const subject = responseSubject(plan.address, entry);
     if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
     if (this.#useOf(entry, turn) === 'validate') return false;
     const { languageOrder } = exchange.route.policy;
@@ -221,7 +221,7 @@ export class Engine {
 
   /** Leads a run that makes an entry anew, unless one has ended between the lookup that found it and this. */
   async #leadRefresh(turn: Turn, { freshUntil }: ResponseEntry): Promise<Lead<Shared> | undefined> {
-    const lead = await this.#collapse.tryLead(this.#part(turn.plan, async () => undefined));
+    const lead = await this.#collapse.tryLead(this.#begun(turn.plan));
     if (lead === undefined) return undefined;
     const { entry } = await this.#find(turn);
     if (entry === undefined || entry.freshUntil <= freshUntil) return lead;

@@ -112,8 +112,8 @@ export class Compressor {
     }
   }
 
-  #stands(address: Address, { tags, name, search, asOf }: ResponseEntry): boolean {
-    return !this.#closed && this.#shelf.ledger.stands(responseSubject(address, tags, name, search), asOf);
+  #stands(address: Address, entry: ResponseEntry): boolean {
+    return !this.#closed && this.#shelf.ledger.stands(responseSubject(address, entry), entry.asOf);
   }
 }
 

@@ -102,7 +102,7 @@ export class Inspection {
 
   #killed(entry: ResponseEntry): void {
     const { plan, trail } = this.#case;
-    const subject = responseSubject(plan.address, entry.tags, entry.name, entry.search);
+    const subject = responseSubject(plan.address, entry);
     const cause = this.#services.backend.ledger.whatKilled(subject, entry.asOf);
     if (cause === undefined) trail.fail('invalidated', 'The ledger is not known in this process yet.');
     else if (cause === 'epoch')
@@ -204,7 +204,7 @@ export class Inspection {
   /** When something that would have reached it was last invalidated, to be put behind a clause. */
   #lastPurge(): string {
     const { address, name } = this.#case.plan;
-    const cause = this.#services.backend.ledger.lastReaching(responseSubject(address, [], name));
+    const cause = this.#services.backend.ledger.lastReaching(responseSubject(address, { tags: [], name }));
     return cause === undefined ? '' : `; ${causeText(cause, this.#now)}`;
   }
 }

@@ -33,13 +33,17 @@ export interface LeaseTable {
   release(key: string, pass: number, asOf: Position): Promise<void>;
 }
 
-/** A request that takes part. */
-export interface Part<R> {
+/** A run as it begins. */
+export interface Begun {
   readonly key: string;
   /** What the process knows of the ledger as it begins; `undefined`: too little to share anything. */
   readonly asOf: Position | undefined;
   /** Whether what began at a position is not known to be dead: nobody waits for what will be dead. */
   stands(asOf: Position): boolean;
+}
+
+/** A request that takes part. */
+export interface Part<R> extends Begun {
   /** Looks again for what another process may have stored meanwhile. */
   look(): Promise<R | undefined>;
   /** Redis has just failed it: other processes are not asked, as it would wait for Redis a second time. */
@@ -141,7 +145,7 @@ export class Collapse<R> {
   }
 
   /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
-  async tryLead({ key, asOf, stands }: Omit<Part<R>, 'look'>): Promise<Lead<R> | undefined> {
+  async tryLead({ key, asOf, stands }: Begun): Promise<Lead<R> | undefined> {
     const { leases } = this.#options;
     if (asOf === undefined || this.#current(key) !== undefined || this.#isPassed(key)) return undefined;
     const flight = new Flight<R>(asOf);

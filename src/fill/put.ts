@@ -49,8 +49,7 @@ export function put(
 ): Filled | Reason {
   const { backend, events } = services;
   // Dead before it is born: it would only take up room until it expires.
-  if (!backend.ledger.stands(responseSubject(address, entry.tags, entry.name, entry.search), entry.asOf))
-    return 'invalidated';
+  if (!backend.ledger.stands(responseSubject(address, entry), entry.asOf)) return 'invalidated';
   const started = performance.now();
   const stored = (done: unknown) => {
     if (done === false) return;

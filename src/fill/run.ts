@@ -82,7 +82,7 @@ export class Run {
     const { stale } = this.going;
     if (stale === undefined || !FAILURES.has(status) || !mayStandIn(stale, this.#now())) return undefined;
     // What was invalidated while the handler ran is not served in its place.
-    const subject = responseSubject(this.plan.address, stale.tags, stale.name, stale.search);
+    const subject = responseSubject(this.plan.address, stale);
     return this.#services.backend.ledger.stands(subject, stale.asOf) ? stale : undefined;
   }
 
@@ -152,7 +152,7 @@ export class Run {
   finishAfter(own: Entered | undefined, seat: Seat): void {
     const entry = this.#whole(seat);
     if (entry === undefined) return;
-    const subject = responseSubject(this.plan.address, entry.tags, entry.name, entry.search);
+    const subject = responseSubject(this.plan.address, entry);
     const asOf = own && this.#services.backend.ledger.stampAfter(own, subject, entry.asOf);
     if (asOf === undefined) this.#skip('invalidated');
     else this.#put({ ...entry, asOf }, this.#filling!.varies, seat);

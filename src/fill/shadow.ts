@@ -66,10 +66,10 @@ export class Shadow {
   finish(): void {
     const differences = this.#differences;
     const { address } = this.plan;
-    const { tags, name, search, asOf, storedAt, body, status } = this.#stored;
+    const { name, asOf, storedAt, body, status } = this.#stored;
     if (differences === undefined) return;
     // What was invalidated meanwhile would not have been served any more.
-    if (!this.#services.backend.ledger.stands(responseSubject(address, tags, name, search), asOf)) return;
+    if (!this.#services.backend.ledger.stands(responseSubject(address, this.#stored), asOf)) return;
     const fresh = `${this.#bytes} bytes, sha256 ${this.#body.digest('hex')}`;
     const stored = `${body.length} bytes, sha256 ${hash('sha256', body)}`;
     // A handler may know that there is no body to make.

@@ -170,7 +170,7 @@ export class Lookup {
    * has been invalidated since then, by what reaches this URL or its own variant, is dead in all of them.
    */
   #hasOthers({ asOf }: IndexEntry, dead: ResponseEntry | undefined, { address }: Wanted): boolean {
-    const subject = responseSubject(address, dead?.tags ?? [], dead?.name, dead?.search);
+    const subject = responseSubject(address, dead ?? { tags: [], name: undefined });
     return this.#backend.ledger.stands(subject, asOf);
   }
 
@@ -184,7 +184,7 @@ export class Lookup {
   }
 
   #stands(entry: ResponseEntry, { address }: Wanted): boolean {
-    const subject = responseSubject(address, entry.tags, entry.name, entry.search);
+    const subject = responseSubject(address, entry);
     return this.#backend.ledger.stands(subject, entry.asOf);
   }
 }

@@ -101,7 +101,7 @@ export class Recall {
     const { tenant, key } = address;
     this.#recollections.set(signature, request.target, {
       place: new HitPlace(tenant, key, labelFor(entry.name, route, request.target), found.tier),
-      subject: responseSubject(address, entry.tags, entry.name, entry.search),
+      subject: responseSubject(address, entry),
       where,
       revision: -1,
       reply: undefined,

@@ -109,16 +109,17 @@ export function variantAddress(key: string, variant: string): string {
   return `${key}#${variant}`;
 }
 
-/**
- * What the ledger judges a response by. `name`: what the route's `key` option called it; `search`: it answers other
- * queries than its own, too, so that what changes any URL of its path reaches it.
- */
-export function responseSubject(
-  { tenant, names, uri, pathUri }: Address,
-  tags: readonly string[],
-  name: string | undefined,
-  search?: string,
-): Subject {
+/** What reaches a response beside its address; nothing of it is known as its making begins, but for the name. */
+export interface Reached {
+  readonly tags: readonly string[];
+  /** What the route's `key` option called it. */
+  readonly name: string | undefined;
+  /** It answers other queries than its own, too, so that what changes any URL of its path reaches it. */
+  readonly search?: string | undefined;
+}
+
+/** What the ledger judges a response by. */
+export function responseSubject({ tenant, names, uri, pathUri }: Address, { tags, name, search }: Reached): Subject {
   const all = name === undefined ? names : withName(normalizeKeyName(name), names);
   return { tenant, names: all, uri, tags, ...(search === undefined ? {} : { pathUri }) };
 }
@@ -142,7 +143,7 @@ export function subjectOfKey(prefix: string, key: string, entry: Entry): Subject
   }
   const [, origin = '', path = '', query = ''] = own.replace(/#.*$/s, '').split('~').map(unescapePart);
   const address = { tenant, key, ...knownAs(origin, path, normalizeQuery(query, SORTED)) };
-  return responseSubject(address, entry.tags, name, entry.kind === 'response' ? entry.search : undefined);
+  return responseSubject(address, entry.kind === 'response' ? entry : { tags: entry.tags, name });
 }
 
 /** A route's name and, where there is a query, the name with that, before the names by path. */

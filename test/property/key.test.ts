@@ -198,7 +198,11 @@ describe('what a response can be invalidated by', () => {
     fc.assert(
       fc.property(plainPair, order, rule, ([a, b], by, said) => {
         fc.pre(a.path === b.path && identity({ ...a, query: '' }) === identity({ ...b, query: '' }));
-        const { pathUri } = responseSubject(addressOf(a, by, said), [], undefined, searchRuleText(said));
+        const { pathUri } = responseSubject(addressOf(a, by, said), {
+          tags: [],
+          name: undefined,
+          search: searchRuleText(said),
+        });
         expect(targetUris(requestOf(b), `${b.path}?${b.query}`, new QueryRules()).pathUri).toBe(pathUri);
       }),
     );
@@ -265,7 +269,7 @@ describe('what a storage key tells of its entry', () => {
     fc.assert(
       fc.property(question, fc.option(anyText, { nil: undefined }), anyText, (asked, name, variant) => {
         const address = addressOf(asked);
-        const known = responseSubject(address, ['t'], name);
+        const known = responseSubject(address, { tags: ['t'], name });
         const hashed = address.key.includes(':~sha256:');
         for (const key of [address.key, variantAddress(address.key, variant)]) {
           const told = subjectOfKey('', key, entry(name));
@@ -286,7 +290,7 @@ describe('what a storage key tells of its entry', () => {
         fc.pre(!address.key.includes(':~sha256:'));
         const search = searchRuleText(said);
         const told = subjectOfKey('', address.key, entry(undefined, search));
-        expect(told).toEqual(responseSubject(address, ['t'], undefined, search));
+        expect(told).toEqual(responseSubject(address, { tags: ['t'], name: undefined, search }));
       }),
       { numRuns: 500 },
     );

@@ -162,7 +162,7 @@ describe('the compressor', () => {
     expect(await over.promise).toBe(true);
     const now = read(services)!;
     expect(now.forms).toBeDefined();
-    expect(backend.ledger.stands(responseSubject(address, now.tags, undefined), now.asOf)).toBe(false);
+    expect(backend.ledger.stands(responseSubject(address, { tags: now.tags, name: undefined }), now.asOf)).toBe(false);
   });
 
   it('leaves the body where zlib fails, and says so', async () => {

@@ -316,7 +316,7 @@ describe('variantAddress', () => {
 
 describe('responseSubject', () => {
   it('can be reached by path, by path and query, by its name, and by its name and query', () => {
-    const subject = responseSubject(address('/users?b=2&a=1'), ['t'], 'users:list');
+    const subject = responseSubject(address('/users?b=2&a=1'), { tags: ['t'], name: 'users:list' });
     expect(subject).toEqual({
       tenant: 'acme',
       names: ['users:list', '/users', '/users?a=1&b=2', 'users:list?a=1&b=2'],
@@ -326,12 +326,16 @@ describe('responseSubject', () => {
   });
 
   it('can be reached by its path, too, where it answers other queries', () => {
-    const subject = responseSubject(address('/users?a=1'), [], undefined, '[false,"params","b"]');
+    const subject = responseSubject(address('/users?a=1'), {
+      tags: [],
+      name: undefined,
+      search: '[false,"params","b"]',
+    });
     expect(subject.pathUri).toBe('http://example.com/users');
   });
 
   it('has the path alone without name and query', () => {
-    expect(responseSubject(address('/users'), [], undefined).names).toEqual(['/users']);
+    expect(responseSubject(address('/users'), { tags: [], name: undefined }).names).toEqual(['/users']);
   });
 });
 
@@ -368,7 +372,7 @@ describe('normalizeKeyName', () => {
 
   it.each(['/users/%31', '/caf%c3%a9?x=%7e', '/caf\u00c3\u00a9'])('is how %j is known, too', (target) => {
     const found = address(target);
-    const { names } = responseSubject(found, [], undefined);
+    const { names } = responseSubject(found, { tags: [], name: undefined });
     expect(names.at(-1)).toBe(normalizeKeyName(target));
     const entry = { kind: 'response', tags: [] } as unknown as Entry;
     expect(subjectOfKey('', found.key, entry).names).toEqual(names);
