@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.js';
+import { MAX_DELTA_SECONDS } from './http/cache-control.js';
 import { isToken } from './http/headers.js';
 
 /*
@@ -14,6 +15,11 @@ export function aboveZero(setting: string, value: unknown, unit: string): number
 export function notNegative(setting: string, value: unknown, unit: string): number {
   if (typeof value === 'number' && value >= 0) return value;
   throw new ConfigError(setting, value, `a number of ${unit}, 0 or more`);
+}
+
+/** How long after its end something is good for, seconds; for ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */
+export function window(setting: string, value: unknown): number {
+  return Math.min(notNegative(setting, value, 'seconds'), MAX_DELTA_SECONDS);
 }
 
 export function wholeNumber(setting: string, value: unknown, least: number, most: number = 2 ** 53 - 1): number {

@@ -9,10 +9,10 @@ import {
   oneOf,
   texts,
   wholeNumber,
+  window,
 } from './check.js';
 import { type CompressOptions, type CompressRule, checkCompress } from './compress/rule.js';
 import { ConfigError } from './errors.js';
-import { MAX_DELTA_SECONDS } from './http/cache-control.js';
 import { OWN_FIELD } from './lookup/downstream.js';
 import { MODES, type Mode, type Policy } from './policy.js';
 import { type QueryRule, SORTED } from './request/query.js';
@@ -312,9 +312,9 @@ const CHECKS: { [K in Exclude<keyof Route, 'policy' | 'version'>]: (value: unkno
   maxBodyBytes: (value) => wholeNumber('option maxBodyBytes', value, 1),
   compress: checkCompress,
   requestDirectives: (value) => oneOf('option requestDirectives', value, ['ignore', 'honor']),
-  staleWhileRevalidate: (value) => window('staleWhileRevalidate', value),
-  staleIfError: (value) => window('staleIfError', value),
-  retain: (value) => window('retain', value),
+  staleWhileRevalidate: (value) => window('option staleWhileRevalidate', value),
+  staleIfError: (value) => window('option staleIfError', value),
+  retain: (value) => window('option retain', value),
   heuristic: (value) => fraction('option heuristic', value),
   targetedFields: (value) =>
     (Array.isArray(value) && value.length === 0 ? [] : texts('option targetedFields', value)).map((name) =>
@@ -343,11 +343,6 @@ function fieldNames(setting: string, value: unknown): readonly string[] {
     if (name === '*') throw new ConfigError(setting, name, 'the name of a header field, which * is not');
     return fieldName(setting, name);
   });
-}
-
-/** For ever is as long as delta-seconds can say (RFC 9111 §1.2.2). */
-function window(name: string, value: unknown): number {
-  return Math.min(notNegative(`option ${name}`, value, 'seconds'), MAX_DELTA_SECONDS);
 }
 
 function checkTenant(value: unknown): TenantRule {

@@ -1,11 +1,10 @@
 import type { Services } from '../backend.js';
-import { aboveZero, notNegative } from '../check.js';
+import { aboveZero, window } from '../check.js';
 import { LONGEST_TIMER } from '../clock.js';
 import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { TimeoutError } from '../errors.js';
 import { Collapse, type Turn } from '../fill/collapse.js';
-import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { Place } from './place.js';
 import { contentOf, type Maker, SET_OPTIONS, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
 
@@ -239,13 +238,10 @@ export class GetOrSet {
 
   #terms(options: GetOrSetOptions): Terms {
     const { staleWhileRevalidate = 0, staleIfError = 0, softTimeout, hardTimeout } = options;
-    // For ever is as long as it is for responses: a frame holds no endless span between two times.
-    const window = (name: string, value: number) =>
-      Math.min(notNegative(`option ${name}`, value, 'seconds'), MAX_DELTA_SECONDS) * 1000;
     const limit = (name: string, value: number | undefined) =>
       value === undefined ? Number.POSITIVE_INFINITY : aboveZero(`option ${name}`, value, 'ms');
-    const whileRevalidate = window('staleWhileRevalidate', staleWhileRevalidate);
-    const ifError = window('staleIfError', staleIfError);
+    const whileRevalidate = window('option staleWhileRevalidate', staleWhileRevalidate) * 1000;
+    const ifError = window('option staleIfError', staleIfError) * 1000;
     return {
       made: this.#values.maker(options, Math.max(whileRevalidate, ifError)),
       whileRevalidate,

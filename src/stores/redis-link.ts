@@ -277,6 +277,11 @@ export class RedisLink {
 
 /** Where somebody has put something else in the place of one of our keys, there is nothing of ours. */
 export function nothingOfAnotherType(error: Error): null {
-  if (error.message.startsWith('WRONGTYPE')) return null;
+  if (isOfAnotherType(error)) return null;
   throw error;
+}
+
+/** Whether Redis refused a command as its key holds another type. */
+export function isOfAnotherType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE');
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { decode, decodeHead, FrameError, headLength, PREAMBLE } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
-import type { RedisLink } from './redis-link.js';
+import { isOfAnotherType, type RedisLink } from './redis-link.js';
 
 const SCAN_STEP = 250;
 /** How much of bodies is asked for at a time, bytes: an answer of Redis' must keep neither it nor this process busy. */
@@ -97,7 +97,7 @@ async function unlessWrongType<T>(reply: Promise<T>): Promise<T | undefined> {
   try {
     return await reply;
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
+    if (isOfAnotherType(error)) return undefined;
     throw error;
   }
 }
