@@ -28,6 +28,13 @@ export function wholeNumber(setting: string, value: unknown, least: number, most
   throw new ConfigError(setting, value, `a whole number, ${range}`);
 }
 
+/** A whole number, as configuration services give it: also as a text. */
+export function wholeOrText(setting: string, value: unknown, most: number): number {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= most) return number;
+  throw new ConfigError(setting, value, `a whole number, from 0 to ${most}`);
+}
+
 export function flag(setting: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
   throw new ConfigError(setting, value, 'true or false');

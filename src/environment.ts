@@ -73,9 +73,9 @@ export function checkPrefix(setting: string, prefix: unknown): string {
   );
 }
 
-/** A URL, or a port behind a name, would be looked up as a name that nobody has. @throws {ConfigError} */
+/** A URL, a port behind a name, or brackets would be looked up as a name that nobody has. @throws {ConfigError} */
 export function checkHost(setting: string, host: string, rest: string): string {
-  if (!/[\s/@]/.test(host) && !/^[^:]*:\d*$/.test(host)) return host;
+  if (!/[\s/@[\]]/.test(host) && !/^[^:]*:\d*$/.test(host)) return host;
   throw new ConfigError(setting, host.replace(/^.*@/s, '***@'), `a name or an address alone; ${rest}`);
 }
 

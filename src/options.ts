@@ -1,6 +1,6 @@
-import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber } from './check.js';
+import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber, wholeOrText } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import { checkPrefix, checkUrl, readEnvironment } from './environment.js';
+import { checkHost, checkPrefix, checkUrl, readEnvironment } from './environment.js';
 import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRoute } from './route-options.js';
 import type { Thresholds } from './stats/health.js';
@@ -190,7 +190,8 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
   // ioredis would take its `host`, which has the port in it, for a name, and pass over the rest.
   if (redis instanceof URL) return checkUrl('option redis', String(redis));
   if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
-    if (!('cluster' in redis) || 'status' in redis) return redis;
+    if ('status' in redis) return redis;
+    if (!('cluster' in redis)) return checkAddress(redis);
     knownOnly('redis.', redis, ['cluster', 'options']);
     const nodes = redis.cluster;
     if (Array.isArray(nodes) && nodes.length > 0) return redis;
@@ -201,6 +202,19 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
     redis,
     'a URL, ioredis options, { cluster: nodes }, an ioredis client, or false',
   );
+}
+
+/**
+ * Where Redis is, by ioredis' options, whose numbers may be texts. Of a database that is no number it would reject a promise
+ * that nobody has, which ends the process; of another mistake it would go on connecting in vain.
+ */
+function checkAddress<T extends { host?: unknown; port?: unknown; db?: unknown }>(options: T): T {
+  const { host, port, db } = options;
+  if (typeof host === 'string')
+    checkHost('option redis.host', host, 'a port goes into port, a URL in place of the object');
+  if (port !== undefined) wholeOrText('option redis.port', port, 65_535);
+  if (db !== undefined && db !== null) wholeOrText('option redis.db', db, 2 ** 31);
+  return options;
 }
 
 const STORE = ['get', 'set', 'delete', 'increment', 'swap', 'sweep', 'scan', 'ping', 'close'] as const;

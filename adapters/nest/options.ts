@@ -1,7 +1,7 @@
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } from '@nestjs/common';
 import type { Request } from 'express';
 import { type Cache, chosenCache, createCache } from '../../src/cache.js';
-import { anObject, knownOnly } from '../../src/check.js';
+import { anObject, knownOnly, wholeOrText } from '../../src/check.js';
 import { checkHost } from '../../src/environment.js';
 import { ConfigError } from '../../src/errors.js';
 import type { CacheOptions } from '../../src/options.js';
@@ -95,10 +95,10 @@ function cacheOptions(options: Omit<CacheModuleOptions, 'cache' | 'isGlobal'>): 
   const { host, port, username, password, db, store, ttl, ...rest } = options;
   const address: { host?: string; port?: number } = {
     ...(isSaid(host) ? { host: checkHost('option host', host, 'a port goes into port, a URL into redis') } : {}),
-    ...(isSaid(port) ? { port: wholeOf('option port', port, 65_535) } : {}),
+    ...(isSaid(port) ? { port: wholeOrText('option port', port, 65_535) } : {}),
     ...(isSaid(username) ? { username } : {}),
     ...(isSaid(password) ? { password } : {}),
-    ...(isSaid(db) ? { db: wholeOf('option db', db, 2 ** 31) } : {}),
+    ...(isSaid(db) ? { db: wholeOrText('option db', db, 2 ** 31) } : {}),
   };
   const addressed = address.host !== undefined || address.port !== undefined;
   if (addressed && rest.redis !== undefined)
@@ -115,10 +115,4 @@ function cacheOptions(options: Omit<CacheModuleOptions, 'cache' | 'isGlobal'>): 
 
 function isSaid<T>(value: T | undefined): value is T {
   return value !== undefined && value !== null && value !== '';
-}
-
-function wholeOf(setting: string, value: number | string, most: number): number {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= most) return number;
-  throw new ConfigError(setting, value, `a whole number, from 0 to ${most}`);
 }

@@ -88,6 +88,7 @@ describe('readEnvironment', () => {
     ['REDIS_URL', 'redis:///run/redis.sock', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_HOST', 'localhost:6379', 'a port goes into REDIS_PORT'],
     ['REDIS_HOST', 'redis://localhost', 'a URL into REDIS_URL'],
+    ['REDIS_HOST', '[::1]', 'a name or an address alone'],
   ])('%s=%s is an error that names all three', (variable, text, takes) => {
     const error = errorOf(() => readEnvironment({ REDIS_HOST: 'h', [variable]: text }));
     expect(error).toMatchObject({ setting: `environment variable ${variable}`, held: text });

@@ -107,6 +107,11 @@ describe('resolveSettings', () => {
     expect(resolve({ redis: false }, { REDIS_URL: 'redis://h' }).redis).toBeUndefined();
   });
 
+  it('numbers of ioredis options may be texts, as it takes them', () => {
+    for (const redis of [{ host: 'h', port: '6380', db: '3' }, { port: 6380, db: null }, { path: '/run/redis.sock' }])
+      expect(resolve({ redis }).redis).toBe(redis);
+  });
+
   it('sweepInterval: false is none', () => {
     expect(resolve({ sweepInterval: false }).sweepInterval).toBe(0);
   });
@@ -191,6 +196,14 @@ describe('resolveSettings', () => {
     [{ redis: ['redis://h'] }, 'option redis', 'a URL'],
     [{ redis: '' }, 'option redis', 'a URL'],
     [{ redis: 'localhost:6379' }, 'option redis', 'a URL such as redis://localhost:6379/0'],
+    // Of a database that is no number ioredis rejects a promise that nobody has, which ends the process.
+    [{ redis: { host: 'h', db: '' } }, 'option redis.db', 'a whole number, from 0 to 2147483648'],
+    [{ redis: { host: 'h', db: Number.NaN } }, 'option redis.db', 'a whole number'],
+    [{ redis: { host: 'h', db: 'sessions' } }, 'option redis.db', 'a whole number'],
+    [{ redis: { port: 'six' } }, 'option redis.port', 'a whole number, from 0 to 65535'],
+    [{ redis: { port: 70_000 } }, 'option redis.port', 'a whole number, from 0 to 65535'],
+    [{ redis: { host: 'localhost:6379' } }, 'option redis.host', 'a port goes into port'],
+    [{ redis: { host: 'redis://h' } }, 'option redis.host', 'a URL in place'],
     [{ redis: { cluster: 'localhost:7000' } }, 'option redis', 'cluster'],
     [{ redis: { cluster: [] } }, 'option redis', 'cluster'],
     [{ redis: { cluster: [{ port: 1 }], option: {} } }, 'option redis.option', 'there is no such option'],
