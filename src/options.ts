@@ -147,39 +147,44 @@ export function resolveSettings(options: CacheOptions): Settings {
   anObject('the options of createCache', options);
   knownOnly('', options, [...OWN, ...ROUTE_OPTIONS]);
   const environment = readEnvironment(process.env, options.redis === undefined && options.store === undefined);
-  const { breaker = {} } = options;
+  // Defaults for what is not said: `null` is said, and is no value of any of them.
+  const { l1 = true, consistency = 'pushed', maxDisconnected = 1000, collapseTimeout = 10_000 } = options;
+  const { refreshTimeout = 30_000, maxRefreshes = 20, sweepInterval = 60, timeout = 50, breaker = {} } = options;
+  const { maxItems = environment.maxItems ?? 1000, maxBytes = environment.maxBytes ?? 67_108_864 } = options;
+  const { degradedErrors = 5, unhealthyErrors = 10, errorWindow = 60, publishInterval = 5 } = options;
+  const { writeBehind = {}, clock = systemClock, ttl = environment.ttl } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
-  const { ttl = environment.ttl, sweepInterval = 60, publishInterval = 5 } = options;
+  const { failures = 5, openFor = 1000 } = breaker;
   const store = options.store === undefined ? undefined : checkStore(options.store, options.redis);
   const { redis: given = store === undefined ? environment.redis : false } = options;
   const redis = given === undefined ? undefined : checkRedis(given);
   return Object.freeze({
     redis,
     store,
-    l1: flag('option l1', options.l1 ?? true),
-    consistency: oneOf('option consistency', options.consistency ?? 'pushed', ['pushed', 'strong']),
-    maxDisconnected: aboveZero('option maxDisconnected', options.maxDisconnected ?? 1000, 'milliseconds'),
-    collapseTimeout: wholeNumber('option collapseTimeout', options.collapseTimeout ?? 10_000, 1, 86_400_000),
-    refreshTimeout: wholeNumber('option refreshTimeout', options.refreshTimeout ?? 30_000, 1, 86_400_000),
-    maxRefreshes: wholeNumber('option maxRefreshes', options.maxRefreshes ?? 20, 1),
+    l1: flag('option l1', l1),
+    consistency: oneOf('option consistency', consistency, ['pushed', 'strong']),
+    maxDisconnected: aboveZero('option maxDisconnected', maxDisconnected, 'milliseconds'),
+    collapseTimeout: wholeNumber('option collapseTimeout', collapseTimeout, 1, 86_400_000),
+    refreshTimeout: wholeNumber('option refreshTimeout', refreshTimeout, 1, 86_400_000),
+    maxRefreshes: wholeNumber('option maxRefreshes', maxRefreshes, 1),
     sweepInterval: checkInterval('sweepInterval', sweepInterval),
-    maxItems: wholeNumber('option maxItems', options.maxItems ?? environment.maxItems ?? 1000, 1),
-    maxBytes: wholeNumber('option maxBytes', options.maxBytes ?? environment.maxBytes ?? 67_108_864, 1),
+    maxItems: wholeNumber('option maxItems', maxItems, 1),
+    maxBytes: wholeNumber('option maxBytes', maxBytes, 1),
     prefix: options.prefix === undefined ? (environment.prefix ?? '') : checkPrefix('option prefix', options.prefix),
-    timeout: aboveZero('option timeout', options.timeout ?? 50, 'milliseconds'),
+    timeout: aboveZero('option timeout', timeout, 'milliseconds'),
     breaker: {
-      failures: wholeNumber('option breaker.failures', breaker.failures ?? 5, 1),
-      openFor: aboveZero('option breaker.openFor', breaker.openFor ?? 1000, 'milliseconds'),
+      failures: wholeNumber('option breaker.failures', failures, 1),
+      openFor: aboveZero('option breaker.openFor', openFor, 'milliseconds'),
     },
     health: {
-      degradedErrors: wholeNumber('option degradedErrors', options.degradedErrors ?? 5, 1),
-      unhealthyErrors: wholeNumber('option unhealthyErrors', options.unhealthyErrors ?? 10, 1),
+      degradedErrors: wholeNumber('option degradedErrors', degradedErrors, 1),
+      unhealthyErrors: wholeNumber('option unhealthyErrors', unhealthyErrors, 1),
     },
-    errorWindow: aboveZero('option errorWindow', options.errorWindow ?? 60, 'seconds'),
+    errorWindow: aboveZero('option errorWindow', errorWindow, 'seconds'),
     publishInterval: checkInterval('publishInterval', publishInterval),
     logger: options.logger === undefined ? undefined : checkLogger(options.logger),
-    writeBehind: checkWriteBehind(options.writeBehind ?? {}, redis !== undefined),
-    clock: checkClock(options.clock ?? systemClock),
+    writeBehind: checkWriteBehind(writeBehind, redis !== undefined),
+    clock: checkClock(clock),
     route: resolveRoute(ttl === undefined ? options : { ...options, ttl }, DEFAULT_ROUTE),
   });
 }
@@ -243,14 +248,15 @@ function checkInterval(name: string, interval: unknown): number {
 function checkWriteBehind(options: NonNullable<CacheOptions['writeBehind']>, shared: boolean): Settings['writeBehind'] {
   const names = ['durable', 'maxQueue', 'waitForRoom', 'closeTimeout', 'lease'];
   knownOnly('writeBehind.', anObject('option writeBehind', options), names);
-  const durable = flag('option writeBehind.durable', options.durable ?? false);
+  const { durable = false, maxQueue = 10_000, waitForRoom = 1000, closeTimeout = 10_000, lease = 5000 } = options;
+  flag('option writeBehind.durable', durable);
   if (durable && !shared) throw new ConfigError('option writeBehind.durable', durable, 'false where there is no Redis');
   return {
     durable,
-    maxQueue: wholeNumber('option writeBehind.maxQueue', options.maxQueue ?? 10_000, 1),
-    waitForRoom: wholeNumber('option writeBehind.waitForRoom', options.waitForRoom ?? 1000, 0, 86_400_000),
-    closeTimeout: wholeNumber('option writeBehind.closeTimeout', options.closeTimeout ?? 10_000, 0, 86_400_000),
-    lease: wholeNumber('option writeBehind.lease', options.lease ?? 5000, 100, 86_400_000),
+    maxQueue: wholeNumber('option writeBehind.maxQueue', maxQueue, 1),
+    waitForRoom: wholeNumber('option writeBehind.waitForRoom', waitForRoom, 0, 86_400_000),
+    closeTimeout: wholeNumber('option writeBehind.closeTimeout', closeTimeout, 0, 86_400_000),
+    lease: wholeNumber('option writeBehind.lease', lease, 100, 86_400_000),
   };
 }
 

@@ -218,6 +218,32 @@ describe('resolveSettings', () => {
   });
 
   it.each([
+    ...['l1', 'consistency', 'maxDisconnected', 'collapseTimeout', 'refreshTimeout', 'maxRefreshes', 'sweepInterval'],
+    ...[
+      'store',
+      'maxItems',
+      'maxBytes',
+      'prefix',
+      'timeout',
+      'breaker',
+      'degradedErrors',
+      'unhealthyErrors',
+      'errorWindow',
+    ],
+    ...['publishInterval', 'logger', 'writeBehind', 'clock', 'redis', 'ttl', 'collapse'],
+  ])('null is no value of %s', (name) => {
+    expect(() => resolve({ [name]: null })).toThrow(`option ${name} is null; it takes `);
+  });
+
+  it.each([
+    ['breaker', 'failures'],
+    ['breaker', 'openFor'],
+    ...['durable', 'maxQueue', 'waitForRoom', 'closeTimeout', 'lease'].map((name) => ['writeBehind', name]),
+  ])('null is no value of %s.%s', (group, name) => {
+    expect(() => resolve({ [group!]: { [name!]: null } })).toThrow(`option ${group}.${name} is null; it takes `);
+  });
+
+  it.each([
     ['CACHE_PREFIX', '{a}'],
     ['CACHE_TTL', 'x'],
     ['CACHE_MAX_ITEMS', 'x'],
