@@ -1,6 +1,6 @@
 import type { Services } from '../backend.js';
 import type { CounterEntry, Entry, ValueEntry } from '../entry/entry.js';
-import { RespcacheError, UnavailableError } from '../errors.js';
+import { RespcacheError, show, UnavailableError } from '../errors.js';
 import type { Place } from './place.js';
 import { contentOf, type SetOptions, type Stored, type Values } from './values.js';
 
@@ -18,7 +18,7 @@ export class Increments {
   }
 
   async add(key: string, by: number, clientId: string, options: SetOptions): Promise<number> {
-    if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${by}: it takes a whole number`);
+    if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${show(by)}: it takes a whole number`);
     const place = this.#values.place(key, clientId);
     const made = this.#values.maker({
       ...options,

@@ -81,6 +81,16 @@ export function incrementSuite(bench: Bench): void {
       },
     );
 
+    it.each([
+      ['1', '"1"'],
+      [2n, '2n'],
+      [[1], '[1]'],
+      [undefined, 'undefined'],
+    ])('says by what it was: %s', async (by, shown) => {
+      const adding = bench.cache().increment('n', by as unknown as number, 'c');
+      await expect(adding).rejects.toThrow(`increment by ${shown}: it takes a whole number`);
+    });
+
     it('is an error beyond the whole numbers that are exact, and changes nothing', async () => {
       const cache = bench.cache();
       await cache.increment('n', Number.MAX_SAFE_INTEGER, 'c');
