@@ -15,10 +15,10 @@ import { Comparisons } from './fill/comparisons.js';
 import type { Receipt } from './invalidation/ledger.js';
 import { type CacheOptions, resolveSettings, type Settings } from './options.js';
 import { QueryRules } from './request/query.js';
-import { escapeTenant, NO_TENANT } from './request/tenant.js';
 import type { RouteOptions } from './route-options.js';
 import { CacheService, type EraseOptions } from './service/cache-service.js';
 import type { GetOrSetOptions } from './service/get-or-set.js';
+import { ownerOf } from './service/place.js';
 import { type SetOptions, Values } from './service/values.js';
 import type { WriteThroughOptions } from './service/write-through.js';
 import { Counters } from './stats/counters.js';
@@ -35,7 +35,8 @@ import { WriteBehind, type WriteBehindOptions } from './write-behind/write-behin
  * A cache: the middleware's responses and your own values, per client (tenant). Made by {@link createCache}.
  *
  * Nothing here rejects because Redis fails: reads are misses, writes are dropped and counted as errors, and an
- * invalidation's receipt says whether it is durable. The one exception is `increment`, whose result would be a lie.
+ * invalidation's receipt says whether it is durable. Except where the result would be a lie: `increment`, `invalidateTenant` with
+ * `erase`, `backup`, `restore`, and durable writes behind with their dead letters.
  */
 export class Cache {
   /** What the adapters drive. Not for applications. @internal */
@@ -412,13 +413,14 @@ export class Cache {
   /**
    * The figures since the start, of all or of one client; `null`: of requests that belong to none.
    *
+   * @throws {TypeError} if the client is empty, or no text
    * @example
    * ```ts
    * const { hitRate, averageHitTime } = cache.getStats(); // %, ms
    * ```
    */
   getStats(clientId?: string | null): Stats {
-    return this.statistics.stats(clientId === undefined ? undefined : escapeTenant(clientId ?? NO_TENANT));
+    return this.statistics.stats(clientId === undefined ? undefined : ownerOf(clientId));
   }
 
   /**

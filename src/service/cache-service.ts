@@ -8,7 +8,7 @@ import { normalizeKeyName, normalizePattern } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
-import { ownerOf, type Place, textOf } from './place.js';
+import { ownerOf, type Place, tenantOf, textOf } from './place.js';
 import { SET_OPTIONS, type SetOptions, Values } from './values.js';
 import { WRITE_THROUGH_OPTIONS, WriteThrough, type WriteThroughOptions } from './write-through.js';
 
@@ -51,6 +51,7 @@ export class CacheService {
   }
 
   async mget<T>(keys: readonly string[], clientId: string): Promise<(T | undefined)[]> {
+    tenantOf(clientId);
     const found = await this.#lookUp(texts('keys', keys).map((key) => this.#values.place(key, clientId)));
     return found as (T | undefined)[];
   }
@@ -61,6 +62,7 @@ export class CacheService {
 
   async mset(entries: Readonly<Record<string, unknown>>, clientId: string, options: SetOptions = {}): Promise<void> {
     anObject('the entries of mset()', entries);
+    tenantOf(clientId);
     if (Symbol.iterator in entries) throw new TypeError('mset() takes an object of values by their keys, not a Map');
     await this.#setAll(Object.entries(entries), clientId, optionsOf('mset', options, SET_OPTIONS));
   }
@@ -80,7 +82,7 @@ export class CacheService {
     options: WriteThroughOptions = {},
   ): Promise<T> {
     const checked = optionsOf('writeThrough', options, WRITE_THROUGH_OPTIONS);
-    return this.#writeThrough.write(key, persist, clientId, checked);
+    return this.#writeThrough.write(key, aFunction('persist', persist), clientId, checked);
   }
 
   async delete(key: string, clientId: string): Promise<boolean> {

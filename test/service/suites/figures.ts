@@ -35,6 +35,15 @@ export function figuresSuite(bench: Bench): void {
       expect(bench.open().getStats()).toMatchObject(NOTHING);
     });
 
+    it.each([
+      ['', 'empty'],
+      [5, '5'],
+      [{ id: 'c' }, 'an object'],
+    ])('are those of a client that is named: not %j', (client, shown) => {
+      const cache = bench.cache();
+      expect(() => cache.getStats(client as string)).toThrow(`clientId is ${shown}; it takes a text that is not empty`);
+    });
+
     it('count what is found and what is not', async () => {
       const cache = bench.open();
       await cache.set('a', 1, 'c');

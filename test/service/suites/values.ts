@@ -199,6 +199,9 @@ export function valuesSuite(bench: Bench): void {
       await expect(cache.mset({ key: 1 }, client)).rejects.toThrow(TypeError);
       await expect(cache.increment('key', 1, client)).rejects.toThrow(TypeError);
       await expect(cache.getOrSet('key', () => 1, client)).rejects.toThrow(TypeError);
+      // Also where there is nothing to look for, as there may be tomorrow.
+      await expect(cache.mget([], client)).rejects.toThrow(TypeError);
+      await expect(cache.mset({}, client)).rejects.toThrow(TypeError);
     });
 
     it('that are no text are rejections of an invalidation too, and nothing is thrown past its promise', async () => {

@@ -197,6 +197,14 @@ export function writeThroughSuite(bench: Bench): void {
       await expect(cache.writeThrough(() => '', persist, 'c')).rejects.toThrow('key is empty');
     });
 
+    it('refuses a persist that is no function, and leaves what is stored alone', async () => {
+      const cache = bench.cache();
+      await cache.set('n', 1, 'c');
+      const writing = cache.writeThrough('n', { n: 2 } as unknown as () => number, 'c');
+      await expect(writing).rejects.toThrow('persist is {"n":2}; it takes a function');
+      expect(await cache.get('n', 'c')).toBe(1);
+    });
+
     it.each([
       [{ invalidate: { key: ['a'] } }, 'option invalidate.key is'],
       [{ invalidate: { tags: 'a' } }, 'option invalidate.tags is "a"; it takes a list of texts'],
