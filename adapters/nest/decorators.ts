@@ -1,6 +1,6 @@
 import { Inject, UseInterceptors } from '@nestjs/common';
 import type { Cache } from '../../src/cache.js';
-import { knownOnly, oneOf } from '../../src/check.js';
+import { anObject, knownOnly, oneOf } from '../../src/check.js';
 import { ConfigError } from '../../src/errors.js';
 import { ruleOf } from '../../src/invalidation/purge-rule.js';
 import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../src/route-options.js';
@@ -36,7 +36,7 @@ import { CacheService } from './service.js';
  * ```
  */
 export function Cacheable(options: CacheableOptions = {}): MethodDecorator {
-  const { clientId, ...rest } = options;
+  const { clientId, ...rest } = anObject('the options of @Cacheable', options);
   checkClient('Cacheable', clientId);
   // Names are checked where it is known whether it is a route.
   resolveRoute(rest as RouteOptions, DEFAULT_ROUTE);
@@ -61,7 +61,7 @@ export function CacheInvalidate(
   spec: string | readonly string[] | CacheInvalidateOptions,
   options: ClientChoice = {},
 ): MethodDecorator {
-  knownOnly('of @CacheInvalidate: ', options, ['clientId']);
+  knownOnly('of @CacheInvalidate: ', anObject('the options of @CacheInvalidate', options), ['clientId']);
   const plain = typeof spec === 'string' || Array.isArray(spec);
   const names = plain ? { keys: spec as string | string[] } : ((spec ?? {}) as CacheInvalidateOptions);
   const { clientId = options.clientId, ...rest } = names;
@@ -85,7 +85,7 @@ export function CacheInvalidate(
  * ```
  */
 export function CacheClear(options: CacheClearOptions = {}): MethodDecorator {
-  knownOnly('of @CacheClear: ', options, ['scope', 'clientId']);
+  knownOnly('of @CacheClear: ', anObject('the options of @CacheClear', options), ['scope', 'clientId']);
   if (options.scope !== undefined) oneOf('option scope of @CacheClear', options.scope, ['all', 'tenant']);
   checkClient('CacheClear', options.clientId);
   if (options.clientId !== undefined && options.scope !== 'tenant')
