@@ -196,11 +196,13 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
   if (redis instanceof URL) return checkUrl('option redis', String(redis));
   if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
     if ('status' in redis) return redis;
-    if (!('cluster' in redis)) return checkAddress(redis);
+    if (!('cluster' in redis)) return checkAddress('option redis', redis);
     knownOnly('redis.', redis, ['cluster', 'options']);
     const nodes = redis.cluster;
-    if (Array.isArray(nodes) && nodes.length > 0) return redis;
-    throw new ConfigError('option redis.cluster', nodes, 'a list of nodes such as { host, port }');
+    if (!Array.isArray(nodes) || nodes.length === 0)
+      throw new ConfigError('option redis.cluster', nodes, 'a list of nodes such as { host, port }');
+    for (const [i, node] of nodes.entries()) checkNode(`option redis.cluster[${i}]`, node);
+    return redis;
   }
   throw new ConfigError(
     'option redis',
@@ -209,16 +211,24 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
   );
 }
 
+/** A node of a Cluster, as ioredis takes it: its address, its port alone, or a URL. */
+function checkNode(setting: string, node: unknown): void {
+  if (typeof node === 'number') wholeNumber(setting, node, 1, 65_535);
+  else if (typeof node === 'object' && node !== null) checkAddress(setting, node);
+  else if (typeof node !== 'string' || node === '')
+    throw new ConfigError(setting, node, 'a node such as { host, port }, a port, or a URL');
+}
+
 /**
  * Where Redis is, by ioredis' options, whose numbers may be texts. Of a database that is no number it would reject a promise
  * that nobody has, which ends the process; of another mistake it would go on connecting in vain.
  */
-function checkAddress<T extends { host?: unknown; port?: unknown; db?: unknown }>(options: T): T {
+function checkAddress<T extends { host?: unknown; port?: unknown; db?: unknown }>(setting: string, options: T): T {
   const { host, port, db } = options;
   if (typeof host === 'string')
-    checkHost('option redis.host', host, 'a port goes into port, a URL in place of the object');
-  if (port !== undefined) wholeOrText('option redis.port', port, 65_535);
-  if (db !== undefined && db !== null) wholeOrText('option redis.db', db, 2 ** 31);
+    checkHost(`${setting}.host`, host, 'a port goes into port, a URL in place of the object');
+  if (port !== undefined) wholeOrText(`${setting}.port`, port, 65_535);
+  if (db !== undefined && db !== null) wholeOrText(`${setting}.db`, db, 2 ** 31);
   return options;
 }
 

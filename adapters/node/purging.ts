@@ -1,5 +1,6 @@
 import { type Cache, chosenCache } from '../../src/cache.js';
 import { anObject, knownOnly } from '../../src/check.js';
+import { ConfigError } from '../../src/errors.js';
 import { type InvalidateSpec, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
 
 /** What every middleware takes. */
@@ -20,6 +21,8 @@ export function purgingOf<S>(
   knownOnly('', options, ['cache']);
   if (!isWhole(spec)) return { cache: chosenCache(cache), rule: ruleOf(spec) };
   const { cache: own = cache, ...rest } = spec;
+  if (cache !== undefined && own !== cache)
+    throw new ConfigError('option cache of invalidate()', own, 'the cache that is named beside it, or is left out');
   return { cache: chosenCache(own), rule: ruleOf(rest) };
 }
 

@@ -4,6 +4,7 @@ import { listening } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aboveZero, aFunction, anObject } from '../check.js';
 import { LONGEST_TIMER } from '../clock.js';
+import { RespcacheError } from '../errors.js';
 import { escapeTenant, NO_TENANT, unescapeTenant } from '../request/tenant.js';
 import type { Statistics } from '../stats/statistics.js';
 import { resolveWarm, type WarmOptions, type WarmPlan } from './options.js';
@@ -105,7 +106,7 @@ export class Warmer {
   }
 
   close(): void {
-    this.#closed.abort();
+    this.#closed.abort(new RespcacheError('warm: the cache is closed'));
   }
 
   /** Until the cache is closed, or one of the callers' signals says so. */

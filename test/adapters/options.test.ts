@@ -419,6 +419,15 @@ describe.each([
     );
   });
 
+  it('invalidate takes one cache', () => {
+    const other = createCache({ redis: false });
+    expect(() => invalidate({ tags: ['t'], cache: other }, { cache })).toThrow(
+      'option cache of invalidate() is an object of the class Cache; it takes the cache that is named beside it',
+    );
+    expect(() => invalidate({ tags: ['t'], cache }, { cache })).not.toThrow();
+    return other.close();
+  });
+
   it('are told with what they held and what they take', () => {
     const make = () => cacheMiddleware({ cache, ttl: -1 });
     expect(make).toThrow('option ttl is -1; it takes a number of seconds above 0');

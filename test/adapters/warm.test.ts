@@ -101,7 +101,8 @@ describe.each(NEWEST)('warming: $label', (combination) => {
       return { body: 'x' };
     });
     const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
-    await expect(warm(host, { urls, concurrency: 1 })).rejects.toThrow(/abort/i);
+    await expect(warm(host, { urls, concurrency: 1 })).rejects.toThrow('warm: the cache is closed');
+    await expect(warm(host, { urls })).rejects.toThrow('warm: the cache is closed');
   });
 
   it('says so where no cache looks after a URL', async () => {
