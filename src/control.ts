@@ -35,11 +35,17 @@ export class Control implements CacheControl {
   around: Control | undefined;
 
   tag(...tags: string[]): this {
-    const more = texts('res.cache.tag()', tags);
     this.#tags ??= [];
+    const more = texts('res.cache.tag()', tags);
     for (const tag of more) this.#tags.push(tag);
-    this.around?.tag(...more);
+    this.passOn(more);
     return this;
+  }
+
+  /** Tells the caches around this one by which names can be invalidated what they are given. */
+  passOn(tags: readonly string[]): void {
+    if (tags.length === 0) return;
+    for (let to = this.around; to !== undefined; to = to.around) to.#tags = [...to.tags, ...tags];
   }
 
   get tags(): readonly string[] {

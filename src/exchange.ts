@@ -241,8 +241,10 @@ export class Exchange implements Party {
 
   /** The answer from an entry, for this request. */
   reply(entry: ResponseEntry, status: CacheStatus): Reply {
-    const { route, outside } = this;
+    const { route, outside, control } = this;
     const conditions = this.conditions.current;
+    // No handler tells another cache around this one by which names it can be invalidated.
+    control.passOn(entry.tags);
     return replyInForm(entry, this.#choice(entry, conditions), {
       now: this.#services.settings.clock.now(),
       conditions,

@@ -152,6 +152,8 @@ export class MountedRoute {
 
   /** The answer to a request that no other mount has seen, where it is at hand. */
   recalled(view: RequestView, res: ServerResponse): MaybePromise<Reply | undefined> {
+    // Another cache around this one is told of what it is given: by the whole way.
+    if ((res as Marked)[OPENED] !== undefined) return undefined;
     const reply = this.recall.answer(view, res);
     // What is there is not worth a function that waits for it: neither here nor in the adapters.
     return reply instanceof Promise ? reply.then((found) => this.#given(res, found)) : this.#given(res, reply);

@@ -378,4 +378,23 @@ describe.each(NEWEST)('keys: $label', (combination) => {
     for (const { cache } of [host, inner]) await cache.invalidateByTags(['t'], undefined);
     expect(await host.texts('/tagged', 1)).toEqual(['run 6']);
   });
+
+  it('of two caches the outer one knows the tags of what the inner one has given it', async () => {
+    const host = await bench.start(combination);
+    const inner = await bench.start(combination);
+    const handler = numbered();
+    host.use({});
+    host.get('/x', createHost(combination.framework, inner.cache).caching({}), (asked) => {
+      asked.cache.tag('t');
+      return handler(asked);
+    });
+    // The second of the inner one's hits comes by the short way.
+    for (const hits of [0, 1, 2]) {
+      expect(await host.texts('/x', 1)).toEqual(['run 1']);
+      expect(inner.cache.getStats().hits).toBe(hits);
+      if (hits < 2) await host.cache.clear();
+    }
+    for (const { cache } of [inner, host]) await cache.invalidateByTags(['t'], undefined);
+    expect(await host.texts('/x', 1)).toEqual(['run 2']);
+  });
 });
