@@ -5,6 +5,7 @@ import { fieldText } from '../http/headers.js';
 import { withVary } from '../http/vary.js';
 import { type Conditions, isNotModified, isOfBody } from '../lookup/conditional.js';
 import { type Downstream, downstreamLines, isOverruled, OWN_FIELD } from '../lookup/downstream.js';
+import { saidBy } from '../lookup/freshness.js';
 import type { Reply } from '../lookup/reply.js';
 import type { HeaderBag } from '../types.js';
 
@@ -16,7 +17,7 @@ export function announce(
   bag: HeaderBag,
   vary: readonly string[],
   status: CacheStatus,
-  shared: (Downstream & { readonly tags: readonly string[] }) | undefined,
+  shared: (Downstream & { readonly tags: readonly string[]; readonly targetedFields: readonly string[] }) | undefined,
 ): void {
   const before = fieldText({ vary: bag.getHeader('vary') }, 'vary');
   const varies = withVary(before, vary);
@@ -25,10 +26,11 @@ export function announce(
   const member = formatCacheStatus(status);
   // Caches nearer to the origin stand first (RFC 9211 §2).
   bag.setHeader('Cache-Status', upstream === undefined ? member : `${upstream}, ${member}`);
+  const said = shared && saidBy(bag.getHeaders(), shared.targetedFields).directives;
   bag.removeHeader(OWN_FIELD);
   if (shared === undefined) return;
   for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, shared)) bag.removeHeader(name);
-  for (const [name, value] of downstreamLines(shared, 0, shared.tags)) bag.setHeader(name, value);
+  for (const [name, value] of downstreamLines(shared, 0, shared.tags, said)) bag.setHeader(name, value);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { MAX_DELTA_SECONDS } from '../http/cache-control.js';
+import { type Directives, fieldList, MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { HeaderLine } from '../http/headers.js';
 
 /** What caches further down, browsers and CDNs, are told of a response that this cache shares. */
@@ -16,16 +16,19 @@ export const OWN_FIELD = 'respcache-cache-control';
 
 /**
  * The fields that say it, each in place of what the handler may have said. Lifetimes count from now: the age that the
- * response has here is added, because whoever receives it takes that off again.
+ * response has here is added, because whoever receives it takes that off again. `said`: what the handler has said, where
+ * fields are still there that it keeps from others (`private="…"`, `no-cache="…"`).
  */
 export function downstreamLines(
   { browserTtl, cdnTtl, surrogateTags }: Downstream,
   age: number,
   tags: readonly string[],
+  said?: Directives,
 ): readonly HeaderLine[] {
   const lines: HeaderLine[] = [];
-  if (browserTtl !== undefined) lines.push(['Cache-Control', freshFor(browserTtl, age)]);
-  if (cdnTtl !== undefined) lines.push(['CDN-Cache-Control', freshFor(cdnTtl, age)]);
+  const more = said === undefined ? '' : narrowed(said);
+  if (browserTtl !== undefined) lines.push(['Cache-Control', freshFor(browserTtl, age) + more]);
+  if (cdnTtl !== undefined) lines.push(['CDN-Cache-Control', freshFor(cdnTtl, age) + more]);
   if (surrogateTags !== undefined && tags.length > 0) {
     // Fastly separates keys by spaces; the others take a list.
     const separator = surrogateTags.toLowerCase() === 'surrogate-key' ? ' ' : ',';
@@ -51,6 +54,16 @@ export function isOverruled(lowerName: string, { browserTtl, cdnTtl, surrogateTa
 function freshFor(ttl: number, age: number): string {
   return ttl === 0 ? 'no-cache' : `max-age=${Math.floor(Math.min(ttl + age, MAX_DELTA_SECONDS))}`;
 }
+
+/** The directives that keep fields from others, as more members of a list. */
+function narrowed(said: Directives): string {
+  return NARROWING.map((name) => {
+    const names = fieldList(said, name);
+    return names === undefined ? '' : `, ${name}="${names.join(', ')}"`;
+  }).join('');
+}
+
+const NARROWING = ['private', 'no-cache'] as const;
 
 /** A tag as one word of a field: whatever could end it or the line is escaped. */
 function encodeTag(tag: string): string {

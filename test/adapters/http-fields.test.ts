@@ -226,6 +226,30 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       }
     });
 
+    it('leave with a field that is for one client what keeps it from others', async () => {
+      const host = await bench.start(combination);
+      const said = { 'Cache-Control': 'max-age=10, private="x-me", no-cache="x-now"', 'X-Me': 'me', 'X-Now': 'now' };
+      host.get('/x', { browserTtl: 30, cdnTtl: 0 }, numbered({ headers: said }));
+      host.get('/cdn', { cdnTtl: 30 }, numbered({ headers: said }));
+      host.get(
+        '/own',
+        { browserTtl: 30 },
+        numbered({ headers: { [OWN]: 'max-age=10, private="x-me"', 'X-Me': 'me' } }),
+      );
+      const names = ['cache-control', CDN, 'x-me', 'x-now'];
+      const narrowed = 'private="x-me", no-cache="x-now"';
+      expect(fieldsOf(await host.ask('/x'), ...names)).toEqual([
+        `max-age=30, ${narrowed}`,
+        `no-cache, ${narrowed}`,
+        'me',
+        'now',
+      ]);
+      expect(fieldsOf(await host.ask('/cdn'), CDN, 'x-me')).toEqual([`max-age=30, ${narrowed}`, 'me']);
+      expect(fieldsOf(await host.ask('/own'), 'cache-control', 'x-me')).toEqual(['max-age=30, private="x-me"', 'me']);
+      // What is stored is without them, and for all.
+      expect(fieldsOf(await host.ask('/x'), ...names)).toEqual(['max-age=30', 'no-cache', undefined, undefined]);
+    });
+
     it('are about what is shared: whatever is not keeps what its handler says', async () => {
       const host = await bench.start(combination);
       const said = { 'Cache-Control': 'max-age=10', Expires: http(START + 9_000) };

@@ -3,7 +3,7 @@ import { announce, reduceToNotModified } from '../../../src/fill/head.js';
 import type { Fields } from '../../../src/types.js';
 import { bagOf, dateAt } from '../made.js';
 
-const NOTHING = { browserTtl: undefined, cdnTtl: undefined, surrogateTags: undefined, tags: [] };
+const NOTHING = { browserTtl: undefined, cdnTtl: undefined, surrogateTags: undefined, tags: [], targetedFields: [] };
 
 /** The fields of a handler's response as it leaves. */
 function announced(fields: Fields, vary: string[] = [], shared?: Parameters<typeof announce>[3]): Fields {
