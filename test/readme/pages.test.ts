@@ -56,7 +56,7 @@ describe.concurrent('the pages', () => {
       performance: [],
       scaling: [],
       compression: ['compress'],
-      recipes: ['search', 'negative', 'accept', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
+      recipes: ['search', 'negative', 'accept', 'languages', 'webhook', 'stale', 'cdn', 'parts', 'testing', 'shutdown'],
     };
     expect(texts[name].match(/^```(js|ts|javascript|typescript)$/gm) ?? []).toHaveLength(pages[name].code.size);
     expect([...pages[name].code.keys()]).toEqual(ran[name]);
@@ -195,6 +195,20 @@ describe.concurrent('the pages', () => {
     expect((await ask(`${address}/graphql?query={ fail }`, json)).status).toContain('detail=handler');
     await ask(`${address}/graphql`, json, { method: 'POST' });
     expect((await ask(url, json)).text).toBe('{"data":{"votes":1}}');
+  });
+
+  it('recipes: languages', async () => {
+    const { address } = await pages.recipes.serve('languages');
+    for (const status of ['stored', 'hit']) {
+      for (const [language, greeting] of [
+        ['de', 'Hallo'],
+        ['en', 'Hello'],
+      ] as const) {
+        const answer = await ask(address, { 'Accept-Language': language });
+        expect(answer.text).toBe(greeting);
+        expect(answer.status).toContain(status);
+      }
+    }
   });
 
   it('recipes: stale, behind a CDN, parts', async () => {
