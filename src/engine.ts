@@ -105,6 +105,11 @@ export class Engine {
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
     if (exchange.plan !== undefined && !elsewhere && !spared)
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
+    // What another cache between the two asks the handler cannot be told from what the client asks: the answer is left to that one.
+    if (exchange.isAround) {
+      exchange.control.refused = true;
+      return undefined;
+    }
     // One that looks where the outer mount does has the same place, also where that one could not look.
     if (elsewhere) exchange.depth++;
     exchange.letGo();

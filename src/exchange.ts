@@ -42,6 +42,8 @@ export class Exchange implements Party {
   route: Route;
   /** How many mounts, each inside the one before, have taken over: each looks in a place of its own. */
   depth = 0;
+  /** Another cache has begun inside: the handler speaks to that one, and is asked by it. */
+  isAround = false;
   /** The response's fields as layers outside had set them when the request came here. */
   readonly outside: Fields;
   /** Where its hit is remembered, if it is one of those. */

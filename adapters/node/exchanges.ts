@@ -67,7 +67,10 @@ export function openExchange(
   const exchange = engine.open(view, route, fieldsBegun(res), recall);
   const marked = res as Marked;
   const { [OPENED]: before } = marked;
-  exchange.control.around = before?.exchange.control;
+  if (before !== undefined) {
+    before.exchange.isAround = true;
+    exchange.control.around = before.exchange.control;
+  }
   marked[OPENED] = new Opened(engine, exchange, before);
   return exchange;
 }

@@ -397,4 +397,25 @@ describe.each(NEWEST)('keys: $label', (combination) => {
     for (const { cache } of [inner, host]) await cache.invalidateByTags(['t'], undefined);
     expect(await host.texts('/x', 1)).toEqual(['run 2']);
   });
+
+  it('a mount within another cache, whose questions to the handler are not the client’s, leaves the answer to that one', async () => {
+    const host = await bench.start(combination);
+    const inner = await bench.start(combination);
+    const { framework } = combination;
+    const handler = numbered({ headers: { ETag: '"e"' } });
+    host.use({ ttl: 5, retain: 60 });
+    host.get(
+      '/x',
+      createHost(framework, inner.cache).caching({ ttl: 5, retain: 60 }),
+      createHost(framework, host.cache).caching({ ttl: 5, browserTtl: 7, retain: 60 }),
+      (asked) =>
+        asked.headers['if-none-match'] === '"e"' ? { status: 304, headers: { ETag: '"e"' } } : handler(asked),
+    );
+    for (const status of ['fwd=uri-miss; stored', 'fwd=stale; fwd-status=304; stored']) {
+      const answer = await host.ask('/x');
+      expect([answer.status, answer.text]).toEqual([200, 'run 1']);
+      expect(answer.all('cache-status').join(', ')).toMatch(`respcache; ${status}`);
+      for (const { clock } of [host, inner]) clock.forward(6);
+    }
+  });
 });
