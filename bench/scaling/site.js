@@ -118,9 +118,9 @@ export class Site {
     const target = pathOf(page);
     const address = responseAddress('', name, { target, headers: { host: HOST }, secure: false }, SORTED, []);
     const tags = [folderName(page)];
-    const subject = responseSubject(address, tags, undefined);
+    const subject = responseSubject(address, { tags, name: undefined });
     // What a fill knows of itself as it begins: its tags are its handler's to say.
-    const early = responseSubject(address, [], undefined);
+    const early = responseSubject(address, { tags: [], name: undefined });
     const body = this.#spread === 0 ? this.#usual : BODIES.subarray(0, this.#size(tenant, page));
     return { tenant: name, folder: tags[0], key: address.key, tags, subject, early, body };
   }
