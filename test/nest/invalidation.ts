@@ -319,11 +319,20 @@ describe('invalidation', () => {
       [on(() => Cacheable({ ttl: 0 })), 'option ttl is 0; it takes a number of seconds above 0'],
       [on(() => Cacheable({ key: '' })), 'option key is ""'],
       [on(() => Cacheable(60 as unknown as object)), 'the options of @Cacheable is 60; it takes an object'],
-      [on(() => Cacheable('users:list' as unknown as object)), 'the options of @Cacheable is "users:list"; it takes an object'],
+      [
+        on(() => Cacheable('users:list' as unknown as object)),
+        'the options of @Cacheable is "users:list"; it takes an object',
+      ],
       [on(() => Cacheable(null as unknown as object)), 'the options of @Cacheable is null; it takes an object'],
-      [on(() => CacheInvalidate('a', 5 as unknown as object)), 'the options of @CacheInvalidate is 5; it takes an object'],
+      [
+        on(() => CacheInvalidate('a', 5 as unknown as object)),
+        'the options of @CacheInvalidate is 5; it takes an object',
+      ],
       [on(() => CacheClear(5 as unknown as object)), 'the options of @CacheClear is 5; it takes an object'],
-      [on(() => CacheClear('tenant' as unknown as object)), 'the options of @CacheClear is "tenant"; it takes an object'],
+      [
+        on(() => CacheClear('tenant' as unknown as object)),
+        'the options of @CacheClear is "tenant"; it takes an object',
+      ],
       [on(() => Cacheable({ clientId: '' })), 'option clientId of @Cacheable is ""'],
       [on(() => CacheInvalidate({})), 'what invalidate() is given is {}'],
       [on(() => CacheInvalidate({ keys: 'a', allTenants: true })), 'option allTenants of invalidate is true'],
