@@ -6,7 +6,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What measures its process, hears what all of it says, or mocks a module that others have loaded, has a process of its own. */
 const ALONE = ['chaos/{client-options,leaks,steady}', 'races/model', 'stats/*'].map((name) => `test/${name}.test.ts`);
 
-/** The suite of values once more, as by its URL but for the client's own options: `npm run soak` has it, too. */
+/** The suite of values once more, as by a URL but for the client's own options: `npm run soak` alone has it. */
 const LONG = process.env.EVERY_COMBINATION === undefined ? ['test/service/ioredis6.test.ts'] : [];
 
 /** NestJS 10 and 11 have folders of their own, with what belongs to them: of rxjs the form that Node gives them. */

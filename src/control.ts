@@ -35,17 +35,20 @@ export class Control implements CacheControl {
   around: Control | undefined;
 
   tag(...tags: string[]): this {
-    this.#tags ??= [];
     const more = texts('res.cache.tag()', tags);
-    for (const tag of more) this.#tags.push(tag);
+    this.#add(more);
     this.passOn(more);
     return this;
   }
 
   /** Tells the caches around this one by which names can be invalidated what they are given. */
   passOn(tags: readonly string[]): void {
-    if (tags.length === 0) return;
-    for (let to = this.around; to !== undefined; to = to.around) to.#tags = [...to.tags, ...tags];
+    for (let to = this.around; to !== undefined; to = to.around) to.#add(tags);
+  }
+
+  #add(tags: readonly string[]): void {
+    this.#tags ??= [];
+    for (const tag of tags) this.#tags.push(tag);
   }
 
   get tags(): readonly string[] {

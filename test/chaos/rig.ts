@@ -179,6 +179,12 @@ export async function openRig({ redis, options = {}, writer = true, warm = false
   const note = (error: unknown) => unhandled.push(error);
   process.on('unhandledRejection', note);
   process.on('uncaughtExceptionMonitor', note);
+  // After what is registered below; and also where the applications do not start.
+  onTestFinished(() => {
+    process.off('unhandledRejection', note);
+    process.off('uncaughtExceptionMonitor', note);
+    expect(unhandled).toEqual([]);
+  });
   const world = new World();
   const servers: Server[] = [];
   const start = async (name: string, make: typeof expressApp, own: CacheOptions): Promise<App> => {
@@ -202,11 +208,8 @@ export async function openRig({ redis, options = {}, writer = true, warm = false
   const rig = new Rig(world, apps, servers, writer);
   onTestFinished(async () => {
     await rig.close();
-    process.off('unhandledRejection', note);
-    process.off('uncaughtExceptionMonitor', note);
     expect(rig.verdict().join('\n')).toBe('');
     for (const { load } of rig.apps) expect(load.answers).toBeGreaterThan(0);
-    expect(unhandled).toEqual([]);
   });
   return rig;
 }

@@ -223,19 +223,11 @@ describe('resolveSettings', () => {
   });
 
   it.each([
-    ...['l1', 'consistency', 'maxDisconnected', 'collapseTimeout', 'refreshTimeout', 'maxRefreshes', 'sweepInterval'],
-    ...[
-      'store',
-      'maxItems',
-      'maxBytes',
-      'prefix',
-      'timeout',
-      'breaker',
-      'degradedErrors',
-      'unhealthyErrors',
-      'errorWindow',
-    ],
-    ...['publishInterval', 'logger', 'writeBehind', 'clock', 'redis', 'ttl', 'collapse'],
+    ...'l1 consistency maxDisconnected collapseTimeout refreshTimeout maxRefreshes sweepInterval store maxItems'.split(
+      ' ',
+    ),
+    ...'maxBytes prefix timeout breaker degradedErrors unhealthyErrors errorWindow publishInterval logger'.split(' '),
+    ...'writeBehind clock redis ttl collapse'.split(' '),
   ])('null is no value of %s', (name) => {
     expect(() => resolve({ [name]: null })).toThrow(`option ${name} is null; it takes `);
   });
