@@ -10,6 +10,7 @@ import type { Route, RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
 import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
+import { shareShape } from './prototypes.js';
 
 /**
  * A middleware of Express, which it calls with its own request. Typed by Node's, as it fits every route: by Express' own type it
@@ -31,6 +32,7 @@ export function lookup(cache: Cache, options: RouteOptions<Request>, version?: s
   const base = version === undefined ? cache.settings.route : { ...cache.settings.route, version };
   const route = new MountedRoute(engine, asLayer(options, params), base);
   return (req, res) => {
+    shareShape(req, res);
     if (isBegun(req, res)) return pass(viewOf(req), res);
     if (asksLater) params.set(req, req.params);
     const outer = exchangeOf(engine, res);
@@ -70,6 +72,7 @@ export function purging(cache: Cache, rule: PurgeRule): Purging {
   return (req, res) => {
     let exchange = exchangeOf(cache.engine, res);
     if (exchange === undefined) {
+      shareShape(req, res);
       exchange = begin(cache, viewOf(req), res, cache.settings.route);
       tap(res, exchange);
     }

@@ -19,6 +19,30 @@ export function prototypesHelp(version: string): boolean {
   return [20, 22].includes(Number.parseInt(version, 10));
 }
 
+const HELPED = prototypesHelp(process.versions.node);
+
+/** The prototypes of responses that were made with them: those share a shape from the start. */
+const SHARED = new WeakSet<object>();
+
+/**
+ * Where Express has given a request and its response shapes of their own, they take one that all others share: as
+ * dictionaries, which V8 makes of objects that a property is taken from. A shape of its own is copied for each property
+ * that is added, and nothing that V8 has learned of the others' is of use for it. Nothing else changes; the property is put
+ * back as it was.
+ * Measured on Node 20, µs of the server's time per request without and with it, in one interleaved run: a bare handler 110
+ * and 71, hits 137 and 89, what the cache passes on 215 and 118, misses 273 and 160.
+ */
+export function shareShape(req: IncomingMessage, res: ServerResponse): void {
+  if (!HELPED || (req as { res?: unknown }).res !== res || SHARED.has(Object.getPrototypeOf(res) as object)) return;
+  putBack(res, 'req');
+  putBack(req, 'res');
+}
+
+function putBack(object: object, name: string): void {
+  const property = Object.getOwnPropertyDescriptor(object, name);
+  if (property !== undefined && Reflect.deleteProperty(object, name)) Object.defineProperty(object, name, property);
+}
+
 /**
  * Constructors for a server whose requests and responses are an application's from the start. None for what is no
  * application of Express, where a method of Node's is overridden (answers from the cache would pass through it), or if
@@ -36,6 +60,7 @@ export function constructorsOf(app: object): Constructors {
   } catch {
     return {};
   }
+  SHARED.add(response);
   return made;
 }
 
