@@ -163,7 +163,8 @@ export class Engine {
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
       return { entry: found.entry, varies: found.varies, request: request.headers };
     };
-    return after(this.#collapse.enter({ ...this.#begun(plan), look, alone }), (chance) => {
+    const { key, asOf, stands } = this.#begun(plan);
+    return after(this.#collapse.enter({ key, asOf, stands, look, alone }), (chance) => {
       if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
       if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
       if (chance.kind === 'result' && this.#isGoodFor(chance.result, turn))

@@ -3,7 +3,7 @@ import { hash64 } from '../invalidation/hash.js';
 import { BODY_LENGTH_AT, BRIEF, briefHead, briefLength, readBrief } from './brief.js';
 import { type Entry, NO_BODY, ownCopy, type Position, type ResponseEntry } from './entry.js';
 import { FrameError } from './frame-error.js';
-import { formsOf, type Meta, metaOf, parseMeta, responseOf, restOf } from './meta.js';
+import { type Meta, metaOf, parseMeta, responseOf, restOf, type Said } from './meta.js';
 
 export { FrameError };
 
@@ -148,32 +148,20 @@ function read(key: string, frame: Buffer, bodyBytes: number, body: Buffer): Entr
   if (frame.readUInt32BE(4) !== high || frame.readUInt32BE(8) !== low) throw new FrameError('the frame of another key');
   if (kind === undefined || bodyLength(frame) !== bodyBytes) throw new FrameError('a damaged frame');
   if (version === BRIEF && kind !== 'response') throw new FrameError('a damaged frame');
-  const { meta, ...times } = version === BRIEF ? briefly(frame) : atLength(frame);
+  const said = version === BRIEF ? briefly(frame) : atLength(frame);
+  const { meta, asOf, storedAt, expiresAt } = said;
   if ((version === WITH_FORMS) !== (meta.z !== undefined)) throw new FrameError('damaged metadata');
-  const common = { ...times, tags: meta.t ?? [] };
-  if (kind === 'index') return { kind, ...common, varies: meta.v ?? [] };
-  if (kind === 'counter') return { kind, ...common, body };
-  if (kind === 'value') return { kind, ...common, ...(meta.g && { freshUntil: common.expiresAt - meta.g }), body };
-  const forms = meta.z && formsOf(meta.z);
-  if (forms !== undefined && forms.list.reduce((sum, { bytes }) => sum + bytes, 0) !== bodyBytes)
-    throw new FrameError('a damaged frame');
-  const negotiated = meta.u === undefined ? {} : { negotiated: true as const };
-  return {
-    kind,
-    ...common,
-    ...responseOf(meta, common.expiresAt),
-    ...negotiated,
-    ...(forms && { forms }),
-    body,
-  };
-}
-
-/** What stands in a head. */
-interface Said {
-  readonly asOf: Position;
-  readonly storedAt: number;
-  readonly expiresAt: number;
-  readonly meta: Meta;
+  if (kind === 'response') {
+    const entry = responseOf(said, body);
+    const { list } = entry.forms ?? {};
+    if (list !== undefined && list.reduce((sum, { bytes }) => sum + bytes, 0) !== bodyBytes)
+      throw new FrameError('a damaged frame');
+    return entry;
+  }
+  const tags = meta.t ?? [];
+  if (kind === 'index') return { kind, asOf, storedAt, expiresAt, tags, varies: meta.v ?? [] };
+  if (kind === 'counter') return { kind, asOf, storedAt, expiresAt, tags, body };
+  return { kind, asOf, storedAt, expiresAt, tags, ...(meta.g && { freshUntil: expiresAt - meta.g }), body };
 }
 
 function atLength(frame: Buffer): Said {
@@ -185,8 +173,11 @@ function atLength(frame: Buffer): Said {
 function briefly(frame: Buffer): Said {
   try {
     const { epoch, sequence, storedAt, expiresAt, etagMade, cost, lines, rest } = readBrief(frame);
-    const more = rest === '' ? {} : parseMeta(rest, epoch);
-    const meta: Meta = { ...more, e: epoch, h: [...lines], c: cost, ...(etagMade && { y: 1 }) };
+    const meta: Meta = rest === '' ? { e: epoch } : parseMeta(rest, epoch);
+    meta.e = epoch;
+    meta.h = [...lines];
+    meta.c = cost;
+    if (etagMade) meta.y = 1;
     return { asOf: { epoch, sequence }, storedAt, expiresAt, meta };
   } catch (error) {
     throw error instanceof RangeError ? new FrameError('a damaged frame') : error;

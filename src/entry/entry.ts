@@ -68,6 +68,9 @@ export interface ResponseEntry extends Common {
   readonly body: Buffer;
 }
 
+/** A response that is being put together. */
+export type Unfinished = { -readonly [K in keyof ResponseEntry]: ResponseEntry[K] };
+
 /** The sets of request fields by which the responses of one URL vary, newest first; each leads to its variant. */
 export interface IndexEntry extends Common {
   readonly kind: 'index';

@@ -1,5 +1,5 @@
 import type { HeaderLine } from '../http/headers.js';
-import type { Coding, Entry, Forms, ResponseEntry, ValueEntry } from './entry.js';
+import type { Coding, Entry, Forms, Position, ResponseEntry, Unfinished } from './entry.js';
 import { FrameError } from './frame-error.js';
 import { PLACES, TEXTS } from './frame-texts.js';
 
@@ -26,6 +26,14 @@ export interface Meta {
   v?: string[][]; // an index's sets of fields
   u?: 1; // negotiated
   z?: (string | number)[]; // forms: bytes of the plain body, then coding and bytes by turns
+}
+
+/** What stands in the head of a frame. */
+export interface Said {
+  readonly asOf: Position;
+  readonly storedAt: number;
+  readonly expiresAt: number;
+  readonly meta: Meta;
 }
 
 /** What of an entry's metadata has no place of its own in a brief frame, as JSON; nothing, if there is no such thing. */
@@ -76,7 +84,7 @@ function describe(entry: ResponseEntry, meta: Partial<Meta>, brief: boolean): vo
 }
 
 /** The forms that metadata tells of. */
-export function formsOf([plainBytes, ...rest]: readonly (string | number)[]): Forms {
+function formsOf([plainBytes, ...rest]: readonly (string | number)[]): Forms {
   const list: { coding: Coding; bytes: number }[] = [];
   for (let i = 0; i < rest.length; i += 2) list.push({ coding: rest[i] as Coding, bytes: rest[i + 1] as number });
   return { plainBytes: plainBytes as number, list };
@@ -90,20 +98,19 @@ function long<T>(text: T | number): T | string {
   return typeof text === 'number' ? TEXTS[text]! : text;
 }
 
-/** What a response has of its own among entries, but for its body. */
-export function responseOf(
-  meta: Meta,
-  expiresAt: number,
-): Omit<ResponseEntry, keyof ValueEntry> & { freshUntil: number } {
-  const headers: HeaderLine[] = [];
-  const flat = meta.h ?? [];
-  for (let i = 0; i + 1 < flat.length; i += 2)
-    headers.push([long(flat[i] as string | number), long<string | string[]>(flat[i + 1]!)]);
+/** The response that a head tells of. `body`: what is given with it, which is not looked at. */
+export function responseOf({ meta, asOf, storedAt, expiresAt }: Said, body: Buffer): ResponseEntry {
   const shared = meta.p ?? 0;
-  return {
+  // Each field by its name: on Node 20 it takes microseconds to spread the parts into it.
+  const entry: Unfinished = {
+    kind: 'response',
+    asOf,
+    storedAt,
+    expiresAt,
+    tags: meta.t ?? [],
     status: meta.s ?? 200,
     message: meta.m,
-    headers,
+    headers: linesOf(meta.h ?? []),
     removed: meta.r ?? [],
     appended: meta.b ?? [],
     freshUntil: expiresAt - (meta.g ?? 0),
@@ -117,7 +124,18 @@ export function responseOf(
     name: meta.n,
     keyed: meta.k ?? [],
     sharedWith: { authorization: (shared & 1) !== 0, cookie: (shared & 2) !== 0 },
+    body,
   };
+  if (meta.u !== undefined) entry.negotiated = true;
+  if (meta.z !== undefined) entry.forms = formsOf(meta.z);
+  return entry;
+}
+
+function linesOf(flat: NonNullable<Meta['h']>): readonly HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2)
+    lines.push([long(flat[i] as string | number), long<string | string[]>(flat[i + 1]!)]);
+  return lines;
 }
 
 /** `epoch`: where it is not in the text. */

@@ -1,13 +1,10 @@
-import { NO_BODY, type ResponseEntry } from '../entry/entry.js';
+import { NO_BODY, type ResponseEntry, type Unfinished } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
 import type { HeaderLine } from '../http/headers.js';
 import type { Terms } from './assess.js';
 import { Capture } from './capture.js';
 import type { KeptFields } from './kept-fields.js';
-
-/** An entry that is being made: its body and its tags come last. */
-export type Unfinished = { -readonly [K in keyof ResponseEntry]: ResponseEntry[K] };
 
 /** What is known of an entry when its head has been judged. */
 export interface Begun

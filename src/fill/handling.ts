@@ -133,7 +133,7 @@ export class Handling {
     if (reason !== undefined) run?.letGo(status);
     this.count(posted ? 'method' : reason);
     const shares = run?.isFilling === true && !saysNothing(route);
-    const shared = shares ? { ...route, tags: run.tags(this.#seat()) } : undefined;
+    const shared = shares ? { route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const { compress } = route;

@@ -9,6 +9,12 @@ import { saidBy } from '../lookup/freshness.js';
 import type { Reply } from '../lookup/reply.js';
 import type { HeaderBag } from '../types.js';
 
+/** A response that others may be given: what its route has caches further down do, and what it can be invalidated by. */
+interface Shared {
+  readonly route: Downstream & { readonly targetedFields: readonly string[] };
+  readonly tags: readonly string[];
+}
+
 /**
  * Adds to a handler's response what this cache has to say: which request fields matter, what it did, and, of what it
  * shares, what caches further down are to do.
@@ -17,7 +23,7 @@ export function announce(
   bag: HeaderBag,
   vary: readonly string[],
   status: CacheStatus,
-  shared: (Downstream & { readonly tags: readonly string[]; readonly targetedFields: readonly string[] }) | undefined,
+  shared: Shared | undefined,
 ): void {
   const before = fieldText({ vary: bag.getHeader('vary') }, 'vary');
   const varies = withVary(before, vary);
@@ -26,11 +32,12 @@ export function announce(
   const member = formatCacheStatus(status);
   // Caches nearer to the origin stand first (RFC 9211 §2).
   bag.setHeader('Cache-Status', upstream === undefined ? member : `${upstream}, ${member}`);
-  const said = shared && saidBy(bag.getHeaders(), shared.targetedFields).directives;
+  const said = shared && saidBy(bag.getHeaders(), shared.route.targetedFields).directives;
   bag.removeHeader(OWN_FIELD);
   if (shared === undefined) return;
-  for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, shared)) bag.removeHeader(name);
-  for (const [name, value] of downstreamLines(shared, 0, shared.tags, said)) bag.setHeader(name, value);
+  const { route, tags } = shared;
+  for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, route)) bag.removeHeader(name);
+  for (const [name, value] of downstreamLines(route, 0, tags, said)) bag.setHeader(name, value);
 }
 
 /**

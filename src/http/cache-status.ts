@@ -10,8 +10,6 @@ export interface CacheStatus {
   forwardStatus?: number;
   stored?: boolean;
   collapsed?: boolean;
-  /** Seconds that the answer stays fresh; below zero: stale. */
-  ttl?: number;
   /** The cache key, only where the options ask for it. */
   key?: string;
   /** The reason, where there is one. */
@@ -21,8 +19,11 @@ export interface CacheStatus {
 /** The largest Integer of Structured Fields (RFC 9651 §3.3.1). */
 const MAX_INTEGER = 999_999_999_999_999;
 
-/** This cache's member of the `Cache-Status` list: its name and its parameters, in the order of RFC 9211 §2. */
-export function formatCacheStatus(status: CacheStatus): string {
+/**
+ * This cache's member of the `Cache-Status` list: its name and its parameters, in the order of RFC 9211 §2. `ttl`: seconds that
+ * the answer stays fresh; below zero: stale.
+ */
+export function formatCacheStatus(status: CacheStatus, ttl?: number): string {
   let text = 'respcache';
   if (status.hit) text += '; hit';
   if (status.forward !== undefined) {
@@ -32,7 +33,7 @@ export function formatCacheStatus(status: CacheStatus): string {
   }
   if (status.stored) text += '; stored';
   if (status.collapsed) text += '; collapsed';
-  if (status.ttl !== undefined) text += `; ttl=${integer(status.ttl)}`;
+  if (ttl !== undefined) text += `; ttl=${integer(ttl)}`;
   if (status.key !== undefined) text += `; key=${quoted(status.key)}`;
   if (status.detail !== undefined) text += `; detail=${tokenOrString(status.detail)}`;
   return text;

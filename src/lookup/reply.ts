@@ -90,8 +90,8 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   headers.push(...downstreamLines(downstream, age, entry.tags));
   // An age says that the handler has not been asked (RFC 9111 §4, §5.1).
   if (status.forwardStatus !== 304 || age > 0) headers.push(['Age', String(age)]);
-  const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? {} : { ttl: freshFor(entry, now) / 1000 };
-  headers.push(['Cache-Status', upstream + formatCacheStatus({ ...status, ...ttl })]);
+  const ttl = entry.freshUntil === Number.POSITIVE_INFINITY ? undefined : freshFor(entry, now) / 1000;
+  headers.push(['Cache-Status', upstream + formatCacheStatus(status, ttl)]);
   const { removed } = entry;
   if (notModified) return { status: 304, message: undefined, headers, removed, body: undefined };
   if (part !== undefined) return partial(entry, part, headers);

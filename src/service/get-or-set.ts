@@ -150,16 +150,14 @@ export class GetOrSet {
   async #obtain<T>(call: Call<T>, look: Look): Promise<T> {
     const { place } = call;
     const { ledger } = this.#services.backend;
-    const part = {
-      key: place.key,
-      stands: (asOf: Position) => ledger.stands(subjectOf(place, call.made.tags), asOf),
-      look: async () => this.#values.fresh((await this.#look(place)).entry),
-    };
+    const { key } = place;
+    const stands = (asOf: Position) => ledger.stands(subjectOf(place, call.made.tags), asOf);
+    const lookAgain = async () => this.#values.fresh((await this.#look(place)).entry);
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
       // Who cannot hear of purges does not know which flights they have killed.
       const asOf = look.heard ? ledger.position() : undefined;
-      const turn = await this.#collapse.enter({ ...part, asOf, alone: look.failed });
+      const turn = await this.#collapse.enter({ key, asOf, stands, look: lookAgain, alone: look.failed });
       if (turn.kind === 'lead' || turn.kind === 'run') return this.#make(call, turn, look.failed);
       if (turn.kind === 'result') {
         if (turn.result instanceof Failure) throw turn.result.error;

@@ -3,7 +3,7 @@ import { announce, reduceToNotModified } from '../../../src/fill/head.js';
 import type { Fields } from '../../../src/types.js';
 import { bagOf, dateAt } from '../made.js';
 
-const NOTHING = { browserTtl: undefined, cdnTtl: undefined, surrogateTags: undefined, tags: [], targetedFields: [] };
+const NOTHING = { browserTtl: undefined, cdnTtl: undefined, surrogateTags: undefined, targetedFields: [] };
 
 /** The fields of a handler's response as it leaves. */
 function announced(fields: Fields, vary: string[] = [], shared?: Parameters<typeof announce>[3]): Fields {
@@ -38,17 +38,17 @@ describe('announce', () => {
 
   it('leaves alone what the handler says to others, where the options say nothing', () => {
     const fields = { 'cache-control': 'max-age=60', expires: dateAt(60), 'cdn-cache-control': 'max-age=5' };
-    expect(announced(fields, [], NOTHING)).toMatchObject(fields);
+    expect(announced(fields, [], { route: NOTHING, tags: [] })).toMatchObject(fields);
   });
 
   it('tells browsers what the options say, in place of the handler', () => {
     const fields = { 'cache-control': 'max-age=60', expires: dateAt(60), pragma: 'x' };
-    const found = announced(fields, [], { ...NOTHING, browserTtl: 0 });
+    const found = announced(fields, [], { route: { ...NOTHING, browserTtl: 0 }, tags: [] });
     expect(found).toEqual({ 'cache-control': 'no-cache', 'cache-status': expect.anything() });
   });
 
   it('tells CDNs what the options say, and the tags', () => {
-    const shared = { ...NOTHING, cdnTtl: 60, surrogateTags: 'Surrogate-Key', tags: ['a', 'b c'] };
+    const shared = { route: { ...NOTHING, cdnTtl: 60, surrogateTags: 'Surrogate-Key' }, tags: ['a', 'b c'] };
     const found = announced(
       { 'cdn-cache-control': 'no-store', 'surrogate-key': 'x', 'cache-control': 'max-age=1' },
       [],

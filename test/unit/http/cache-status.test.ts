@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type CacheStatus, formatCacheStatus } from '../../../src/http/cache-status.js';
 
 describe('formatCacheStatus', () => {
-  it.each<[status: CacheStatus, text: string]>([
+  it.each<[said: CacheStatus & { ttl?: number }, text: string]>([
     [{}, 'respcache'],
     [{ hit: true, ttl: 299.9 }, 'respcache; hit; ttl=299'],
     [{ hit: true, ttl: -0.5 }, 'respcache; hit; ttl=-1'],
@@ -32,7 +32,7 @@ describe('formatCacheStatus', () => {
     // RFC 8941 §3.3.3: a string has ASCII alone, with its quotes and backslashes escaped.
     [{ hit: true, key: 'a"b\\c' }, 'respcache; hit; key="a\\"b\\\\c"'],
     [{ hit: true, key: 'x\u00e9\r\n\u{1F600}' }, 'respcache; hit; key="x?????"'],
-  ])('%j', (status, text) => {
-    expect(formatCacheStatus(status)).toBe(text);
+  ])('%j', ({ ttl, ...status }, text) => {
+    expect(formatCacheStatus(status, ttl)).toBe(text);
   });
 });
