@@ -74,6 +74,8 @@ export class Cache {
       compressor: new Compressor(this.#backend, this.#events),
       plain: new PlainEntries(),
     };
+    // A process may invalidate what only others serve.
+    this.services.queries.add(this.settings.route.query);
     this.statistics = new Statistics(counters, errors, this.services);
     this.engine = new Engine(this.services);
     this.#service = new CacheService(this.services);

@@ -3,7 +3,7 @@ import { flag, knownOnly, listOf } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { parseGroups } from '../http/cache-groups.js';
 import { fieldText } from '../http/headers.js';
-import { normalizeKeyName, normalizePattern, targetUris } from '../request/key.js';
+import { keyNames, normalizePattern, targetUris } from '../request/key.js';
 import type { QueryRules } from '../request/query.js';
 import { pathsMeant, targetsOf } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
@@ -45,17 +45,22 @@ type Checked<S> = { readonly [K in keyof InvalidateSpec<S>]-?: InvalidateSpec<S>
 /** The rule of an `invalidate(…)`: a key, several, or a whole specification. @throws {ConfigError} */
 export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
   const { keys, tags, patterns, allTenants = false } = checked<S>(isNames(spec) ? { keys: spec } : spec);
-  return ({ tenant, request }) => {
+  return ({ tenant, request, queries }) => {
     const list = (name: string, names: Names<S> | undefined) => namesOf(name, names, request.source as S);
     const tagged = list('tags', tags);
     const ofAll = allTenants ? tagged.map(globalTag) : [];
     if (tenant === undefined) return { tags: ofAll, patterns: [] };
     const own = allTenants ? ofAll : tagged.map((tag) => ownTag(tenant, tag));
     return {
-      tags: [...list('keys', keys).flatMap((key) => keyTags(tenant, normalizeKeyName(key))), ...own],
+      tags: [...list('keys', keys).flatMap((key) => tagsOfKey(tenant, key, queries)), ...own],
       patterns: list('patterns', patterns).map((glob) => ({ tenant, glob: normalizePattern(glob) })),
     };
   };
+}
+
+/** What the purge of a key reaches, however mounts have shortened its query. */
+export function tagsOfKey(tenant: string, key: string, queries: QueryRules): string[] {
+  return [...new Set(keyNames(key, queries).flatMap((name) => keyTags(tenant, name)))];
 }
 
 /** The rule of `clear()`. */

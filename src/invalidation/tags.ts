@@ -22,7 +22,10 @@ export const globalTag = (tag: string): string => `G:${tag}`;
 export const keyTag = (tenant: string, name: string): string => `k:${tenant}:${name}`;
 export const queryTag = (tenant: string, name: string): string => `q:${tenant}:${name}`;
 
-/** What the purge of a key reaches: one with a query may be answered by a response for several queries of its path. */
+/**
+ * What the purge of a key reaches: one with a query may be answered by a response for several queries of its path. An empty
+ * query (`/users?`) is none, while the path itself stands for all of its queries.
+ */
 export function keyTags(tenant: string, name: string): string[] {
   const mark = name.indexOf('?');
   return mark < 0 ? [keyTag(tenant, name)] : [keyTag(tenant, name), queryTag(tenant, name.slice(0, mark))];
@@ -47,7 +50,10 @@ export function purgeTags(subject: Subject): string[] {
   const { tenant } = subject;
   const all = [EVERYTHING, tenantTag(tenant)];
   for (const name of subject.names) all.push(keyTag(tenant, name));
-  if (subject.uri !== undefined) all.push(uriTag(tenant, subject.uri));
+  if (subject.uri !== undefined) {
+    all.push(uriTag(tenant, subject.uri));
+    if (!subject.uri.includes('?')) for (const name of subject.names) all.push(keyTag(tenant, `${name}?`));
+  }
   if (subject.pathUri !== undefined) {
     all.push(pathTag(tenant, subject.pathUri));
     for (const name of subject.names) all.push(queryTag(tenant, name));

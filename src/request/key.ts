@@ -93,6 +93,17 @@ export function normalizeKeyName(name: string): string {
   return query === '' ? written : `${written}?${plain(query)}`;
 }
 
+/**
+ * The names under which the responses that a key means may be kept, its own first: mounts leave parameters out of their keys.
+ * Where one leaves out all of them, it is the path with an empty query, which only responses without a query go by.
+ */
+export function keyNames(key: string, queries: QueryRules): readonly string[] {
+  const name = normalizeKeyName(key);
+  const [path, search] = split(name);
+  const shortened = queries.formsOf(search).map((query) => `${path}?${plain(query)}`);
+  return search === '' ? [name] : [...new Set([name, ...shortened])];
+}
+
 /** What a value is known as: its key in the form in which keys are invalidated, and as it was given, for patterns. */
 export function valueNames(key: string): readonly string[] {
   const name = normalizeKeyName(key);

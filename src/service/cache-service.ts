@@ -3,8 +3,9 @@ import type { Services } from '../backend.js';
 import { aFunction, anObject, aSignal, flag, optionsOf, texts } from '../check.js';
 import { serializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
-import { EVERYTHING, globalTag, keyTags, ownTag, tenantTag } from '../invalidation/tags.js';
-import { normalizeKeyName, normalizePattern } from '../request/key.js';
+import { tagsOfKey } from '../invalidation/purge-rule.js';
+import { EVERYTHING, globalTag, ownTag, tenantTag } from '../invalidation/tags.js';
+import { normalizePattern } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
@@ -99,8 +100,8 @@ export class CacheService {
 
   async invalidateKey(key: string, clientId: string | null): Promise<Receipt> {
     const tenant = ownerOf(clientId);
-    const name = normalizeKeyName(textOf('key', key));
-    return this.#values.purge({ tags: keyTags(tenant, name), patterns: [] }, tenant);
+    const tags = tagsOfKey(tenant, textOf('key', key), this.#services.queries);
+    return this.#values.purge({ tags, patterns: [] }, tenant);
   }
 
   async invalidateByTags(tags: readonly string[], clientId?: string | null): Promise<Receipt> {

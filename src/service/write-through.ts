@@ -2,9 +2,11 @@ import type { Services } from '../backend.js';
 import { anObject, knownOnly, texts } from '../check.js';
 import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
+import { tagsOfKey } from '../invalidation/purge-rule.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import { keyTags, ownTag } from '../invalidation/tags.js';
-import { normalizeKeyName, normalizePattern } from '../request/key.js';
+import { normalizePattern } from '../request/key.js';
+import { QueryRules } from '../request/query.js';
 import { type Place, tenantOf, textOf } from './place.js';
 import { type Maker, SET_OPTIONS, type SetOptions, subjectOf, type Values } from './values.js';
 
@@ -44,7 +46,7 @@ export class WriteThrough {
     const tenant = tenantOf(clientId);
     const known = typeof key === 'function' ? undefined : this.#values.place(key, clientId);
     const made = this.#values.maker(options);
-    const outdated = purgeOf(tenant, options.invalidate ?? {});
+    const outdated = purgeOf(tenant, options.invalidate ?? {}, this.#services.queries);
     // Persisting does not wait for a Redis that does not answer.
     const asOf = await this.#values.position(this.#services.settings.timeout);
     let place = known;
@@ -101,11 +103,14 @@ export function outdatedBy(outdated: Outdated): Required<Outdated> {
   };
 }
 
-/** The purge of what is out of date. @throws {ConfigError} for what cannot be used */
-export function purgeOf(tenant: string, outdated: Outdated): Purge {
+/**
+ * The purge of what is out of date. `queries`: how mounts shorten those of responses; without them only a value is meant.
+ * @throws {ConfigError} for what cannot be used
+ */
+export function purgeOf(tenant: string, outdated: Outdated, queries: QueryRules = new QueryRules()): Purge {
   const { keys, tags, patterns } = outdatedBy(outdated);
   return {
-    tags: [...keys.flatMap((key) => keyTags(tenant, normalizeKeyName(key))), ...tags.map((tag) => ownTag(tenant, tag))],
+    tags: [...keys.flatMap((key) => tagsOfKey(tenant, key, queries)), ...tags.map((tag) => ownTag(tenant, tag))],
     patterns: patterns.map((glob) => ({ tenant, glob: normalizePattern(glob) })),
   };
 }

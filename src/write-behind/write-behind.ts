@@ -172,7 +172,7 @@ export class WriteBehind {
   /** Sees to it that what can be read is what was persisted. */
   async #persisted(write: Write, newer: Newer): Promise<void> {
     const { tenant } = this.#values.place(write.key, write.clientId);
-    const outdated = purgeOf(tenant, write.invalidate);
+    const outdated = purgeOf(tenant, write.invalidate, this.#services.queries);
     if (outdated.tags.length + outdated.patterns.length > 0) await this.#values.purge(outdated, tenant);
     await this.#inTurn(write, () => this.#settle(write, newer));
   }

@@ -1,6 +1,6 @@
 import express from 'express';
 import { createCache } from 'respcache';
-import { cacheMiddleware } from 'respcache/express';
+import { cacheMiddleware, invalidate } from 'respcache/express';
 import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/errors.js';
@@ -220,6 +220,47 @@ describe('changedUrls (RFC 9111 §4.4)', () => {
     expect((await get()).headers['cache-status']).toContain('hit');
     await supertest(app).post(url).set('Host', 'example.com');
     expect((await get()).text).toBe('2');
+  });
+
+  it.each([
+    ['ignored', { ignore: ['utm_*'] }, '/users?utm_source=mail&page=2'],
+    ['not named', { only: ['page'] }, '/users?page=2&x=1'],
+    ['all left out', { only: [] }, '/users?x=1'],
+    ['sorted', {}, '/users?b=1&a=2'],
+    ['not sorted', { sort: false }, '/users?b=1&a=2'],
+  ])('is what a key says that has the URL as it was asked for, where parameters are %s', async (_, query, url) => {
+    const cache = createCache({ redis: false });
+    const app = express();
+    let runs = 0;
+    app.use(cacheMiddleware({ cache, query, key: 'list' }));
+    app.get('/users', (_req, res) => void res.send(String(++runs)));
+    app.post('/import', invalidate({ cache, keys: url }), (_req, res) => void res.send('ok'));
+    const get = () => supertest(app).get(url).set('Host', 'example.com');
+    await get();
+    const ways: (() => Promise<unknown>)[] = [
+      () => cache.invalidateKey(url, null),
+      () => cache.invalidateKey(url.replace('/users', 'list'), null),
+      async () => supertest(app).post('/import'),
+    ];
+    for (const [i, way] of ways.entries()) {
+      expect((await get()).text).toBe(String(i + 1));
+      await way();
+      expect((await get()).text).toBe(String(i + 2));
+    }
+  });
+
+  it('by such a key, is nothing else of its path', async () => {
+    const cache = createCache({ redis: false });
+    const app = express();
+    app.use(cacheMiddleware({ cache, query: { ignore: ['x'] } }));
+    app.get('/users', (_req, res) => void res.send('users'));
+    for (const url of ['/users', '/users?a=1', '/users?a=2']) await supertest(app).get(url).set('Host', 'example.com');
+    await cache.invalidateKey('/users?x=1', null);
+    const hits = ['/users', '/users?a=1', '/users?a=2'].map(async (url) => {
+      const { headers } = await supertest(app).get(url).set('Host', 'example.com');
+      return /; hit/.test(headers['cache-status']!);
+    });
+    expect(await Promise.all(hits)).toEqual([false, true, true]);
   });
 
   it('is that of a stored response which answers other queries, too', async () => {

@@ -36,6 +36,12 @@ describe('purgeTags', () => {
     expect(purgeTags(subject)).toEqual(['*', 't:acme', 'k:acme:/a', 'u:acme:http://h/a?b', ...more]);
   });
 
+  it('are more for a response without a query: each name with an empty one, which no other goes by', () => {
+    const subject = { tenant: 'acme', names: ['list', '/a'], uri: 'http://h/a', tags: [] };
+    const more = ['k:acme:list?', 'k:acme:/a?'];
+    expect(purgeTags(subject)).toEqual(['*', 't:acme', 'k:acme:list', 'k:acme:/a', 'u:acme:http://h/a', ...more]);
+  });
+
   it('of a key are its own, and with a query that of all queries of its path', () => {
     expect(keyTags('acme', 'users:list')).toEqual(['k:acme:users:list']);
     expect(keyTags('acme', '/a?b=1')).toEqual(['k:acme:/a?b=1', 'q:acme:/a']);
