@@ -19,6 +19,21 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return pattern.startsWith('/') && (next === '/' || pattern.endsWith('/'));
 }
 
+/** Whether a glob matches any text that has a beginning. */
+export function matchesBeginning(glob: string, beginning: string): boolean {
+  let at = 0;
+  for (const sign of parsed(glob)) {
+    // What is to be seen matches: the run eats the rest, and what stands behind it may follow.
+    if (sign === '*' || at >= beginning.length) return true;
+    const rest = beginning.slice(at);
+    if (typeof sign !== 'function' && sign.text.startsWith(rest)) return true;
+    const taken = signLength(sign, beginning, at);
+    if (taken === 0) return false;
+    at += taken;
+  }
+  return at >= beginning.length;
+}
+
 /** A part of a glob: any run, a text that means itself, or a test of one character. */
 type Sign = '*' | { readonly text: string } | ((character: string) => boolean);
 

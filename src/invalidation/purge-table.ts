@@ -1,5 +1,5 @@
 import { hash64 } from './hash.js';
-import { matchesPattern } from './pattern.js';
+import { matchesBeginning, matchesPattern } from './pattern.js';
 import { purgeTags, type Subject, tenantTag } from './tags.js';
 
 /** A pattern that was purged: it reaches the names of one (escaped) tenant. */
@@ -34,7 +34,11 @@ export function reaches({ tags, patterns }: Purge, subject: Subject): boolean {
 }
 
 export function patternReaches({ tenant, glob }: PatternPurge, subject: Subject): boolean {
-  return tenant === subject.tenant && subject.names.some((name) => matchesPattern(glob, name));
+  if (tenant !== subject.tenant) return false;
+  const { names, pathUri } = subject;
+  if (names.some((name) => matchesPattern(glob, name))) return true;
+  // It answers other queries, too: which of them is not known.
+  return pathUri !== undefined && names.some((name) => matchesBeginning(glob, `${name.replace(/\?.*/s, '')}?`));
 }
 
 /** The size of a purge table. It belongs to a ledger's epoch, so that all processes count alike. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isGlob, matchesPattern } from '../../src/invalidation/pattern.js';
+import { isGlob, matchesBeginning, matchesPattern } from '../../src/invalidation/pattern.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 /** The obvious way: one sign after the other, every length of a `*` tried in turn. Slow, and sure. */
@@ -49,6 +49,12 @@ const name = fc.string({ unit: fc.constantFrom(...'abc:-*?[]^\\'), maxLength: 8 
 /** What a pattern without glob signs means is another matter. */
 const asGlob = (text: string) => (isGlob(text) ? text : `${text}*`);
 
+/** Whether a text is what a glob without runs and classes begins with: as many signs of it as the text has. */
+function isBeginning(glob: string, text: string): boolean {
+  const signs = glob.match(/\\.|./gs) ?? [];
+  return signs.length >= text.length && reference(signs.slice(0, text.length).join(''), text);
+}
+
 describe('globs against an obvious reference', () => {
   it('agree where they are well-formed', () => {
     fc.assert(
@@ -67,6 +73,18 @@ describe('globs against an obvious reference', () => {
         expect(matchesPattern(glob, each)).toBe(reference(glob, each));
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('match a beginning of all that they match', () => {
+    const cut = fc.tuple(name, fc.nat({ max: 8 })).map(([text, at]) => [text, text.slice(0, at)] as const);
+    fc.assert(
+      fc.property(fc.oneof(usual, wild), cut, (text, [whole, beginning]) => {
+        const glob = asGlob(text);
+        if (reference(glob, whole)) expect(matchesBeginning(glob, beginning)).toBe(true);
+        if (!/\*|\[/.test(glob)) expect(matchesBeginning(glob, whole)).toBe(isBeginning(glob, whole));
+      }),
+      { numRuns: 3000 },
     );
   });
 

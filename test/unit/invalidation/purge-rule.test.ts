@@ -276,4 +276,26 @@ describe('changedUrls (RFC 9111 §4.4)', () => {
     await supertest(app).post('/users?utm_x=3&page=1').set('Host', 'example.com');
     expect((await get('/users?page=1&utm_x=2')).text).toBe('2');
   });
+
+  it.each([
+    ['/users?utm_x=2*', 1],
+    ['/users[?]*utm_x=?', 1],
+    ['/us*&utm_x=2', 1],
+    ['list?utm_x=*', 1],
+    ['*utm_x=2*', 1],
+    ['/users/*', 0],
+    ['/user?utm_x=2', 0],
+    ['/others?utm_x=2*', 0],
+    ['/u', 0],
+  ])('so is one that a pattern means by a query: %s', async (pattern, more) => {
+    const cache = createCache({ redis: false });
+    const app = express();
+    let runs = 0;
+    app.use(cacheMiddleware({ cache, key: 'list' }));
+    app.get('/users', (_req, res) => void res.set('No-Vary-Search', 'params=("utm_x")').send(String(++runs)));
+    const get = () => supertest(app).get('/users?page=1&utm_x=2').set('Host', 'example.com');
+    await get();
+    await cache.invalidatePattern(pattern, null);
+    expect((await get()).text).toBe(String(1 + more));
+  });
 });
