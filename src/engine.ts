@@ -148,7 +148,7 @@ export class Engine {
   #miss(turn: Turn, found: Missing, tries = 2): MaybePromise<Reply | undefined> {
     const { exchange, plan, asked } = turn;
     const { route, request } = exchange;
-    const { forward, index, stale } = found;
+    const { forward, index, stale, varies } = found;
     if (asked?.onlyIfCached) {
       exchange.declined('only-if-cached');
       return exchange.timeout({ detail: 'only-if-cached' });
@@ -165,8 +165,8 @@ export class Engine {
     };
     const { key, asOf, stands } = this.#begun(plan);
     return after(this.#collapse.enter({ key, asOf, stands, look, alone }), (chance) => {
-      if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale });
-      if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, lead: chance.lead });
+      if (chance.kind === 'run') return this.#forward(turn, { forward, index, stale, varies });
+      if (chance.kind === 'lead') return this.#forward(turn, { forward, index, stale, varies, lead: chance.lead });
       if (chance.kind === 'result' && this.#isGoodFor(chance.result, turn))
         return this.#serve(turn, chance.result, 'fresh', forward);
       // Broken off, made before a purge that this request comes after, or another variant: it takes part again.
@@ -208,7 +208,7 @@ export class Engine {
   #refresh(turn: Turn, found: Present, use: Use): MaybePromise<Reply | undefined> {
     const { exchange, plan } = turn;
     const { request } = exchange;
-    const going: Going = { forward: 'stale', index: found.index, stale: found.entry };
+    const going: Going = { forward: 'stale', index: found.index, stale: found.entry, varies: found.varies };
     const { rerun } = request;
     if (rerun === undefined) return this.#refreshHere(turn, going, found, use);
     const lead = () => this.#leadRefresh(turn, found.entry);
@@ -316,13 +316,15 @@ interface Answer {
 /** That there is none, or what is stored and will not do as it is. */
 interface Missing extends Absent {
   readonly stale?: ResponseEntry;
+  /** The request fields that it was found by. */
+  readonly varies?: readonly string[];
 }
 
 const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 
 /** What is stored, but will not do as it is. */
-function asMissing({ entry, index }: Present, now: number): Missing {
-  return { forward: forwardFor(entry, now), index, stale: entry };
+function asMissing({ entry, index, varies }: Present, now: number): Missing {
+  return { forward: forwardFor(entry, now), index, stale: entry, varies };
 }
 
 /** What the outermost mount has found need not be looked for the whole way the next time. */

@@ -4,7 +4,7 @@ import type { Reason } from '../events.js';
 import { variantKey } from '../http/vary.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { StoreItem } from '../stores/store.js';
-import type { Fields, MaybePromise } from '../types.js';
+import { after, type Fields, type MaybePromise } from '../types.js';
 
 /** Under which of several responses of one URL an entry is put. */
 export interface Variant {
@@ -15,6 +15,14 @@ export interface Variant {
   readonly languageOrder: boolean;
   /** The index that was found under the URL. */
   readonly index: IndexEntry | undefined;
+  /** The stored response that the request was meant for, and by which of its fields, where the handler was asked in spite of it. */
+  readonly before?: Before | undefined;
+}
+
+/** A response that was found, and the request fields that it was found by. */
+export interface Before {
+  readonly entry: ResponseEntry;
+  readonly varies: readonly string[];
 }
 
 /** A response that was just made, for those who have waited for it. */
@@ -57,12 +65,24 @@ export function put(
     events.emit('set', { tenant: address.tenant, key: address.key, ms, bytes: entry.body.length });
   };
   const items = itemsOf(address.key, entry, variant);
-  const written: MaybePromise<unknown> = known === undefined ? backend.fill(items) : backend.renew(items, known);
+  const filled: MaybePromise<unknown> = known === undefined ? backend.fill(items) : backend.renew(items, known);
+  const written = after(filled, (done) => (done === false ? false : supersede(services, address.key, entry, variant)));
   // A write that fails has been told of by the guard; the response does not depend on it.
   if (written instanceof Promise) written.then(stored, () => {});
   else stored(written);
   const { key } = items.at(-1)!;
   return { shared: { entry, varies: variant.varies, request: variant.request }, key, written };
+}
+
+/**
+ * What varies by nothing takes the place of the variant that its request was meant for, too: that goes before it, and whoever says the
+ * same would be given the old one, or have the handler asked, until it is forgotten.
+ */
+function supersede({ backend }: Services, key: string, entry: ResponseEntry, variant: Variant): MaybePromise<unknown> {
+  const { varies, request, languageOrder, before } = variant;
+  if (before === undefined || before.varies.length === 0 || varies.length > 0) return undefined;
+  const old = variantAddress(key, variantKey(before.varies, request, { languageOrder }));
+  return after(backend.renew([{ key: old, entry }], before.entry), () => undefined);
 }
 
 /** The response under its URL; if responses of this URL vary, an index there, and the response beside it. */

@@ -34,6 +34,8 @@ export interface Going {
   readonly lead?: Lead<Shared> | undefined;
   /** What is stored, and may not be used without asking: to be validated, or to stand in for a failure. */
   readonly stale?: ResponseEntry | undefined;
+  /** The request fields that it was found by. */
+  readonly varies?: readonly string[] | undefined;
 }
 
 /** A response that is being captured, and what is known of it beside its body. */
@@ -223,9 +225,10 @@ export class Run {
    * which may have been slow: what has been stored since then stays.
    */
   #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat, stale?: ResponseEntry): Filled | undefined {
-    const { index, lead } = this.going;
+    const { index, lead, stale: entryBefore, varies: variesBefore = [] } = this.going;
     const { languageOrder } = route.policy;
-    const variant = { varies, request: this.#asked, languageOrder, index };
+    const before = entryBefore && { entry: entryBefore, varies: variesBefore };
+    const variant = { varies, request: this.#asked, languageOrder, index, before };
     const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
       // Who waits for it sees that it is dead, and takes part again: one of them runs the handler.

@@ -240,6 +240,35 @@ export const VARY: Row[] = [
       forwarded({ fields: [['Foo', '2']], origin: { fields: varying('Foo') }, wait: 3 }),
       forwarded({ fields: FOO }),
     ]),
+    optimal('what came in place of a stale variant, and has no Vary', [
+      miss([], {
+        fields: FOO,
+        origin: { fields: [...cacheControl('max-age=2'), ['ETag', '"a"'], ['Vary', 'Foo']] },
+        wait: 3,
+      }),
+      forwarded({ fields: FOO, origin: { fields: FRESH } }),
+      hit({ fields: FOO, of: 2 }),
+    ]),
+    optimal('the same of a fresh one, where the client has asked for another', [
+      miss(varying('Foo'), { fields: FOO, wait: 3 }),
+      forwarded({ fields: [...FOO, ...cacheControl('no-cache')], origin: { fields: FRESH } }),
+      hit({ fields: FOO, of: 2 }),
+    ]),
+    optimal('the same of what is served while it is revalidated', [
+      miss([], {
+        fields: FOO,
+        origin: { fields: [...cacheControl('max-age=2, stale-while-revalidate=600'), ['Vary', 'Foo']] },
+        wait: 3,
+      }),
+      { fields: FOO, from: 'revalidating', origin: { fields: FRESH } },
+      hit({ fields: FOO, of: 2 }),
+    ]),
+    must('and nobody else is given it for theirs', [
+      miss([], { fields: FOO, origin: { fields: [...cacheControl('max-age=2'), ['ETag', '"a"'], ['Vary', 'Foo']] } }),
+      miss([], { fields: [['Foo', '2']], origin: { fields: varying('Foo') }, wait: 3 }),
+      forwarded({ fields: FOO, origin: { fields: FRESH } }),
+      hit({ fields: [['Foo', '2']], of: 2 }),
+    ]),
   ),
   ...section(
     'RFC 9111 §4.1: values that mean the same',

@@ -75,6 +75,31 @@ describe('put', () => {
     expect(kept(services, ADDRESS.key, placeOf([], {}))).toMatchObject([{ varies: [[], ['accept']] }, entry]);
   });
 
+  it('puts what does not vary in the place of the variant, too, that its request was meant for', () => {
+    const services = servicesOf();
+    const index = indexOf([['accept']]);
+    const [own, others] = [ACCEPT, { accept: 'text/plain' }].map((request) => placeOf(['accept'], request));
+    const old = begun(services);
+    for (const request of [ACCEPT, { accept: 'text/plain' }])
+      put(services, ADDRESS, old, { ...alone, varies: ['accept'], request });
+    const entry = begun(services, { storedAt: BORN + 1000 });
+    const before = { entry: old, varies: ['accept'] };
+    put(services, ADDRESS, entry, { ...alone, request: ACCEPT, index, before });
+    expect(kept(services, placeOf([], {}), own!, others!)).toEqual([entry, entry, old]);
+  });
+
+  it.each([
+    ['what varies', { varies: ['b'], before: ['accept'] }],
+    ['what came in place of one that did not', { varies: [], before: [] }],
+  ])('leaves the variants as they are to %s', (_, { varies, before }) => {
+    const services = servicesOf();
+    const old = begun(services);
+    put(services, ADDRESS, old, { ...alone, varies: ['accept'], request: ACCEPT });
+    const variant = { ...alone, varies, request: ACCEPT, index: indexOf([['accept']]) };
+    put(services, ADDRESS, begun(services, { status: 404 }), { ...variant, before: { entry: old, varies: before } });
+    expect(kept(services, placeOf(['accept'], ACCEPT))).toEqual([old]);
+  });
+
   it('has the newest set of fields first, each once, and no more than four', () => {
     const services = servicesOf();
     const index = indexOf([['a'], ['accept'], ['b', 'c'], ['d']]);
