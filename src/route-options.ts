@@ -131,7 +131,10 @@ export interface RouteOptions<S = unknown> {
   browserTtl?: number;
   /** The same for CDNs, in `CDN-Cache-Control`, seconds. */
   cdnTtl?: number;
-  /** The response field in which the tags of a shared response go out, for a CDN's purges: `'Cache-Tag'`, `'Surrogate-Key'`. */
+  /**
+   * The response field in which the tags of a shared response go out, for a CDN's purges: `'Cache-Tag'`, `'Surrogate-Key'`. One
+   * without tags has there what its handler says.
+   */
   surrogateTags?: string;
   /** Whether `Cache-Status` shows the key. Default `false`. */
   exposeKey?: boolean;

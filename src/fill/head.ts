@@ -36,7 +36,8 @@ export function announce(
   bag.removeHeader(OWN_FIELD);
   if (shared === undefined) return;
   const { route, tags } = shared;
-  for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, route)) bag.removeHeader(name);
+  const tagged = tags.length > 0;
+  for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, route, tagged)) bag.removeHeader(name);
   for (const [name, value] of downstreamLines(route, 0, tags, said)) bag.setHeader(name, value);
 }
 

@@ -42,13 +42,17 @@ export function saysNothing({ browserTtl, cdnTtl, surrogateTags }: Downstream): 
   return browserTtl === undefined && cdnTtl === undefined && surrogateTags === undefined;
 }
 
-/** Fields that would speak against them. */
-export function isOverruled(lowerName: string, { browserTtl, cdnTtl, surrogateTags }: Downstream): boolean {
+/** Fields that would speak against them. `tagged`: whether there are tags to say; else the handler's own stay. */
+export function isOverruled(
+  lowerName: string,
+  { browserTtl, cdnTtl, surrogateTags }: Downstream,
+  tagged = true,
+): boolean {
   if (lowerName === OWN_FIELD) return true;
   if (browserTtl !== undefined && (lowerName === 'cache-control' || lowerName === 'expires' || lowerName === 'pragma'))
     return true;
   if (cdnTtl !== undefined && lowerName === 'cdn-cache-control') return true;
-  return surrogateTags !== undefined && lowerName === surrogateTags.toLowerCase();
+  return tagged && surrogateTags !== undefined && lowerName === surrogateTags.toLowerCase();
 }
 
 function freshFor(ttl: number, age: number): string {

@@ -81,7 +81,7 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
     const name = line[0].toLowerCase();
     if (name === 'vary') varies = withVary(varies, members(String(line[1])));
     else if (name === 'cache-status') upstream = `${line[1]}, `;
-    else if (!(notModified && isOfBody(name)) && !isOverruled(name, downstream))
+    else if (!(notModified && isOfBody(name)) && !isOverruled(name, downstream, entry.tags.length > 0))
       headers.push(entry.appended.length === 0 ? line : behind(outside, entry, line));
   }
   varies = withVary(varies, entry.keyed.length === 0 ? vary : [...vary, ...entry.keyed]);

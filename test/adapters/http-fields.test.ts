@@ -226,6 +226,18 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       }
     });
 
+    it('leave the field for tags to a handler whose response has none here', async () => {
+      const host = await bench.start(combination);
+      const said = { 'Surrogate-Key': 'x y', ETag: '"a"' };
+      host.get('/x', { surrogateTags: 'Surrogate-Key', browserTtl: 0 }, ({ headers }) =>
+        headers['if-none-match'] === '"a"' ? { status: 304, headers: said } : { headers: said, body: 'x' },
+      );
+      for (let i = 0; i < 2; i++)
+        expect(fieldsOf(await host.ask('/x'), 'surrogate-key', 'cache-control')).toEqual(['x y', 'no-cache']);
+      host.clock.forward(600);
+      expect(fieldsOf(await host.ask('/x'), 'surrogate-key', 'cache-control')).toEqual(['x y', 'no-cache']);
+    });
+
     it('leave with a field that is for one client what keeps it from others', async () => {
       const host = await bench.start(combination);
       const said = { 'Cache-Control': 'max-age=10, private="x-me", no-cache="x-now"', 'X-Me': 'me', 'X-Now': 'now' };

@@ -98,6 +98,13 @@ describe('isOverruled', () => {
   });
 });
 
+describe('isOverruled, where there are no tags', () => {
+  it('is what would speak against the lifetimes alone', () => {
+    const options = say({ browserTtl: 0, surrogateTags: 'Cache-Tag' });
+    expect(['cache-control', 'cache-tag'].map((name) => isOverruled(name, options, false))).toEqual([true, false]);
+  });
+});
+
 describe('saysNothing', () => {
   it('is so where the options leave all to the handler', () => {
     expect(saysNothing(say({}))).toBe(true);
