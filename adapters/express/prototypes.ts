@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { types } from 'node:util';
 import type { Constructors } from '../node/server.js';
 
 type Made = { readonly [K in keyof Constructors]-?: NonNullable<Constructors[K]> };
@@ -39,6 +40,8 @@ export function shareShape(req: IncomingMessage, res: ServerResponse): void {
 }
 
 function putBack(object: object, name: string): void {
+  // It has no shape, and may forbid this: a property could not be put back.
+  if (types.isProxy(object)) return;
   const property = Object.getOwnPropertyDescriptor(object, name);
   if (property !== undefined && Reflect.deleteProperty(object, name)) Object.defineProperty(object, name, property);
 }

@@ -41,6 +41,13 @@ const shapesOf = (made: readonly object[]) =>
   made.filter((each, at) => !made.slice(0, at).some((before) => haveSameShape(before, each))).length;
 const PATHS = Array.from({ length: 12 }, (_, page) => `/${page}`);
 
+/** What a layer outside may put around a response. */
+const STRICT: [string, ProxyHandler<http.ServerResponse>][] = [
+  ['lets nothing be taken away', { deleteProperty: () => false }],
+  ['throws when something is taken away', { deleteProperty: () => expect.fail('taken away') }],
+  ['lets nothing be put back', { defineProperty: (_, name) => name !== 'req' }],
+];
+
 describe.each(EXPRESS)('%s', (_, express) => {
   function watched(...layers: ((req: Request, res: Response, next: NextFunction) => void)[]) {
     const app = express();
@@ -98,6 +105,26 @@ describe.each(EXPRESS)('%s', (_, express) => {
     expect(await ask(http.createServer(app), '/a')).toEqual(['/a']);
     expect(told[1]).toEqual(told[0]);
     expect(told[0]![1]!.req).toMatchObject({ enumerable: false, writable: false });
+  });
+
+  it.each(STRICT)('leaves alone what stands in a proxy that %s', async (_, handler) => {
+    const app = express();
+    app.use(mount());
+    app.use((req, res) => {
+      res.send(`${req.url} ${req.res === res} ${res.req === req}`);
+    });
+    const server = http.createServer((req, res) => {
+      const wrapped = new Proxy<http.ServerResponse>(res, {
+        ...handler,
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+        set: (target, name, value) => Reflect.set(target, name, value),
+      });
+      app(req, wrapped);
+    });
+    expect(await ask(server, '/a', '/a')).toEqual(['/a true true', '/a true true']);
   });
 
   it('serves those that cannot be changed', async () => {
