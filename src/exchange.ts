@@ -58,6 +58,8 @@ export class Exchange implements Party {
   #state: 'open' | 'served' | 'head' | 'done' = 'open';
   #headed = false;
   #left: NodeJS.Timeout | undefined;
+  /** The client has gone with all of the body that the head declares. */
+  #isTaken = false;
   #onWaited: ((atOnce: boolean) => void) | undefined;
 
   /** `outside`: the response's fields as layers outside have set them so far. */
@@ -340,11 +342,13 @@ export class Exchange implements Party {
 
   /**
    * The client has gone. A handler that has not said anything yet may still: what it has changed is to be invalidated, and
-   * what it makes others may wait for. It is waited for as long as they would. `cut`: it is the server, or the handler, that has
-   * broken off; what is said all the same is stored, but nobody waits for it.
+   * what it makes others may wait for. It is waited for as long as they would. So is one that has sent all that it declares, and may
+   * still forbid that it is stored. `cut`: it is the server, or the handler, that has broken off; what is said all the same is
+   * stored, but nobody waits for it.
    */
   leave(cut: boolean): void {
-    if (this.#state !== 'open') {
+    this.#isTaken = !cut && this.#state === 'head' && this.#handling.isComplete;
+    if (this.#state !== 'open' && !this.#isTaken) {
       this.abandon();
       return;
     }
@@ -372,6 +376,10 @@ export class Exchange implements Party {
   /** The response ended before it was whole: the handler threw or gave up, or the connection is gone. */
   abandon(): void {
     if (this.#state === 'done') return;
+    if (this.#isTaken) {
+      this.end();
+      return;
+    }
     // Where the request has only been under an invalidation, there is nothing to count.
     if (this.#state === 'open' && this.#handled) this.#handling.count(this.#handling.barred ?? 'aborted');
     this.#state = 'done';

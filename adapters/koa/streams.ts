@@ -2,7 +2,7 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
 import { isChunk } from '../node/ended-body.js';
-import { trailersOf } from '../node/state.js';
+import { isClosed, isCut, trailersOf } from '../node/state.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */
 export async function drain(exchange: Exchange, stream: Readable): Promise<void> {
@@ -47,11 +47,16 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
   };
   // Koa 2 listens to the source itself, and reports its errors; Koa 3 to what it sends.
   if (source.listenerCount('error') > 0) stage.on('error', () => {});
+  const giveUp = () => {
+    // A client that goes with all that was declared has it before the stream has ended.
+    if (isClosed(ctx.res)) exchange.leave(isCut(ctx.res));
+    exchange.abandon();
+  };
   pipeline(source, stage, (error) => {
-    if (error) exchange.abandon();
+    if (error) giveUp();
   });
   // From Node 22 on the pipeline says nothing until its source has closed, which one made of a web stream does not while it waits.
-  stage.once('close', () => exchange.abandon());
+  stage.once('close', giveUp);
   // Not `ctx.body`: it would take off the Content-Length, for another body, and Node would then not work out its own.
   (ctx.response as unknown as { _body: unknown })._body = stage;
 }

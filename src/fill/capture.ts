@@ -20,6 +20,11 @@ export class Capture {
     return this.#failure;
   }
 
+  /** Whether there is all that was declared. */
+  get isComplete(): boolean {
+    return this.#failure === undefined && this.#bytes === this.#declared;
+  }
+
   /** Keeps a copy: the handler may write into its buffer again as soon as this one is sent. */
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
     if (this.#failure !== undefined) return;

@@ -64,6 +64,11 @@ export class Fill {
     return this.#capture.failure !== undefined;
   }
 
+  /** Whether all of the body is there that its head declares. */
+  get isComplete(): boolean {
+    return this.#capture.isComplete;
+  }
+
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
     this.#capture.add(chunk, encoding);
   }

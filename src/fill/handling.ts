@@ -98,6 +98,11 @@ export class Handling {
     return this.#shadow !== undefined || (this.#run?.isFilling ?? false);
   }
 
+  /** Whether all of the body is there that its head declares. */
+  get isComplete(): boolean {
+    return this.#run?.isComplete === true;
+  }
+
   /** Whether more of them is wanted. */
   get wantsMore(): boolean {
     return this.#shadow !== undefined || (this.#run?.wantsMore ?? false);

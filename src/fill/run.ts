@@ -74,6 +74,11 @@ export class Run {
     return this.#filling !== undefined;
   }
 
+  /** Whether all of it is there that its head declares. */
+  get isComplete(): boolean {
+    return this.#filling?.fill.isComplete === true;
+  }
+
   /** Whether more of it is wanted. */
   get wantsMore(): boolean {
     return this.#filling !== undefined && !this.#filling.fill.failed;
