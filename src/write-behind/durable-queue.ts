@@ -8,6 +8,7 @@ import { withDeadline } from '../stores/guard.js';
 import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { Silence } from '../stores/silence.js';
+import { Holds } from './holds.js';
 import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
 import { Turns } from './turns.js';
 import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
@@ -34,6 +35,8 @@ const LOOK_AGAIN = 20;
 /** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
 const FOR_EVER = 1_000_000_000;
 const AFTER_FAILURE = 1000;
+/** How long it waits, as it is closed, for the tickets of what is left at work to be put back, ms. */
+const LEAVING = 500;
 /** How many processes may end at work on a write beyond what its handler's retries allow. */
 const MOST_LOST = 10;
 
@@ -52,6 +55,7 @@ export class DurableQueue implements WriteQueue {
   readonly #silence: Silence;
   readonly #queues = new Map<string, BullMQ.Queue>();
   readonly #workers = new Set<BullMQ.Worker>();
+  readonly #holds: Holds;
   /** Writes of one key are put into its lane in the order of the calls. */
   readonly #turns = new Turns();
   #closed = false;
@@ -66,6 +70,7 @@ export class DurableQueue implements WriteQueue {
     this.#link = link;
     this.#options = options;
     this.#lanes = new Lanes(link, options.prefix);
+    this.#holds = new Holds(this.#lanes, options.lease);
     this.#bullmq = loadBullMQ();
     // What is on its way as a connection ends is asked again: ioredis would say nothing of it, and BullMQ wait for ever.
     const again = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
@@ -147,13 +152,14 @@ export class DurableQueue implements WriteQueue {
   async close(patience: number): Promise<void> {
     this.#closed = true;
     const workers = [...this.#workers];
-    try {
-      // What is at work is finished, if that can be said; what waits is another process' from now on.
-      if (!this.#link.connected) throw new UnavailableError('Redis is not connected');
-      await withDeadline(Promise.all(workers.map((worker) => worker.close())), patience, 'close');
-    } catch {
-      for (const worker of workers) worker.close(true).catch(() => {});
-    }
+    // Where there is no connection BullMQ is not to wait for one.
+    const isConnected = this.#link.connected;
+    const ended = Promise.all(workers.map((worker) => worker.close(!isConnected)));
+    // What is at work is finished, if that can be said; what waits is another process' from now on.
+    if (isConnected) await withDeadline(ended, patience, 'close').catch(() => {});
+    // A handler that takes longer may never end: BullMQ would renew its ticket, and we its lane, for as long as the process lives.
+    this.#holds.leave();
+    await withDeadline(ended, LEAVING, 'close').catch(() => {});
     for (const queue of this.#queues.values()) queue.close().catch(() => {});
     this.#client.disconnect();
   }
@@ -183,7 +189,7 @@ export class DurableQueue implements WriteQueue {
       if ('wait' in turn) later = turn.wait;
       // Who has heard of it so late, or stood still since, may not be alone with it any more.
       else if (performance.now() - asked >= lease) later = 0;
-      else later = await this.#persist(handler, hold, turn.write, turn.attempt);
+      else later = await this.#holds.during(hold, this.#persist(handler, hold, turn.write, turn.attempt));
     }
     await job.moveToDelayed(Date.now() + Math.max(later ?? 0, 1), token);
     throw new this.#bullmq.DelayedError();
@@ -191,7 +197,7 @@ export class DurableQueue implements WriteQueue {
 
   /** Persists one write; gives after how many ms it is to be tried again, if so. */
   async #persist(handler: Handler, hold: Hold, write: Write, attempt: number): Promise<number | undefined> {
-    const { work, lease } = this.#options;
+    const { work } = this.#options;
     // A failure would have ended it: since then each process has gone that was at work on it, maybe by its doing.
     const lost = attempt - 1 - handler.retries;
     if (lost > MOST_LOST)
@@ -200,20 +206,19 @@ export class DurableQueue implements WriteQueue {
         write,
         new RespcacheError(`write-behind: ${lost} processes ended, or stood still, in its handler`),
       );
-    const renewal = setInterval(() => void this.#lanes.renew(hold, lease).catch(() => {}), lease / 3);
     try {
       await work.persist(write, attempt);
     } catch (error) {
+      if (this.#holds.left) return undefined;
       if (attempt <= handler.retries) {
         const ms = handler.backoff(attempt);
         await this.#lanes.retry(hold, ms);
         return ms;
       }
-      // While that takes, it is held still.
-      return await this.#giveUp(hold, write, error);
-    } finally {
-      clearInterval(renewal);
+      return this.#giveUp(hold, write, error);
     }
+    // What it makes out of date can no longer be said by this process: the next one persists it again, and says it.
+    if (this.#holds.left) return undefined;
     await work.persisted(write, () => this.#waits(hold.lane, 1));
     await this.#lanes.done(hold);
     return undefined;

@@ -112,6 +112,46 @@ describe('durable write-behind', () => {
     ]);
   });
 
+  it('a write whose handler does not end is the next process’ once closing has waited long enough', async () => {
+    const prefix = `${randomUUID()}:`;
+    const client = new Redis(server.url);
+    cleanups.push(() => client.disconnect());
+    const closing = open(prefix, { redis: client, closeTimeout: 50, lease: 300 });
+    const begun = new Promise((resolve) => {
+      closing.onWriteBehind('save', () => {
+        resolve(undefined);
+        return new Promise(() => {});
+      });
+    });
+    await closing.writeBehind('n', 1, 'c', { handler: 'save' });
+    await begun;
+    await closing.close();
+    const next = open(prefix, { lease: 300 });
+    const saved = new Promise((resolve) => next.onWriteBehind('save', ({ value }) => resolve(value)));
+    expect(await saved).toBe(1);
+  });
+
+  it('what a handler ends only after closing has waited is persisted again: nobody has said what it makes out of date', async () => {
+    const prefix = `${randomUUID()}:`;
+    const client = new Redis(server.url);
+    cleanups.push(() => client.disconnect());
+    const closing = open(prefix, { redis: client, closeTimeout: 50, lease: 2500 });
+    const gate = deferred<void>();
+    const first = vi.fn(() => gate.promise);
+    closing.onWriteBehind('save', first);
+    const next = open(prefix, { lease: 2500 });
+    await next.set('list', 1, 'c');
+    await closing.writeBehind('n', 1, 'c', { handler: 'save', invalidate: { keys: ['list'] } });
+    await vi.waitFor(() => expect(first).toHaveBeenCalled());
+    await closing.close();
+    gate.resolve();
+    const second = vi.fn();
+    next.onWriteBehind('save', second);
+    await next.flush();
+    expect(second).toHaveBeenCalledTimes(1);
+    expect(await next.get('list', 'c')).toBeUndefined();
+  });
+
   it('keeps the order of a key over two processes', async () => {
     const prefix = `${randomUUID()}:`;
     const caches = [open(prefix), open(prefix)];
@@ -258,24 +298,29 @@ describe('durable write-behind', () => {
     await vi.waitFor(() => expect(flushed).toHaveBeenCalled());
   });
 
-  describe('a process that is killed', () => {
+  /** A process that writes behind, and says what it does, one line each. */
+  function start(prefix: string, mode: 'write' | 'persist' | 'close'): ChildProcess & { lines: string[] } {
     const file = fileURLToPath(new URL('child.mjs', import.meta.url));
+    const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+    cleanups.push(() => child.kill('SIGKILL'));
+    const lines: string[] = [];
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
+    return Object.assign(child, { lines });
+  }
 
-    /** A process that writes behind, and says what it does, one line each. */
-    async function start(prefix: string, mode: 'write' | 'persist'): Promise<ChildProcess & { lines: string[] }> {
-      const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-      cleanups.push(() => child.kill('SIGKILL'));
-      const lines: string[] = [];
-      child.stdout!.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
-      return Object.assign(child, { lines });
-    }
+  it('a process that closes while a handler does not end, ends', async () => {
+    const child = start(`${randomUUID()}:`, 'close');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(child.lines).toContain('persisting 0');
+  });
 
+  describe('a process that is killed', () => {
     it.each([
       ['between the write and the persist', 'write', 'written'],
       ['while it persists', 'persist', 'persisting 0'],
     ] as const)('%s loses nothing: another process persists all, in order', async (_when, mode, line) => {
       const prefix = `${randomUUID()}:`;
-      const child = await start(prefix, mode);
+      const child = start(prefix, mode);
       await vi.waitFor(() => expect(child.lines).toEqual(expect.arrayContaining(['written', line])), {
         timeout: 15_000,
       });
