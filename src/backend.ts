@@ -54,7 +54,7 @@ export class Backend {
   readonly leases: LeaseTable | undefined;
   readonly link: RedisLink | undefined;
   /** Responses from Redis, kept in this process. */
-  readonly #near: MemoryStore | undefined;
+  #near: MemoryStore | undefined;
   /** What this process keeps itself, be it all there is or copies. */
   readonly #own: MemoryStore | undefined;
   readonly #reads: Reads<Entry | undefined> | undefined;
@@ -270,6 +270,9 @@ export class Backend {
   async close(): Promise<void> {
     this.#sweeper.close();
     await this.ledger.close();
+    // Who no longer hears of purges may not serve copies: they would only be in the way.
+    this.#near?.close();
+    this.#near = undefined;
     await this.store.close();
   }
 

@@ -114,6 +114,15 @@ describe('after close nothing is left', () => {
     await backTo(before);
   });
 
+  it('of the copies in memory', async () => {
+    const rig = await openRig({ redis: [server.url, server.url] });
+    await rig.hit();
+    const kept = () => rig.apps.map(({ cache }) => cache.services.backend.kept().bytes);
+    for (const bytes of kept()) expect(bytes).toBeGreaterThan(0);
+    await rig.close();
+    expect(kept()).toEqual([0, 0]);
+  });
+
   it('after many caches have come and gone', async () => {
     for (let i = 0; i < 20; i++) {
       const cache = createCache({ redis: server.url });
