@@ -5,6 +5,6 @@ export function lossOr(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const lost =
     error.name === 'MaxRetriesPerRequestError' ||
-    /^(?:Stream isn't writeable|Connection is closed)/.test(error.message);
+    /^(?:Stream isn't writeable|Connection is closed|Command aborted due to connection close)/.test(error.message);
   return lost ? new UnavailableError('the connection to Redis was lost', { cause: error }) : error;
 }

@@ -59,6 +59,22 @@ it('says of a command whose connection was lost that it was, and not what ioredi
   await expect(asked).rejects.toThrow(new UnavailableError('session: the connection to Redis was lost'));
 });
 
+it('says so, too, of one that was sent with others which have been answered', async () => {
+  const link = linkTo(server.url);
+  await link.ready();
+  await server.command('CLIENT', 'PAUSE', '10000', 'WRITE');
+  onTestFinished(async () => void (await server.command('CLIENT', 'UNPAUSE')));
+  const asked = link.within(10_000, 'session', async () => {
+    await Promise.all([link.client.get('session'), link.client.set('session', '{}')]);
+  });
+  asked.catch(() => {});
+  // The first is answered, and the second held back.
+  const held = async () => expect(await server.command('INFO', 'clients')).toMatch(/^blocked_clients:[1-9]/m);
+  await vi.waitFor(held);
+  await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
+  await expect(asked).rejects.toThrow(new UnavailableError('session: the connection to Redis was lost'));
+});
+
 describe('RedisLink connects', () => {
   it.each<[what: string, target: () => RedisTarget]>([
     ['a URL', () => server.url],
