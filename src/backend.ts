@@ -14,7 +14,7 @@ import type { Settings } from './options.js';
 import { keySpace } from './request/key.js';
 import type { QueryRules } from './request/query.js';
 import { Guard, withDeadline } from './stores/guard.js';
-import { lossOr } from './stores/loss.js';
+import { lossOr, unavailableOr } from './stores/loss.js';
 import { MemoryStore } from './stores/memory.js';
 import type { Reads } from './stores/reads.js';
 import { RedisStore } from './stores/redis.js';
@@ -263,7 +263,7 @@ export class Backend {
     try {
       await this.#sweeper.erase(tenant, onProgress);
     } catch (error) {
-      throw lossOr(error);
+      throw unavailableOr(error);
     }
   }
 

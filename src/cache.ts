@@ -232,7 +232,7 @@ export class Cache {
    * loses nothing. Until then reads see the new value; afterwards what `invalidate` names is out of date. What is not persisted
    * after all attempts is a dead letter, and no longer in the cache.
    *
-   * @throws {QueueFullError} if too many wait; {UnavailableError} if it is to be durable and Redis does not answer;
+   * @throws {QueueFullError} if too many wait; {UnavailableError} if it is to be durable and Redis does not answer, or refuses;
    * {RespcacheError} if there is no such handler in this process, and the queue is: then nothing is in the cache
    * @example
    * ```ts
@@ -297,7 +297,7 @@ export class Cache {
    * Adds to a whole number in one atomic step over all processes, and returns the sum. A counter begins at 0 and does
    * not expire unless `ttl` says so when it begins.
    *
-   * @throws {TypeError} if the value is no whole number; {UnavailableError} if Redis does not answer
+   * @throws {TypeError} if the value is no whole number; {UnavailableError} if Redis does not answer, or refuses
    * @example
    * ```ts
    * const views = await cache.increment('page:views', 1, 'client-123');
@@ -354,7 +354,7 @@ export class Cache {
    * from Redis and from this process, before this resolves; `onProgress` is told how far it is, and `signal` ends it. Other
    * processes drop their copies as those are pushed out.
    *
-   * @throws {UnavailableError} only with `erase`, if Redis does not answer: then not all is deleted
+   * @throws {UnavailableError} only with `erase`, if Redis does not answer, or refuses: then not all is deleted
    * @throws the reason of `signal`, if that says so before all is deleted
    * @example
    * ```ts

@@ -1,8 +1,9 @@
 import type { Services } from '../backend.js';
 import type { CounterEntry, Entry, ValueEntry } from '../entry/entry.js';
 import { RespcacheError, show, UnavailableError } from '../errors.js';
+import { unavailableOr } from '../stores/loss.js';
 import type { Place } from './place.js';
-import { contentOf, type SetOptions, type Stored, type Values } from './values.js';
+import { contentOf, type Maker, type SetOptions, type Stored, type Values } from './values.js';
 
 /** How often an increment looks again when others change the entry under its hands. */
 const MOST_ATTEMPTS = 20;
@@ -24,6 +25,14 @@ export class Increments {
       ...options,
       ttl: options.ttl === undefined ? Number.POSITIVE_INFINITY : options.ttl,
     });
+    try {
+      return await this.#addTo(place, by, made);
+    } catch (error) {
+      throw unavailableOr(error);
+    }
+  }
+
+  async #addTo(place: Place, by: number, made: Maker): Promise<number> {
     const { backend } = this.#services;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const [stored] = await backend.read([place.key]);
@@ -34,7 +43,7 @@ export class Increments {
       // Of -0, which no text tells, too.
       if (typeof done === 'number') return done + 0;
     }
-    throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
+    throw new UnavailableError(`increment of ${place.names[0]}: the entry is changed all the time`);
   }
 
   /** Adds to what is stored, or begins anew; `undefined`: somebody else was faster, look again. */

@@ -8,3 +8,10 @@ export function lossOr(error: unknown): unknown {
     /^(?:Stream isn't writeable|Connection is closed|Command aborted due to connection close)/.test(error.message);
   return lost ? new UnavailableError('the connection to Redis was lost', { cause: error }) : error;
 }
+
+/** The same, for who is promised an {@link UnavailableError}: what Redis refuses (a replica, a user's missing rights) is one, too. */
+export function unavailableOr(error: unknown): unknown {
+  const told = lossOr(error);
+  const refused = told instanceof Error && told.name === 'ReplyError';
+  return refused ? new UnavailableError(told.message, { cause: told }) : told;
+}

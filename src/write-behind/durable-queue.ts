@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
 import { loadPeer } from '../peer.js';
 import { withDeadline } from '../stores/guard.js';
+import { unavailableOr } from '../stores/loss.js';
 import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { Silence } from '../stores/silence.js';
@@ -278,7 +279,7 @@ export class DurableQueue implements WriteQueue {
       this.#silence.heard();
     } catch (error) {
       if (error instanceof UnavailableError && !this.#closed) this.#silence.unheard(asked);
-      throw error;
+      throw unavailableOr(error);
     }
   }
 
