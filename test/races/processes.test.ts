@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 /** How long each load runs, seconds; `npm run soak` gives more. */
-const SECONDS = Number(process.env.PROCESSES_SECONDS ?? 1.5);
+const SECONDS = Number(process.env.PROCESSES_SECONDS ?? 2.5);
 const WORKERS = 3;
 
 interface Counts {
