@@ -353,6 +353,7 @@ export class Exchange implements Party {
       return;
     }
     if (cut) this.#handling.freeWaiting();
+    clearTimeout(this.#left);
     this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
   }
 

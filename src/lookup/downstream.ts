@@ -46,7 +46,7 @@ export function saysNothing({ browserTtl, cdnTtl, surrogateTags }: Downstream): 
 export function isOverruled(
   lowerName: string,
   { browserTtl, cdnTtl, surrogateTags }: Downstream,
-  tagged = true,
+  tagged: boolean,
 ): boolean {
   if (lowerName === OWN_FIELD) return true;
   if (browserTtl !== undefined && (lowerName === 'cache-control' || lowerName === 'expires' || lowerName === 'pragma'))

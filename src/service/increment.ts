@@ -26,13 +26,13 @@ export class Increments {
       ttl: options.ttl === undefined ? Number.POSITIVE_INFINITY : options.ttl,
     });
     try {
-      return await this.#addTo(place, by, made);
+      return await this.#addTo(place, key, by, made);
     } catch (error) {
       throw unavailableOr(error);
     }
   }
 
-  async #addTo(place: Place, by: number, made: Maker): Promise<number> {
+  async #addTo(place: Place, key: string, by: number, made: Maker): Promise<number> {
     const { backend } = this.#services;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const [stored] = await backend.read([place.key]);
@@ -43,7 +43,7 @@ export class Increments {
       // Of -0, which no text tells, too.
       if (typeof done === 'number') return done + 0;
     }
-    throw new UnavailableError(`increment of ${place.names[0]}: the entry is changed all the time`);
+    throw new UnavailableError(`increment of ${key}: the entry is changed all the time`);
   }
 
   /** Adds to what is stored, or begins anew; `undefined`: somebody else was faster, look again. */

@@ -190,7 +190,7 @@ export class DurableQueue implements WriteQueue {
       if ('wait' in turn) later = turn.wait;
       // Who has heard of it so late, or stood still since, may not be alone with it any more.
       else if (performance.now() - asked >= lease) later = 0;
-      else later = await this.#holds.during(hold, this.#persist(handler, hold, turn.write, turn.attempt));
+      else later = await this.#holds.during(hold, () => this.#persist(handler, hold, turn.write, turn.attempt));
     }
     await job.moveToDelayed(Date.now() + Math.max(later ?? 0, 1), token);
     throw new this.#bullmq.DelayedError();

@@ -18,8 +18,12 @@ export class Holds {
     return this.#left;
   }
 
-  /** Holds a lane during work on it, and gives what that comes to; once it is left, after how many ms the lane is another's. */
-  during(hold: Hold, working: Promise<number | undefined>): Promise<number | undefined> {
+  /**
+   * Holds a lane during work on it, and gives what that comes to; once it is left, after how many ms the lane is another's. Then
+   * no work is begun any more.
+   */
+  async during(hold: Hold, work: () => Promise<number | undefined>): Promise<number | undefined> {
+    if (this.#left) return this.#lease;
     const renewal = setInterval(() => void this.#lanes.renew(hold, this.#lease).catch(() => {}), this.#lease / 3);
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -31,7 +35,7 @@ export class Holds {
         resolve(this.#lease);
       };
       this.#leaving.add(leave);
-      working.finally(end).then(resolve, reject);
+      work().finally(end).then(resolve, reject);
     });
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Exchange } from '../../src/exchange.js';
 import { Planner } from '../../src/lookup/plan.js';
 import { servicesOf, view } from './made.js';
@@ -33,5 +33,16 @@ describe('an exchange', () => {
     exchange.abandon();
     expect(lead.abandoned).toHaveBeenCalledOnce();
     expect(counted).toEqual(['aborted']);
+  });
+
+  it('waits once for the handler of a client that has gone, however many tell of that', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { exchange, forward } = asked();
+    forward();
+    exchange.leave(false);
+    exchange.leave(false);
+    exchange.end();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
