@@ -1,12 +1,12 @@
-/** How many names and paths are remembered with their labels, so that the usual ones are not read again. */
-const REMEMBERED = 2000;
-const LONGEST = 256;
 /** Beyond so many parts the rest is one. */
 const DEPTH = 8;
-/** A part that is no name but one of many: a number, a UUID, a hash, a token, or anything long. */
-const ONE_OF_MANY = /^(?:\d+|(?=.*\d)[\da-f-]{8,}|(?=.*\d)(?=.*[a-z])[\w.~-]{20,}|.{49,})$/i;
+/** A part of so many signs is no name, whatever they are; a shorter one has to have a digit, and so many signs to be more than a number. */
+const LONG = 49;
+const CODE = 8;
+/** A hash, a UUID, or a token, of a part that has a digit. */
+const ONE_OF_MANY = /^(?:[\da-f-]{8,}|(?=.*[a-z])[\w.~-]{20,})$/i;
 
-const labels = new Map<string, string>();
+const [SLASH, COLON] = [0x2f, 0x3a];
 
 /**
  * What statistics call a route, from the name that the option `key` gave it, or else its path: the parts that differ
@@ -19,21 +19,37 @@ const labels = new Map<string, string>();
  * ```
  */
 export function routeLabel(name: string): string {
-  const known = labels.get(name);
-  if (known !== undefined) return known;
-  const label = labelOf(name);
-  if (labels.size >= REMEMBERED) labels.clear();
-  if (name.length <= LONGEST) labels.set(name, label);
-  return label;
+  let label = '';
+  // Up to where the name is in the label.
+  let told = 0;
+  let depth = 0;
+  for (let start = 0; start < name.length; ) {
+    if (++depth > DEPTH) return `${label}${name.slice(told, start)}/…`;
+    const from = isSign(name.charCodeAt(start)) ? start + 1 : start;
+    let end = from;
+    let digits = 0;
+    for (; end < name.length; end++) {
+      const code = name.charCodeAt(end);
+      if (isSign(code)) break;
+      if (code >= 0x30 && code <= 0x39) digits++;
+    }
+    if (isOneOfMany(name, from, end, digits)) {
+      label += `${name.slice(told, from)}*`;
+      told = end;
+    }
+    start = end;
+  }
+  return told === 0 ? name : label + name.slice(told);
 }
 
-function labelOf(name: string): string {
-  let depth = 0;
-  return name.replace(/[/:][^/:]*|^[^/:]+/g, (part) => {
-    depth++;
-    if (depth > DEPTH) return depth === DEPTH + 1 ? '/…' : '';
-    const sign = /^[/:]/.test(part) ? part[0]! : '';
-    const rest = part.slice(sign.length);
-    return ONE_OF_MANY.test(rest) ? `${sign}*` : part;
-  });
+/** A part that is no name but one of many: a number, a UUID, a hash, a token, or anything long. */
+function isOneOfMany(name: string, from: number, end: number, digits: number): boolean {
+  const length = end - from;
+  if (length >= LONG) return true;
+  if (digits === 0) return false;
+  return digits === length || (length >= CODE && ONE_OF_MANY.test(name.slice(from, end)));
+}
+
+function isSign(code: number): boolean {
+  return code === SLASH || code === COLON;
 }
