@@ -1,3 +1,4 @@
+import { LONGEST_TEXT } from '../../src/entry/entry.js';
 import type { Whole } from '../../src/fill/response-head.js';
 
 /** A piece of a body, as Node takes it. */
@@ -27,6 +28,12 @@ export class EndedBody implements Whole {
 
   get length(): number {
     return this.made === undefined ? Buffer.byteLength(this.#chunk, this.#encoding) : this.made.byteLength;
+  }
+
+  /** Its bytes as a text in latin1, where they are few, and it has come as bytes. */
+  get text(): string | undefined {
+    const chunk = this.#chunk;
+    return Buffer.isBuffer(chunk) && chunk.length <= LONGEST_TEXT ? chunk.toString('latin1') : undefined;
   }
 
   bytes(): Uint8Array {

@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
 import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
@@ -32,6 +32,8 @@ function tapBegun(res: ServerResponse, sink: Sink): void {
 }
 
 const NOTHING: never[] = [];
+
+const { end } = ServerResponse.prototype;
 
 /** The tap that was put on a response first. */
 const TAP = Symbol('respcache.tap');
@@ -196,7 +198,7 @@ class Tap {
 
   #end(args: WriteArguments): ServerResponse {
     const [chunk, encoding] = args;
-    const forward = () => this.#endBefore.apply(this.#res, args as Parameters<ServerResponse['end']>);
+    const forward = () => this.#endBefore.apply(this.#res, this.#told(args) as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
     const fits = body || chunk === undefined || chunk === null || typeof chunk === 'function';
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
@@ -219,6 +221,12 @@ class Tap {
     return this.#state === 'muted' ? this.#endMuted(args) : forward();
   }
 
+  /** What the response is ended with. Short bytes are told as a text (see send.ts), where Node is all that is outside. */
+  #told(args: WriteArguments): WriteArguments {
+    const text = this.#endBefore === end ? this.#whole?.text : undefined;
+    return text === undefined ? args : [text, 'latin1', callbackAmong(args)];
+  }
+
   /** What Node is to say something of (a second end, a piece that comes behind it) comes behind what is held back. */
   #inLine<T>(call: () => T, meanwhile: T): T {
     if (this.#state !== 'held') return call();
@@ -227,7 +235,7 @@ class Tap {
   }
 
   #endMuted(args: WriteArguments): ServerResponse {
-    const callback = args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
+    const callback = callbackAmong(args);
     if (this.#replaced) {
       answer(callback);
       return this.#res;
@@ -291,6 +299,10 @@ class Tap {
     end.call(res, res.req.method === 'HEAD' ? undefined : ownBody(reply));
     this.#ended = ended;
   }
+}
+
+function callbackAmong(args: WriteArguments): (() => void) | undefined {
+  return args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
 }
 
 function answer(callback: unknown): void {
