@@ -3,7 +3,7 @@ import type { CacheEvents, Events, Reason, Tier } from './events.js';
 import type { Plan } from './lookup/plan.js';
 import type { Reply } from './lookup/reply.js';
 import type { RequestView } from './request/request.js';
-import type { Route } from './route-options.js';
+import type { Route } from './route.js';
 
 /** How an answer came from the cache. */
 export interface How {

@@ -22,7 +22,7 @@ import type { Recall } from './lookup/recall.js';
 import { gatewayTimeout, type PartAsked, partAskedBy, type Reply, validationOf, withKey } from './lookup/reply.js';
 import { isUnsafe } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
-import { namesInVary, type Route } from './route-options.js';
+import { namesInVary, type Route } from './route.js';
 import { after, type Fields, type HeaderBag, type MaybePromise } from './types.js';
 
 /**

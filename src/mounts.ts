@@ -1,4 +1,4 @@
-import { looksUpElsewhere, type Route } from './route-options.js';
+import { looksUpElsewhere, type Route } from './route.js';
 
 /** The options of a mount, and where it looks. */
 export interface Mount {

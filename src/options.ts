@@ -2,7 +2,8 @@ import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber, wholeOrText }
 import { type Clock, systemClock } from './clock.js';
 import { checkHost, checkPrefix, checkUrl, readEnvironment } from './environment.js';
 import { ConfigError } from './errors.js';
-import { DEFAULT_ROUTE, ROUTE_OPTIONS, type Route, type RouteOptions, resolveRoute } from './route-options.js';
+import { DEFAULT_ROUTE, type Route, resolveRoute } from './route.js';
+import { ROUTE_OPTIONS, type RouteOptions } from './route-options.js';
 import type { Thresholds } from './stats/health.js';
 import type { Logger } from './stats/log.js';
 import type { RedisTarget } from './stores/redis-client.js';

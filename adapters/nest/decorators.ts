@@ -3,7 +3,8 @@ import type { Cache } from '../../src/cache.js';
 import { anObject, knownOnly, oneOf } from '../../src/check.js';
 import { ConfigError } from '../../src/errors.js';
 import { ruleOf } from '../../src/invalidation/purge-rule.js';
-import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../src/route-options.js';
+import { DEFAULT_ROUTE, resolveRoute } from '../../src/route.js';
+import type { RouteOptions } from '../../src/route-options.js';
 import {
   type Behaviour,
   behaviourOf,

@@ -10,7 +10,8 @@ import { isUnsafe } from '../../src/request/eligibility.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import { rewritten } from '../../src/request/rewritten.js';
-import { type Route, type RouteOptions, resolveRoute } from '../../src/route-options.js';
+import { type Route, resolveRoute } from '../../src/route.js';
+import type { RouteOptions } from '../../src/route-options.js';
 import type { Fields, MaybePromise } from '../../src/types.js';
 import { copyOf } from './rerun.js';
 

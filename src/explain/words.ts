@@ -5,7 +5,7 @@ import type { Mount } from '../mounts.js';
 import type { Asked } from '../request/directives.js';
 import type { Credentials } from '../request/eligibility.js';
 import { shownTenant, type TenantRule } from '../request/tenant.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 
 /** A span of time, of seconds, in the unit that says it best. */
 export function span(seconds: number): string {

@@ -8,7 +8,7 @@ import { fieldText } from '../http/headers.js';
 import { type Lifetime, lifetime, type Said, saidBy } from '../lookup/freshness.js';
 import type { Credentials } from '../request/eligibility.js';
 import type { RequestView } from '../request/request.js';
-import { type Route, USUAL_TTL } from '../route-options.js';
+import { type Route, USUAL_TTL } from '../route.js';
 import type { Fields } from '../types.js';
 import { hasValidator, sharedWith, unstorable } from './cacheability.js';
 

@@ -10,7 +10,7 @@ import type { HeldConditions } from '../lookup/held-conditions.js';
 import type { Plan } from '../lookup/plan.js';
 import { gatewayTimeout, inPlaceOf, type PartAsked, type Reply, withKey } from '../lookup/reply.js';
 import { isPersonal } from '../request/eligibility.js';
-import { namesInVary } from '../route-options.js';
+import { namesInVary } from '../route.js';
 import { after, type HeaderBag, type MaybePromise } from '../types.js';
 import { announce, reduceToNotModified } from './head.js';
 import type { Seat } from './judge.js';

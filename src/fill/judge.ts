@@ -6,7 +6,7 @@ import { parseNoVarySearch } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
 import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
 import { type Assessment, assess, type Context, tagsOf } from './assess.js';
 import { keyedOf } from './cacheability.js';

@@ -9,7 +9,7 @@ import type { Plan } from '../lookup/plan.js';
 import { ageOf } from '../lookup/usable.js';
 import { responseSubject } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
 import { keptFields } from './kept-fields.js';
 import type { ResponseHead } from './response-head.js';

@@ -2,7 +2,7 @@ import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
 import type { RequestView } from '../request/request.js';
 import { tenantInTime } from '../request/tenant.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
 import type { PurgeRule } from './purge-rule.js';
 import type { Entered } from './recent-purges.js';

@@ -3,7 +3,8 @@ import type { Cache } from '../cache.js';
 import { aFunction, knownOnly, oneOf, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
 import type { TenantRule } from '../request/tenant.js';
-import { type Route, type RouteOptions, resolveRoute } from '../route-options.js';
+import { type Route, resolveRoute } from '../route.js';
+import type { RouteOptions } from '../route-options.js';
 
 /** What a rate limit takes. `S`: what functions are called with, Express' request or Koa's context. */
 export interface RateLimitOptions<S = unknown> {

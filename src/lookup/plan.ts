@@ -5,7 +5,7 @@ import { type Asked, askedBy, NO_WISH } from '../request/directives.js';
 import { type Credentials, hasBody, openCredentials } from '../request/eligibility.js';
 import { type Address, placeOf, responseAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import type { Wanted } from './lookup.js';
 import { SearchRules } from './search-rules.js';
 

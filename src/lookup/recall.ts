@@ -12,7 +12,7 @@ import { variantKey } from '../http/vary.js';
 import { responseSubject, variantAddress } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { Signature } from '../request/signature.js';
-import { namesInVary, type Route } from '../route-options.js';
+import { namesInVary, type Route } from '../route.js';
 import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import { KeptReply } from './kept-reply.js';

@@ -12,7 +12,7 @@ import {
 import { type ByteRange, ifRangeHolds, resolveRange } from '../http/range.js';
 import { withVary } from '../http/vary.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
 import { type Conditions, isNotModified, isOfBody } from './conditional.js';
 import { type Downstream, downstreamLines, isOverruled } from './downstream.js';

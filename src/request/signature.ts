@@ -1,4 +1,4 @@
-import type { Route } from '../route-options.js';
+import type { Route } from '../route.js';
 import { ORIGIN_FIELDS } from './key.js';
 import type { RequestView } from './request.js';
 

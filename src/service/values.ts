@@ -6,7 +6,7 @@ import { deserializeValue } from '../entry/value.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import type { Subject } from '../invalidation/tags.js';
-import { USUAL_TTL } from '../route-options.js';
+import { USUAL_TTL } from '../route.js';
 import { type Place, placeOf } from './place.js';
 
 /** How a value is stored. */

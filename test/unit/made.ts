@@ -11,7 +11,8 @@ import { Comparisons } from '../../src/fill/comparisons.js';
 import { type CacheOptions, resolveSettings } from '../../src/options.js';
 import { QueryRules } from '../../src/request/query.js';
 import type { RequestView } from '../../src/request/request.js';
-import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../src/route-options.js';
+import { DEFAULT_ROUTE, resolveRoute } from '../../src/route.js';
+import type { RouteOptions } from '../../src/route-options.js';
 import type { Fields, HeaderBag } from '../../src/types.js';
 
 /** When what the tests have stored was made: ms since 1970, and as a date of HTTP. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Mounts } from '../../src/mounts.js';
-import { DEFAULT_ROUTE, type Route, resolveRoute } from '../../src/route-options.js';
+import { DEFAULT_ROUTE, type Route, resolveRoute } from '../../src/route.js';
 
 const identity = () => 'me';
 

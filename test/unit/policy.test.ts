@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MODES, type Policy } from '../../src/policy.js';
-import { DEFAULT_ROUTE, type Route, type RouteOptions, resolveRoute } from '../../src/route-options.js';
+import { DEFAULT_ROUTE, type Route, resolveRoute } from '../../src/route.js';
+import type { RouteOptions } from '../../src/route-options.js';
 
 const resolve = (options: RouteOptions, base: Route = DEFAULT_ROUTE) => resolveRoute(options, base);
 

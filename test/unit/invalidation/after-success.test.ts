@@ -9,7 +9,8 @@ import {
   type RuleContext,
   ruleOf,
 } from '../../../src/invalidation/purge-rule.js';
-import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../../src/route-options.js';
+import { DEFAULT_ROUTE, resolveRoute } from '../../../src/route.js';
+import type { RouteOptions } from '../../../src/route-options.js';
 import type { Fields } from '../../../src/types.js';
 import { BORN, servicesOf, view } from '../made.js';
 

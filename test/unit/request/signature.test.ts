@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RequestView } from '../../../src/request/request.js';
 import { Signature } from '../../../src/request/signature.js';
-import { DEFAULT_ROUTE, type RouteOptions, resolveRoute } from '../../../src/route-options.js';
+import { DEFAULT_ROUTE, resolveRoute } from '../../../src/route.js';
+import type { RouteOptions } from '../../../src/route-options.js';
 
 const signatureOn = (options: RouteOptions = {}) => new Signature(resolveRoute(options, DEFAULT_ROUTE), '0 ');
 const request = (changes: Partial<RequestView> & { headers?: Record<string, unknown> } = {}) =>

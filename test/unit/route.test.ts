@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.js';
-import {
-  DEFAULT_ROUTE,
-  looksUpElsewhere,
-  ROUTE_OPTIONS,
-  type Route,
-  type RouteOptions,
-  resolveRoute,
-} from '../../src/route-options.js';
+import { DEFAULT_ROUTE, looksUpElsewhere, type Route, resolveRoute } from '../../src/route.js';
+import { ROUTE_OPTIONS, type RouteOptions } from '../../src/route-options.js';
 
 const resolve = (options: unknown, base = DEFAULT_ROUTE) => resolveRoute(options as RouteOptions, base);
 const fn = () => 'x';
