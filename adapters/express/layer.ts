@@ -9,7 +9,8 @@ import type { Reply } from '../../src/lookup/reply.js';
 import type { Route } from '../../src/route.js';
 import type { RouteOptions } from '../../src/route-options.js';
 import { after, type MaybePromise } from '../../src/types.js';
-import { exchangeOf, isBegun, MountedRoute, openBegun, openExchange, View } from '../node/exchanges.js';
+import { isBegun, openBegun } from '../node/begun.js';
+import { exchangeOf, MountedRoute, openExchange, View } from '../node/exchanges.js';
 import { tap } from '../node/tap.js';
 import { shareShape } from './prototypes.js';
 

@@ -1,7 +1,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
-import { isChunk } from '../node/ended-body.js';
+import { isChunk } from '../node/body-arguments.js';
 import { isClosed, isCut, trailersOf } from '../node/state.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */

@@ -1,17 +1,6 @@
 import { LONGEST_TEXT } from '../../src/entry/entry.js';
 import type { Whole } from '../../src/fill/response-head.js';
-
-/** A piece of a body, as Node takes it. */
-export type Chunk = string | Uint8Array;
-
-export function isChunk(chunk: unknown): chunk is Chunk {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array;
-}
-
-/** The encoding among the arguments of `write` and `end`, where a callback may stand in its place. */
-export function encodingOf(encoding: unknown): BufferEncoding | undefined {
-  return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
-}
+import type { Chunk } from './body-arguments.js';
 
 /** A body that was given to `end`. */
 export class EndedBody implements Whole {

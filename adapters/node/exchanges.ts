@@ -6,7 +6,6 @@ import type { Exchange } from '../../src/exchange.js';
 import { withOwnLines } from '../../src/http/headers.js';
 import type { Recall } from '../../src/lookup/recall.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import { isUnsafe } from '../../src/request/eligibility.js';
 import { markOwnRun, ownRunOf } from '../../src/request/own-runs.js';
 import type { RequestView, Warming } from '../../src/request/request.js';
 import { rewritten } from '../../src/request/rewritten.js';
@@ -74,22 +73,6 @@ export function openExchange(
   }
   marked[OPENED] = new Opened(engine, exchange, before);
   return exchange;
-}
-
-/**
- * Whether a layer outside has sent the head of the answer already: nothing can be given in its place then, nor stored. What the
- * request changes is heard of all the same.
- */
-export function isBegun(req: IncomingMessage, res: ServerResponse): boolean {
-  return res.headersSent && !isUnsafe(req.method ?? 'GET');
-}
-
-/** Begins the exchange of a request whose answer is begun, unless another mount has: there is nothing to do but to count it. */
-export function openBegun(engine: Engine, view: View, res: ServerResponse, route: Route): Exchange | undefined {
-  const outer = exchangeOf(engine, res);
-  const exchange = outer ?? openExchange(engine, view, res, route);
-  if (!exchange.isHandled) exchange.bypass('begun');
-  return outer === undefined ? exchange : undefined;
 }
 
 /** What tells an exchange of the answer that a framework has made, and does not say to a client that has gone. */

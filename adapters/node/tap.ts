@@ -1,14 +1,21 @@
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
-import { type Chunk, EndedBody, encodingOf, isChunk } from './ended-body.js';
+import { tapBegun } from './begun.js';
+import {
+  answer,
+  type Callback,
+  type Chunk,
+  callbackAmong,
+  encodingOf,
+  isChunk,
+  type WriteArguments,
+} from './body-arguments.js';
+import { EndedBody } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
 import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
-
-type Callback = (error?: Error | null) => void;
-type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -18,17 +25,6 @@ type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 export function tap(res: ServerResponse, sink: Sink): void {
   if (res.headersSent) tapBegun(res, sink);
   else new Tap(res, sink).install();
-}
-
-/** Of an answer whose head a layer outside has sent, only that it has been given is of use: to what it invalidates. */
-function tapBegun(res: ServerResponse, sink: Sink): void {
-  sink.abandon();
-  res.once('finish', () => {
-    const { statusCode: status } = res;
-    const told = sink.head({ status, message: undefined, bag: res, whole: undefined });
-    // Nothing can leave in its place, or go wrong with it any more.
-    if (told instanceof Promise) told.catch(() => {});
-  });
 }
 
 const NOTHING: never[] = [];
@@ -299,12 +295,4 @@ class Tap {
     end.call(res, res.req.method === 'HEAD' ? undefined : ownBody(reply));
     this.#ended = ended;
   }
-}
-
-function callbackAmong(args: WriteArguments): (() => void) | undefined {
-  return args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
-}
-
-function answer(callback: unknown): void {
-  if (typeof callback === 'function') process.nextTick(callback);
 }

@@ -1,0 +1,25 @@
+/** What `write` and `end` of Node's are called with. */
+export type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
+export type Callback = (error?: Error | null) => void;
+
+/** A piece of a body, as Node takes it. */
+export type Chunk = string | Uint8Array;
+
+export function isChunk(chunk: unknown): chunk is Chunk {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+/** The encoding among the arguments of `write` and `end`, where a callback may stand in its place. */
+export function encodingOf(encoding: unknown): BufferEncoding | undefined {
+  return typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined;
+}
+
+/** The callback, wherever it stands. */
+export function callbackAmong(args: WriteArguments): (() => void) | undefined {
+  return args.find((argument) => typeof argument === 'function') as (() => void) | undefined;
+}
+
+/** Calls back as Node would. */
+export function answer(callback: unknown): void {
+  if (typeof callback === 'function') process.nextTick(callback);
+}
