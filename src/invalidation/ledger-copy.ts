@@ -177,7 +177,8 @@ export class LedgerCopy {
     const same = known?.epoch === loaded.epoch;
     // Another epoch that does not begin after all that we know is one from before: it has come back.
     const past = known !== undefined && !same && epochStart(loaded.epoch) <= known.sequence;
-    if (past && this.recent.from > loaded.sequence) return this.begin(text);
+    // However far somebody has gone on in it: what was purged between its beginning and ours may be missing there.
+    if (past && this.recent.from > epochStart(loaded.epoch)) return this.begin(text);
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && known.sequence >= loaded.sequence) return;
     const missing = same || past ? this.recent.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];

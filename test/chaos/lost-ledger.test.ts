@@ -100,6 +100,20 @@ describe('what was invalidated does not come back with a replica that lacks it',
     expect(await reader.get('k', 'c')).toBeUndefined();
   });
 
+  it('where it was known only by a new epoch, and somebody has gone on in the one before', async () => {
+    const [writer, reader] = [open(pair.url), open(pair.url)];
+    await writer.set('k', 'old', 'c', { tags: ['t'] });
+    expect(await reader.get('k', 'c')).toBe('old');
+    await invalidated(writer);
+    await pair.master.command('DEL', '{respcache}:head');
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    await writer.close();
+    await goOn();
+    await reachable(reader);
+    expect(await reader.get('k', 'c')).toBeUndefined();
+    expect(await reader.get('k', 'c')).toBeUndefined();
+  });
+
   it("where the caller's client asks the new master for what the old one had not answered", async () => {
     const client = new Redis(pair.url);
     client.on('error', () => {});
