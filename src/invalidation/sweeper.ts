@@ -1,7 +1,7 @@
 import type { Entry } from '../entry/entry.js';
 import { keySpace, subjectOfKey } from '../request/key.js';
 import { withDeadline } from '../stores/guard.js';
-import type { RedisLink } from '../stores/redis-link.js';
+import { type RedisLink, script } from '../stores/redis-link.js';
 import type { Store, SweepProgress } from '../stores/store.js';
 import type { Ledger } from './ledger.js';
 
@@ -115,20 +115,36 @@ export function ownTurn(): SweepTurn {
 /** How long a sweep may take before another process may begin one beside it, ms. */
 const TURN = 60_000;
 
+/*
+ * By scripts, which a Redis that is out of memory runs as well: it is then that room is wanted. KEYS the lease, and up to where
+ * everything has been swept. What is of another type there is nothing of ours.
+ */
+
+/** ARGV how long the lease is good for. Returns up to where everything has been swept, or nothing: it is another's turn. */
+const TAKE = script(`
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return false end
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return redis.call('TYPE', KEYS[2]).ok == 'string' and redis.call('GET', KEYS[2]) or '-1'
+`);
+
+/** ARGV up to where everything has been swept. */
+const DONE = script(`
+redis.call('SET', KEYS[2], ARGV[1])
+return redis.call('DEL', KEYS[1])
+`);
+
 /** The turn of one among several processes on a Redis: by a lease beside the ledger's keys. */
 export function sharedTurn(link: RedisLink, prefix: string): SweepTurn {
-  const lease = `${prefix}{respcache}:sweeper`;
-  const swept = `${prefix}{respcache}:swept`;
+  const keys = ['sweeper', 'swept'].map((part) => `${prefix}{respcache}:${part}`);
   return {
     take: () =>
       link.within(WORD, 'sweep', async () => {
-        if ((await link.client.set(lease, '1', 'PX', TURN, 'NX')) === null) return undefined;
-        return { sequence: Number((await link.client.get(swept)) ?? -1) };
+        const swept = await link.run(TAKE, keys, [TURN]);
+        return swept === null ? undefined : { sequence: Number(swept) };
       }),
     done: (sequence) =>
       link.within(WORD, 'sweep', async () => {
-        await link.client.set(swept, String(sequence));
-        await link.client.del(lease);
+        await link.run(DONE, keys, [sequence]);
       }),
   };
 }

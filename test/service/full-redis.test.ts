@@ -1,17 +1,17 @@
 // A process that starts while Redis is full: it reads, and what it invalidates needs no room.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCache } from '../../src/index.js';
 import { cli } from '../cli/streams.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 let redis: RedisServer;
 
-beforeAll(async () => {
+beforeEach(async () => {
   redis = await startRedis({ config: { 'maxmemory-policy': 'noeviction' } });
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await redis.stop();
 });
 
@@ -30,4 +30,21 @@ it('a cache that begins on a full Redis finds what is there, and invalidates it'
 
   for (const args of [['keys'], ['invalidate', '--tag', 'users', '--yes'], ['clear', '--yes']])
     expect(await cli(['--redis', redis.url, ...args]), args[0]).toMatchObject({ code: 0, err: '' });
+});
+
+it('what was invalidated makes room on a full Redis, by a sweep and by the next one', async () => {
+  const cache = createCache({ redis: redis.url, timeout: 5000, sweepInterval: 0.05 });
+  const failed: string[] = [];
+  cache.on('error', ({ operation }) => failed.push(operation));
+  const left = () => redis.command('EXISTS', 'client:client-123:a', 'client:client-123:b');
+  await cache.mset({ a: 1, b: 2 }, 'client-123');
+  await redis.command('CONFIG', 'SET', 'maxmemory', '1mb');
+  await expect(redis.command('SET', 'foreign', 'x')).rejects.toThrow(/OOM/);
+  expect(await left()).toBe(2);
+  expect(await cache.invalidateKey('a', 'client-123')).toMatchObject({ durable: true });
+  await expect.poll(left, { timeout: 5000 }).toBe(1);
+  expect(await cache.clear()).toMatchObject({ durable: true });
+  await expect.poll(left, { timeout: 5000 }).toBe(0);
+  expect(failed).toEqual([]);
+  await cache.close();
 });
