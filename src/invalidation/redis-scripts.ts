@@ -92,11 +92,12 @@ return {text(KEYS[1]), text(KEYS[2]), lines}
  * The new log begins with a record that follows on none, which wakes those who wait for news and sends them to the table.
  *
  * KEYS as above; ARGV the head that was found wanting ('' for none), the new epoch, known sequence.
- * Returns OK and the new head, or EPOCH and the head, if another process was faster.
+ * Returns OK and the new head, or EPOCH and the head, if another process was faster. What is no head at all may be no text either,
+ * and come back otherwise than it was read.
  */
 export const BEGIN: Script = script(`${CLOCK}
 local head = is(KEYS[1], 'string') and redis.call('GET', KEYS[1]) or ''
-if head ~= ARGV[1] then return {'EPOCH', head} end
+if head ~= ARGV[1] and string.find(head, '^[%w.]+:%d+$') then return {'EPOCH', head} end
 local sequence = nextSequence(0, tonumber(ARGV[3]))
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('SET', KEYS[2], double(sequence) .. double(0))

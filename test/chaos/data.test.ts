@@ -47,6 +47,16 @@ describe('under load, when Redis loses', () => {
     await survive(rig, () => server.command('SET', LEDGER[0]!, 'nonsense'));
   });
 
+  it.each([
+    ['no text', "'\\255\\254'"],
+    ['no text before a place', "'\\255.5:5'"],
+    ['without a place', "'4.16.256.some.5:'"],
+    ['of no epoch that there is', "'some:5'"],
+  ])('the sense of the head of the ledger: bytes that are %s', async (_what, bytes) => {
+    const rig = await openRig({ redis: [server.url, server.url] });
+    await survive(rig, () => server.command('EVAL', `redis.call('SET', KEYS[1], ${bytes})`, '1', LEDGER[0]!));
+  });
+
   it.each(LEDGER)('the sense of a key of the ledger: %s is of another type', async (key) => {
     const rig = await openRig({ redis: [server.url, server.url] });
     const spoil = "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'non', 'sense')";
