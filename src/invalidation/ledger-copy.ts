@@ -186,8 +186,8 @@ export class LedgerCopy {
     // What came with a snapshot, or was too long ago, is known by the table alone: it cannot be entered again.
     if (same && !loaded.covers(known, purges)) return this.begin(text);
     if (purges.length > 0) this.#options.reenter(purges);
-    // What came with the snapshot is known by the table alone.
-    if (known === undefined || loaded.sequence > known.sequence) this.recent.skipTo(loaded.sequence);
+    // What came with the snapshot is known by the table alone: also with one from before ours, where somebody else has gone on.
+    this.recent.skipTo(loaded.sequence);
     this.#stand(loaded);
   }
 

@@ -3,6 +3,7 @@
 import { Redis } from 'ioredis';
 import { type Cache, createCache, type RedisClient } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { tenantTag } from '../../src/invalidation/tags.js';
 import { type RedisPair, startPair } from '../support/failover.js';
 import { purgesIn } from './places.js';
 
@@ -112,6 +113,31 @@ describe('what was invalidated does not come back with a replica that lacks it',
     await reachable(reader);
     expect(await reader.get('k', 'c')).toBeUndefined();
     expect(await reader.get('k', 'c')).toBeUndefined();
+  });
+
+  it('with a write that began before it, where two were masters for a while, and this process was told more by the other', async () => {
+    const writer = open(pair.url);
+    await writer.get('k', 'c');
+    await pair.inStep();
+    pair.part();
+    await pair.promote();
+    let done!: (value: string) => void;
+    const persisted = new Promise<string>((resolve) => {
+      done = resolve;
+    });
+    const persist = vi.fn(() => persisted);
+    const writing = writer.writeThrough('k', persist, 'c', { tags: ['t'] });
+    await vi.waitFor(() => expect(persist).toHaveBeenCalled());
+    const other = open(pair.replica.url);
+    expect(await other.invalidateByTags(['t'])).toMatchObject({ durable: true });
+    expect(await writer.invalidateTenant('somebody')).toMatchObject({ durable: true });
+    await pair.fail();
+    pair.lead();
+    await reachable(writer);
+    await vi.waitFor(async () => expect(await purgesIn(pair.replica)).toContain(tenantTag('somebody')));
+    done('old');
+    expect(await writing).toBe('old');
+    expect(await writer.get('k', 'c')).toBeUndefined();
   });
 
   it("where the caller's client asks the new master for what the old one had not answered", async () => {
