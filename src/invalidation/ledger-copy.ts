@@ -1,4 +1,5 @@
 import type { Position } from '../entry/entry.js';
+import { UnavailableError } from '../errors.js';
 import { nothingOfAnotherType, type RedisLink } from '../stores/redis-link.js';
 import type { LogRecord } from './ledger-tail.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
@@ -10,6 +11,9 @@ import { epochStart, newEpoch, parseHead, readSnapshot } from './redis-table.js'
 const REMEMBERED = 2048;
 /** How many records of the log are read at a time. */
 export const READ_STEP = 1000;
+
+/** How often it is begun at the most, until it can be read. */
+const BEGINNINGS = 10;
 
 /** The names of what the ledger is made of in Redis. */
 export interface LedgerKeys {
@@ -37,6 +41,8 @@ export class LedgerCopy {
   #position: Position | undefined;
   #headText: string | undefined;
   #revision = 0;
+  /** How many beginnings are under way, each because the one before it could not be read. */
+  #beginning = 0;
   #reaching: Promise<void> | undefined;
   /** When this process was last certain to know all: as it asked what has been answered since. */
   #confirmed = Number.NEGATIVE_INFINITY;
@@ -191,12 +197,21 @@ export class LedgerCopy {
     this.#stand(loaded);
   }
 
-  /** Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more. */
+  /**
+   * Begins a new epoch in the place of a ledger that is gone or damaged: nothing older stands any more.
+   * @throws {UnavailableError} if Redis has not the room for it: it is evicted before it can be read
+   */
   async begin(found: string): Promise<void> {
+    if (this.#beginning >= BEGINNINGS) throw new UnavailableError('the ledger is lost as soon as it is begun');
     const geometry = this.#options.geometry ?? GEOMETRY;
     const known = this.#table?.sequence ?? 0;
-    await this.#link.run(BEGIN, this.keyList(), [found, newEpoch(geometry), known]);
-    await this.#load();
+    this.#beginning++;
+    try {
+      await this.#link.run(BEGIN, this.keyList(), [found, newEpoch(geometry), known]);
+      await this.#load();
+    } finally {
+      this.#beginning--;
+    }
   }
 
   #stand(table: PurgeTable): void {

@@ -1,4 +1,4 @@
-// A process that starts while Redis is full: it reads, and what it invalidates needs no room.
+// While Redis is full: a process that starts reads, and what it invalidates needs no room, but makes some.
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCache } from '../../src/index.js';
@@ -46,5 +46,21 @@ it('what was invalidated makes room on a full Redis, by a sweep and by the next 
   expect(await cache.clear()).toMatchObject({ durable: true });
   await expect.poll(left, { timeout: 5000 }).toBe(0);
   expect(failed).toEqual([]);
+  await cache.close();
+});
+
+it('a Redis that evicts the ledger as soon as it is begun is not asked for it without end', async () => {
+  const cache = createCache({ redis: redis.url, timeout: 5000, l1: false });
+  const told: string[] = [];
+  cache.on('error', ({ operation, error }) => told.push(`${operation}: ${error}`));
+  await cache.set('a', 1, 'client-123');
+  await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1');
+  expect(await cache.get('a', 'client-123')).toBeUndefined();
+  expect(told).toEqual([expect.stringMatching(/^read: UnavailableError: .*lost as soon as it is begun/)]);
+  expect(await cache.invalidateTenant('client-123')).toMatchObject({ durable: false });
+  await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  await expect.poll(() => cache.invalidateTenant('client-123'), { timeout: 5000 }).toMatchObject({ durable: true });
+  await cache.set('a', 2, 'client-123');
+  expect(await cache.get('a', 'client-123')).toBe(2);
   await cache.close();
 });
