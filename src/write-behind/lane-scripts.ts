@@ -28,28 +28,32 @@ return 1
 const LAST = "'PX', 60000";
 
 /**
- * Keys: list, lock, state, size, lanes, last. Arguments: write, most, whether to coalesce, the lane's entry, ticket, id. Gives
- * the ticket of the write, which is that of the one it replaces; empty: there is no room.
+ * Keys: list, lock, state, size, lanes, last. Arguments: both parts of the write (`encodeWrite`), the first part of the one that it
+ * may replace, what then stands in its place, most, whether to coalesce, the lane's entry, ticket, id. Gives the ticket of the write,
+ * which is that of the one it replaces; empty: there is no room; in a list: the first part of the one to replace is this by now.
  */
 export const ADD: Script = script(
   `
 local waiting = redis.call('LLEN', KEYS[1])
-if ARGV[3] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEYS[2]) == 0)) then
-  redis.call('LSET', KEYS[1], -1, ARGV[1])
+if ARGV[6] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEYS[2]) == 0)) then
+  local last = redis.call('LINDEX', KEYS[1], -1)
+  local outdated = string.sub(last, 1, 4 + struct.unpack('>I4', last))
+  if outdated ~= ARGV[3] then return {outdated} end
+  redis.call('LSET', KEYS[1], -1, ARGV[4] .. ARGV[2])
   if waiting == 1 then redis.call('HDEL', KEYS[3], 'attempts') end
-  redis.call('HSETNX', KEYS[3], 'ticket', ARGV[5])
-  redis.call('SET', KEYS[6], ARGV[6], ${LAST})
+  redis.call('HSETNX', KEYS[3], 'ticket', ARGV[8])
+  redis.call('SET', KEYS[6], ARGV[9], ${LAST})
   return redis.call('HGET', KEYS[3], 'ticket')
 end
-if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[2]) then return '' end
-redis.call('RPUSH', KEYS[1], ARGV[1])
+if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[5]) then return '' end
+redis.call('RPUSH', KEYS[1], ARGV[1] .. ARGV[2])
 redis.call('HINCRBY', KEYS[3], 'added', 1)
-redis.call('HSET', KEYS[3], 'ticket', ARGV[5])
-redis.call('HSETNX', KEYS[3], 'begun', ARGV[5])
+redis.call('HSET', KEYS[3], 'ticket', ARGV[8])
+redis.call('HSETNX', KEYS[3], 'begun', ARGV[8])
 redis.call('INCR', KEYS[4])
-redis.call('SADD', KEYS[5], ARGV[4])
-redis.call('SET', KEYS[6], ARGV[6], ${LAST})
-return ARGV[5]
+redis.call('SADD', KEYS[5], ARGV[7])
+redis.call('SET', KEYS[6], ARGV[9], ${LAST})
+return ARGV[8]
 `,
   { thrifty: true },
 );

@@ -2,7 +2,17 @@ import { createHash, randomUUID } from 'node:crypto';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import type { RedisLink, Script } from '../stores/redis-link.js';
 import { ADD, DEAD, DISCARD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
-import { type Dead, decodeWrite, encodeWrite, laneOf, type Write } from './write.js';
+import {
+  type Dead,
+  decodeOutdated,
+  decodeWrite,
+  encodeOutdated,
+  encodeRest,
+  encodeWrite,
+  laneOf,
+  outdatedByBoth,
+  type Write,
+} from './write.js';
 
 /** What a step with Redis may take, ms. */
 const DEADLINE = 2000;
@@ -52,9 +62,17 @@ export class Lanes {
   async add(write: Write, coalesce: boolean, most: number): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
     const keys = [...keysOf(lane), this.key('size'), this.key('lanes'), lastOf(lane)];
-    const args = [encodeWrite(write), most, coalesce ? 1 : 0, entryOf(lane), randomUUID(), write.id];
-    const ticket = (await this.#run(ADD, keys, args)) as Buffer;
-    return ticket.length === 0 ? undefined : { ...lane, ticket: ticket.toString() };
+    const [own, rest] = [encodeOutdated(write.invalidate), encodeRest(write)];
+    let [replaces, known, both] = [coalesce, own, own];
+    for (;;) {
+      const place = [most, replaces ? 1 : 0, entryOf(lane), randomUUID(), write.id];
+      const found = (await this.#run(ADD, keys, [own, rest, known, both, ...place])) as Buffer | [Buffer];
+      if (!Array.isArray(found)) return found.length === 0 ? undefined : { ...lane, ticket: found.toString() };
+      [known] = found;
+      const all = outdatedByBoth(decodeOutdated(known), write);
+      if (all === undefined) replaces = false;
+      else both = encodeOutdated(all);
+    }
   }
 
   /** Takes a lane, for so many ms unless it is renewed. */

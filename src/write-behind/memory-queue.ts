@@ -1,7 +1,16 @@
 import type { Clock } from '../clock.js';
 import { QueueFullError, RespcacheError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
-import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
+import {
+  type Dead,
+  type Handler,
+  laneOf,
+  outdatedByBoth,
+  textOfError,
+  type Work,
+  type Write,
+  type WriteQueue,
+} from './write.js';
 
 /** The writes of one key to one handler: one after the other. */
 interface Lane {
@@ -172,7 +181,9 @@ export class MemoryQueue implements WriteQueue {
     const lane = this.#lanes.get(laneOf(write));
     const last = lane?.waiting.at(-1);
     if (last === undefined || (lane!.running && lane!.waiting.length === 1)) return false;
-    last.write = write;
+    const invalidate = outdatedByBoth(last.write.invalidate, write);
+    if (invalidate === undefined) return false;
+    last.write = { ...write, invalidate };
     last.attempts = 0;
     return true;
   }

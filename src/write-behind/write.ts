@@ -57,13 +57,60 @@ export function laneOf({ handler, clientId, key }: Write): string {
   return JSON.stringify([handler, clientId, key]);
 }
 
+/*
+ * How a write waits in Redis: first what it outdates, which may have to be changed while the rest stays.
+ *
+ *    0  4  length of the JSON, big-endian
+ *    4  …  JSON: `invalidate`
+ *    …  …  all else of the write, serialised
+ */
+const LENGTH = 4;
+
+/** The first part of a write: what it outdates. */
+export function encodeOutdated(invalidate: Write['invalidate']): Buffer {
+  const json = Buffer.from(JSON.stringify(invalidate));
+  const length = Buffer.alloc(LENGTH);
+  length.writeUInt32BE(json.length);
+  return Buffer.concat([length, json]);
+}
+
+/** Reads a first part, or the one of a whole write. @throws if it is none */
+export function decodeOutdated(bytes: Buffer): Write['invalidate'] {
+  return JSON.parse(bytes.toString('utf8', LENGTH, LENGTH + bytes.readUInt32BE())) as Write['invalidate'];
+}
+
+/** The second part of a write. */
+export function encodeRest({ invalidate: _first, ...rest }: Write): Buffer {
+  return serializeValue(rest);
+}
+
 export function encodeWrite(write: Write): Buffer {
-  return serializeValue(write);
+  return Buffer.concat([encodeOutdated(write.invalidate), encodeRest(write)]);
 }
 
 /** @throws if it is none */
 export function decodeWrite(bytes: Buffer): Write {
-  return deserializeValue(bytes) as Write;
+  const rest = deserializeValue(bytes.subarray(LENGTH + bytes.readUInt32BE())) as Omit<Write, 'invalidate'>;
+  return { ...rest, invalidate: decodeOutdated(bytes) };
+}
+
+/** So many names one write outdates at the most for others beside its own: who adds more waits by itself, and counts. */
+const MOST_NAMES = 1000;
+
+/**
+ * What is outdated by a write that takes the place of another: its value has the other's changes in it. `undefined`: too much for one.
+ */
+export function outdatedByBoth(before: Write['invalidate'], write: Write): Write['invalidate'] | undefined {
+  const both = (part: keyof Write['invalidate']) => [
+    ...new Set([...(before[part] ?? []), ...(write.invalidate[part] ?? [])]),
+  ];
+  const all = { keys: both('keys'), tags: both('tags'), patterns: both('patterns') };
+  const names = countOf(all);
+  return names > MOST_NAMES && names > countOf(before) ? undefined : all;
+}
+
+function countOf({ keys = [], tags = [], patterns = [] }: Write['invalidate']): number {
+  return keys.length + tags.length + patterns.length;
 }
 
 export function letterOf({ write, failedAt, error }: Dead): DeadLetter {

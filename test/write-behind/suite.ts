@@ -127,6 +127,49 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.mget(['users:list', 'count', 'users:7'], 'c')).toEqual([undefined, undefined, 1]);
   });
 
+  it('coalesce: what takes the place of others outdates what they would have, too', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const save = vi.fn(() => gate.promise);
+    cache.onWriteBehind('save', save, { coalesce: true });
+    await cache.mset({ names: 1, count: 2, '/users/page': 3, kept: 4 }, 'c');
+    await cache.set('ages', 5, 'c', { tags: ['ages'] });
+    await cache.writeBehind('users:7', 0, 'c', once());
+    await vi.waitFor(() => expect(save).toHaveBeenCalled());
+    for (const invalidate of [{ keys: ['names'] }, { keys: ['count'] }, {}, { tags: ['ages'], patterns: ['/users/*'] }])
+      await cache.writeBehind('users:7', 1, 'c', { ...once(), invalidate });
+    await cache.writeBehind('users:7', 2, 'c', { ...once(), invalidate: { keys: ['count'] } });
+    gate.resolve();
+    await cache.flush();
+    expect(save).toHaveBeenCalledTimes(2);
+    const names = ['users:7', 'names', 'count', '/users/page', 'ages', 'kept'];
+    expect(await cache.mget(names, 'c')).toEqual([2, undefined, undefined, undefined, undefined, 4]);
+  });
+
+  it('coalesce: what would outdate too much for one write waits by itself', async () => {
+    const cache = make();
+    const gate = deferred<void>();
+    const seen: unknown[] = [];
+    cache.onWriteBehind(
+      'save',
+      ({ value }) => {
+        seen.push(value);
+        return gate.promise;
+      },
+      { coalesce: true },
+    );
+    const keys = (of: number) => Array.from({ length: 600 }, (_, i) => `${of}:${i}`);
+    await cache.mset({ '1:599': 1, '2:599': 1 }, 'c');
+    await cache.writeBehind('n', 0, 'c', once());
+    await vi.waitFor(() => expect(seen).toEqual([0]));
+    for (const value of [1, 2, 3])
+      await cache.writeBehind('n', value, 'c', { ...once(), invalidate: { keys: keys(Math.min(value, 2)) } });
+    gate.resolve();
+    await cache.flush();
+    expect(seen).toEqual([0, 1, 3]);
+    expect(await cache.mget(['1:599', '2:599', 'n'], 'c')).toEqual([undefined, undefined, 3]);
+  });
+
   it('what it outdates is what it was given, whatever becomes of the lists', async () => {
     const cache = make();
     const persisting = deferred<void>();
