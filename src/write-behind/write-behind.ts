@@ -171,10 +171,14 @@ export class WriteBehind {
 
   /** Sees to it that what can be read is what was persisted. */
   async #persisted(write: Write, newer: Newer): Promise<void> {
-    const { tenant } = this.#values.place(write.key, write.clientId);
-    const outdated = purgeOf(tenant, write.invalidate, this.#services.queries);
-    if (outdated.tags.length + outdated.patterns.length > 0) await this.#values.purge(outdated, tenant);
+    await this.#outdate(write);
     await this.#inTurn(write, () => this.#settle(write, newer));
+  }
+
+  async #outdate({ key, clientId, invalidate }: Write): Promise<void> {
+    const { tenant } = this.#values.place(key, clientId);
+    const outdated = purgeOf(tenant, invalidate, this.#services.queries);
+    if (outdated.tags.length + outdated.patterns.length > 0) await this.#values.purge(outdated, tenant);
   }
 
   /**
@@ -190,10 +194,14 @@ export class WriteBehind {
     await this.#values.purge(purgeOf(place.tenant, { keys: [write.key] }), place.tenant);
   }
 
-  /** What was never persisted is not to be read for longer. */
+  /**
+   * What was never persisted is not to be read for longer. How far its attempts have come nobody knows, though: what it outdates may be
+   * out of date.
+   */
   async #died(write: Write, error: unknown, newer: Newer): Promise<void> {
     this.#caching.delete(write.id);
     this.#tell(write, { dead: textOfError(error) });
+    await this.#outdate(write);
     const { tenant } = this.#values.place(write.key, write.clientId);
     await this.#inTurn(write, async () => {
       // What is read then is the newer one's value, which is still to be persisted.

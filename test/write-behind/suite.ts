@@ -296,6 +296,21 @@ export function writeBehindSuite({ durable, target }: Kind): void {
       expect(save).toHaveBeenCalledTimes(2);
     });
 
+    it('may be in the database all the same: what it would have outdated is invalidated', async () => {
+      const cache = make();
+      const database: unknown[] = [];
+      const save = ({ value }: PersistRequest) => {
+        database.push(value);
+        throw new Error('the answer was lost');
+      };
+      cache.onWriteBehind('save', save, { ...quick, retries: 1 });
+      const list = () => cache.getOrSet('users:list', () => database.length, 'c');
+      expect(await list()).toBe(0);
+      await cache.writeBehind('users:7', 1, 'c', { ...once(), invalidate: { keys: ['users:list'] } });
+      await cache.flush();
+      expect(await list()).toBe(2);
+    });
+
     it('does not hold up what is written later', async () => {
       const { cache, repair } = await withDead();
       repair();
