@@ -34,10 +34,11 @@ export class ErrorWindow {
     events.on('error', () => this.#add());
   }
 
-  /** How many there were within the window. */
+  /** How many there were within the window. Of a time that has not come yet, since the clock was put back, none counts. */
   count(): number {
-    const oldest = this.#now() - SLOTS;
-    return this.#counts.reduce((sum, count, slot) => (this.#steps[slot]! > oldest ? sum + count : sum), 0);
+    const now = this.#now();
+    const isWithin = (step: number) => step > now - SLOTS && step <= now;
+    return this.#counts.reduce((sum, count, slot) => (isWithin(this.#steps[slot]!) ? sum + count : sum), 0);
   }
 
   #add(): void {

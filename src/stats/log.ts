@@ -93,7 +93,8 @@ class Seldom {
   next(name: string): number | undefined {
     const now = this.#clock.now();
     const last = this.#told.get(name);
-    if (last !== undefined && now - last.at < QUIET) {
+    // Not where the clock has been put back: nobody would hear of anything until it is there again.
+    if (last !== undefined && last.at <= now && now - last.at < QUIET) {
       last.untold++;
       return undefined;
     }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, isOfTheFuture } from '../clock.js';
 import type { RequestSeen } from '../events.js';
 import { tellingFields } from '../request/telling.js';
 
@@ -79,10 +79,13 @@ export class Popular {
   }
 
   #current(now: number): Period {
+    // One that begins in the future would not end for as long as the clock has been put back.
+    const isWithin = (begun: number, ms: number) => !isOfTheFuture(begun, now) && now - begun < ms;
     const [newest] = this.#periods;
-    if (newest !== undefined && now - newest.begun < PERIOD) return newest;
+    if (newest !== undefined && isWithin(newest.begun, PERIOD)) return newest;
     const fresh = { begun: now, asked: 0, counts: new Map() };
-    this.#periods = [fresh, ...this.#periods.filter(({ begun }) => now - begun < PERIOD * PERIODS)].slice(0, PERIODS);
+    const before = this.#periods.filter(({ begun }) => isWithin(begun, PERIOD * PERIODS));
+    this.#periods = [fresh, ...before].slice(0, PERIODS);
     return fresh;
   }
 }

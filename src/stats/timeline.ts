@@ -36,8 +36,10 @@ export class Timeline {
 
   /** Those of the last quarter of an hour in which anything was asked, the oldest first. */
   slots(): Slot[] {
-    const oldest = Math.floor(this.#clock.now() / (STEP * 1000)) - SLOTS;
-    const known = this.#slots.filter((slot): slot is Slot => slot !== undefined && slot.step > oldest);
+    const now = Math.floor(this.#clock.now() / (STEP * 1000));
+    // A clock that was put back has left some of a time that is still to come.
+    const isKnown = ({ step }: Slot) => step > now - SLOTS && step <= now;
+    const known = this.#slots.filter((slot): slot is Slot => slot !== undefined && isKnown(slot));
     return known.sort((a, b) => a.step - b.step);
   }
 }

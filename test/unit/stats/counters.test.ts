@@ -192,6 +192,13 @@ describe('Counters', () => {
     expect(all().slots).toEqual([]);
   });
 
+  it('keep no step of a time that a clock which was put back has not come to yet', () => {
+    hit('a');
+    now -= 3_000_000;
+    miss('a');
+    expect(all().slots).toMatchObject([{ step: 359_083_560, fresh: 0, miss: 1 }]);
+  });
+
   it('remember what was most asked for in the last hour, but not what cannot be stored', () => {
     const ask = (target: string, times: number) => {
       for (let i = 0; i < times; i++)

@@ -47,6 +47,14 @@ describe('ErrorWindow', () => {
     expect(window.count()).toBe(0);
   });
 
+  it('counts none of a time that a clock which was put back has not come to yet', () => {
+    fail(10);
+    now -= 3_600_000;
+    expect(window.count()).toBe(0);
+    fail(2);
+    expect(window.count()).toBe(2);
+  });
+
   it('counts those of another window, if it is to', () => {
     const hour = new ErrorWindow({ now: () => now }, events, 3600);
     fail(2);

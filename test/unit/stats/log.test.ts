@@ -80,6 +80,18 @@ describe('a log', () => {
     expect(lines[2]).toMatchObject({ msg: 'respcache: read failed (and 100 more since the last time)', untold: 100 });
   });
 
+  it('tells of errors again at once where the clock has been put back', () => {
+    const fail = () => events.emit('error', { operation: 'read', error: new Error('no Redis') });
+    now = 3_600_000;
+    fail();
+    fail();
+    now = 0;
+    fail();
+    fail();
+    const told = lines.map(({ msg }) => msg);
+    expect(told).toEqual(['respcache: read failed', 'respcache: read failed (and 1 more since the last time)']);
+  });
+
   it('warns of what an operator should know', () => {
     events.emit('purge', { tags: 1, patterns: 0, tenant: 't', durable: true });
     events.emit('purge', { tags: 1, patterns: 0, tenant: 't', durable: false });

@@ -31,6 +31,20 @@ describe('Popular', () => {
     expect(Math.abs(count - 100_000)).toBeLessThan(8400);
   });
 
+  it('forgets what is older than an hour, also where the clock was put back meanwhile', () => {
+    let now = 10 * 3_600_000;
+    const put = new Popular({ now: () => now });
+    const add = (target: string) => put.add(target, 't', { target, headers: {}, secure: false }, now);
+    add('/before');
+    now = 0;
+    add('/then');
+    now = 3_500_000;
+    expect(put.top(10).map(({ target }) => target)).toEqual(['/then']);
+    add('/later');
+    now = 4_200_000;
+    expect(put.top(10).map(({ target }) => target)).toEqual(['/later']);
+  });
+
   it('does not keep targets that are longer than memory should bear', () => {
     ask(`/${'x'.repeat(5000)}`);
     expect(popular.top(10)).toEqual([]);
