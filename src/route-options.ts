@@ -133,8 +133,8 @@ export interface RouteOptions<S = unknown> {
   earlyRefresh?: number;
   /**
    * The share of hits, from 0 to 1, whose handler runs all the same: its answer leaves, and is compared with the stored
-   * one, which does not. What differs is told by the event `shadow`, and counted. 1: nothing is served from the cache, so
-   * that it can be tried before it is trusted. Default 0.
+   * one, which does not. What differs is told by the event `shadow`, and counted. 1: nothing is served from the cache, nor
+   * what another request is answered, so that it can be tried before it is trusted. Default 0.
    */
   shadow?: number;
 }

@@ -64,6 +64,55 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     expect(seen.map(({ suspect }) => suspect)).toEqual(['stale', 'varies', 'varies']);
   });
 
+  it('of all: who asks for a part, or for the head, is answered by the handler as well', async () => {
+    const { host, seen } = await started(() => ({ body: 'hello', headers: { 'X-Kind': 'a' } }));
+    await host.ask('/x');
+    const part = await host.ask('/x', { headers: { Range: 'bytes=0-1' } });
+    const head = await host.ask('/x', { method: 'HEAD' });
+    for (const answer of [part, head]) {
+      expect(answer.header('cache-status')).toBe('respcache; fwd=bypass; detail=shadow');
+      expect(answer.status).toBe(200);
+    }
+    expect(seen).toEqual([]);
+    expect(host.cache.getStats()).toMatchObject({ hits: 0, bypassed: 2, reasons: { shadow: 2 } });
+  });
+
+  it('of all: nobody is given what another request was answered', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    const both = new Gate();
+    let runs = 0;
+    host.get('/me', { shadow: 1 }, async ({ headers }) => {
+      if (++runs === 2) both.open();
+      await both.opened;
+      return { body: `hello ${headers['x-user']}` };
+    });
+    const users = ['ada', 'bob'];
+    const answers = await Promise.all(users.map((user) => host.ask('/me', { headers: { 'X-User': user } })));
+    expect(answers.map(({ text }) => text)).toEqual(['hello ada', 'hello bob']);
+  });
+
+  it('of all: what is stale stands in for nobody, and no 304 of the handler has it served', async () => {
+    const host = await bench.start(combination);
+    let fails = false;
+    const tag = '"v1"';
+    host.get('/x', { shadow: 1, staleIfError: 60 }, ({ headers }) => {
+      if (fails) return { status: 500, body: 'no' };
+      const isSame = headers['if-none-match'] === tag;
+      return {
+        status: isSame ? 304 : 200,
+        body: isSame ? '' : 'yes',
+        headers: { ETag: tag, 'Cache-Control': 'max-age=1' },
+      };
+    });
+    await host.ask('/x');
+    host.clock.forward(2);
+    const again = await host.ask('/x');
+    expect([again.text, again.header('cache-status')]).toEqual(['yes', 'respcache; fwd=stale; stored']);
+    host.clock.forward(2);
+    fails = true;
+    expect((await host.ask('/x')).status).toBe(500);
+  });
+
   it('does not ask for a client that wants what is stored, or nothing', async () => {
     const host = await bench.start(combination);
     const handler = numbered();
