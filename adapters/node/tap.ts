@@ -194,7 +194,7 @@ class Tap {
 
   #end(args: WriteArguments): ServerResponse {
     const [chunk, encoding] = args;
-    const forward = () => this.#endBefore.apply(this.#res, this.#told(args) as Parameters<ServerResponse['end']>);
+    const forward = (told = args) => this.#endBefore.apply(this.#res, told as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
     const fits = body || chunk === undefined || chunk === null || typeof chunk === 'function';
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
@@ -202,19 +202,29 @@ class Tap {
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
-      this.#whole = new EndedBody(body ? chunk : '', encodingOf(encoding));
-      this.#res.writeHead(this.#res.statusCode);
+      this.#headOf(new EndedBody(body ? chunk : '', encodingOf(encoding)));
     }
     if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
     if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     if (this.#state === 'held') {
-      this.#held.push(() => (this.#state === 'muted' ? this.#endMuted(args) : forward()));
+      this.#held.push(() => (this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args))));
       seemsEnded(this.#res);
       return this.#res;
     }
-    return this.#state === 'muted' ? this.#endMuted(args) : forward();
+    return this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args));
+  }
+
+  /** Begins the answer that is this body. Where that cannot be, its handler may send another one. */
+  #headOf(whole: EndedBody): void {
+    this.#whole = whole;
+    try {
+      this.#res.writeHead(this.#res.statusCode);
+    } catch (error) {
+      this.#whole = undefined;
+      throw error;
+    }
   }
 
   /** What the response is ended with. Short bytes are told as a text (see send.ts), where Node is all that is outside. */

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { useNode } from './node-host.js';
 import { ALL_BYTES } from './ways.js';
 
-const { wrap } = useNode();
+const { serve, wrap } = useNode();
 const LONGEST = 2048;
 
 /** What Node is asked to send of an answer, each piece as it is. */
@@ -64,5 +64,50 @@ describe.each<[string, WithCacheOptions, string]>([
     });
     expect((await host.ask('/')).body).toEqual(mine);
     expect(given).toEqual([mine]);
+  });
+
+  it.each<[string, (res: ServerResponse, said: (error?: Error | null) => void) => void]>([
+    ['without more', (res) => res.end()],
+    ['with a callback', (res, said) => res.end(said)],
+    ['with another body', (res, said) => res.end('more', said)],
+  ])('and ends once more, %s: Node says of it what it says without a cache', async (_name, again) => {
+    const told = async (around: typeof wrap) => {
+      const errors: unknown[] = [];
+      const host = await around(
+        'memory',
+        (_req, res) => {
+          res.on('error', ({ code }: NodeJS.ErrnoException) => errors.push(code));
+          res.end(body(10));
+          again(res, (error) => errors.push((error as NodeJS.ErrnoException | undefined)?.code));
+        },
+        options,
+      );
+      expect((await host.ask('/')).body).toEqual(body(10));
+      return errors;
+    };
+    const bare = await told((store, listener) => serve(store, () => listener));
+    expect(await told(wrap)).toEqual(bare);
+  });
+
+  it.each<[string, object, (res: ServerResponse) => void]>([
+    ['a reason', { statusMessage: 'a\nb' }, (res) => Object.assign(res, { statusMessage: 'Sorry' })],
+    ['a status', { statusCode: 99 }, () => {}],
+    ['a status, with another head said apart,', { statusCode: 99 }, (res) => res.writeHead(500)],
+  ])('and ends it with %s that Node refuses: another body can leave in its place', async (_name, spoilt, mend) => {
+    const host = await wrap(
+      'memory',
+      (_req, res) => {
+        try {
+          Object.assign(res, spoilt).end(body(10));
+        } catch {
+          res.statusCode = 500;
+          mend(res);
+          res.end('sorry');
+        }
+      },
+      options,
+    );
+    const answer = await host.ask('/');
+    expect([answer.status, answer.text]).toEqual([500, 'sorry']);
   });
 });
