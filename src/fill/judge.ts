@@ -34,13 +34,18 @@ export interface Verdict {
   readonly etagMade: boolean;
 }
 
+/** A sign that Node refuses in a reason (RFC 9112 §4). */
+const NO_REASON = /[^\t\x20-\x7e\x80-\xff]/;
+
 /**
  * Whether a response may be stored, and as what; or why it may not. It is given a tag if it has none. `asked`: the request's
  * fields as they were looked up.
  */
 export function judge(head: ResponseHead, seat: Seat, context: Context, asked: Fields): Verdict | Reason {
-  const { status, bag, whole } = head;
+  const { status, message, bag, whole } = head;
   const { route, request } = seat;
+  // Its handler is told so as it leaves, and sends something else; of a hit nobody would be told.
+  if (message !== undefined && NO_REASON.test(message)) return 'status';
   const fields = bag.getHeaders();
   const assessment = assess(context, status, fields);
   if (assessment.reason !== undefined) return assessment.reason;

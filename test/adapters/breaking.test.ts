@@ -68,6 +68,13 @@ describe.each(COMBINATIONS)('breaking: $label', (combination) => {
     expect(host.cache.getStats()).toMatchObject({ totalRequests: 3, misses: 2, hits: 1, sets: 1 });
   });
 
+  it.each(['two\nlines', '日本'])('does not store what has a reason that Node refuses: %j', async (message) => {
+    const host = await bench.start(combination);
+    host.get('/x', {}, numbered({ message }));
+    for (let i = 0; i < 2; i++) expect((await host.ask('/x')).status).toBe(500);
+    expect(host.cache.getStats()).toMatchObject({ hits: 0, sets: 0, misses: 2 });
+  });
+
   it('answers those who waited for one who left', async () => {
     const host = await bench.start(combination);
     const [begun, left] = [new Gate(), new Gate()];
