@@ -1,4 +1,5 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
+import { hasReason } from './state.js';
 
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
 const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
@@ -8,6 +9,8 @@ const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']
  * The function that is returned takes all of this back.
  */
 export function holdHead(res: ServerResponse, later: (call: () => void) => void): () => void {
+  const { statusCode } = res;
+  const statusMessage = hasReason(res) ? res.statusMessage : undefined;
   define(res, 'headersSent', true);
   // express-session sees by Node's own text whether a head has left, and has Node make one where there is none.
   const { flushHeaders, _implicitHeader } = res as ServerResponse & { readonly _implicitHeader?: () => void };
@@ -20,6 +23,9 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
     for (const [name, method] of methods) restore(res, name, method);
     restore(res, 'flushHeaders', flushHeaders);
     restore(res, '_implicitHeader', _implicitHeader);
+    // What an error handler has said since, after a handler that answered and then failed, comes too late.
+    res.statusCode = statusCode;
+    if (hasReason(res)) res.statusMessage = statusMessage as string;
   };
 }
 

@@ -16,6 +16,9 @@ function paths<R extends readonly [string, ...unknown[]]>(rows: readonly R[]): [
   return rows.map((row, i) => [row[0], `/${i}`, row]);
 }
 
+/** What is said of an answer by an error handler that does not look whether it has left. */
+const fail = (res: ServerResponse) => Object.assign(res, { statusCode: 500, statusMessage: 'Failed' });
+
 describe.each(OF_KOA)('capture: $label', (combination) => {
   it('stores what an object has said as JSON, which is what was sent, and asks it once', async () => {
     const host = await bench.start(combination);
@@ -60,6 +63,8 @@ describe.each(COMBINATIONS)('capture: $label', (combination) => {
     ['begins, writes and ends', [(res) => res.writeHead(203), (res) => res.write('a'), (res) => res.end('b')]],
     ['ends at once', [(res) => res.end('a')]],
     ['flushes and ends', [(res) => res.flushHeaders(), (res) => res.end('a')]],
+    ['ends, and then fails', [(res) => res.end('a'), fail, (res) => res.setHeader('X-A', '1')]],
+    ['writes, and then fails', [(res) => res.write('a'), fail, (res) => res.end('b')]],
     [
       'writes what is none, and hears of it',
       [
