@@ -1,4 +1,6 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { hasReason } from './state.js';
 
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
@@ -18,7 +20,11 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
   const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
   for (const [name] of methods) define(res, name, tooLate(name));
   define(res, 'flushHeaders', () => later(() => flushHeaders.call(res)));
+  // Over HTTP/2 a response has no connection of its own.
+  const ends = res.socket instanceof Socket ? [res, res.socket] : [res];
+  const letGo = ends.map((end) => holdDestroy(end, later));
   return () => {
+    for (const each of letGo) each();
     for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
     for (const [name, method] of methods) restore(res, name, method);
     restore(res, 'flushHeaders', flushHeaders);
@@ -26,6 +32,26 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
     // What an error handler has said since, after a handler that answered and then failed, comes too late.
     res.statusCode = statusCode;
     if (hasReason(res)) res.statusMessage = statusMessage as string;
+  };
+}
+
+/**
+ * Whoever gives up an answer that has been given, or its connection, as Express does where a handler has answered and then fails,
+ * gives up what comes behind it: that waits for the answer.
+ */
+function holdDestroy(of: Writable, later: (call: () => void) => void): () => void {
+  const { destroy } = of;
+  let holds = true;
+  // Meanwhile another layer, or another response of the connection, may have put its own before this one.
+  const destroyLater = (error?: Error) => {
+    if (holds) later(() => destroy.call(of, error));
+    else destroy.call(of, error);
+    return of;
+  };
+  define(of, 'destroy', destroyLater);
+  return () => {
+    holds = false;
+    if (of.destroy === destroyLater) restore(of, 'destroy', destroy);
   };
 }
 
@@ -47,13 +73,13 @@ export function refuse(chunk: unknown): void {
   new OutgoingMessage().write(chunk);
 }
 
-/** Gives a response a property of its own, in the place of its prototype's. */
-export function define(res: ServerResponse, name: string, value: unknown): void {
-  Object.defineProperty(res, name, { value, configurable: true, writable: true });
+/** Gives a response, or its connection, a property of its own, in the place of its prototype's. */
+export function define(of: Writable, name: string, value: unknown): void {
+  Object.defineProperty(of, name, { value, configurable: true, writable: true });
 }
 
 /** Puts a method back: as the object's own if a layer outside had put one there, else the prototype's shows again. */
-function restore(res: ServerResponse, name: string, method: unknown): void {
-  Reflect.deleteProperty(res, name);
-  if ((res as unknown as Record<string, unknown>)[name] !== method) define(res, name, method);
+function restore(of: Writable, name: string, method: unknown): void {
+  Reflect.deleteProperty(of, name);
+  if ((of as unknown as Record<string, unknown>)[name] !== method) define(of, name, method);
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
+import type { Response } from 'express';
 import { describe, expect, it } from 'vitest';
 import {
   COMBINATIONS,
@@ -18,10 +19,14 @@ import {
   stream,
   useBench,
 } from './bench.js';
-import type { Answer } from './client.js';
+import type { Answer, Ask } from './client.js';
 import { type Handler, type Host, Layer, notHere, raw } from './hosts.js';
 
 const bench = useBench();
+
+const fail = (_: Response): never => {
+  throw new Error('behind it');
+};
 
 /** What became of a request: its answer, or the error in its place. */
 async function outcome(host: Host, target = '/x'): Promise<ReturnType<typeof essence> | string> {
@@ -207,6 +212,21 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
         }, notHere),
       ),
     );
+  });
+
+  it.each<[string, (res: Response) => void]>([
+    ['fails behind it, for which Express gives up the connection', (res) => fail(res.send('done'))],
+    ['gives it up behind its end', (res) => res.send('done').destroy()],
+    ['gives it up behind its pieces', (res) => res.writeHead(200).write('do') && res.end('ne').destroy()],
+  ])('leaves an answer to its client, held back or not, whose handler %s', async (_, write) => {
+    const layer = new Layer((_req, res) => write(res), notHere);
+    const { bare, host } = await pair(bench, combination, (each) =>
+      each.post('/x', {}, each.invalidating('key'), layer),
+    );
+    const ask: Ask = { method: 'POST' };
+    const [plain, held] = [await bare.ask('/x', ask), await host.ask('/x', ask)];
+    expect([held.status, held.text]).toEqual([plain.status, plain.text]);
+    expect(plain.text).toBe('done');
   });
 
   it('passes on a handler that destroys its response in the middle, and does not store it', async () => {
