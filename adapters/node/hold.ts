@@ -8,9 +8,9 @@ const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']
 
 /**
  * Has a response whose head is held back look as if it had left: to its handler it has. `later`: takes what has to wait for it.
- * The function that is returned takes all of this back.
+ * The function that is returned takes all of this back, and tells the status that whoever logs the answer would find on it.
  */
-export function holdHead(res: ServerResponse, later: (call: () => void) => void): () => void {
+export function holdHead(res: ServerResponse, later: (call: () => void) => void): () => number {
   const { statusCode } = res;
   const statusMessage = hasReason(res) ? res.statusMessage : undefined;
   define(res, 'headersSent', true);
@@ -30,8 +30,10 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
     restore(res, 'flushHeaders', flushHeaders);
     restore(res, '_implicitHeader', _implicitHeader);
     // What an error handler has said since, after a handler that answered and then failed, comes too late.
+    const { statusCode: late } = res;
     res.statusCode = statusCode;
     if (hasReason(res)) res.statusMessage = statusMessage as string;
+    return late;
   };
 }
 

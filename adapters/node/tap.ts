@@ -272,9 +272,10 @@ class Tap {
     this.#held = [];
     const letGo = holdHead(this.#res, (call) => this.#held.push(call));
     const settle = (reply: Reply | undefined) => {
-      letGo();
+      const late = letGo();
       this.#release(reply);
       for (const call of this.#held.splice(0)) call();
+      if (this.#state === 'passing' && this.#res.headersSent) this.#res.statusCode = late;
     };
     // Whatever went wrong with the listener, the response is the handler's and leaves. What Node refuses of it now, nobody
     // hears of: it ends there.

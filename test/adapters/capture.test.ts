@@ -1,5 +1,6 @@
 // P4: whichever way a handler sends its answer, a client is given the same with and without the cache.
 
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
@@ -78,8 +79,10 @@ describe.each(COMBINATIONS)('capture: $label', (combination) => {
     ],
   ])('tells a handler that %s the same of its answer as without the cache, held back or not', async (_, steps) => {
     const rounds: unknown[][] = [];
+    const ends: Promise<void>[] = [];
     const handler = raw((res) => {
       const told: unknown[] = [];
+      ends.push(once(res, 'finish').then(() => void told.push(`finished: ${res.statusCode}`)));
       const tell = () => told.push([res.headersSent, res.writableEnded, res.statusCode]);
       tell();
       for (const step of steps) {
@@ -98,6 +101,7 @@ describe.each(COMBINATIONS)('capture: $label', (combination) => {
     });
     await compare(hosts, '/x');
     await compare(hosts, '/x', { method: 'POST' });
+    await Promise.all(ends);
     expect(rounds.length).toBeGreaterThanOrEqual(5);
     for (const round of rounds) expect(round).toEqual(rounds[0]);
   });
