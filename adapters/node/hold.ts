@@ -50,10 +50,11 @@ function holdDestroy(of: Writable, later: (call: () => void) => void): () => voi
     else destroy.call(of, error);
     return of;
   };
-  define(of, 'destroy', destroyLater);
+  of.destroy = destroyLater;
   return () => {
     holds = false;
-    if (of.destroy === destroyLater) restore(of, 'destroy', destroy);
+    // Not taken off: a connection that a property was taken off V8 would be slow with from then on.
+    if (of.destroy === destroyLater) of.destroy = destroy;
   };
 }
 
@@ -75,13 +76,13 @@ export function refuse(chunk: unknown): void {
   new OutgoingMessage().write(chunk);
 }
 
-/** Gives a response, or its connection, a property of its own, in the place of its prototype's. */
-export function define(of: Writable, name: string, value: unknown): void {
-  Object.defineProperty(of, name, { value, configurable: true, writable: true });
+/** Gives a response a property of its own, in the place of its prototype's. */
+export function define(res: ServerResponse, name: string, value: unknown): void {
+  Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 
 /** Puts a method back: as the object's own if a layer outside had put one there, else the prototype's shows again. */
-function restore(of: Writable, name: string, method: unknown): void {
-  Reflect.deleteProperty(of, name);
-  if ((of as unknown as Record<string, unknown>)[name] !== method) define(of, name, method);
+function restore(res: ServerResponse, name: string, method: unknown): void {
+  Reflect.deleteProperty(res, name);
+  if ((res as unknown as Record<string, unknown>)[name] !== method) define(res, name, method);
 }

@@ -208,12 +208,11 @@ class Tap {
     if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
-    if (this.#state === 'held') {
-      this.#held.push(() => (this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args))));
-      seemsEnded(this.#res);
-      return this.#res;
-    }
-    return this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args));
+    const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args)));
+    if (this.#state !== 'held') return leave();
+    this.#held.push(leave);
+    seemsEnded(this.#res);
+    return this.#res;
   }
 
   /** Begins the answer that is this body. Where that cannot be, its handler may send another one. */
