@@ -9,7 +9,7 @@ import type { Going } from './fill/run.js';
 import type { Forward } from './http/cache-status.js';
 import { variantKey } from './http/vary.js';
 import type { Absent, Found, Lookup, Present } from './lookup/lookup.js';
-import { type Plan, wantedBy } from './lookup/plan.js';
+import { isOnTrial, type Plan, wantedBy } from './lookup/plan.js';
 import { HIT, type Reply } from './lookup/reply.js';
 import { forwardFor, type Use, useOf } from './lookup/usable.js';
 import type { Asked } from './request/directives.js';
@@ -39,7 +39,7 @@ export class Answering {
       if (use === 'validate') return this.#miss(turn, asMissing(found, this.#now()));
       if (isShadowed(turn)) return this.#shadow(turn, found);
       // Of a part, or of a head alone, there is nothing to compare.
-      if (isOnTrial(turn)) return turn.exchange.bypass('shadow');
+      if (isOnTrial(turn.exchange, turn.asked)) return turn.exchange.bypass('shadow');
       if (use === 'fresh') learn(turn, found);
       if (use !== 'refresh' && !this.#isDue(found.entry, turn.exchange)) return this.#serve(turn, found, use);
       return this.#refresh(turn, found, use);
@@ -56,7 +56,7 @@ export class Answering {
       return exchange.timeout({ detail: 'only-if-cached' });
     }
     // Neither what others are answered may leave, nor what is stale.
-    if (isOnTrial(turn)) return this.#forward(turn, { forward, index });
+    if (isOnTrial(exchange, asked)) return this.#forward(turn, { forward, index });
     const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
     // Who cannot hear of purges does not know which flights they have killed; who asks for the handler is not to wait.
     const alone = found === NOTHING;
@@ -235,11 +235,6 @@ function asMissing({ entry, index, varies }: Present, now: number): Missing {
 function learn({ exchange, plan }: Turn, found: Present): void {
   const { recall, request, route } = exchange;
   if (recall?.route === route) recall.learn(request, plan, found);
-}
-
-/** Whether nothing of the cache's is to reach this client: shadow mode is for all of the hits. */
-function isOnTrial({ exchange: { route, request }, asked }: Turn): boolean {
-  return route.shadow === 1 && request.warming === undefined && !asked?.onlyIfCached;
 }
 
 /** Whether the handler is asked although there is an answer, to compare the two; for a client, and of a whole answer. */

@@ -9,7 +9,7 @@ import { unstorableUnlessSaid } from '../fill/cacheability.js';
 import { fieldText } from '../http/headers.js';
 import { conditionsOf } from '../lookup/conditional.js';
 import type { Candidate, Found, Lookup, Sight } from '../lookup/lookup.js';
-import { type Plan, type Visit, wantedBy } from '../lookup/plan.js';
+import { isOnTrial, type Plan, type Visit, wantedBy } from '../lookup/plan.js';
 import { partAskedBy, validationOf } from '../lookup/reply.js';
 import { forwardFor, freshFor, mayStandIn, type Use, useOf } from '../lookup/usable.js';
 import type { Asked } from '../request/directives.js';
@@ -73,12 +73,16 @@ export class Inspection {
 
   /** There is a response that the request may be given. */
   #present(entry: ResponseEntry, varies: readonly string[], tier: Sight['tier']): Told {
-    const { asked, trail } = this.#case;
+    const { visit, asked, trail } = this.#case;
     this.#describe(entry, varies, tier);
     trail.pass('invalidated', 'Nothing that reaches it was invalidated since its making began.');
     const use = useOf(entry, this.#now, asked);
     if (use === 'validate') return this.#validated(entry);
     trail[use === 'fresh' ? 'pass' : 'fail']('fresh', this.#freshText(entry, use));
+    if (isOnTrial(visit, asked)) {
+      trail.fail('shadow', 'In shadow mode (1: for all of the hits) the handler runs all the same.');
+      return trail.end('bypass', 'valid', 'shadow');
+    }
     const { status } = this.#replyTo(entry);
     const extent =
       { 304: ', with 304: the client has it already', 206: ', with the part asked for (206)' }[status] ?? '';
@@ -120,6 +124,10 @@ export class Inspection {
     if (asked?.onlyIfCached) return this.#declined('valid');
     const reason = this.#reasonOf(undefined);
     if (reason !== undefined) trail.fail('storable', unstorableText(reason, undefined));
+    if (isOnTrial(visit, asked)) {
+      trail.fail('answer', 'The handler runs: in shadow mode nothing stale is used.');
+      return trail.end('miss', 'valid', reason);
+    }
     const fails = mayStandIn(entry, this.#now) ? ' If it fails, what is stored stands in.' : '';
     const asks = validationOf(visit.request, entry) !== undefined;
     trail.fail(

@@ -48,6 +48,11 @@ export function isWanted({ route: { when }, request }: Visit, events: Events): b
   );
 }
 
+/** Whether nothing of the cache's is to reach a client: shadow mode is for all of the hits. */
+export function isOnTrial({ route, request }: Visit, asked: Asked | undefined): boolean {
+  return route.shadow === 1 && request.warming === undefined && !asked?.onlyIfCached;
+}
+
 /** Settles where the response to a request is kept. It remembers what the responses of a path say of their queries. */
 export class Planner {
   readonly #prefix: string;

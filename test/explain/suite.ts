@@ -86,6 +86,22 @@ export function explainSuite(backend: Backend): void {
       expect(await explain('/a', { method: 'HEAD' })).toMatchObject({ outcome: 'miss', reason: 'head' });
     });
 
+    it('is bypass where shadow mode is for all of the hits, and asks by nothing that is stale then', async () => {
+      const { clock, explain, ask } = bound(
+        stage({ shadow: 1 }).route('/a', { ETag: '"v1"', 'Cache-Control': 'max-age=10' }),
+      );
+      await ask('/a');
+      for (const method of ['GET', 'HEAD']) {
+        const found = await explain('/a', { method });
+        expect(found).toMatchObject({ outcome: 'bypass', reason: 'shadow', entry: { status: 200 } });
+        expect(against(found)).toEqual(['shadow']);
+      }
+      clock.advance(20);
+      const stale = await explain('/a');
+      expect(stale.outcome).toBe('miss');
+      expect(textOf(stale, 'answer')).toBe('The handler runs: in shadow mode nothing stale is used.');
+    });
+
     it('says how the answer comes from what is stored: 304, 206, 416', async () => {
       const { explain, ask } = bound(stage().route('/a', { ETag: '"1"' }));
       await ask('/a');
