@@ -2,6 +2,8 @@ import { LONGEST_TEXT } from '../../src/entry/entry.js';
 import type { Whole } from '../../src/fill/response-head.js';
 import type { Chunk } from './body-arguments.js';
 
+const { toString } = Buffer.prototype;
+
 /** A body that was given to `end`. */
 export class EndedBody implements Whole {
   /** Its bytes, if anybody has asked for them. */
@@ -22,7 +24,9 @@ export class EndedBody implements Whole {
   /** Its bytes as a text in latin1, where they are few, and it has come as bytes. */
   get text(): string | undefined {
     const chunk = this.#chunk;
-    return Buffer.isBuffer(chunk) && chunk.length <= LONGEST_TEXT ? chunk.toString('latin1') : undefined;
+    if (!Buffer.isBuffer(chunk) || chunk.length > LONGEST_TEXT) return undefined;
+    // What is made of a Buffer may have a text of its own.
+    return toString.call(chunk, 'latin1');
   }
 
   bytes(): Uint8Array {

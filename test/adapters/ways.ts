@@ -21,6 +21,10 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
   ['end(text, hex)', (res) => res.end(ALL_BYTES.toString('hex'), 'hex')],
   ['end(text, utf16le)', (res) => res.end(UMLAUTS, 'utf16le')],
   ['end(Buffer)', (res) => res.end(ALL_BYTES)],
+  [
+    'end(Buffer with a text of its own)',
+    (res) => res.end(Object.assign(Buffer.from(ALL_BYTES), { toString: () => UMLAUTS })),
+  ],
   ['end(Uint8Array)', (res) => res.end(new Uint8Array(ALL_BYTES))],
   ['end of a part of a larger array', (res) => res.end(new Uint8Array(ALL_BYTES.buffer, ALL_BYTES.byteOffset + 10, 5))],
   ['end(callback)', (res) => new Promise<void>((done) => void res.end(() => done()))],
