@@ -2,7 +2,7 @@ import { LONGEST_TEXT } from '../../src/entry/entry.js';
 import type { Whole } from '../../src/fill/response-head.js';
 import type { Chunk } from './body-arguments.js';
 
-const { toString } = Buffer.prototype;
+const { toString: textOf } = Buffer.prototype;
 
 /** A body that was given to `end`. */
 export class EndedBody implements Whole {
@@ -26,7 +26,7 @@ export class EndedBody implements Whole {
     const chunk = this.#chunk;
     if (!Buffer.isBuffer(chunk) || chunk.length > LONGEST_TEXT) return undefined;
     // What is made of a Buffer may have a text of its own.
-    return toString.call(chunk, 'latin1');
+    return textOf.call(chunk, 'latin1');
   }
 
   bytes(): Uint8Array {
