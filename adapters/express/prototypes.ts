@@ -29,7 +29,8 @@ const SHARED = new WeakSet<object>();
  * Where Express has given a request and its response shapes of their own, they take one that all others share: as
  * dictionaries, which V8 makes of objects that a property is taken from. A shape of its own is copied for each property
  * that is added, and nothing that V8 has learned of the others' is of use for it. Nothing else changes; the property is put
- * back as it was.
+ * back as it was. V8 looks for the shape of dictionaries in one of 64 places, by an address: about one application in a
+ * hundred has that of requests in the place of that of responses, each takes it from the other, and nothing is gained.
  * Measured on Node 20, µs of the server's time per request without and with it, in one interleaved run: a bare handler 110
  * and 71, hits 137 and 89, what the cache passes on 215 and 118, misses 273 and 160.
  */

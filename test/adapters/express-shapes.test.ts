@@ -66,13 +66,17 @@ describe.each(EXPRESS)('%s', (_, express) => {
     ['a cache', mount],
     ['an invalidation', () => invalidate('a', { cache: createCache({ redis: false }) }) as never],
   ])('has requests and responses of one shape behind %s', async (_, layer) => {
-    const { app, seen } = watched(layer());
-    expect(await ask(http.createServer(app), ...PATHS)).toEqual(PATHS);
-    expect(seen.map(([req, res]) => [req.res === res, res.req === req])).toEqual(
-      Array(PATHS.length).fill([true, true]),
-    );
-    expect(shapesOf(seen.map(([req]) => req))).toBeLessThan(4);
-    expect(shapesOf(seen.map(([, res]) => res))).toBeLessThan(4);
+    const shapes: number[] = [];
+    // One application in a hundred gets nothing of it (see `shareShape`), but never three.
+    for (let i = 0; i < 3; i++) {
+      const { app, seen } = watched(layer());
+      expect(await ask(http.createServer(app), ...PATHS)).toEqual(PATHS);
+      expect(seen.map(([req, res]) => [req.res === res, res.req === req])).toEqual(
+        Array(PATHS.length).fill([true, true]),
+      );
+      shapes.push(Math.max(shapesOf(seen.map(([req]) => req)), shapesOf(seen.map(([, res]) => res))));
+    }
+    expect(Math.min(...shapes)).toBeLessThan(4);
   });
 
   it('has them so in a server of ours, too, where they are no dictionaries', async () => {
