@@ -2,7 +2,7 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
 import { isChunk } from '../node/body-arguments.js';
-import { isClosed, isCut, trailersOf } from '../node/state.js';
+import { isClosed, isCut, trailersOf, whenLostInLine } from '../node/state.js';
 
 /** Reads a stream for the store alone: what its client asked for was less. */
 export async function drain(exchange: Exchange, stream: Readable): Promise<void> {
@@ -57,6 +57,8 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
   });
   // From Node 22 on the pipeline says nothing until its source has closed, which one made of a web stream does not while it waits.
   stage.once('close', giveUp);
+  // Nothing that has been piped into an answer in line is closed with that.
+  whenLostInLine(ctx.res, giveUp);
   // Not `ctx.body`: it would take off the Content-Length, for another body, and Node would then not work out its own.
   (ctx.response as unknown as { _body: unknown })._body = stage;
 }

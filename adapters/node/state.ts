@@ -11,10 +11,41 @@ export function isGone(res: ServerResponse): boolean {
   return isClosed(res) || (res.req.httpVersionMajor === 1 && res.socket?.writable === false);
 }
 
-/** Over HTTP/2 it is a response's stream that knows it. */
+/** Over HTTP/2 it is a response's stream that knows it; of one that stands in line, its request's connection. */
 export function isClosed(res: ServerResponse): boolean {
   const { closed } = res as { readonly closed?: boolean };
+  if (closed === false && isInLine(res)) return res.req.socket.destroyed;
   return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
+}
+
+/** Whether it is the answer to a request that came behind another one, which is not answered yet (RFC 9112 §9.3.2). */
+function isInLine(res: ServerResponse): boolean {
+  return res.socket === null && !res.finished && res.req.socket instanceof Socket;
+}
+
+/** What is to be done as a connection closes, for the answers that stand in line there. */
+const IN_LINE = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls back when the connection of an answer that stands in line closes before its turn has come: Node then says to nobody that
+ * this one is closed, too. Of all others it does.
+ */
+export function whenLostInLine(res: ServerResponse, listener: () => void): void {
+  if (!isInLine(res)) return;
+  const { socket } = res.req;
+  const line = IN_LINE.get(socket) ?? newLine(socket);
+  line.add(listener);
+  res.once('close', () => line.delete(listener));
+}
+
+/** One listener for all of them: a client may send many, and Node warns of more than ten. */
+function newLine(socket: Socket): Set<() => void> {
+  const line = new Set<() => void>();
+  IN_LINE.set(socket, line);
+  socket.once('close', () => {
+    for (const listener of line) listener();
+  });
+  return line;
 }
 
 /** Whether a connection was cut on this side: a client that goes has ended it, or it has failed. */

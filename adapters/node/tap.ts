@@ -15,7 +15,7 @@ import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import { hasReason, isClosed, isCut, isGone, trailersOf } from './state.js';
+import { hasReason, isClosed, isCut, isGone, trailersOf, whenLostInLine } from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -93,7 +93,10 @@ class Tap {
     });
     // Whose client has gone during the lookup says so no more.
     if (isClosed(res)) this.#leave();
-    else res.once('close', () => this.#leave());
+    else {
+      res.once('close', () => this.#leave());
+      whenLostInLine(res, () => this.#leave());
+    }
   }
 
   /**

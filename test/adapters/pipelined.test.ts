@@ -1,0 +1,68 @@
+// Requests that a client sends one behind the other on one connection, without waiting for their answers: while the first is
+// not answered, the answers to the others stand in line, and if the connection closes, Node does not say so of these.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { describe, expect, it, vi } from 'vitest';
+import { type ClockedHost, COMBINATIONS, type Combination, IN_FRONT, OF_EXPRESS, useBench } from './bench.js';
+import { type Handler, type Layer, raw } from './hosts.js';
+
+const bench = useBench();
+
+/** More than a response takes before it asks its handler to wait. */
+const large = () => Readable.from(Array.from({ length: 20 }, () => 'a'.repeat(10_000)));
+
+/** Asks for a path behind an answer that does not come, and waits until the server is at work on both. */
+async function askBehind(host: ClockedHost, path: string): Promise<Socket> {
+  const server = await host.server();
+  const { port } = server.address() as { port: number };
+  const socket = connect(port, '127.0.0.1');
+  const begun = new Promise<void>((resolve) => {
+    let requests = 0;
+    server.on('request', () => ++requests === 2 && resolve());
+  });
+  for (const each of ['/never', path]) socket.write(`GET ${each} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+  await begun;
+  return socket;
+}
+
+const NAME = 'is not waited for by others when its client has gone';
+
+/** What another client is given that asks for what the handler is making for one that stands in line, and goes. */
+async function textForWhoWaits(combination: Combination, make: (isFirst: () => boolean) => Handler | Layer) {
+  const host = await bench.start(combination, { collapseTimeout: 60_000 });
+  let runs = 0;
+  const handler = make(() => ++runs === 1);
+  host.get('/x', {}, handler);
+  host.get('/never', {}, () => new Promise<never>(() => {}));
+  const client = await askBehind(host, '/x');
+  await vi.waitFor(() => expect(runs).toBe(1));
+  const asked = once(await host.server(), 'request');
+  const other = host.ask('/x');
+  await asked;
+  client.destroy();
+  return (await other).text;
+}
+
+describe.each([...COMBINATIONS, ...IN_FRONT])('a stream in line: $label', (combination) => {
+  it(NAME, async () => {
+    const text = await textForWhoWaits(combination, (isFirst) => () => ({ body: isFirst() ? large() : 'another' }));
+    expect(text).toBe('another');
+  });
+});
+
+describe.each([...OF_EXPRESS, ...IN_FRONT])(
+  'pieces in line whose handler waits for its client: $label',
+  (combination) => {
+    it(NAME, async () => {
+      const text = await textForWhoWaits(combination, (isFirst) =>
+        raw(async (res) => {
+          for await (const piece of isFirst() ? large() : ['another']) if (!res.write(piece)) await once(res, 'drain');
+          res.end();
+        }),
+      );
+      expect(text).toBe('another');
+    });
+  },
+);
