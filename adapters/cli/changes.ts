@@ -78,7 +78,8 @@ export async function erase(session: Session, tenant: string): Promise<void> {
     bar.end();
     receipt(session, { ...got, removed });
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof Failure) throw error;
+    // A name that no client can have: nothing was begun.
+    if (error instanceof ConfigError || error instanceof TypeError || error instanceof Failure) throw error;
     if (session.refusal() !== undefined) throw notTaken(session);
     const why = signal.aborted ? 'it was broken off' : messageOf(error);
     const message = `Nothing of it is served any more, but not all is deleted: ${why}. Say it again.`;

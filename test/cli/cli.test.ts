@@ -296,6 +296,12 @@ describe('changes', () => {
     expect(await cache.get('a', 'staying')).toBe(1);
   });
 
+  it('do not say that a client is gone whose name is none', async () => {
+    expect(await at(['erase-tenant', '', '--yes'])).toEqual(
+      expect.objectContaining({ code: 2, err: 'clientId is empty; it takes a text that is not empty\n' }),
+    );
+  });
+
   it('say what becomes of such a client if they are broken off', async () => {
     await cache.set('a', 1, 'leaving');
     const signal = AbortSignal.abort();
