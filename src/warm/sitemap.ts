@@ -77,9 +77,17 @@ async function fetched(plan: WarmPlan, url: string): Promise<string> {
     throw new RespcacheError(
       `the sitemap ${url} cannot be read: ${typeof whole === 'string' ? whole : `status ${status}, ${bytes} bytes`}`,
     );
-  const body = Buffer.concat(chunks);
-  const zipped = body[0] === 0x1f && body[1] === 0x8b;
-  return (zipped ? gunzipSync(body, { maxOutputLength: MOST_BYTES }) : body).toString();
+  return unzipped(url, Buffer.concat(chunks)).toString();
+}
+
+/** A sitemap may be a file of gzip. @throws {RespcacheError} if that is damaged, or too large */
+function unzipped(url: string, body: Buffer): Buffer {
+  if (body[0] !== 0x1f || body[1] !== 0x8b) return body;
+  try {
+    return gunzipSync(body, { maxOutputLength: MOST_BYTES });
+  } catch (error) {
+    throw new RespcacheError(`the sitemap ${url} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** A path of this application's, or what an absolute URL says of host and scheme; one that says neither is asked for as it is. */

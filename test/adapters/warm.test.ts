@@ -3,7 +3,8 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, createCache, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
+import { gzipSync } from 'node:zlib';
+import { type App, createCache, RespcacheError, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NEWEST, numbered, stream, useBench } from './bench.js';
 import type { Host } from './hosts.js';
@@ -314,6 +315,16 @@ describe('warming', () => {
   it('refuses a sitemap that is longer than one may be, rather than to leave some of it out', async () => {
     const sitemap = `<urlset>${'<url><loc>/x</loc></url>'.repeat(50_001)}</urlset>`;
     await expect(cache.warm({ app, sitemap })).rejects.toThrow(/has more than 50000 locations/);
+  });
+
+  it.each([
+    ['is damaged', Buffer.from([0x1f, 0x8b, 8, 0]), 'unexpected end of file'],
+    ['is larger than one may be', gzipSync(Buffer.alloc(52_428_801)), 'Cannot create a Buffer larger than'],
+  ])('names the sitemap that cannot be read: its gzip %s', async (_what, body, why) => {
+    const zipped: App = (_req, res) => res.end(body);
+    const refused = expect(cache.warm({ app: zipped, sitemap: '/sitemap.xml.gz' })).rejects;
+    await refused.toThrow(new RegExp(`^the sitemap /sitemap\\.xml\\.gz cannot be read: ${why}`));
+    await refused.toBeInstanceOf(RespcacheError);
   });
 
   it('reports a URL of a sitemap that is none', async () => {
