@@ -58,7 +58,17 @@ export class Warmer {
     this.#tenantHeaders = tenantHeaders;
   }
 
+  /** Whoever waits for it is told: by itself no process goes on for the sake of a handler that hangs. */
   async warm(options: WarmOptions): Promise<WarmReport> {
+    const waiting = setInterval(() => {}, LONGEST_TIMER);
+    try {
+      return await this.#once(options);
+    } finally {
+      clearInterval(waiting);
+    }
+  }
+
+  async #once(options: WarmOptions): Promise<WarmReport> {
     const checked = resolveWarm(options, this.#tenantHeaders());
     const signal = this.#until(checked.signal);
     const onProgress = listening(this.#services.events, 'warm', checked.onProgress);
@@ -132,7 +142,7 @@ export class Warmer {
     while (!signal.aborted) {
       const began = performance.now();
       try {
-        onReport(await this.warm(options));
+        onReport(await this.#once(options));
       } catch (error) {
         if (!signal.aborted) this.#services.events.emit('error', { operation: 'warm', error });
       }

@@ -1,5 +1,6 @@
 // Warming: the application is run without clients, for what it is to have ready.
 
+import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -342,6 +343,18 @@ describe('warming', () => {
     await expect(cache.warm(options)).rejects.toThrow(
       /option headers of warm is .*; it takes a function of the tenant/,
     );
+  });
+
+  it('ends before its process does, which nothing else may hold where a handler hangs', () => {
+    const program = `
+      const { createCache } = await import(${JSON.stringify(new URL('../../dist/src/index.js', import.meta.url).href)});
+      const options = { app: () => {}, urls: ['/x'], timeout: 100, retries: 0 };
+      console.log((await createCache({ redis: false }).warm(options)).problems[0].reason);
+      createCache({ redis: false }).keepWarm({ ...options, timeout: 60_000, every: 60 });`;
+    const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect([stdout, status]).toEqual(['not answered\n', 0]);
   });
 
   it('goes on in the background, and a round that fails is an error event', async () => {
