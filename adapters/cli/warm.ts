@@ -136,7 +136,7 @@ async function warmByHttp(
       signal.throwIfAborted();
       const host = options.host === undefined ? {} : { host: options.host };
       const headers = { ...USUAL, ...host, ...requestHeaders(optionsOf(options, tenant)) };
-      const [outcome, reason] = await ask(new URL(url, origin), headers, options, signal);
+      const [outcome, reason] = await ask(addressOf(url, origin), headers, options, signal);
       counts[outcome]++;
       if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
       bar.set(++done, visits.length);
@@ -144,6 +144,12 @@ async function warmByHttp(
   };
   await Promise.all(Array.from({ length: options.concurrency }, work));
   return { requested: done, ...counts, problems };
+}
+
+/** A path may begin with two slashes; by itself that names a host, which would be sent what is meant for the origin. */
+function addressOf(url: string, origin: string): URL {
+  const { href } = new URL('/', origin);
+  return new URL(url.startsWith('/') ? href.slice(0, -1) + url : url, origin);
 }
 
 function optionsOf({ tenantHeader, header }: WarmCommandOptions, tenant: string | undefined): GetOptions {

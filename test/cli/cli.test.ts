@@ -329,6 +329,13 @@ describe('warming', () => {
     expect(await at(['warm', '/x', '--origin', 'http://127.0.0.1:1', '--retries', '0'])).toMatchObject({ code: 1 });
   });
 
+  it('asks the origin for paths that begin with two slashes, and no host of that name', async () => {
+    expect(await at(['warm', '//nowhere.invalid/x', '--origin', origin, '--retries', '0'])).toMatchObject({
+      code: 0,
+      out: '1 requests: 1 warmed, 0 fresh already, 0 not cacheable, 0 failed.\n',
+    });
+  });
+
   it.each(['/never', '/endless'])('waits for %s no longer than it is told', async (url) => {
     expect(await at(['warm', url, '--origin', origin, '--retries', '0', '--timeout', '0.3'])).toMatchObject({
       code: 1,
