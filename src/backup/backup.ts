@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
+import { readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { listening } from '../ask.js';
@@ -67,10 +68,21 @@ export async function backup(
  * @throws {ConfigError}
  */
 async function placeOf(path: string): Promise<string> {
-  const place = await realpath(path).catch(() => path);
+  const place = await targetOf(path);
   const found = await stat(place).catch(() => undefined);
   if (found === undefined || found.isFile()) return place;
   throw new ConfigError('the destination of a backup', path, 'the path of a file, new or not, or a Writable');
+}
+
+/** A link may lead to what is not there yet, or any more. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    // Links that lead in a circle are another error, so that this ends.
+    const next = (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readlink(path).catch(() => undefined));
+    return next ? targetOf(resolve(await realpath(dirname(path)), next)) : path;
+  }
 }
 
 /** Through a file beside it, so that what has its name is always whole. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +94,16 @@ describe('a backup into a file', () => {
     onTestFinished(() => void server.close());
     for (const path of [socket, folder]) await expect(cache.backup(path)).rejects.toThrow(ConfigError);
     expect((await stat(socket)).isSocket()).toBe(true);
+  });
+
+  it('goes where a link leads whose file is not there yet, or any more', async () => {
+    await mkdir(join(folder, 'days'));
+    await symlink('days/today.bak', join(folder, 'today.bak'));
+    await symlink('today.bak', join(folder, 'latest.bak'));
+    await cache.backup(join(folder, 'latest.bak'));
+    expect(await readdir(join(folder, 'days'))).toEqual(['today.bak']);
+    expect(await readlink(join(folder, 'latest.bak'))).toBe('today.bak');
+    expect(await readlink(join(folder, 'today.bak'))).toBe('days/today.bak');
   });
 
   it('is not begun with a signal that has been given already', async () => {
