@@ -3,7 +3,7 @@ import type { Services } from './backend.js';
 import { Exchange } from './exchange.js';
 import { changedUrls } from './invalidation/purge-rule.js';
 import { Lookup } from './lookup/lookup.js';
-import { hasUnkeyedBody, heardFrom, isKeptOut, isWanted, Planner } from './lookup/plan.js';
+import { hasUnkeyedBody, heardFrom, isKeptOut, isOnTrial, isWanted, Planner } from './lookup/plan.js';
 import { Recall } from './lookup/recall.js';
 import { Recollections } from './lookup/recollections.js';
 import type { Reply } from './lookup/reply.js';
@@ -87,8 +87,9 @@ export class Engine {
       return this.#post(exchange);
     }
     if (method !== 'GET' && method !== 'HEAD') return undefined;
-    // A mount may keep its handler out of shadow mode: then what is stored is looked up once more, and served.
-    const spared = exchange.isShadowed && route.shadow === 0 && !elsewhere;
+    // A mount may keep its handler out of shadow mode: then it is looked up once more, and what is stored or under way is of use.
+    const tried = exchange.isShadowed || isTried(exchange, outer);
+    const spared = tried && route.shadow === 0 && !elsewhere;
     // A name is not a part of the key: giving one to a route does not ask for another lookup.
     if (exchange.plan !== undefined && !elsewhere && !spared)
       return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
@@ -118,4 +119,9 @@ export class Engine {
     const { events, settings } = this.#services;
     return tenantInTime(route.tenant, request, events, settings.collapseTimeout);
   }
+}
+
+/** Whether a mount has had the handler run without a look at what others make of it, or at what is stale. */
+function isTried({ request, depth }: Exchange, route: Route): boolean {
+  return request.refreshing === undefined && isOnTrial({ request, route, depth }, undefined);
 }

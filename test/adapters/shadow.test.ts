@@ -113,6 +113,63 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     expect((await host.ask('/x')).status).toBe(500);
   });
 
+  describe('a route inside that leaves itself out', () => {
+    it('has those wait who ask for the same meanwhile', async () => {
+      const host = await bench.start(combination, { collapseTimeout: 60_000 });
+      const [begun, go] = [new Gate(), new Gate()];
+      const handler = numbered();
+      host.use({ shadow: 1 });
+      host.get('/x', { shadow: 0 }, async (source) => {
+        begun.open();
+        await go.opened;
+        return handler(source);
+      });
+      const first = host.ask('/x');
+      await begun.opened;
+      const others = [host.ask('/x'), host.ask('/x')];
+      await host.ask('/nowhere');
+      go.open();
+      expect((await Promise.all([first, ...others])).map(({ text }) => text)).toEqual(Array(3).fill('run 1'));
+      expect((await host.ask('/x')).header('cache-status')).toContain('; hit');
+      expect(host.cache.getStats()).toMatchObject({ totalRequests: 5 });
+    });
+
+    it('has its handler asked if what is stored is still the same, and what is stale stand in', async () => {
+      const host = await bench.start(combination);
+      let fails = false;
+      const asked: unknown[] = [];
+      host.use({ shadow: 1 });
+      host.get('/x', { shadow: 0, staleIfError: 60 }, ({ headers }) => {
+        asked.push(headers['if-none-match']);
+        const own = { ETag: '"v1"', 'Cache-Control': 'max-age=1' };
+        if (fails) return { status: 500, body: 'no' };
+        return headers['if-none-match'] === '"v1"'
+          ? { status: 304, body: '', headers: own }
+          : { body: 'yes', headers: own };
+      });
+      await host.ask('/x');
+      host.clock.forward(2);
+      expect((await host.ask('/x')).text).toBe('yes');
+      host.clock.forward(2);
+      fails = true;
+      expect((await host.ask('/x')).text).toBe('yes');
+      expect(asked).toEqual([undefined, '"v1"', '"v1"']);
+    });
+
+    it('is served what is stale while its handler is asked beside that', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered({ headers: { 'Cache-Control': 'max-age=1, stale-while-revalidate=60' } });
+      host.use({ shadow: 1 });
+      host.get('/x', { shadow: 0 }, handler);
+      await host.ask('/x');
+      host.clock.forward(2);
+      expect((await host.ask('/x')).text).toBe('run 1');
+      await vi.waitFor(() => expect(host.cache.getStats()).toMatchObject({ sets: 2 }), { interval: 2 });
+      expect((await host.ask('/x')).text).toBe('run 2');
+      expect(handler.runs).toBe(2);
+    });
+  });
+
   it('does not ask for a client that wants what is stored, or nothing', async () => {
     const host = await bench.start(combination);
     const handler = numbered();
