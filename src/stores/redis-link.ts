@@ -112,6 +112,7 @@ export class RedisLink {
       return await this.#overdue.wait(work(), ms, operation);
     } catch (error) {
       if (this.client.status === 'connect') this.#overdue.unheard(asked);
+      this.heed(error);
       if (error instanceof UnavailableError) throw error;
       const cause = lossOr(error);
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
@@ -194,6 +195,15 @@ export class RedisLink {
   renew(): void {
     if (!this.#owned || !(this.connected || this.client.status === 'connect')) return;
     for (const each of 'nodes' in this.client ? this.client.nodes('all') : [this.client]) each.disconnect(true);
+  }
+
+  /**
+   * Is told of what commands have failed with. Of several that a client has sent together, and whose keys another of a Cluster's servers
+   * has by now, it follows none, nor does it look where they are: under load, where there are always several, it never would.
+   */
+  heed(error: unknown): void {
+    const hasMoved = error instanceof Error && error.message.startsWith('MOVED ');
+    if (hasMoved && 'nodes' in this.client) this.client.refreshSlotsCache();
   }
 
   /** Another connection to the same servers, for reads that block. Whoever asks for it closes it. */

@@ -154,7 +154,10 @@ export class RedisStore implements Store {
     // How long all of it takes nobody knows; but a step that is not answered may never be.
     const inTime = <T>(step: Promise<T>) => withDeadline(step, STEP_DEADLINE, 'a step of a sweep');
     for (let step = await inTime(steps.next()); !step.done; step = await inTime(steps.next())) {
-      removed += await inTime(this.#sweepKeys(step.value, dead));
+      removed += await inTime(this.#sweepKeys(step.value, dead)).catch((error) => {
+        this.#link.heed(error);
+        throw error;
+      });
       scanned += step.value.length;
       onProgress?.({ scanned, removed });
     }
