@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import type { RedisLink, Script } from '../stores/redis-link.js';
 import { ADD, DEAD, DISCARD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
@@ -16,6 +17,9 @@ import {
 
 /** What a step with Redis may take, ms. */
 const DEADLINE = 2000;
+/** How often it is looked if a write has died whose death had no answer, and after what pause, ms. */
+const MOST_LOOKS = 20;
+const LOOK_AGAIN = 500;
 
 /** A lane: the list of a key's writes to one handler, and beside it who is at work on it, and its state. */
 export interface Lane {
@@ -118,8 +122,27 @@ export class Lanes {
 
   /** The first write is given up. Whether it was still ours to give up. */
   async die({ lane, pass }: Hold, dead: Dead): Promise<boolean> {
+    const { id } = dead.write;
     const keys = [...keysOf(lane), this.key('dead'), this.key('lanes')];
-    return this.#does(DEAD, keys, [pass, dead.write.id, serializeValue(dead), entryOf(lane)]);
+    try {
+      return await this.#does(DEAD, keys, [pass, id, serializeValue(dead), entryOf(lane)]);
+    } catch (error) {
+      // The answer may be lost: nobody comes upon the write again, and what it has left in the cache would stay.
+      if (await this.#isDead(id)) return true;
+      throw error;
+    }
+  }
+
+  /** Whether a write has died, as soon as that can be said; `false` if it cannot for long. */
+  async #isDead(id: string): Promise<boolean> {
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
+      try {
+        return Number(await this.#redis(() => this.#link.client.hexists(this.key('dead'), id))) === 1;
+      } catch {
+        await pause(LOOK_AGAIN, undefined, { ref: false });
+      }
+    }
+    return false;
   }
 
   /** All that have died, the first first. */

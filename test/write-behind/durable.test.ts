@@ -8,6 +8,8 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, createCache, type RedisClient, UnavailableError } from 'respcache';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RedisLink } from '../../src/stores/redis-link.js';
+import { DEAD } from '../../src/write-behind/lane-scripts.js';
 import { deferred } from '../service/backends.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -68,6 +70,44 @@ describe('durable write-behind', () => {
     await writer.close();
     const saved = new Promise((resolve) => worker.onWriteBehind('save', ({ value }) => resolve(value)));
     expect(await saved).toBe(1);
+  });
+
+  it.each([
+    { done: true, away: 0, runs: 1 },
+    { done: true, away: 2, runs: 1 },
+    { done: false, away: 0, runs: 2 },
+  ])('what is given up as the connection is lost is not read for longer: %o', async ({ done, away, runs }) => {
+    const cache = open(`${randomUUID()}:`, { lease: 200 });
+    const gone = vi.fn();
+    cache.on('persist', gone);
+    const { run, within } = RedisLink.prototype;
+    let [lost, refused] = [0, 0];
+    const losing = vi.spyOn(RedisLink.prototype, 'run').mockImplementation(async function (this: RedisLink, ...what) {
+      if (what[0] !== DEAD || lost++ > 0) return run.apply(this, what);
+      if (done) await run.apply(this, what);
+      throw new Error('Connection is closed.');
+    });
+    const refusing = vi.spyOn(RedisLink.prototype, 'within').mockImplementation(function (this: RedisLink, ...what) {
+      if (lost === 0 || refused === away) return within.apply(this, what);
+      refused++;
+      return Promise.reject(new UnavailableError('Redis is not connected'));
+    });
+    cleanups.push(() => [losing, refusing].map((spy) => spy.mockRestore()));
+    const [begun, fail] = [deferred<void>(), deferred<never>()];
+    const save = vi.fn(async () => {
+      begun.resolve();
+      await fail.promise;
+    });
+    cache.onWriteBehind('save', save, { retries: 0 });
+    await cache.set('list', 'old', 'c', { tags: ['list'] });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save', invalidate: { tags: ['list'] } });
+    await begun.promise;
+    fail.reject(new Error('the row is gone'));
+    await vi.waitFor(() => expect(gone).toHaveBeenCalledOnce(), { timeout: 10_000 });
+    expect(gone).toHaveBeenCalledWith(expect.objectContaining({ dead: 'the row is gone' }));
+    await expect.poll(() => cache.mget(['n', 'list'], 'c')).toEqual([undefined, undefined]);
+    expect(await cache.deadLetters()).toMatchObject([{ key: 'n' }]);
+    expect(save).toHaveBeenCalledTimes(runs);
   });
 
   it('a write that ends each process that is at work on it becomes a dead letter', async () => {
