@@ -41,6 +41,13 @@ describe('what was invalidated does not come back with a replica that lacks it',
     expect(await by.invalidateByTags(['t'])).toMatchObject({ durable: true });
   }
 
+  /** The replica takes over. */
+  async function takeOver(): Promise<void> {
+    await pair.fail();
+    await pair.promote();
+    pair.lead();
+  }
+
   /** The replica takes over; somebody who knows nothing goes on from what it has before the others are back. */
   async function goOn(): Promise<void> {
     await pair.fail();
@@ -77,15 +84,16 @@ describe('what was invalidated does not come back with a replica that lacks it',
     await invalidated(writer);
     expect(await reader.get('k', 'c')).toBeUndefined();
     await writer.close();
-    await pair.fail();
-    await pair.promote();
-    pair.lead();
+    await takeOver();
     await reachable(reader);
     expect(await reader.get('k', 'c')).toBeUndefined();
     expect(await reader.get('k', 'c')).toBeUndefined();
   });
 
-  it('where it was known only by the new epoch that came after it', async () => {
+  it.each([
+    ['came after it', takeOver],
+    ['came after it, and somebody has gone on in the one before', goOn],
+  ])('where it was known only by the new epoch that %s', async (_, takingOver) => {
     const [writer, reader] = [open(pair.url), open(pair.url)];
     await writer.set('k', 'old', 'c', { tags: ['t'] });
     expect(await reader.get('k', 'c')).toBe('old');
@@ -93,23 +101,7 @@ describe('what was invalidated does not come back with a replica that lacks it',
     await pair.master.command('DEL', '{respcache}:head');
     expect(await reader.get('k', 'c')).toBeUndefined();
     await writer.close();
-    await pair.fail();
-    await pair.promote();
-    pair.lead();
-    await reachable(reader);
-    expect(await reader.get('k', 'c')).toBeUndefined();
-    expect(await reader.get('k', 'c')).toBeUndefined();
-  });
-
-  it('where it was known only by a new epoch, and somebody has gone on in the one before', async () => {
-    const [writer, reader] = [open(pair.url), open(pair.url)];
-    await writer.set('k', 'old', 'c', { tags: ['t'] });
-    expect(await reader.get('k', 'c')).toBe('old');
-    await invalidated(writer);
-    await pair.master.command('DEL', '{respcache}:head');
-    expect(await reader.get('k', 'c')).toBeUndefined();
-    await writer.close();
-    await goOn();
+    await takingOver();
     await reachable(reader);
     expect(await reader.get('k', 'c')).toBeUndefined();
     expect(await reader.get('k', 'c')).toBeUndefined();
