@@ -113,12 +113,31 @@ export function noCounts(): Counts {
   };
 }
 
-/** Adds counts to others. */
+/** Adds counts to others. Each by its name: by a list of their names it took three times as long, where routes are many. */
 export function addCounts(to: Counts, more: Counts): Counts {
-  const { reasons, ...numbers } = more;
-  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) to[name] += numbers[name];
-  for (const [reason, count] of Object.entries(reasons) as [Reason, number][])
-    to.reasons[reason] = (to.reasons[reason] ?? 0) + count;
+  to.fresh += more.fresh;
+  to.stale += more.stale;
+  to.collapsed += more.collapsed;
+  to.revalidated += more.revalidated;
+  to.miss += more.miss;
+  to.bypass += more.bypass;
+  to.sets += more.sets;
+  to.deletes += more.deletes;
+  to.errors += more.errors;
+  to.memory += more.memory;
+  to.redis += more.redis;
+  to.served += more.served;
+  to.stored += more.stored;
+  to.refreshes += more.refreshes;
+  to.compared += more.compared;
+  to.different += more.different;
+  to.hitTime += more.hitTime;
+  to.missTime += more.missTime;
+  to.setTime += more.setTime;
+  for (const reason in more.reasons) {
+    const of = reason as Reason;
+    to.reasons[of] = (to.reasons[of] ?? 0) + more.reasons[of]!;
+  }
   return to;
 }
 

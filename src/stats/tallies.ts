@@ -17,7 +17,8 @@ const COMPARED = 8;
 export class Tallies {
   readonly #most: number;
   readonly #known = new Map<string, Counts>();
-  readonly #names: string[] = [];
+  /** The same, to choose from. */
+  readonly #all: { name: string; counts: Counts }[] = [];
   readonly other: Counts = noCounts();
   /** The last one that was counted in: many requests in a row are of one. */
   #lastName = '';
@@ -40,9 +41,11 @@ export class Tallies {
       this.#last = known;
       return known;
     }
-    if (this.#names.length >= this.#most) return this.#replace(name, times);
-    this.#names.push(name);
-    return this.#begin(name);
+    if (this.#all.length >= this.#most) return this.#replace(name, times);
+    const counts = noCounts();
+    this.#all.push({ name, counts });
+    this.#known.set(name, counts);
+    return counts;
   }
 
   /** All that are known, the most asked first, at most so many; the rest of them is in `other`. */
@@ -55,21 +58,22 @@ export class Tallies {
 
   /** Puts a name in the place of another one, if that has had its time; else it is one of the others. */
   #replace(name: string, times: number): Counts {
-    const places = Array.from({ length: COMPARED }, () => Math.floor(Math.random() * this.#names.length));
-    const asked = (place: number) => requestsIn(this.#known.get(this.#names[place]!)!);
-    const least = places.reduce((a, b) => (asked(b) < asked(a) ? b : a));
-    if (Math.random() * asked(least) >= times) return this.other;
-    const before = this.#names[least]!;
-    addCounts(this.other, this.#known.get(before)!);
-    this.#known.delete(before);
-    if (this.#lastName === before) this.#last = undefined;
-    this.#names[least] = name;
-    return this.#begin(name);
+    let least = this.#any();
+    for (let i = 1; i < COMPARED; i++) {
+      const other = this.#any();
+      if (requestsIn(other.counts) < requestsIn(least.counts)) least = other;
+    }
+    if (Math.random() * requestsIn(least.counts) >= times) return this.other;
+    addCounts(this.other, least.counts);
+    this.#known.delete(least.name);
+    if (this.#lastName === least.name) this.#last = undefined;
+    least.name = name;
+    least.counts = noCounts();
+    this.#known.set(name, least.counts);
+    return least.counts;
   }
 
-  #begin(name: string): Counts {
-    const counts = noCounts();
-    this.#known.set(name, counts);
-    return counts;
+  #any(): { name: string; counts: Counts } {
+    return this.#all[Math.floor(Math.random() * this.#all.length)]!;
   }
 }
