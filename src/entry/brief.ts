@@ -2,33 +2,39 @@ import type { ResponseEntry } from './entry.js';
 import { PLACES, TEXTS } from './frame-texts.js';
 
 /*
- * The head of a brief frame, version 5: that of a response which is as most are, in half the bytes. Numbers are big-endian.
+ * The head of a brief frame, version 6: that of a response which is as most are, in half the bytes. Numbers are big-endian.
  *
  *    0  2  magic 'RC'
  *    2  1  version
  *    3  1  kind: 1, a response
  *    4  8  check, as in the other versions
- *   12  8  asOf.sequence, a double
- *   20  6  storedAt, ms
- *   26  4  ms from storedAt to expiresAt
- *   30  4  length of the body
- *   34  2  length of the head
- *   36  6  the random part of the epoch of asOf
- *   42  8  the sequence at which the epoch began, a double
- *   50  1  flags: 1 if its entity tag was made here
- *   51  2  cost, ms
- *   53  1  number of header lines
- *   54  …  names and values by turns: a text each
+ *   12  4  asOf.sequence, from where the epoch began
+ *   16  6  storedAt, ms
+ *   22  4  ms from storedAt to expiresAt
+ *   26  4  length of the body
+ *   30  2  length of the head
+ *   32  6  the random part of the epoch of asOf
+ *   38  8  the sequence at which the epoch began, a double
+ *   46  1  flags: 1 if its entity tag was made here; 2 if it is kept when it is no longer fresh; 4 if it is negotiated
+ *   47  2  cost, ms
+ *   49  1  number of header lines
+ *   50  4  ms from freshUntil to expiresAt; only where the flag says so
+ *    …  …  names and values by turns: a text each
  *    …  …  what else there is, up to the head's end: JSON, UTF-8, as in the other versions
  *
  * A text is the place of one in TEXTS, a byte; or 255, its length in two bytes, and itself in UTF-8; or 254 and the 20 bytes
  * of the hash in an entity tag that was made of the body.
  */
 /** The version of brief frames. */
-export const BRIEF: number = 5;
+export const BRIEF: number = 6;
 /** Where the length of the body stands. */
-export const BODY_LENGTH_AT: number = 30;
-const LINES_AT = 53;
+export const BODY_LENGTH_AT: number = 26;
+const HEAD_LENGTH_AT = 30;
+const FLAGS_AT = 46;
+const COUNT_AT = 49;
+const MADE_TAG = 1;
+const KEPT_STALE = 2;
+const NEGOTIATED = 4;
 const LONG = 255;
 const HASHED = 254;
 
@@ -43,9 +49,12 @@ export interface Brief {
   readonly sequence: number;
   readonly storedAt: number;
   readonly expiresAt: number;
+  /** ms from freshUntil to expiresAt. */
+  readonly stale: number;
   readonly bodyBytes: number;
   readonly headBytes: number;
   readonly etagMade: boolean;
+  readonly negotiated: boolean;
   readonly cost: number;
   readonly lines: readonly string[];
   /** JSON, or nothing. */
@@ -63,9 +72,13 @@ export function briefHead(entry: ResponseEntry, rest: string): Buffer | undefine
   const { asOf, storedAt, cost, headers, body } = entry;
   const epoch = epochOf(asOf.epoch);
   const life = entry.expiresAt - storedAt;
+  const stale = entry.expiresAt - entry.freshUntil;
   if (epoch === undefined || entry.forms !== undefined || headers.length > 255) return undefined;
-  if (!isWhole(storedAt, 2 ** 48) || !isWhole(life, 2 ** 32) || !isWhole(cost, 2 ** 16)) return undefined;
-  let at = LINES_AT + 1;
+  const sequence = asOf.sequence - epoch.begun;
+  if (!isWhole(sequence, 2 ** 32) || !isWhole(life, 2 ** 32) || !isWhole(stale, 2 ** 32)) return undefined;
+  if (!isWhole(storedAt, 2 ** 48) || !isWhole(cost, 2 ** 16)) return undefined;
+  let at = COUNT_AT + 1;
+  if (stale > 0) at = desk.writeUInt32BE(stale, at);
   for (const [name, value] of headers) {
     at = write(name, at, body.length);
     at = typeof value === 'string' ? write(value, at, body.length) : Number.NaN;
@@ -73,16 +86,16 @@ export function briefHead(entry: ResponseEntry, rest: string): Buffer | undefine
   }
   if (at + rest.length * 3 > desk.length) return undefined;
   if (rest !== '') at += desk.write(rest, at);
-  desk.writeDoubleBE(asOf.sequence, 12);
-  desk.writeUIntBE(storedAt, 20, 6);
-  desk.writeUInt32BE(life, 26);
+  desk.writeUInt32BE(sequence, 12);
+  desk.writeUIntBE(storedAt, 16, 6);
+  desk.writeUInt32BE(life, 22);
   desk.writeUInt32BE(body.length, BODY_LENGTH_AT);
-  desk.writeUInt16BE(at, 34);
-  desk.write(epoch.random, 36, 'hex');
-  desk.writeDoubleBE(epoch.begun, 42);
-  desk[50] = entry.etagMade ? 1 : 0;
-  desk.writeUInt16BE(cost, 51);
-  desk[LINES_AT] = headers.length;
+  desk.writeUInt16BE(at, HEAD_LENGTH_AT);
+  desk.write(epoch.random, 32, 'hex');
+  desk.writeDoubleBE(epoch.begun, 38);
+  desk[FLAGS_AT] = (entry.etagMade ? MADE_TAG : 0) | (stale > 0 ? KEPT_STALE : 0) | (entry.negotiated ? NEGOTIATED : 0);
+  desk.writeUInt16BE(cost, 47);
+  desk[COUNT_AT] = headers.length;
   return desk.subarray(0, at);
 }
 
@@ -129,28 +142,33 @@ function write(text: string, at: number, bodyBytes: number): number {
 
 /** How long the head of a brief frame is, by its beginning. */
 export function briefLength(start: Buffer): number {
-  return start.readUInt16BE(34);
+  return start.readUInt16BE(HEAD_LENGTH_AT);
 }
 
 /** What stands in a head. @throws {RangeError} if it is damaged */
 export function readBrief(head: Buffer): Brief {
   const bodyBytes = head.readUInt32BE(BODY_LENGTH_AT);
   const headBytes = briefLength(head);
-  if (headBytes > head.length || headBytes <= LINES_AT) throw new RangeError('a damaged length');
-  if (head[50]! > 1) throw new RangeError('unknown flags');
-  const storedAt = head.readUIntBE(20, 6);
-  const texts = new Texts(head, LINES_AT + 1, headBytes, bodyBytes);
+  const flags = head[FLAGS_AT]!;
+  if ((flags & ~(MADE_TAG | KEPT_STALE | NEGOTIATED)) !== 0) throw new RangeError('unknown flags');
+  const keptStale = (flags & KEPT_STALE) !== 0;
+  const linesAt = COUNT_AT + (keptStale ? 5 : 1);
+  if (headBytes > head.length || headBytes < linesAt) throw new RangeError('a damaged length');
+  const [begun, storedAt] = [head.readDoubleBE(38), head.readUIntBE(16, 6)];
+  const texts = new Texts(head, linesAt, headBytes, bodyBytes);
   const lines: string[] = [];
-  for (let left = head[LINES_AT]! * 2; left > 0; left--) lines.push(texts.next());
+  for (let left = head[COUNT_AT]! * 2; left > 0; left--) lines.push(texts.next());
   return {
-    epoch: `4.16.256.${head.toString('hex', 36, 42)}.${head.readDoubleBE(42)}`,
-    sequence: head.readDoubleBE(12),
+    epoch: `4.16.256.${head.toString('hex', 32, 38)}.${begun}`,
+    sequence: begun + head.readUInt32BE(12),
     storedAt,
-    expiresAt: storedAt + head.readUInt32BE(26),
+    expiresAt: storedAt + head.readUInt32BE(22),
+    stale: keptStale ? head.readUInt32BE(COUNT_AT + 1) : 0,
     bodyBytes,
     headBytes,
-    etagMade: head[50] === 1,
-    cost: head.readUInt16BE(51),
+    etagMade: (flags & MADE_TAG) !== 0,
+    negotiated: (flags & NEGOTIATED) !== 0,
+    cost: head.readUInt16BE(47),
     lines,
     rest: head.toString('utf8', texts.at, headBytes),
   };

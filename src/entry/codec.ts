@@ -8,7 +8,7 @@ import { type Meta, metaOf, parseMeta, responseOf, restOf, type Said } from './m
 export { FrameError };
 
 /*
- * The frame of an entry, version 3 or 4; version 5 is in `brief.ts`. Numbers are big-endian.
+ * The frame of an entry, version 3 or 4; version 6 is in `brief.ts`. Numbers are big-endian.
  *
  *    0  2  magic 'RC'
  *    2  1  version
@@ -24,12 +24,13 @@ export { FrameError };
  *
  * In version 4 the body is there in compressed forms, one behind another, of which the metadata tells (`z`). All else is as
  * in version 3: who knows only that one takes the others for misses, and never for bodies. Most responses are written briefly,
- * in version 5; what cannot be, and all other kinds, in these.
+ * in version 6; what cannot be, and all other kinds, in these. Version 5 was never released, and is read no more.
  */
 /** The newest version of the frames that are written, and the oldest that is read. */
 export const VERSION: number = BRIEF;
 export const OLDEST: number = 3;
 const WITH_FORMS = 4;
+const NO_MORE = 5;
 const KINDS = ['response', 'index', 'value', 'counter'] as const;
 /** How long the fixed part of a frame is, in bytes; no brief one is shorter than that. */
 export const PREAMBLE: number = 44;
@@ -142,7 +143,8 @@ export function decode(key: string, frame: Buffer): Entry {
 function read(key: string, frame: Buffer, bodyBytes: number, body: Buffer): Entry {
   if (frame[0] !== 0x52 || frame[1] !== 0x43) throw new FrameError('not a frame');
   const version = frame[2]!;
-  if (version > VERSION || version < OLDEST) throw new FrameError(`unknown frame version ${version}`);
+  if (version > VERSION || version < OLDEST || version === NO_MORE)
+    throw new FrameError(`unknown frame version ${version}`);
   const kind = KINDS[frame[3]! - 1];
   const [high, low] = hash64(key);
   if (frame.readUInt32BE(4) !== high || frame.readUInt32BE(8) !== low) throw new FrameError('the frame of another key');
@@ -172,12 +174,15 @@ function atLength(frame: Buffer): Said {
 
 function briefly(frame: Buffer): Said {
   try {
-    const { epoch, sequence, storedAt, expiresAt, etagMade, cost, lines, rest } = readBrief(frame);
-    const meta: Meta = rest === '' ? { e: epoch } : parseMeta(rest, epoch);
+    const brief = readBrief(frame);
+    const { epoch, sequence, storedAt, expiresAt } = brief;
+    const meta: Meta = brief.rest === '' ? { e: epoch } : parseMeta(brief.rest, epoch);
     meta.e = epoch;
-    meta.h = [...lines];
-    meta.c = cost;
-    if (etagMade) meta.y = 1;
+    meta.h = [...brief.lines];
+    meta.c = brief.cost;
+    if (brief.stale > 0) meta.g = brief.stale;
+    if (brief.etagMade) meta.y = 1;
+    if (brief.negotiated) meta.u = 1;
     return { asOf: { epoch, sequence }, storedAt, expiresAt, meta };
   } catch (error) {
     throw error instanceof RangeError ? new FrameError('a damaged frame') : error;

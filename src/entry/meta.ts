@@ -67,7 +67,7 @@ function describe(entry: ResponseEntry, meta: Partial<Meta>, brief: boolean): vo
   if (entry.removed.length > 0) meta.r = [...entry.removed];
   if (entry.appended.length > 0) meta.b = [...entry.appended];
   if (entry.initialAge > 0) meta.a = entry.initialAge;
-  if (entry.freshUntil < entry.expiresAt) meta.g = entry.expiresAt - entry.freshUntil;
+  if (entry.freshUntil < entry.expiresAt && !brief) meta.g = entry.expiresAt - entry.freshUntil;
   if (entry.staleWhileRevalidate > 0) meta.w = entry.staleWhileRevalidate;
   if (entry.staleIfError > 0) meta.i = entry.staleIfError;
   if (entry.mustRevalidate) meta.x = 1;
@@ -78,7 +78,7 @@ function describe(entry: ResponseEntry, meta: Partial<Meta>, brief: boolean): vo
   if (entry.keyed.length > 0) meta.k = [...entry.keyed];
   const shared = (entry.sharedWith.authorization ? 1 : 0) + (entry.sharedWith.cookie ? 2 : 0);
   if (shared > 0) meta.p = shared;
-  if (entry.negotiated) meta.u = 1;
+  if (entry.negotiated && !brief) meta.u = 1;
   if (entry.forms !== undefined)
     meta.z = [entry.forms.plainBytes, ...entry.forms.list.flatMap(({ coding, bytes }) => [coding, bytes])];
 }

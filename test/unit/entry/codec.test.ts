@@ -123,8 +123,8 @@ describe('frames of version 4', () => {
   });
 });
 
-describe('frames of version 5', () => {
-  it.each(framesOf(5))('$name is read and written as it always was', ({ key, frame, entry }) => {
+describe('frames of version 6', () => {
+  it.each(framesOf(6))('$name is read and written as it always was', ({ key, frame, entry }) => {
     expect(decode(key, Buffer.from(frame, 'hex'))).toEqual(revive(entry));
     expect(encode(key, revive(entry)).toString('hex')).toBe(frame);
   });
@@ -143,42 +143,52 @@ describe('frames of version 5', () => {
       ],
     };
     const frame = encode(KEY, entry);
-    expect(frame[2]).toBe(5);
-    expect(frame.length - entry.body.length).toBe(78);
+    expect(frame[2]).toBe(6);
+    expect(frame.length - entry.body.length).toBe(74);
+    const kept = { ...entry, freshUntil: 1500 };
+    expect(encode(KEY, kept).length - entry.body.length).toBe(78);
+    expect(decode(KEY, encode(KEY, kept))).toEqual(kept);
     expect(encodeAtLength(KEY, entry).length).toBeGreaterThan(150);
     expect(decode(KEY, frame)).toEqual(entry);
     expect(decode(KEY, encodeAtLength(KEY, entry))).toEqual(entry);
   });
 
   it.each<[what: string, changes: Partial<ResponseEntry>, version: number]>([
-    ['all that there is beside', { tags: ['t'], status: 404, name: 'n', freshUntil: 1500, negotiated: true }, 5],
+    ['all that there is beside', { tags: ['t'], status: 404, name: 'n', freshUntil: 1500, negotiated: true }, 6],
     ['a field of several lines', { headers: [['Link', ['a', 'b']]] }, 3],
-    ['the tag of another body', { headers: [['ETag', 'W/"5-abcdefghijklmnopqrstuvwxyz0"']] }, 5],
-    ['a tag with bits to spare', { headers: [['ETag', 'W/"4-abcdefghijklmnopqrstuvwxyz1"']] }, 5],
-    ['a tag of an odd length', { headers: [['ETag', 'W/"04-abcdefghijklmnopqrstuvwxyz0"']] }, 5],
-    ['a tag of a body as a name', { headers: [[etag, etag]] }, 5],
-    ['texts that are not Latin', { headers: [['X', '\u00fc\u{1F600}']] }, 5],
+    ['the tag of another body', { headers: [['ETag', 'W/"5-abcdefghijklmnopqrstuvwxyz0"']] }, 6],
+    ['a tag with bits to spare', { headers: [['ETag', 'W/"4-abcdefghijklmnopqrstuvwxyz1"']] }, 6],
+    ['a tag of an odd length', { headers: [['ETag', 'W/"04-abcdefghijklmnopqrstuvwxyz0"']] }, 6],
+    ['a tag of a body as a name', { headers: [[etag, etag]] }, 6],
+    ['texts that are not Latin', { headers: [['X', '\u00fc\u{1F600}']] }, 6],
     ['half a sign', { headers: [['X', '\ud800']] }, 3],
-    ['an empty text', { headers: [['', '']] }, 5],
-    ['a long text', { headers: [['X', 'x'.repeat(21_000)]] }, 5],
+    ['an empty text', { headers: [['', '']] }, 6],
+    ['a long text', { headers: [['X', 'x'.repeat(21_000)]] }, 6],
     ['a text that is too long', { headers: [['X', 'x'.repeat(22_000)]] }, 3],
     ['too long metadata', { tags: ['x'.repeat(22_000)] }, 3],
-    ['many lines', { headers: Array.from({ length: 255 }, () => ['a', 'b'] as const) }, 5],
+    ['many lines', { headers: Array.from({ length: 255 }, () => ['a', 'b'] as const) }, 6],
     ['too many lines', { headers: Array.from({ length: 256 }, () => ['a', 'b'] as const) }, 3],
-    ['the longest life', { expiresAt: 1000 + 2 ** 32 - 1 }, 5],
+    ['the longest life', { expiresAt: 1000 + 2 ** 32 - 1 }, 6],
     ['a longer life', { expiresAt: 1000 + 2 ** 32 }, 3],
     ['no end', { expiresAt: Number.POSITIVE_INFINITY, freshUntil: Number.POSITIVE_INFINITY }, 3],
     ['an end before its beginning', { expiresAt: 999, freshUntil: 999 }, 3],
     ['a fraction of a ms', { storedAt: 1000.5 }, 3],
     ['a time long ago', { storedAt: -1 }, 3],
-    ['a cost of a minute', { cost: 65_535 }, 5],
+    ['a cost of a minute', { cost: 65_535 }, 6],
     ['a higher cost', { cost: 65_536 }, 3],
     ['another geometry', { asOf: { epoch: epoch.replace('16', '17'), sequence: 2 } }, 3],
     ['another name of an epoch', { asOf: { epoch: epoch.toUpperCase(), sequence: 2 } }, 3],
     ['an epoch without a beginning', { asOf: { epoch: epoch.slice(0, 21), sequence: 2 } }, 3],
     ['an epoch that begins with zeros', { asOf: { epoch: `${epoch.slice(0, 22)}01`, sequence: 2 } }, 3],
-    ['an epoch from before all', { asOf: { epoch: `${epoch.slice(0, 22)}0`, sequence: -1 } }, 5],
+    ['an epoch from before all', { asOf: { epoch: `${epoch.slice(0, 22)}0`, sequence: 1 } }, 6],
+    ['a place before its epoch', { asOf: { epoch, sequence: 1795420800000000 } }, 3],
+    ['a place far into its epoch', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 32 - 1 } }, 6],
+    ['one further than that', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 32 } }, 3],
+    ['half a ms in which it is stale', { freshUntil: 1999.5 }, 3],
+    ['a time in which it is stale, longer than its life', { freshUntil: -5 }, 6],
+    ['one that is too long', { freshUntil: 2000 - 2 ** 32 }, 3],
     ['an epoch beyond whole numbers', { asOf: { epoch: `${epoch.slice(0, 22)}9999999999999999`, sequence: 2 } }, 3],
+    ['one that is negotiated', { negotiated: true }, 6],
     ['forms', { negotiated: true, forms: { plainBytes: 9, list: [{ coding: 'br', bytes: 4 }] } }, 4],
   ])('%s: comes back, whichever version it is', (_, changes, version) => {
     const entry = { ...usual, ...changes };
@@ -198,24 +208,24 @@ describe('frames of version 5', () => {
 
   it.each<[what: string, frame: Buffer]>([
     ['another kind', changed(3, 3)],
-    ['unknown flags', changed(50, 2)],
-    ['a head that is longer than all', changed(34, 0xff, 0xff)],
-    ['a head that ends before its lines', changed(34, 0, 53)],
-    ['another length of the body', changed(30, 0, 0, 0, 3)],
-    ['more lines than there are', changed(53, 9)],
+    ['unknown flags', changed(46, 8)],
+    ['a head that is longer than all', changed(30, 0xff, 0xff)],
+    ['a head that ends before its lines', changed(30, 0, 49)],
+    ['another length of the body', changed(26, 0, 0, 0, 3)],
+    ['more lines than there are', changed(49, 9)],
     ['a text that it does not know', changed(54, 12)],
     ['a text that is longer than the head', changed(55, 0x01)],
     ['JSON that is cut off', changed(frame.length - 5, 0x20)],
     ['a frame cut off', frame.subarray(0, -1)],
     ['a frame with more behind it', Buffer.concat([frame, Buffer.alloc(1)])],
-    ['the next version', changed(2, 6)],
+    ['the next version', changed(2, 7)],
   ])('are refused with %s', (_, bytes) => {
     expect(decode(KEY, frame)).toMatchObject({ headers: [['X', 'text']] });
     expect(() => decode(KEY, bytes)).toThrow(FrameError);
   });
 
   it('are refused without a head, where only that is read', () => {
-    const none = changed(34, 0, 0);
+    const none = changed(30, 0, 0);
     expect(() => decodeHead(KEY, none.subarray(0, headLength(none)))).toThrow(FrameError);
   });
 
@@ -223,12 +233,12 @@ describe('frames of version 5', () => {
     const rest = Buffer.from(text);
     const at = headLength(frame) - '{"t":["t"]}'.length;
     const head = Buffer.concat([frame.subarray(0, at), rest]);
-    head.writeUInt16BE(head.length, 34);
+    head.writeUInt16BE(head.length, 30);
     expect(() => decode(KEY, Buffer.concat([head, usual.body]))).toThrow(FrameError);
   });
 });
 
-describe.each([1, 2])('frames of version %i', (version) => {
+describe.each([1, 2, 5])('frames of version %i', (version) => {
   it.each(framesOf(version))('$name is of an unknown version now, which is a miss', ({ key, frame }) => {
     expect(() => decode(key, Buffer.from(frame, 'hex'))).toThrow(new FrameError(`unknown frame version ${version}`));
   });
@@ -285,9 +295,9 @@ describe('decode', () => {
     ['other bytes', Buffer.alloc(100, 1)],
     ['a text of somebody else', Buffer.from('hello, I am a session or a job of another application')],
     ['the version before', changed(2, 2)],
-    ['the version after', changed(2, 6)],
+    ['the version after', changed(2, 7)],
     ['a version with forms, which it has not', changed(2, 4)],
-    ['a brief version, which it is not', changed(2, 5)],
+    ['a brief version, which it is not', changed(2, 6)],
     ['version 0', changed(2, 0)],
     ['a text that it does not know', withMeta('{"e":"e","h":[12,"a"]}')],
     ['half a place', withMeta('{"e":"e","h":[0.5,"a"]}')],
