@@ -44,6 +44,16 @@ describe('Capture', () => {
     expect(over.finish()).toBeUndefined();
   });
 
+  it.each([undefined, 200_000])('keeps a body of however many pieces (declared: %s)', (declared) => {
+    const kept = capture(200_000, declared);
+    const piece = Buffer.alloc(1);
+    for (let i = 0; i < 200_000; i++) {
+      piece[0] = i;
+      kept.add(piece);
+    }
+    expect(kept.finish()?.equals(Buffer.from(Uint8Array.from({ length: 200_000 }, (_, i) => i)))).toBe(true);
+  });
+
   it('counts bytes, not characters', () => {
     const kept = capture(3);
     kept.add('\u00fc\u00fc');
