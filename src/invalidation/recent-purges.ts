@@ -38,7 +38,7 @@ export class RecentPurges {
   #forget(count: number): void {
     const oldest = this.#list.splice(0, count);
     for (const { purge } of oldest) this.#weight -= weightOf(purge);
-    this.#from = oldest.at(-1)!.sequence;
+    this.skipTo(oldest.at(-1)!.sequence);
   }
 
   /** Purges up to this one were applied otherwise, and may be missing here. */

@@ -102,4 +102,15 @@ describe('what is remembered', () => {
     expect(recent.from).toBe(20);
     expect(recent.isOnly({ purge: OWN, sequence: 11 }, subject, 10)).toBe(false);
   });
+
+  it('is no more whole where what came before those goes', () => {
+    for (const sequence of [11, 12]) recent.add(purge('x'), sequence);
+    recent.skipTo(20);
+    recent.add(OWN, 21);
+    for (const sequence of [22, 23]) recent.add(purge('x'), sequence);
+    expect(recent.filter(() => true).map(({ sequence }) => sequence)).toEqual([21, 22, 23]);
+    // Between 12 and 20 there may have been what reaches the subject.
+    expect(recent.from).toBe(20);
+    expect(recent.isOnly({ purge: OWN, sequence: 21 }, subject, 15)).toBe(false);
+  });
 });
