@@ -3,7 +3,7 @@ import { UnavailableError } from '../errors.js';
 import { nothingOfAnotherType, type RedisLink } from '../stores/redis-link.js';
 import type { LogRecord } from './ledger-tail.js';
 import { GEOMETRY, type Geometry, type Purge, type PurgeTable } from './purge-table.js';
-import { RecentPurges } from './recent-purges.js';
+import { type Entered, RecentPurges } from './recent-purges.js';
 import { BEGIN, SNAPSHOT } from './redis-scripts.js';
 import { epochStart, newEpoch, parseHead, readSnapshot } from './redis-table.js';
 
@@ -187,7 +187,10 @@ export class LedgerCopy {
     if (past && this.recent.from > epochStart(loaded.epoch)) return this.begin(text);
     // Our own purges may have come in while the snapshot was under way.
     if (same && !behind && known.sequence >= loaded.sequence) return;
-    const missing = same || past ? this.recent.filter(({ purge, sequence }) => !loaded.holds(purge, sequence)) : [];
+    // What was purged before the epoch began reaches nothing that was made in it.
+    const from = same ? epochStart(loaded.epoch) : 0;
+    const isMissing = ({ purge, sequence }: Entered) => sequence > from && !loaded.holds(purge, sequence);
+    const missing = same || past ? this.recent.filter(isMissing) : [];
     const purges = missing.map(({ purge }) => purge);
     // What came with a snapshot, or was too long ago, is known by the table alone: it cannot be entered again.
     if (same && !loaded.covers(known, purges)) return this.begin(text);

@@ -107,6 +107,21 @@ describe('what was invalidated does not come back with a replica that lacks it',
     expect(await reader.get('k', 'c')).toBeUndefined();
   });
 
+  it('nor is what was invalidated before the ledger was lost invalidated once more', async () => {
+    const cache = open(pair.url);
+    expect(await cache.clear()).toMatchObject({ durable: true });
+    await pair.master.command('FLUSHALL');
+    await cache.get('k', 'c');
+    await cache.set('k', 'new', 'c');
+    await pair.inStep();
+    pair.part();
+    expect(await cache.invalidateTenant('somebody')).toMatchObject({ durable: true });
+    await takeOver();
+    await reachable(cache);
+    await vi.waitFor(async () => expect(await purgesIn(pair.replica)).toContain(tenantTag('somebody')));
+    expect(await cache.get('k', 'c')).toBe('new');
+  });
+
   it('with a write that began before it, where two were masters for a while, and this process was told more by the other', async () => {
     const writer = open(pair.url);
     await writer.get('k', 'c');
