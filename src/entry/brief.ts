@@ -8,17 +8,17 @@ import { PLACES, TEXTS } from './frame-texts.js';
  *    2  1  version
  *    3  1  kind: 1, a response
  *    4  8  check, as in the other versions
- *   12  4  asOf.sequence, from where the epoch began
- *   16  6  storedAt, ms
- *   22  4  ms from storedAt to expiresAt
- *   26  4  length of the body
- *   30  2  length of the head
- *   32  6  the random part of the epoch of asOf
- *   38  8  the sequence at which the epoch began, a double
- *   46  1  flags: 1 if its entity tag was made here; 2 if it is kept when it is no longer fresh; 4 if it is negotiated
- *   47  2  cost, ms
- *   49  1  number of header lines
- *   50  4  ms from freshUntil to expiresAt; only where the flag says so
+ *   12  6  asOf.sequence, from where the epoch began: microseconds, so that four bytes would do for an hour
+ *   18  6  storedAt, ms
+ *   24  4  ms from storedAt to expiresAt
+ *   28  4  length of the body
+ *   32  2  length of the head
+ *   34  6  the random part of the epoch of asOf
+ *   40  8  the sequence at which the epoch began, a double
+ *   48  1  flags: 1 if its entity tag was made here; 2 if it is kept when it is no longer fresh; 4 if it is negotiated
+ *   49  2  cost, ms
+ *   51  1  number of header lines
+ *   52  4  ms from freshUntil to expiresAt; only where the flag says so
  *    …  …  names and values by turns: a text each
  *    …  …  what else there is, up to the head's end: JSON, UTF-8, as in the other versions
  *
@@ -28,10 +28,10 @@ import { PLACES, TEXTS } from './frame-texts.js';
 /** The version of brief frames. */
 export const BRIEF: number = 6;
 /** Where the length of the body stands. */
-export const BODY_LENGTH_AT: number = 26;
-const HEAD_LENGTH_AT = 30;
-const FLAGS_AT = 46;
-const COUNT_AT = 49;
+export const BODY_LENGTH_AT: number = 28;
+const HEAD_LENGTH_AT = 32;
+const FLAGS_AT = 48;
+const COUNT_AT = 51;
 const MADE_TAG = 1;
 const KEPT_STALE = 2;
 const NEGOTIATED = 4;
@@ -75,7 +75,7 @@ export function briefHead(entry: ResponseEntry, rest: string): Buffer | undefine
   const stale = entry.expiresAt - entry.freshUntil;
   if (epoch === undefined || entry.forms !== undefined || headers.length > 255) return undefined;
   const sequence = asOf.sequence - epoch.begun;
-  if (!isWhole(sequence, 2 ** 32) || !isWhole(life, 2 ** 32) || !isWhole(stale, 2 ** 32)) return undefined;
+  if (!isWhole(sequence, 2 ** 48) || !isWhole(life, 2 ** 32) || !isWhole(stale, 2 ** 32)) return undefined;
   if (!isWhole(storedAt, 2 ** 48) || !isWhole(cost, 2 ** 16)) return undefined;
   let at = COUNT_AT + 1;
   if (stale > 0) at = desk.writeUInt32BE(stale, at);
@@ -86,15 +86,15 @@ export function briefHead(entry: ResponseEntry, rest: string): Buffer | undefine
   }
   if (at + rest.length * 3 > desk.length) return undefined;
   if (rest !== '') at += desk.write(rest, at);
-  desk.writeUInt32BE(sequence, 12);
-  desk.writeUIntBE(storedAt, 16, 6);
-  desk.writeUInt32BE(life, 22);
+  desk.writeUIntBE(sequence, 12, 6);
+  desk.writeUIntBE(storedAt, 18, 6);
+  desk.writeUInt32BE(life, 24);
   desk.writeUInt32BE(body.length, BODY_LENGTH_AT);
   desk.writeUInt16BE(at, HEAD_LENGTH_AT);
-  desk.write(epoch.random, 32, 'hex');
-  desk.writeDoubleBE(epoch.begun, 38);
+  desk.write(epoch.random, 34, 'hex');
+  desk.writeDoubleBE(epoch.begun, 40);
   desk[FLAGS_AT] = (entry.etagMade ? MADE_TAG : 0) | (stale > 0 ? KEPT_STALE : 0) | (entry.negotiated ? NEGOTIATED : 0);
-  desk.writeUInt16BE(cost, 47);
+  desk.writeUInt16BE(cost, 49);
   desk[COUNT_AT] = headers.length;
   return desk.subarray(0, at);
 }
@@ -154,21 +154,21 @@ export function readBrief(head: Buffer): Brief {
   const keptStale = (flags & KEPT_STALE) !== 0;
   const linesAt = COUNT_AT + (keptStale ? 5 : 1);
   if (headBytes > head.length || headBytes < linesAt) throw new RangeError('a damaged length');
-  const [begun, storedAt] = [head.readDoubleBE(38), head.readUIntBE(16, 6)];
+  const [begun, storedAt] = [head.readDoubleBE(40), head.readUIntBE(18, 6)];
   const texts = new Texts(head, linesAt, headBytes, bodyBytes);
   const lines: string[] = [];
   for (let left = head[COUNT_AT]! * 2; left > 0; left--) lines.push(texts.next());
   return {
-    epoch: `4.16.256.${head.toString('hex', 32, 38)}.${begun}`,
-    sequence: begun + head.readUInt32BE(12),
+    epoch: `4.16.256.${head.toString('hex', 34, 40)}.${begun}`,
+    sequence: begun + head.readUIntBE(12, 6),
     storedAt,
-    expiresAt: storedAt + head.readUInt32BE(22),
+    expiresAt: storedAt + head.readUInt32BE(24),
     stale: keptStale ? head.readUInt32BE(COUNT_AT + 1) : 0,
     bodyBytes,
     headBytes,
     etagMade: (flags & MADE_TAG) !== 0,
     negotiated: (flags & NEGOTIATED) !== 0,
-    cost: head.readUInt16BE(47),
+    cost: head.readUInt16BE(49),
     lines,
     rest: head.toString('utf8', texts.at, headBytes),
   };

@@ -52,7 +52,7 @@ const response = fc.tuple(
 );
 /** What lets a response be written briefly; most of the rest then is as it comes. */
 const usual = fc.record({
-  asOf: fc.tuple(fc.nat({ max: 2 ** 52 }), fc.integer({ min: -5, max: 2 ** 33 })).map(([begun, further]) => ({
+  asOf: fc.tuple(fc.nat({ max: 2 ** 52 }), fc.integer({ min: -5, max: 2 ** 49 })).map(([begun, further]) => ({
     epoch: `4.16.256.${(begun % 2 ** 40).toString(16).padStart(12, '0')}.${begun}`,
     sequence: Math.max(0, begun + further),
   })),

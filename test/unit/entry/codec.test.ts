@@ -144,9 +144,9 @@ describe('frames of version 6', () => {
     };
     const frame = encode(KEY, entry);
     expect(frame[2]).toBe(6);
-    expect(frame.length - entry.body.length).toBe(74);
+    expect(frame.length - entry.body.length).toBe(76);
     const kept = { ...entry, freshUntil: 1500 };
-    expect(encode(KEY, kept).length - entry.body.length).toBe(78);
+    expect(encode(KEY, kept).length - entry.body.length).toBe(80);
     expect(decode(KEY, encode(KEY, kept))).toEqual(kept);
     expect(encodeAtLength(KEY, entry).length).toBeGreaterThan(150);
     expect(decode(KEY, frame)).toEqual(entry);
@@ -182,8 +182,10 @@ describe('frames of version 6', () => {
     ['an epoch that begins with zeros', { asOf: { epoch: `${epoch.slice(0, 22)}01`, sequence: 2 } }, 3],
     ['an epoch from before all', { asOf: { epoch: `${epoch.slice(0, 22)}0`, sequence: 1 } }, 6],
     ['a place before its epoch', { asOf: { epoch, sequence: 1795420800000000 } }, 3],
-    ['a place far into its epoch', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 32 - 1 } }, 6],
-    ['one further than that', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 32 } }, 3],
+    // Places are told in microseconds.
+    ['a place months into its epoch', { asOf: { epoch, sequence: 1795420800000001 + 1e7 * 1e6 } }, 6],
+    ['a place far into its epoch', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 48 - 1 } }, 6],
+    ['one further than that', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 48 } }, 3],
     ['half a ms in which it is stale', { freshUntil: 1999.5 }, 3],
     ['a time in which it is stale, longer than its life', { freshUntil: -5 }, 6],
     ['one that is too long', { freshUntil: 2000 - 2 ** 32 }, 3],
@@ -208,13 +210,13 @@ describe('frames of version 6', () => {
 
   it.each<[what: string, frame: Buffer]>([
     ['another kind', changed(3, 3)],
-    ['unknown flags', changed(46, 8)],
-    ['a head that is longer than all', changed(30, 0xff, 0xff)],
-    ['a head that ends before its lines', changed(30, 0, 49)],
-    ['another length of the body', changed(26, 0, 0, 0, 3)],
-    ['more lines than there are', changed(49, 9)],
-    ['a text that it does not know', changed(54, 12)],
-    ['a text that is longer than the head', changed(55, 0x01)],
+    ['unknown flags', changed(48, 8)],
+    ['a head that is longer than all', changed(32, 0xff, 0xff)],
+    ['a head that ends before its lines', changed(32, 0, 51)],
+    ['another length of the body', changed(28, 0, 0, 0, 3)],
+    ['more lines than there are', changed(51, 9)],
+    ['a text that it does not know', changed(56, 12)],
+    ['a text that is longer than the head', changed(57, 0x01)],
     ['JSON that is cut off', changed(frame.length - 5, 0x20)],
     ['a frame cut off', frame.subarray(0, -1)],
     ['a frame with more behind it', Buffer.concat([frame, Buffer.alloc(1)])],
@@ -225,7 +227,7 @@ describe('frames of version 6', () => {
   });
 
   it('are refused without a head, where only that is read', () => {
-    const none = changed(30, 0, 0);
+    const none = changed(32, 0, 0);
     expect(() => decodeHead(KEY, none.subarray(0, headLength(none)))).toThrow(FrameError);
   });
 
@@ -233,7 +235,7 @@ describe('frames of version 6', () => {
     const rest = Buffer.from(text);
     const at = headLength(frame) - '{"t":["t"]}'.length;
     const head = Buffer.concat([frame.subarray(0, at), rest]);
-    head.writeUInt16BE(head.length, 30);
+    head.writeUInt16BE(head.length, 32);
     expect(() => decode(KEY, Buffer.concat([head, usual.body]))).toThrow(FrameError);
   });
 });
