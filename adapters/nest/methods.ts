@@ -1,3 +1,4 @@
+import { isObservable, lastValueFrom } from 'rxjs';
 import { namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -44,7 +45,7 @@ export function checkMethod({ cacheable, purges }: Behaviour, label: string): vo
 }
 
 function value(cache: Cache, options: CacheableOptions | undefined, call: Call): unknown {
-  const run = () => Reflect.apply(call.original, call.self, call.args);
+  const run = () => end(call);
   if (options === undefined) return run();
   const { key, clientId, ttl, tags, ...rest } = options;
   const [name, client] = [said(key, call), said(clientId, call)];
@@ -57,6 +58,12 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
     ...(seconds === undefined ? {} : { ttl: seconds }),
     ...(names === undefined ? {} : { tags: names }),
   });
+}
+
+/** Runs the method to its end: an Observable has done nothing yet when it is returned. As on a route its last value counts. */
+async function end({ original, self, args }: Call): Promise<unknown> {
+  const result = await Reflect.apply(original, self, args);
+  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 
 function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown> {

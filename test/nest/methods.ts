@@ -3,6 +3,7 @@ import { REQUEST } from '@nestjs/core';
 import type { Request } from 'express';
 import { type Cache, ConfigError, RespcacheError } from 'respcache';
 import { Cacheable, CacheClear, CacheInvalidate } from 'respcache/nest';
+import { defer, from, type Observable } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { memory, withCache } from './host.js';
 
@@ -205,6 +206,62 @@ describe('methods that are no routes', () => {
 
     it('gives what the method gives', async () => {
       expect(await (await service()).change('1', 'a')).toBe('changed 1');
+    });
+  });
+
+  describe('a method that gives an Observable, as handlers of messages do', () => {
+    let row = 'old';
+
+    @Injectable()
+    class Handlers {
+      @Cacheable({ key: 'row', clientId: 'shared' })
+      read(): Observable<unknown> {
+        return from([`run ${++runs}`, row]);
+      }
+
+      @CacheInvalidate('row', { clientId: 'shared' })
+      change(): Observable<unknown> {
+        // Nothing of it happens before somebody subscribes.
+        return defer(async () => {
+          row = 'new';
+          return 'changed';
+        });
+      }
+
+      @CacheInvalidate('row', { clientId: 'shared' })
+      fail(): Observable<unknown> {
+        return defer(() => Promise.reject(new Error('not changed')));
+      }
+
+      @CacheInvalidate('row', { clientId: 'shared' })
+      async say(): Promise<Observable<unknown>> {
+        return from([]);
+      }
+    }
+
+    let handlers: Handlers;
+    beforeEach(async () => {
+      row = 'old';
+      handlers = (await withCache(cache, { providers: [Handlers] })).app.get(Handlers);
+    });
+
+    it('has its last value cached, as a route gives it', async () => {
+      expect([await handlers.read(), await handlers.read(), runs]).toEqual(['old', 'old', 1]);
+    });
+
+    it('invalidates when it has ended, not when it was made', async () => {
+      const known: string[] = [];
+      cache.on('purge', () => {
+        known.push(row);
+      });
+      expect([await handlers.change(), known]).toEqual(['changed', ['new']]);
+      expect([await handlers.say(), known]).toEqual([undefined, ['new', 'new']]);
+    });
+
+    it('invalidates nothing where it fails', async () => {
+      await cache.set('row', 'kept', 'shared');
+      await expect(handlers.fail()).rejects.toThrow('not changed');
+      expect(await cache.get('row', 'shared')).toBe('kept');
     });
   });
 
