@@ -1,9 +1,11 @@
 // Every example of docs/testing.md, run as a user runs it.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { ChaosStore, storeSuite } from 'respcache/testing';
+import * as vitest from 'vitest';
 import { Snippets } from './snippets.js';
 
+const { afterAll, describe, expect, it } = vitest;
 const page = readFileSync(new URL('../../docs/testing.md', import.meta.url), 'utf8');
 const snippets = new Snippets(page);
 afterAll(() => snippets.close());
@@ -15,10 +17,10 @@ const promised = (name: string) =>
 describe.concurrent('docs/testing.md', () => {
   it('has no code that is not run here', () => {
     expect(page.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
-    expect([...snippets.code.keys()]).toEqual(['clock', 'chaos', 'suite']);
+    expect([...snippets.code.keys()]).toEqual(['supertest', 'clock', 'chaos', 'suite']);
   });
 
-  it.each(['clock', 'chaos'])('%s prints what it says', async (name) => {
+  it.each(['supertest', 'clock', 'chaos'])('%s prints what it says', async (name) => {
     expect(await snippets.run(name)).toBe(promised(name));
   });
 
@@ -37,3 +39,10 @@ console.log(names.length > 60, names.includes('answers a ping'));
     counted.close();
   });
 });
+
+// And what the example makes passes them all: whoever begins with it changes one line at a time.
+const suite = snippets.code
+  .get('suite')!
+  .replace(/^import .*$/m, '')
+  .replace('export function', 'return function');
+new Function('ChaosStore', 'storeSuite', suite)(ChaosStore, storeSuite)(vitest);
