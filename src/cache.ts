@@ -100,7 +100,8 @@ export class Cache {
    * Stores a value. In Redis its key is `client:<clientId>:<key>`. Types are kept: Date, Map, Set, BigInt, Buffer,
    * `undefined`, NaN. `ttl` is in seconds (default: the cache's), `tags` are names to invalidate it by.
    *
-   * @throws {TypeError} if the key or the client is empty; an Error (“could not be cloned”) for functions and symbols
+   * @throws {TypeError} if the key or the client is empty; {ConfigError} for an option that cannot be used; an Error (“could
+   * not be cloned”) for functions and symbols
    * @example
    * ```ts
    * await cache.set('users:list', users, 'client-123', { ttl: 300, tags: ['users', 'list'] });
@@ -297,7 +298,7 @@ export class Cache {
    * Adds to a whole number in one atomic step over all processes, and returns the sum. A counter begins at 0 and does
    * not expire unless `ttl` says so when it begins.
    *
-   * @throws {TypeError} if the value is no whole number; {UnavailableError} if Redis does not answer, or refuses
+   * @throws {TypeError} if the value is no whole number; {RangeError} if `by` is none; {UnavailableError} if Redis does not answer, or refuses
    * @example
    * ```ts
    * const views = await cache.increment('page:views', 1, 'client-123');

@@ -6,6 +6,8 @@ export type { SessionStoreOptions } from '../../src/sessions/sessions.js';
 export interface Asked {
   /** Koa's context. */
   readonly ctx?: object;
+  /** Its option. Not looked at: of version 6 the types know nothing else, and TypeScript wants one thing in common. */
+  readonly rolling?: boolean | undefined;
 }
 
 /** What the option `store` of `koa-session` takes. */

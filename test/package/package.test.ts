@@ -97,6 +97,7 @@ describe('the packed package', () => {
 import Koa from 'koa';
 import { createCache, type Stats } from 'respcache';
 import session from 'express-session';
+import koaSession from 'koa-session'; // version 6, whose types are a package of their own
 import { cacheMiddleware, invalidate, rateLimit, sessionStore, statsRouter } from 'respcache/express';
 import * as koa from 'respcache/koa';
 import { createServer } from 'node:http';
@@ -120,6 +121,7 @@ app.use(session({ store: sessionStore({ cache, ttl: 60 }), secret: 's' }));
 app.use(rateLimit({ points: 1, duration: 1, cache, by: (req) => req.get('x-user') }));
 app.use(statsRouter({ cache, authorize: (req) => req.ip === '::1' }));
 const { get } = koa.sessionStore({ cache });
+new Koa().use(koaSession({ store: koa.sessionStore({ cache }), maxAge: 5 }, new Koa()));
 new Koa().use(koa.rateLimit({ points: 1, duration: 1, cost: (ctx) => ctx.path.length })).use(async () => { await get('id'); });
 new Koa().use(koa.cacheMiddleware({ cache, when: (ctx) => ctx.path !== '/' })).use((ctx) => { ctx.cache.noStore(); });
 createServer(withCache(app, { cache, personal: ['x-api-key'] }));
