@@ -45,7 +45,7 @@ export const retry = (times: number): number => Math.min(50 * 2 ** Math.min(time
 
 /** A client of our own. */
 export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient {
-  const { Redis, Cluster } = loadIoredis();
+  const { default: Redis, Cluster } = loadIoredis();
   const options = {
     ...FAIL_FAST,
     maxRetriesPerRequest: 0,
@@ -100,9 +100,12 @@ export function understood(error: unknown): unknown {
   return new UnavailableError(`${held}; ${takes}`, { cause: error });
 }
 
-/** The two constructors, without the reply-mapping generics of version 6, which version 5 does not have. */
+/**
+ * The two constructors, without the reply-mapping generics of version 6, which version 5 does not have. Before 5.2.5 the first has
+ * no other name.
+ */
 interface Ioredis {
-  Redis: new (target: string | RedisOptions, options?: object) => Redis;
+  default: new (target: string | RedisOptions, options?: object) => Redis;
   Cluster: new (nodes: ClusterNode[], options: object) => Cluster;
 }
 

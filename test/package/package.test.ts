@@ -79,6 +79,21 @@ describe('the packed package', () => {
     expect(found.output).toContain('option redis needs the package ioredis 5 or 6: npm install ioredis');
   });
 
+  it('takes the first versions of ioredis 5, which name their clients otherwise', () => {
+    const ioredis = join(folder, 'node_modules/ioredis.js');
+    const real = JSON.stringify(join(root, 'node_modules/ioredis5'));
+    // As 5.0 to 5.2.4 have it.
+    writeFileSync(
+      ioredis,
+      `const { default: R, Cluster } = require(${real});\nmodule.exports = { default: R, Cluster };\n`,
+    );
+    const program = `const cache = require('respcache').createCache({ redis: 'redis://127.0.0.1:1' });
+cache.health().then(({ store, reachable }) => console.log(store, reachable)).then(() => cache.close());`;
+    const found = node('--no-warnings', '-e', program);
+    rmSync(ioredis);
+    expect(found).toEqual({ status: 0, output: 'redis false\n' });
+  });
+
   it.each([
     ['express', 'sessionStore()', 'express-session'],
     ['express', 'rateLimit({ points: 1, duration: 1 })', 'rate-limiter-flexible'],
