@@ -1,3 +1,5 @@
+import { errorMonitor } from 'node:events';
+import type { Readable } from 'node:stream';
 import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { type Observable, of } from 'rxjs';
@@ -49,7 +51,10 @@ export class DecoratedInterceptor implements NestInterceptor {
     };
     if (find === undefined || !isFirst(req, find)) return run();
     return after<Awaited<ReturnType<NonNullable<Layers['find']>>>, Observable<unknown>>(find(req, res), (found) => {
-      if (found === undefined) return run();
+      if (found === undefined) {
+        refuseBroken(res);
+        return run();
+      }
       send(res, found);
       // Nest takes a value from every route and answers with it. An Observable without one is an error to it, and one
       // that does not end leaves the interceptors around this one waiting.
@@ -79,6 +84,14 @@ Injectable()(DecoratedInterceptor);
 Inject(CacheService)(DecoratedInterceptor, undefined, 0);
 Injectable()(CacheInterceptor);
 Inject(CacheService)(CacheInterceptor, undefined, 0);
+
+/** Where the stream of a file breaks Nest 10 ends the answer, and whoever sees that takes it for all of it. */
+function refuseBroken(res: Response): void {
+  res.once('pipe', (source: Readable) => {
+    // Before whoever ends the answer hears of it, and without being taken for somebody who sees to it.
+    source.once(errorMonitor, () => res.cache.noStore('aborted'));
+  });
+}
 
 function expressOnly(res: Response): Response {
   if (typeof (res as Partial<Response>).setHeader === 'function') return res;

@@ -510,6 +510,19 @@ describe('routes', () => {
         });
       }
 
+      @Get('broken')
+      @Cacheable()
+      broken() {
+        runs++;
+        const pieces = ['of one piece', new Error('the disk is gone')];
+        const read = function (this: Readable) {
+          const piece = pieces.shift();
+          if (typeof piece === 'string') this.push(piece);
+          else this.destroy(piece);
+        };
+        return new StreamableFile(new Readable({ read }));
+      }
+
       @Get('code')
       @HttpCode(203)
       @Header('x-static', 'yes')
@@ -583,6 +596,14 @@ describe('routes', () => {
       }: Record<string, string>) => rest;
       expect(own(second.headers)).toMatchObject(own(first.headers));
       expect(cache.getStats()).toMatchObject({ hits: 1, misses: 1, errors: 0 });
+    });
+
+    it('a file that breaks is not stored, whichever way Nest ends the answer', async () => {
+      const cache = memory();
+      const { http } = await withCache(cache, { controllers: [Ways] });
+      for (let i = 0; i < 2; i++) await http.get('/broken').catch(() => {});
+      expect(runs).toBe(2);
+      expect(cache.getStats().sets).toBe(0);
     });
 
     it('handlers speak to the cache', async () => {
