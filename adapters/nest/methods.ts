@@ -1,4 +1,4 @@
-import { isObservable, lastValueFrom } from 'rxjs';
+import { concat, defer, isObservable, lastValueFrom, mergeMap, type Observable } from 'rxjs';
 import { namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -24,8 +24,28 @@ export async function callMethod(cache: Cache | undefined, behaviour: Behaviour,
   // Before the method runs: what cannot be said must not come to light when it has changed something.
   const purges = behaviour.purges.map((purge) => purgeOf(cache, purge, call));
   const result = await value(cache, behaviour.cacheable, call);
-  await Promise.all(purges.map((purge) => purge()));
+  const purge = () => Promise.all(purges.map((purge) => purge()));
+  // It has done nothing yet: it does when somebody subscribes to it.
+  if (isObservable(result) && purges.length > 0) return endingWith(result, purge);
+  await purge();
   return result;
+}
+
+/** The values of an Observable as they come, but for the last one: it waits for what is done at the end. */
+function endingWith<T>(source: Observable<T>, atEnd: () => Promise<unknown>): Observable<T> {
+  return defer(() => {
+    let held: T[] = [];
+    const earlier = mergeMap((value: T) => {
+      const before = held;
+      held = [value];
+      return before;
+    });
+    const last = defer(async () => {
+      await atEnd();
+      return held;
+    });
+    return concat(source.pipe(earlier), last.pipe(mergeMap((values) => values)));
+  });
 }
 
 /** Checks what only a method needs that is no route. @throws {ConfigError} */
@@ -45,7 +65,7 @@ export function checkMethod({ cacheable, purges }: Behaviour, label: string): vo
 }
 
 function value(cache: Cache, options: CacheableOptions | undefined, call: Call): unknown {
-  const run = () => end(call);
+  const run = () => Reflect.apply(call.original, call.self, call.args);
   if (options === undefined) return run();
   const { key, clientId, ttl, tags, ...rest } = options;
   const [name, client] = [said(key, call), said(clientId, call)];
@@ -53,16 +73,15 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
   if (name === undefined || name === null || client === undefined || client === null) return run();
   const seconds = said(ttl, call);
   const names = said(tags, call);
-  return cache.getOrSet(name, run, client, {
+  return cache.getOrSet(name, async () => valueIn(await run()), client, {
     ...rest,
     ...(seconds === undefined ? {} : { ttl: seconds }),
     ...(names === undefined ? {} : { tags: names }),
   });
 }
 
-/** Runs the method to its end: an Observable has done nothing yet when it is returned. As on a route its last value counts. */
-async function end({ original, self, args }: Call): Promise<unknown> {
-  const result = await Reflect.apply(original, self, args);
+/** What can be stored of what a method gives: of an Observable its last value, as a route answers with that. */
+function valueIn(result: unknown): unknown {
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 

@@ -3,7 +3,7 @@ import { REQUEST } from '@nestjs/core';
 import type { Request } from 'express';
 import { type Cache, ConfigError, RespcacheError } from 'respcache';
 import { Cacheable, CacheClear, CacheInvalidate } from 'respcache/nest';
-import { defer, from, type Observable } from 'rxjs';
+import { defer, from, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { memory, withCache } from './host.js';
 
@@ -237,6 +237,11 @@ describe('methods that are no routes', () => {
       async say(): Promise<Observable<unknown>> {
         return from([]);
       }
+
+      @CacheInvalidate('row', { clientId: 'shared' })
+      stream(): Observable<unknown> {
+        return from([1, 2, 3]);
+      }
     }
 
     let handlers: Handlers;
@@ -254,13 +259,27 @@ describe('methods that are no routes', () => {
       cache.on('purge', () => {
         known.push(row);
       });
-      expect([await handlers.change(), known]).toEqual(['changed', ['new']]);
-      expect([await handlers.say(), known]).toEqual([undefined, ['new', 'new']]);
+      const changing = await handlers.change();
+      expect(known).toEqual([]);
+      expect([await lastValueFrom(changing), known]).toEqual(['changed', ['new']]);
+      expect(await lastValueFrom((await handlers.say()).pipe(toArray()))).toEqual([]);
+      expect(known).toEqual(['new', 'new']);
+    });
+
+    it('lets its values pass as they come, and the last one when what it has changed is invalid', async () => {
+      const seen: unknown[] = [];
+      cache.on('purge', () => {
+        seen.push('purge');
+      });
+      await (await handlers.stream()).forEach((value) => {
+        seen.push(value);
+      });
+      expect(seen).toEqual([1, 2, 'purge', 3]);
     });
 
     it('invalidates nothing where it fails', async () => {
       await cache.set('row', 'kept', 'shared');
-      await expect(handlers.fail()).rejects.toThrow('not changed');
+      await expect(lastValueFrom(await handlers.fail())).rejects.toThrow('not changed');
       expect(await cache.get('row', 'shared')).toBe('kept');
     });
   });
