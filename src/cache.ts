@@ -78,8 +78,9 @@ export class Cache {
     this.services.queries.add(this.settings.route.query);
     this.statistics = new Statistics(counters, errors, this.services);
     this.engine = new Engine(this.services);
-    this.#service = new CacheService(this.services);
-    this.#writeBehind = new WriteBehind(this.services, new Values(this.services));
+    const values = new Values(this.services);
+    this.#service = new CacheService(this.services, values);
+    this.#writeBehind = new WriteBehind(this.services, values);
     this.#warmer = new Warmer(this.services, this.statistics, () => this.tenantHeaders);
     this.#explainer = new Explainer(this.services, this.engine);
   }

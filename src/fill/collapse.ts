@@ -144,10 +144,12 @@ export class Collapse<R> {
     return leases === undefined || part.alone ? this.#lead(key, flight, false) : this.#leadOver(part, flight, leases);
   }
 
-  /** Leads without making others wait for the decision: `undefined` if somebody leads already. For early refreshes. */
+  /** Leads without making others wait for the decision: `undefined` if somebody leads already. For refreshes, and for writers. */
   async tryLead({ key, asOf, stands }: Begun): Promise<Lead<R> | undefined> {
     const { leases } = this.#options;
-    if (asOf === undefined || this.#current(key) !== undefined || this.#isPassed(key)) return undefined;
+    if (asOf === undefined || this.#isPassed(key)) return undefined;
+    const current = this.#current(key);
+    if (current !== undefined && stands(current.asOf)) return undefined;
     const flight = new Flight<R>(asOf);
     this.#flights.set(key, flight);
     const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => undefined);

@@ -10,7 +10,7 @@ import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
 import { Increments } from './increment.js';
 import { ownerOf, type Place, tenantOf, textOf } from './place.js';
-import { SET_OPTIONS, type SetOptions, Values } from './values.js';
+import { SET_OPTIONS, type SetOptions, type Values } from './values.js';
 import { WRITE_THROUGH_OPTIONS, WriteThrough, type WriteThroughOptions } from './write-through.js';
 
 /** How all of a tenant's data is removed, not only made unreachable. */
@@ -34,12 +34,12 @@ export class CacheService {
   readonly #increments: Increments;
   readonly #writeThrough: WriteThrough;
 
-  constructor(services: Services) {
+  constructor(services: Services, values: Values) {
     this.#services = services;
-    this.#values = new Values(services);
-    this.#getOrSet = new GetOrSet(services, this.#values);
-    this.#increments = new Increments(services, this.#values);
-    this.#writeThrough = new WriteThrough(services, this.#values);
+    this.#values = values;
+    this.#getOrSet = new GetOrSet(services, values);
+    this.#increments = new Increments(services, values);
+    this.#writeThrough = new WriteThrough(services, values);
   }
 
   async get<T>(key: string, clientId: string): Promise<T | undefined> {

@@ -4,9 +4,18 @@ import { LONGEST_TIMER } from '../clock.js';
 import type { Position } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { TimeoutError } from '../errors.js';
-import { Collapse, type Turn } from '../fill/collapse.js';
+import type { Turn } from '../fill/collapse.js';
 import type { Place } from './place.js';
-import { contentOf, type Maker, SET_OPTIONS, type SetOptions, type Stored, subjectOf, type Values } from './values.js';
+import {
+  contentOf,
+  Failure,
+  type Maker,
+  SET_OPTIONS,
+  type SetOptions,
+  type Stored,
+  subjectOf,
+  type Values,
+} from './values.js';
 
 /** How a value is stored, and what stands in for it while it is made. */
 export interface GetOrSetOptions extends SetOptions {
@@ -61,11 +70,6 @@ interface Look {
   readonly heard: boolean;
 }
 
-/** What a factory threw, for those who have waited for its value. */
-class Failure {
-  constructor(readonly error: unknown) {}
-}
-
 /**
  * Cache-first: what is stored, or else what a factory makes, of whose runs there is one at a time for each key, in all
  * processes together.
@@ -73,13 +77,10 @@ class Failure {
 export class GetOrSet {
   readonly #services: Services;
   readonly #values: Values;
-  readonly #collapse: Collapse<Stored | Failure>;
 
   constructor(services: Services, values: Values) {
     this.#services = services;
     this.#values = values;
-    const { clock, collapseTimeout } = services.settings;
-    this.#collapse = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
   }
 
   /** @throws what the factory throws; {TimeoutError} after `hardTimeout` */
@@ -151,13 +152,13 @@ export class GetOrSet {
     const { place } = call;
     const { ledger } = this.#services.backend;
     const { key } = place;
-    const stands = (asOf: Position) => ledger.stands(subjectOf(place, call.made.tags), asOf);
+    const stands = (asOf: Position) => this.#values.standsSince(place, call.made.tags, asOf);
     const lookAgain = async () => this.#values.fresh((await this.#look(place)).entry);
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
       // Who cannot hear of purges does not know which flights they have killed.
       const asOf = look.heard ? ledger.position() : undefined;
-      const turn = await this.#collapse.enter({ key, asOf, stands, look: lookAgain, alone: look.failed });
+      const turn = await this.#values.runs.enter({ key, asOf, stands, look: lookAgain, alone: look.failed });
       if (turn.kind === 'lead' || turn.kind === 'run') return this.#make(call, turn, look.failed);
       if (turn.kind === 'result') {
         if (turn.result instanceof Failure) throw turn.result.error;
@@ -173,11 +174,10 @@ export class GetOrSet {
   async #refresh<T>(call: Call<T>): Promise<void> {
     const { backend, events } = this.#services;
     const { tenant, key } = call.place;
-    const subject = subjectOf(call.place, call.made.tags);
     try {
       const asOf = backend.ledger.position();
-      const stands = (position: Position) => backend.ledger.stands(subject, position);
-      const lead = await this.#collapse.tryLead({ key, asOf, stands });
+      const stands = (position: Position) => this.#values.standsSince(call.place, call.made.tags, position);
+      const lead = await this.#values.runs.tryLead({ key, asOf, stands });
       if (lead === undefined) return;
       events.emit('refresh', { tenant, key });
       await this.#make(call, { kind: 'lead', lead }, false);

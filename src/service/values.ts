@@ -3,6 +3,7 @@ import { aboveZero, texts } from '../check.js';
 import { isOfTheFuture } from '../clock.js';
 import type { CounterEntry, Entry, Position, ValueEntry } from '../entry/entry.js';
 import { deserializeValue } from '../entry/value.js';
+import { Collapse, type Lead } from '../fill/collapse.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import type { Subject } from '../invalidation/tags.js';
@@ -35,12 +36,24 @@ export interface Maker {
   entry(body: Buffer, asOf: Position): ValueEntry;
 }
 
+/** What a factory threw, for those who have waited for its value. */
+export class Failure {
+  constructor(readonly error: unknown) {}
+}
+
+/** Where in the ledger a writer's run begins: what it puts there is newer than whatever is purged meanwhile. */
+const AHEAD: Position = { epoch: '', sequence: Number.POSITIVE_INFINITY };
+
 /** The stored values, as all strategies read and write them: what fails is a miss, or is not written; nothing rejects. */
 export class Values {
+  /** Who makes the value of a key; the others wait for it. */
+  readonly runs: Collapse<Stored | Failure>;
   readonly #services: Services;
 
   constructor(services: Services) {
     this.#services = services;
+    const { clock, collapseTimeout } = services.settings;
+    this.runs = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
   }
 
   /** @throws {TypeError} if the key or the client is empty */
@@ -117,6 +130,19 @@ export class Values {
       return { kind: 'value', asOf, storedAt: now, expiresAt: until + stale, ...kept, tags: checked, body };
     };
     return { tags: checked, entry };
+  }
+
+  /** Whether what is made of a place since a position is not known to be dead. */
+  standsSince(place: Place, tags: readonly string[], asOf: Position): boolean {
+    return asOf.sequence === AHEAD.sequence || this.#services.backend.ledger.stands(subjectOf(place, tags), asOf);
+  }
+
+  /**
+   * Has whoever asks for a key from now on wait for what is about to be put there. For a writer, who purges the key first: factories
+   * that run already are not waited for. `undefined`: that cannot be had.
+   */
+  lead({ key }: Place): Promise<Lead<Stored | Failure> | undefined> {
+    return this.runs.tryLead({ key, asOf: AHEAD, stands: () => false });
   }
 
   /** Where the ledger is as this is called, for a value that the caller has at hand. `patience`: ms to wait for it. */

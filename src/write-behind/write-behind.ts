@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ask } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aFunction, flag, optionsOf, wholeNumber } from '../check.js';
+import type { ValueEntry } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
 import { ConfigError, RespcacheError } from '../errors.js';
 import type { Events } from '../events.js';
@@ -116,17 +117,31 @@ export class WriteBehind {
   }
 
   async #cache(write: Write, place: Place, made: Maker): Promise<void> {
-    const { id, body, key } = write;
     // It may have died in the meantime.
-    if (!this.#caching.has(id)) return;
-    // A factory that began to read before this is not to bring the old value back.
-    const { durable, sequence } = await this.#values.purge(purgeOf(place.tenant, { keys: [key] }), place.tenant);
+    if (!this.#caching.has(write.id)) return;
+    // A factory that begins from now on could bring the old value back over this one: whoever asks waits for it.
+    const lead = await this.#values.lead(place);
+    try {
+      const entry = await this.#entry(write, place, made);
+      if (entry === undefined) return;
+      await this.#values.store([[place, entry]]);
+      lead?.filled(entry, undefined);
+    } finally {
+      lead?.abandoned();
+    }
+  }
+
+  /** What is put into the cache, which is purged of what was there; `undefined`: nothing is. */
+  async #entry(write: Write, { tenant }: Place, made: Maker): Promise<ValueEntry | undefined> {
+    const { body, key } = write;
+    // A factory that began to read before this is not to bring the old value back either.
+    const { durable, sequence } = await this.#values.purge(purgeOf(tenant, { keys: [key] }), tenant);
     const position = this.#services.backend.ledger.position();
-    if (!durable || position === undefined) return;
+    if (!durable || position === undefined) return undefined;
     // Where a later one is queued by now, it may even be persisted, and nobody look at the key again. Whoever queues one after
     // this look purges the key after our purge, as whoever persists it does: what is stamped with ours is dead then, however late it comes.
-    if (!(await this.#queue.isLast(write))) return;
-    await this.#values.store([[place, made.entry(body, { epoch: position.epoch, sequence })]]);
+    if (!(await this.#queue.isLast(write))) return undefined;
+    return made.entry(body, { epoch: position.epoch, sequence });
   }
 
   flush(): Promise<void> {

@@ -214,6 +214,37 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.get('n', 'c')).toBe('new');
   });
 
+  it('nor does one that begins while the new value is on its way into the cache', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = make({}, prefix);
+    const reader = target() === false ? cache : make({}, prefix);
+    const [persisting, storing] = [deferred<void>(), deferred<void>()];
+    cache.onWriteBehind('save', () => persisting.promise);
+    const database = deferred<string>();
+    // Once Redis has been asked, and with the lease again, a factory would run.
+    const looks = vi.spyOn(reader.services.backend, 'read');
+    const most = target() === false ? 1 : 2;
+    const { backend } = cache.services;
+    const write = backend.write.bind(backend);
+    const stored = vi.spyOn(backend, 'write').mockImplementationOnce(async (items) => {
+      await storing.promise;
+      return write(items);
+    });
+    const writing = cache.writeBehind('n', 'new', 'c', once());
+    await vi.waitFor(() => expect(stored).toHaveBeenCalled());
+    const asked = reader.getOrSet('n', () => database.promise, 'c');
+    await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThanOrEqual(most));
+    await looks.mock.results[most - 1]!.value;
+    storing.resolve();
+    await writing;
+    database.resolve('old');
+    await asked;
+    expect(await reader.get('n', 'c')).toBe('new');
+    persisting.resolve();
+    await cache.flush();
+    expect(await reader.get('n', 'c')).toBe('new');
+  });
+
   it('a write that comes while the one before it is settled stays readable', async () => {
     const cache = make();
     const gate = deferred<void>();

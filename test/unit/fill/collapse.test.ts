@@ -221,6 +221,16 @@ describe('Collapse in one process', () => {
     refresh?.filled('fresh', undefined);
     expect(await waiting).toEqual({ kind: 'result', result: 'fresh' });
   });
+
+  it('leads beside a run that will be dead, which nobody joins then', async () => {
+    const collapse = made();
+    const dead = await lead(collapse);
+    const newer = await collapse.tryLead(part({ asOf: position(3), stands: ({ sequence }) => sequence > 2 }));
+    const waiting = collapse.enter(part());
+    dead.filled('old', undefined);
+    newer?.filled('new', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'new' });
+  });
 });
 
 const HELD: LeaseState = { heldSince: position(1) };
