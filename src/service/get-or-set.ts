@@ -68,6 +68,8 @@ interface Look {
   readonly failed: boolean;
   /** Whether purges are heard of. */
   readonly heard: boolean;
+  /** What was known of the ledger before it. */
+  readonly since: Position | undefined;
 }
 
 /**
@@ -153,21 +155,26 @@ export class GetOrSet {
     const { ledger } = this.#services.backend;
     const { key } = place;
     const stands = (asOf: Position) => this.#values.standsSince(place, call.made.tags, asOf);
-    const lookAgain = async () => this.#values.fresh((await this.#look(place)).entry);
+    let last = look;
+    const lookAgain = async () => {
+      last = await this.#look(place);
+      return this.#values.fresh(last.entry);
+    };
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
       // Who cannot hear of purges does not know which flights they have killed.
       const asOf = look.heard ? ledger.position() : undefined;
       const turn = await this.#values.runs.enter({ key, asOf, stands, look: lookAgain, alone: look.failed });
-      if (turn.kind === 'lead' || turn.kind === 'run') return this.#make(call, turn, look.failed);
+      // A writer may have put a value there since that look, of which nobody has told us: what is made now is not to come over it.
+      if (turn.kind === 'lead' || turn.kind === 'run') return this.#make(call, turn, last);
       if (turn.kind === 'result') {
         if (turn.result instanceof Failure) throw turn.result.error;
         if (this.#values.standing(place, turn.result) !== undefined) return contentOf(turn.result) as T;
       }
-      look = await this.#look(place);
+      look = last = await this.#look(place);
       if (this.#isUsable(place, look.entry, 0)) return look.value as T;
     }
-    return this.#make(call, { kind: 'run' }, look.failed);
+    return this.#make(call, { kind: 'run' }, last);
   }
 
   /** Makes anew what is stale, unless somebody does so already. Never rejects. */
@@ -180,7 +187,7 @@ export class GetOrSet {
       const lead = await this.#values.runs.tryLead({ key, asOf, stands });
       if (lead === undefined) return;
       events.emit('refresh', { tenant, key });
-      await this.#make(call, { kind: 'lead', lead }, false);
+      await this.#make(call, { kind: 'lead', lead }, { failed: false, since: asOf });
     } catch (error) {
       events.emit('error', { operation: 'factory', error });
     }
@@ -188,16 +195,16 @@ export class GetOrSet {
 
   /**
    * Runs the factory, stores what it makes, and tells those who wait for it. `failed`: the store has just kept the caller
-   * waiting in vain.
+   * waiting in vain. `since`: what is made counts as begun then.
    */
   async #make<T>(
     { place, factory, made }: Call<T>,
     turn: Extract<Turn<Stored | Failure>, { kind: 'lead' | 'run' }>,
-    failed: boolean,
+    { failed, since }: Pick<Look, 'failed' | 'since'>,
   ): Promise<T> {
     const lead = turn.kind === 'lead' ? turn.lead : undefined;
     const { ledger } = this.#services.backend;
-    const asOf = ledger.position();
+    const asOf = since ?? ledger.position();
     try {
       const value = await factory();
       const bytes = serializeValue(value);
@@ -224,13 +231,14 @@ export class GetOrSet {
   /** What is stored, stale or not, if it can be read. */
   async #look(place: Place): Promise<Look> {
     const started = performance.now();
+    const since = this.#services.backend.ledger.position();
     let failed = false;
     const [entry] = await this.#values.read([place], () => {
       failed = true;
     });
     const heard = !failed || this.#services.backend.ledger.isCurrent();
     const found = this.#values.decode(entry);
-    const rest = { ms: performance.now() - started, failed, heard };
+    const rest = { ms: performance.now() - started, failed, heard, since };
     return found === undefined ? { entry: undefined, value: undefined, ...rest } : { entry, ...found, ...rest };
   }
 

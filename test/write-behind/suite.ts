@@ -245,6 +245,54 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await reader.get('n', 'c')).toBe('new');
   });
 
+  it('nor does one that begins after the new value has arrived, by a look from before', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = make({}, prefix);
+    const reader = target() === false ? cache : make({}, prefix);
+    const persisting = deferred<void>();
+    cache.onWriteBehind('save', () => persisting.promise);
+    const { backend } = reader.services;
+    const read = backend.read.bind(backend);
+    const looks = vi.spyOn(backend, 'read').mockImplementation(async (keys) => {
+      const found = await read(keys);
+      if (looks.mock.calls.length === (target() === false ? 1 : 2)) {
+        await cache.writeBehind('n', 'new', 'c', once());
+        await backend.sync();
+      }
+      return found;
+    });
+    await reader.getOrSet('n', () => 'old', 'c');
+    expect(await reader.get('n', 'c')).toBe('new');
+    persisting.resolve();
+    await cache.flush();
+  });
+
+  it('nor does one in the background', async () => {
+    // Nobody comes between where no lease is asked for.
+    if (target() === false) return;
+    const cache = make();
+    const persisting = deferred<void>();
+    cache.onWriteBehind('save', () => persisting.promise);
+    const stale = { ttl: 0.001, staleWhileRevalidate: 60 };
+    await cache.getOrSet('n', () => 'old', 'c', stale);
+    await vi.waitFor(async () => expect(await cache.has('n', 'c')).toBe(false));
+    const leases = cache.services.backend.leases!;
+    const take = leases.take.bind(leases);
+    vi.spyOn(leases, 'take').mockImplementationOnce(async (...asked) => {
+      await cache.writeBehind('n', 'new', 'c', once());
+      return take(...asked);
+    });
+    const released = vi.spyOn(leases, 'release');
+    const refreshed = vi.fn(() => 'old');
+    expect(await cache.getOrSet('n', refreshed, 'c', stale)).toBe('old');
+    await vi.waitFor(() => expect(refreshed).toHaveBeenCalled());
+    // The writer's, and that of the refresh once its value would be stored.
+    await vi.waitFor(() => expect(released).toHaveBeenCalledTimes(2));
+    expect(await cache.get('n', 'c')).toBe('new');
+    persisting.resolve();
+    await cache.flush();
+  });
+
   it('a write that comes while the one before it is settled stays readable', async () => {
     const cache = make();
     const gate = deferred<void>();
