@@ -5,6 +5,7 @@ import { isUnsafe } from '../../src/request/eligibility.js';
 import type { Route } from '../../src/route.js';
 import { exchangeOf, openExchange, type View } from './exchanges.js';
 import type { Sink } from './sink.js';
+import { statusSent } from './state.js';
 
 /**
  * Whether a layer outside has sent the head of the answer already: nothing can be given in its place then, nor stored. What the
@@ -25,10 +26,17 @@ export function openBegun(engine: Engine, view: View, res: ServerResponse, route
 /** Of an answer whose head a layer outside has sent, only that it has been given is of use: to what it invalidates. */
 export function tapBegun(res: ServerResponse, sink: Sink): void {
   sink.abandon();
-  res.once('finish', () => {
-    const { statusCode: status } = res;
-    const told = sink.head({ status, message: undefined, bag: res, whole: undefined });
-    // Nothing can leave in its place, or go wrong with it any more.
-    if (told instanceof Promise) told.catch(() => {});
-  });
+  res.once('finish', () => tellOf(res.statusCode, res, sink));
+}
+
+/** So it is with one that was given past the tap, as over HTTP/2 by its stream: heard of when it has been given. */
+export function tellPast(res: ServerResponse, sink: Sink): void {
+  sink.abandon();
+  tellOf(statusSent(res), res, sink);
+}
+
+function tellOf(status: number, res: ServerResponse, sink: Sink): void {
+  const told = sink.head({ status, message: undefined, bag: res, whole: undefined });
+  // Nothing can leave in its place, or go wrong with it any more.
+  if (told instanceof Promise) told.catch(() => {});
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 /** Whether a response can say why: HTTP/2 has no place for it, and Node warns of whoever sets or reads it there. */
@@ -51,6 +51,12 @@ function newLine(socket: Socket): Set<() => void> {
 /** Whether a connection was cut on this side: a client that goes has ended it, or it has failed. */
 export function isCut({ req: { socket } }: ServerResponse): boolean {
   return socket instanceof Socket && socket.destroyed && !socket.readableEnded && socket.errored === null;
+}
+
+/** The status that has left: over HTTP/2 it is a response's stream that knows it, whoever has sent it. */
+export function statusSent(res: ServerResponse): number {
+  const { stream } = res as { readonly stream?: { readonly sentHeaders?: OutgoingHttpHeaders } };
+  return Number(stream?.sentHeaders?.[':status'] ?? res.statusCode);
 }
 
 /** What `addTrailers` was given, as text: Node's own, and not documented. `undefined`: a response that cannot be asked. */

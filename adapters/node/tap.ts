@@ -1,6 +1,6 @@
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
-import { tapBegun } from './begun.js';
+import { tapBegun, tellPast } from './begun.js';
 import {
   answer,
   type Callback,
@@ -144,7 +144,8 @@ class Tap {
 
   #leave(): void {
     if (this.#ended) return;
-    this.#sink.leave(isCut(this.#res));
+    if (this.#state === 'open' && this.#res.headersSent) tellPast(this.#res, this.#sink);
+    else this.#sink.leave(isCut(this.#res));
     // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
     for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
   }

@@ -6,6 +6,7 @@ import {
   type ClientHttp2Session,
   connect as connectHttp2,
   createServer as createHttp2Server,
+  type Http2ServerResponse,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
@@ -267,6 +268,44 @@ describe('over HTTP/2', () => {
     const waiting = ask(client, '/');
     leaver.close();
     expect((await waiting).body).toMatch(/^run [12]$/);
+  });
+
+  it('nobody waits for an answer that was given by its stream, past the cache', async () => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const listener = (_req: unknown, res: CachedResponse) => {
+      const { stream } = res as unknown as Http2ServerResponse;
+      stream.respond({ ':status': 200 });
+      stream.end(`run ${++runs}`);
+    };
+    const client = await serve(withCache(listener, { cache }));
+    expect((await ask(client, '/')).body).toBe('run 1');
+    expect((await ask(client, '/')).body).toBe('run 2');
+    expect((await ask(client, '/')).body).toBe('run 3');
+  });
+
+  it('a write that is answered by its stream invalidates its own URL if it has succeeded', async () => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const listener = (req: IncomingMessage, res: CachedResponse) => {
+      if (req.method === 'GET') return res.end(`run ${++runs}`);
+      const { stream } = res as unknown as Http2ServerResponse;
+      res.once('close', () => setImmediate(done));
+      stream.respond({ ':status': Number(req.headers['x-status']) }, { endStream: true });
+    };
+    let done = () => {};
+    const client = await serve(withCache(listener, { cache }));
+    const write = async (status: string) => {
+      const closed = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      await ask(client, '/', { ':method': 'PUT', 'x-status': status }, 'new');
+      await closed;
+      return (await ask(client, '/')).body;
+    };
+    expect((await ask(client, '/')).body).toBe('run 1');
+    expect(await write('409')).toBe('run 1');
+    expect(await write('204')).toBe('run 2');
   });
 
   it('warns of nothing', async () => {
