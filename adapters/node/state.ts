@@ -15,12 +15,33 @@ export function isGone(res: ServerResponse): boolean {
 export function isClosed(res: ServerResponse): boolean {
   const { closed } = res as { readonly closed?: boolean };
   if (closed === false && isInLine(res)) return res.req.socket.destroyed;
-  return closed ?? (res as { readonly stream?: { readonly destroyed: boolean } }).stream?.destroyed === true;
+  return closed ?? (res as Streaming).stream?.destroyed === true;
 }
 
 /** Whether it is the answer to a request that came behind another one, which is not answered yet (RFC 9112 §9.3.2). */
 function isInLine(res: ServerResponse): boolean {
   return res.socket === null && !res.finished && res.req.socket instanceof Socket;
+}
+
+/** What of a response's stream is looked at, over HTTP/2. */
+interface Streaming {
+  readonly stream?: { readonly closed: boolean; readonly destroyed: boolean; close(...args: unknown[]): void };
+}
+
+/** Whether it has been destroyed, or over HTTP/2 its stream closed, which may take a while. */
+export function isGivenUp(res: ServerResponse): boolean {
+  return res.destroyed || (res as Streaming).stream?.closed === true;
+}
+
+/** Calls back as a handler closes a response's stream: when that has closed nobody can tell whether its client has gone. */
+export function whenStreamCloses(res: ServerResponse, listener: () => void): void {
+  const { stream } = res as Streaming;
+  if (stream === undefined) return;
+  const { close } = stream;
+  stream.close = (...args) => {
+    listener();
+    close.apply(stream, args);
+  };
 }
 
 /** What is to be done as a connection closes, for the answers that stand in line there. */

@@ -15,7 +15,16 @@ import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import { hasReason, isClosed, isCut, isGone, trailersOf, whenLostInLine } from './state.js';
+import {
+  hasReason,
+  isClosed,
+  isCut,
+  isGivenUp,
+  isGone,
+  trailersOf,
+  whenLostInLine,
+  whenStreamCloses,
+} from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -86,7 +95,7 @@ class Tap {
       res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
       res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
     }
-    const gone = res.destroyed;
+    const gone = isGivenUp(res);
     this.#sink.whenWaitedFor((atOnce) => {
       if (atOnce || trailersOf(res) === undefined) this.#attend();
       else queueMicrotask(() => this.#attendLater(gone));
@@ -122,6 +131,7 @@ class Tap {
     const res = this.#res;
     const { destroy } = res;
     res.destroy = (error) => this.#destroy(error, destroy);
+    whenStreamCloses(res, () => this.#giveUp());
     // Where they can be asked for at the end, nobody has to listen.
     if (trailersOf(res) !== undefined) return;
     const trailing = res as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
@@ -138,7 +148,7 @@ class Tap {
   /** `gone`: its client had gone before the handler began. */
   #attendLater(gone: boolean): void {
     if (this.#ended) return;
-    if (this.#res.destroyed && !gone) this.#giveUp();
+    if (isGivenUp(this.#res) && !gone) this.#giveUp();
     else this.#attend();
   }
 

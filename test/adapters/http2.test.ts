@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
+  constants,
   createServer as createHttp2Server,
   type Http2ServerResponse,
   type IncomingHttpHeaders,
@@ -282,6 +283,26 @@ describe('over HTTP/2', () => {
     expect((await ask(client, '/')).body).toBe('run 1');
     expect((await ask(client, '/')).body).toBe('run 2');
     expect((await ask(client, '/')).body).toBe('run 3');
+  });
+
+  it.each([
+    ['at once', (give: () => void) => give()],
+    ['later', (give: () => void) => setImmediate(give)],
+  ])('nobody waits for a handler that has closed its stream %s', async (_when, then) => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const listener = (_req: unknown, res: CachedResponse) => {
+      runs++;
+      const { stream } = res as unknown as Http2ServerResponse;
+      then(() => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+    };
+    const client = await serve(withCache(listener, { cache }));
+    for (let i = 0; i < 3; i++) {
+      const stream = client.request({ ':path': '/' });
+      const [error] = await once(stream, 'error');
+      expect(error).toMatchObject({ message: expect.stringContaining('NGHTTP2_REFUSED_STREAM') });
+    }
+    expect(runs).toBe(3);
   });
 
   it('a write that is answered by its stream invalidates its own URL if it has succeeded', async () => {
