@@ -175,7 +175,8 @@ export class Collapse<R> {
     if (this.#isFull) return RUN;
     this.#waiting++;
     try {
-      return turnOf(await withDeadline(flight.done, this.#options.patience, 'wait'));
+      // A client that is still there holds the process by its connection; one that has gone is not to.
+      return turnOf(await withDeadline(flight.done, this.#options.patience, 'wait', false));
     } catch {
       return RUN;
     } finally {

@@ -57,6 +57,17 @@ describe('Collapse in one process', () => {
     expect(await Promise.all(waiting)).toEqual([RUN, RUN]);
   });
 
+  it('does not hold the process while somebody waits: a client that is still there does, by its connection', async () => {
+    const held = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    const collapse = made();
+    const leader = await lead(collapse);
+    const before = held();
+    const waiting = collapse.enter(part());
+    expect(held()).toBe(before);
+    leader.unfilled(60_000);
+    expect(await waiting).toEqual(RUN);
+  });
+
   it('lets all take part again when the run is broken off', async () => {
     const collapse = made();
     const leader = await lead(collapse);
