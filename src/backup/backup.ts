@@ -12,7 +12,7 @@ import { BackupError, ConfigError } from '../errors.js';
 import { keySpace, ownerOfKey, subjectOfKey } from '../request/key.js';
 import type { Scanned, StoreItem } from '../stores/store.js';
 import { encodeRecord } from './format.js';
-import { type Common, type CommonOptions, reasonOf, resolveCommon } from './options.js';
+import { type Common, type CommonOptions, heard, reasonOf, resolveCommon } from './options.js';
 import { fileOf } from './writer.js';
 
 /** How a backup is made. */
@@ -51,6 +51,7 @@ export async function backup(
   if (typeof to === 'string' ? to === '' : typeof (to as Partial<Writable> | null)?.write !== 'function')
     throw new ConfigError('the destination of a backup', to, 'the path of a file, or a Writable');
   common.signal?.throwIfAborted();
+  if (typeof to !== 'string') heard(to);
   const destination = typeof to === 'string' ? await placeOf(to) : to;
   const { onProgress } = options;
   const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));

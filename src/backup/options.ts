@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { aFunction, anObject, aSignal, knownOnly, listOf } from '../check.js';
 import { ConfigError } from '../errors.js';
 import { escapeTenant } from '../request/tenant.js';
@@ -38,6 +39,11 @@ function names(tenants: unknown): readonly string[] {
   const list = listOf(tenants);
   if (list?.length && list.every((each) => typeof each === 'string')) return list;
   throw new ConfigError('option tenants', tenants, "a list of clients' names, at least one");
+}
+
+/** A stream may fail before anything goes through it: nobody else hears of that then, and the process would end. */
+export function heard(stream: EventEmitter): void {
+  stream.on('error', () => {});
 }
 
 /** What a stream that was aborted rejects with is its own; the caller knows the reason. */

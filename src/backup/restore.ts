@@ -9,7 +9,7 @@ import type { Services } from '../backend.js';
 import { oneOf } from '../check.js';
 import { BackupError, ConfigError } from '../errors.js';
 import type { Findings } from './findings.js';
-import { type Common, type CommonOptions, reasonOf, resolveCommon } from './options.js';
+import { type Common, type CommonOptions, heard, reasonOf, resolveCommon } from './options.js';
 import { NOTHING_PLACED, Placing, type PlacingCounts, type Terms } from './placing.js';
 import { BackupFile, type Block } from './reader.js';
 
@@ -79,6 +79,7 @@ export async function restore(
     throw new ConfigError('the source of a restore', from, 'the path of a file, or a Readable');
   settled.signal?.throwIfAborted();
   if (typeof from === 'string') return restoreFile(services, from, settled);
+  heard(from);
   const folder = await mkdtemp(join(tmpdir(), 'respcache-restore-'));
   try {
     const path = join(folder, 'backup');

@@ -72,6 +72,18 @@ describe('a backup into a file', () => {
     expect(await cache.restore(path())).toMatchObject({ entries: 1000, kept: 1000 });
   });
 
+  it('or a stream that has failed before anything was sent is an error, and not the end of the process', async () => {
+    const to = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const making = cache.backup(to);
+    // Redis is still being asked.
+    to.destroy(new Error('the disk is gone'));
+    await expect(making).rejects.toThrow('the disk is gone');
+    const from = new Readable({ read: () => {} });
+    const restoring = cache.restore(from);
+    from.destroy(new Error('the line is dead'));
+    await expect(restoring).rejects.toThrow('the line is dead');
+  });
+
   it('that cannot be written is an error, and leaves nothing behind', async () => {
     await expect(cache.backup(join(folder, 'none', 'cache.bak'))).rejects.toThrow('ENOENT');
     await expect(cache.backup(folder)).rejects.toThrow();
