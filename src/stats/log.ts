@@ -24,13 +24,13 @@ const MOST = 100;
 /**
  * Tells a logger what the cache does: `HIT`, `MISS`, `SET` and the like at `debug`, what an operator should know of at
  * `info` and `warn`, errors at `error`, of which one operation's are told once in ten seconds. A logger that throws is no
- * concern of a request's.
+ * concern of a request's, nor is one that rejects: what it gives goes to `Events`, who hears of that.
  */
 export function logTo(logger: Logger, events: Events, clock: Clock): void {
   const wanted = (level: 'debug' | 'info') => logger.isLevelEnabled?.(level) ?? true;
   const debug = <K extends 'hit' | 'miss' | 'bypass' | 'set' | 'skip' | 'refresh'>(kind: K, title: Title<K>) =>
     events.on(kind, (event) => {
-      if (wanted('debug')) logger.debug(detailsOf(kind, event), `${title(event)}${spentOn(event)}`);
+      if (wanted('debug')) return logger.debug(detailsOf(kind, event), `${title(event)}${spentOn(event)}`);
     });
   debug('hit', ({ key, stale, collapsed }) => `${stale ? 'STALE' : collapsed ? 'COLLAPSED' : 'HIT'} ${key}`);
   debug('miss', ({ key, revalidated }) => `${revalidated ? 'REVALIDATED' : 'MISS'} ${key}`);
@@ -41,29 +41,30 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
   events.on('purge', (event) => {
     const { tags, patterns, durable } = event;
     const what = `INVALIDATE ${tags} tags, ${patterns} patterns${durable ? '' : ', not durable yet'}`;
-    if (durable) logger.debug(detailsOf('purge', event), what);
-    else logger.warn(detailsOf('purge', event), what);
+    return durable ? logger.debug(detailsOf('purge', event), what) : logger.warn(detailsOf('purge', event), what);
   });
   events.on('persist', (event) => {
     const { key, handler, dead } = event;
-    if (dead !== undefined) logger.warn(detailsOf('persist', event), `DEAD ${key} (${handler}): ${dead}`);
-    else if (wanted('debug')) logger.debug(detailsOf('persist', event), `PERSIST ${key} (${handler})${spentOn(event)}`);
+    if (dead !== undefined) return logger.warn(detailsOf('persist', event), `DEAD ${key} (${handler}): ${dead}`);
+    if (wanted('debug'))
+      return logger.debug(detailsOf('persist', event), `PERSIST ${key} (${handler})${spentOn(event)}`);
   });
   events.on('shadow', (event) => {
     if (event.differences.length === 0) return;
     const what = event.differences.map((each) => each.what).join(', ');
-    logger.warn(detailsOf('shadow', event), `SHADOW ${event.key} differs (${event.suspect}): ${what}`);
+    return logger.warn(detailsOf('shadow', event), `SHADOW ${event.key} differs (${event.suspect}): ${what}`);
   });
   events.on('breaker', (event) => {
-    if (event.state === 'open') logger.warn({ event: 'breaker', ...event }, 'respcache: goes on without its store');
-    else logger.info({ event: 'breaker', ...event }, 'respcache: its store is back');
+    if (event.state === 'open')
+      return logger.warn({ event: 'breaker', ...event }, 'respcache: goes on without its store');
+    return logger.info({ event: 'breaker', ...event }, 'respcache: its store is back');
   });
   const told = new Seldom(clock);
   events.on('error', ({ operation, error }) => {
     const untold = told.next(operation);
     if (untold === undefined) return;
     const more = untold === 0 ? '' : ` (and ${untold} more since the last time)`;
-    logger.error({ event: 'error', operation, err: error, untold }, `respcache: ${operation} failed${more}`);
+    return logger.error({ event: 'error', operation, err: error, untold }, `respcache: ${operation} failed${more}`);
   });
 }
 

@@ -125,4 +125,31 @@ describe('a log', () => {
     expect(() => other.emit('hit', hit)).not.toThrow();
     expect(() => other.emit('error', { operation: 'read', error: undefined })).not.toThrow();
   });
+
+  it('nor where it rejects, whatever it is told', async () => {
+    const answers: Promise<void>[] = [];
+    const failing = () => {
+      const answer = Promise.reject(new Error('the line is dead'));
+      answers.push(answer);
+      return answer;
+    };
+    const other = new Events();
+    logTo({ debug: failing, info: failing, warn: failing, error: failing }, other, { now: () => 0 });
+    const { tenant, key } = hit;
+    other.emit('hit', hit);
+    other.emit('purge', { tags: 1, patterns: 0, tenant, durable: true });
+    other.emit('purge', { tags: 1, patterns: 0, tenant, durable: false });
+    other.emit('persist', { tenant, key, handler: 'h', id: '1', attempt: 1, ms: 1 });
+    other.emit('persist', { tenant, key, handler: 'h', id: '1', dead: 'x' });
+    other.emit('shadow', { tenant, key, age: 1, differences: [{ what: 'body', stored: '1', fresh: '2' }] });
+    other.emit('breaker', { state: 'open' });
+    other.emit('breaker', { state: 'closed' });
+    other.emit('error', { operation: 'read', error: undefined });
+    const unheard: unknown[] = [];
+    const hear = (_error: unknown, answer: unknown) => unheard.push(answer);
+    process.prependListener('unhandledRejection', hear);
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', hear);
+    expect([answers.length, unheard.length]).toEqual([9, 0]);
+  });
 });
