@@ -21,7 +21,6 @@ export interface StatsRouterOptions extends OperationsOptions<Request> {}
 export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
   const { operations, mayChange } = operationsOf(options);
   return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
-    excludeFromStatistics(res);
     const request = {
       ...requestFacts(req, req.originalUrl),
       method: req.method,
@@ -29,9 +28,11 @@ export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
       authorized: () => mayChange(req),
       body: () => jsonBody(req),
     };
-    operate(operations, request).then((reply) => {
-      if (reply === undefined) next();
-      else sendOperations(res, reply);
-    }, next);
+    const reply = operate(operations, request);
+    if (reply !== undefined) {
+      excludeFromStatistics(res);
+      reply.then((given) => sendOperations(res, given), next);
+      // Another route's, below the same mount: that one counts.
+    } else next();
   };
 }

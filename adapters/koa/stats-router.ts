@@ -23,15 +23,17 @@ export interface StatsRouterOptions extends OperationsOptions<Context> {}
 export function statsRouter(options: StatsRouterOptions = {}): Middleware {
   const { operations, mayChange } = operationsOf(options);
   return async function respcacheStats(ctx: Context, next: Next): Promise<void> {
-    excludeFromStatistics(ctx.res);
-    const reply = await operate(operations, {
+    const replying = operate(operations, {
       ...requestFacts(ctx.req, ctx.originalUrl),
       method: ctx.method,
       path: pathBelowMount(ctx),
       authorized: () => mayChange(ctx),
       body: () => jsonBody(ctx.req, (ctx.request as { body?: unknown }).body),
     });
-    if (reply === undefined) return next();
+    // Another route's, below the same mount: that one counts.
+    if (replying === undefined) return next();
+    excludeFromStatistics(ctx.res);
+    const reply = await replying;
     ctx.status = reply.status;
     ctx.set(reply.headers as Record<string, string>);
     ctx.body = reply.body;

@@ -19,10 +19,12 @@ const CHANGES: Readonly<Record<string, Change>> = {
   '/warm': { takes: ['urls', 'sitemap', 'popular', 'tenants'], make: warm },
 };
 
-/** Answers a POST; `undefined` where the path is not ours. Whoever is not authorised finds nothing there. */
-export async function change(cache: Cache, request: OperationsRequest): Promise<OperationsReply | undefined> {
-  const wanted = Object.hasOwn(CHANGES, request.path) ? CHANGES[request.path] : undefined;
-  if (wanted === undefined) return undefined;
+/** Answers a POST; `undefined`, at once, where the path is not ours. Whoever is not authorised finds nothing there. */
+export function change(cache: Cache, request: OperationsRequest): Promise<OperationsReply> | undefined {
+  return Object.hasOwn(CHANGES, request.path) ? changed(cache, request, CHANGES[request.path]!) : undefined;
+}
+
+async function changed(cache: Cache, request: OperationsRequest, wanted: Change): Promise<OperationsReply> {
   if (!(await request.authorized())) return NOT_FOUND;
   if (isFromElsewhere(request)) return json(403, { error: 'a request of another site' });
   // A form of another site cannot send this type: no cross-site request gets further, in whichever browser.

@@ -15,33 +15,27 @@ export interface Operations {
   readonly metrics: Metrics;
 }
 
+type Page = (operations: Operations, request: OperationsRequest) => Promise<OperationsReply>;
+
+const PAGES: Readonly<Record<string, Page>> = {
+  '/': async ({ cache }, request) =>
+    json(200, await cache.statistics.report(scopeOf(request.query), await request.authorized())),
+  '/health': ({ cache }) => health(cache),
+  '/metrics': ({ metrics }, request) => exposition(metrics, request),
+  '/events': async ({ cache }, request) => eventsOf(cache, scopeOf(request.query), await request.authorized(), request),
+  '/dashboard': async () => dashboard(),
+  '/explain': async ({ cache }, request) => ((await request.authorized()) ? explain(cache, request) : NOT_FOUND),
+};
+
 /**
- * Answers a request to the statistics; `undefined` where the path is not theirs. Without authorisation there is
+ * Answers a request to the statistics; `undefined`, at once, where the path is not theirs. Without authorisation there is
  * nothing to see of tenants, and nothing that changes anything: such paths do not exist then.
  */
-export async function operate(
-  { cache, metrics }: Operations,
-  request: OperationsRequest,
-): Promise<OperationsReply | undefined> {
-  const { method, path, query } = request;
-  if (method === 'POST') return change(cache, request);
+export function operate(operations: Operations, request: OperationsRequest): Promise<OperationsReply> | undefined {
+  const { method, path } = request;
+  if (method === 'POST') return change(operations.cache, request);
   if (method !== 'GET' && method !== 'HEAD') return undefined;
-  switch (path) {
-    case '/':
-      return json(200, await cache.statistics.report(scopeOf(query), await request.authorized()));
-    case '/health':
-      return health(cache);
-    case '/metrics':
-      return exposition(metrics, request);
-    case '/events':
-      return eventsOf(cache, scopeOf(query), await request.authorized(), request);
-    case '/dashboard':
-      return dashboard();
-    case '/explain':
-      return (await request.authorized()) ? explain(cache, request) : NOT_FOUND;
-    default:
-      return undefined;
-  }
+  return Object.hasOwn(PAGES, path) ? PAGES[path]!(operations, request) : undefined;
 }
 
 function scopeOf(query: URLSearchParams): Scope {

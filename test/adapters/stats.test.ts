@@ -165,6 +165,17 @@ describe.each(NEWEST)('stats: $label', (combination) => {
     });
   });
 
+  it('count what comes to other routes below their mount, and not what they answer themselves', async () => {
+    const host = await started({ authorize });
+    host.get('/cache/of/orders', { key: 'orders' }, numbered());
+    for (let i = 0; i < 3; i++) expect((await host.ask('/cache/of/orders')).status).toBe(200);
+    await host.ask('/cache/health');
+    await host.ask('/cache/clear', post({}, ADMIN));
+    await host.ask('/cache/of/none');
+    const { totalRequests, hits, outcomes } = json<Report>(await host.ask('/cache'));
+    expect([totalRequests, hits, outcomes.miss]).toEqual([4, 2, 2]);
+  });
+
   describe('operations', () => {
     it.each<[string, Parameters<Host['stats']>[0]]>([
       ['there is no authorize', undefined],
