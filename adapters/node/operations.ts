@@ -70,6 +70,11 @@ function isClosing(server: Server): boolean {
 
 /** Sends an answer past a framework that would add to it. */
 export function sendOperations(res: ServerResponse, { status, headers, body }: OperationsReply): void {
+  // Somebody has answered meanwhile, a timeout say.
+  if (res.headersSent) {
+    if (typeof body !== 'string') body.destroy();
+    return;
+  }
   res.statusCode = status;
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   if (typeof body === 'string') res.end(body);

@@ -1,12 +1,12 @@
-// A layer outside that answers while the lookup waits for Redis, as one does that gives up after a time: what is found then
-// can no longer be given, which is nobody's error.
+// A layer outside that answers while the lookup waits for Redis, or the statistics for what they tell, as one does that gives up
+// after a time: what is found then can no longer be given, which is nobody's error.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import Koa from 'koa';
 import type { Cache } from 'respcache';
-import { cacheMiddleware } from 'respcache/express';
-import { cacheMiddleware as koaCache } from 'respcache/koa';
+import { cacheMiddleware, statsRouter } from 'respcache/express';
+import { cacheMiddleware as koaCache, statsRouter as koaStats } from 'respcache/koa';
 import { type CachedResponse, type Listener, withCache } from 'respcache/node';
 import { afterEach, expect, it } from 'vitest';
 import { useNode } from './node-host.js';
@@ -76,3 +76,51 @@ it.each(SITES)('%s: it stays the answer', async (_name, make) => {
   expect(errors).toEqual([]);
   expect(await host.texts('/x', 1)).toEqual(['stored']);
 });
+
+const STATISTICS: readonly (readonly [string, (cache: Cache) => Listener])[] = [
+  [
+    'Express',
+    (cache) => {
+      const app = express();
+      app.use((req, res, next) => {
+        next();
+        if (isLate(req)) res.end('first');
+      });
+      app.use(statsRouter({ cache }));
+      app.use((error: unknown, _req: Request, _res: Response, _next: NextFunction) => void errors.push(error));
+      return app as unknown as Listener;
+    },
+  ],
+  [
+    'Koa',
+    (cache) => {
+      const app = new Koa();
+      app.on('error', (error: unknown) => void errors.push(error));
+      app.use((ctx, next) => {
+        const done = next();
+        if (isLate(ctx.req)) {
+          ctx.respond = false;
+          ctx.res.end('first');
+        }
+        return done;
+      });
+      app.use(koaStats({ cache }) as unknown as Koa.Middleware);
+      return app.callback() as Listener;
+    },
+  ],
+];
+
+it.each(STATISTICS)(
+  '%s, the statistics: it stays the answer, and nobody follows the figures for it',
+  async (_name, make) => {
+    const host = await bench.serve('memory', make);
+    const late = { headers: { 'x-late': '1' } };
+    expect(await host.texts('/', 2, late)).toEqual(['first', 'first']);
+    // As many as may follow.
+    expect(new Set(await host.texts('/events', 50, late))).toEqual(new Set(['first']));
+    const reading = await host.begin('/events');
+    expect(reading.head.status).toBe(200);
+    reading.abort();
+    expect(errors).toEqual([]);
+  },
+);
