@@ -78,5 +78,7 @@ async function explain(cache: Cache, { query, headers, secure }: OperationsReque
   const named = tenant ? Object.fromEntries(cache.tenantHeaders.map((header) => [header, tenant])) : {};
   const { host = 'localhost', ...telling } = tellingFields(headers);
   const asked = url.startsWith('/') ? `${secure ? 'https' : 'http'}://${host}${url}` : url;
+  // Clients may call the host anything.
+  if (!URL.canParse(asked)) return json(400, { error: 'its Host is none: send ?url= with an http URL' });
   return json(200, await cache.explain({ url: asked, headers: { ...telling, ...named } }));
 }

@@ -184,6 +184,9 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     expect(await of('url=/users/1&tenant=acme')).toMatchObject({ outcome: 'miss', killedBy: { by: 'tenant' } });
     for (const query of ['', '?url=', '?url=x', '?url=javascript:alert(1)', '?url=http://['])
       expect((await host.ask(`/cache/explain${query}`, { headers: ADMIN })).status, query).toBe(400);
+    // No URL can be made of these.
+    for (const of of ['a b', 'api.example.com:99999', '['])
+      expect((await host.ask('/cache/explain?url=/users/1', { headers: { ...ADMIN, Host: of } })).status, of).toBe(400);
     expect(host.cache.getStats()).toMatchObject({ totalRequests: 1 });
   });
 
