@@ -7,6 +7,8 @@ import { type Part, type Report, reportOf, VERSION } from './report.js';
 const MISSED = 4;
 /** So long after it is gone its place in the list is cleared, ms: the clocks of machines may differ. */
 const FORGOTTEN = 3_600_000;
+/** How long the list stays behind the last that has told its figures, ms: another may tell its own but once a day. */
+const LISTED = 86_400_000 * MISSED;
 /** Of how many processes figures are read at the most, and how long one's may be, bytes. */
 const MOST = 500;
 const LONGEST = 1_048_576;
@@ -58,7 +60,7 @@ export class Fleet {
         client.set(this.#key(this.#id), text, 'PX', life),
         client.zadd(this.#index, String(now() + life), this.#id),
         client.zremrangebyscore(this.#index, '-inf', String(now() - FORGOTTEN)),
-        client.pexpire(this.#index, life),
+        client.pexpire(this.#index, LISTED),
       ]);
     } catch {
       // The next time, perhaps: what fails here fails elsewhere, too, and is told there.

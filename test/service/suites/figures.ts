@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CacheEvents, ConfigError } from 'respcache';
+import { type Cache, type CacheEvents, ConfigError } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { type Bench, manualClock } from '../backends.js';
 
@@ -27,6 +27,21 @@ export function figuresSuite(bench: Bench): void {
       const { processes, misses, tenants } = await a.statistics.report('fleet', true);
       expect([processes, misses]).toEqual(shared ? [2, 3] : [1, 1]);
       expect(tenants!.c).toMatchObject({ misses: shared ? 2 : 1 });
+    });
+
+    it('are found for as long as each of them stands, however often another process tells its own', async () => {
+      const prefix = `${randomUUID()}:`;
+      const [seldom, often] = [600, 1].map((publishInterval) => bench.open({ prefix, publishInterval })) as [
+        Cache,
+        Cache,
+      ];
+      await seldom.get('x', 'c');
+      await seldom.statistics.publish();
+      await often.statistics.publish();
+      const { link } = seldom.services.backend;
+      const left = await link?.client.pttl(`${prefix}{respcache}:stats`);
+      // Four times its interval.
+      if (left !== undefined) expect(left).toBeGreaterThan(2_300_000);
     });
   });
 
