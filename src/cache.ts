@@ -80,7 +80,13 @@ export class Cache {
     this.engine = new Engine(this.services);
     const values = new Values(this.services);
     this.#service = new CacheService(this.services, values);
-    this.#writeBehind = new WriteBehind(this.services, values);
+    try {
+      this.#writeBehind = new WriteBehind(this.services, values);
+    } catch (error) {
+      // Whoever is told so (BullMQ is missing, say) has no cache to close.
+      this.#leave().catch(() => {});
+      throw error;
+    }
     this.#warmer = new Warmer(this.services, this.statistics, () => this.tenantHeaders);
     this.#explainer = new Explainer(this.services, this.engine);
   }
@@ -538,6 +544,10 @@ export class Cache {
     this.#warmer.close();
     this.services.compressor.close();
     await this.#writeBehind.close();
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
     await this.statistics.close();
     await this.#backend.close();
   }

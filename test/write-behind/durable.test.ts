@@ -339,7 +339,7 @@ describe('durable write-behind', () => {
   });
 
   /** A process that writes behind, and says what it does, one line each. */
-  function start(prefix: string, mode: 'write' | 'persist' | 'close'): ChildProcess & { lines: string[] } {
+  function start(prefix: string, mode: 'write' | 'persist' | 'close' | 'refused'): ChildProcess & { lines: string[] } {
     const file = fileURLToPath(new URL('child.mjs', import.meta.url));
     const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
     cleanups.push(() => child.kill('SIGKILL'));
@@ -352,6 +352,12 @@ describe('durable write-behind', () => {
     const child = start(`${randomUUID()}:`, 'close');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(child.lines).toContain('persisting 0');
+  });
+
+  it('a process that was told that its client cannot be used ends: nothing is left open', async () => {
+    const child = start('x:', 'refused');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(child.lines).toEqual([expect.stringContaining('keyPrefix x:')]);
   });
 
   describe('a process that is killed', () => {
