@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { EVENT_KINDS } from '../../src/events.js';
 import { Snippets } from './snippets.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,6 +30,11 @@ describe.concurrent('docs/operations.md', () => {
     expect([...snippets.code.keys()]).toEqual([
       ...['guarded', 'metrics', 'logs', 'tracing', 'explain', 'shadow', 'warming', 'backup'],
     ]);
+  });
+
+  it('names the channels of all events', () => {
+    const [told = ''] = /`respcache:hit`.*?So OpenTelemetry/s.exec(page) ?? [];
+    expect([...told.matchAll(/`(?:respcache)?:(\w+)`/g)].map(([, kind]) => kind)).toEqual(EVENT_KINDS);
   });
 
   it('guards the statistics', async () => {
