@@ -1,3 +1,4 @@
+import { atOnce } from '../ask.js';
 import type { Services } from '../backend.js';
 import { anObject, knownOnly, texts } from '../check.js';
 import type { Position } from '../entry/entry.js';
@@ -53,7 +54,7 @@ export class WriteThrough {
     let bytes: Buffer;
     try {
       const value = await persist();
-      place ??= this.#values.place(textOf('key', (key as (value: T) => string)(value)), clientId);
+      place ??= this.#values.place(textOf('key', atOnce('key', (key as (value: T) => string)(value))), clientId);
       bytes = serializeValue(value);
     } catch (error) {
       // How far it has come nobody knows, or it is done and cannot be stored: what is stored may be out of date already.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ask } from '../ask.js';
+import { ask, atOnce } from '../ask.js';
 import type { Services } from '../backend.js';
 import { aFunction, flag, optionsOf, wholeNumber } from '../check.js';
 import type { ValueEntry } from '../entry/entry.js';
@@ -252,7 +252,8 @@ function handlerOf(name: string, persist: Handler['persist'], options: HandlerOp
     concurrency: wholeNumber('option concurrency', concurrency, 1, 1000),
     backoff: (attempt) => {
       const usual = Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LAST_PAUSE);
-      return backoff === undefined ? usual : ask(events, 'backoff', usual, () => checkBackoff(backoff(attempt)));
+      if (backoff === undefined) return usual;
+      return ask(events, 'backoff', usual, () => checkBackoff(atOnce('option backoff', backoff(attempt))));
     },
   };
 }

@@ -477,7 +477,11 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.get('a', 'c')).toBe(19);
   });
 
-  it('a backoff that cannot be used is told of, and the usual one taken', async () => {
+  it.each([
+    ['less than nothing', () => -1],
+    // Its failure would be nobody's, and end the process.
+    ['a promise', () => Promise.reject(new Error('nobody waits')) as never],
+  ])('a backoff that gives %s is told of, and the usual one taken', async (_what, backoff) => {
     const cache = make();
     const errors = vi.fn();
     cache.on('error', errors);
@@ -485,7 +489,7 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     const save = () => {
       if (failures-- > 0) throw new Error('not now');
     };
-    cache.onWriteBehind('save', save, { backoff: () => -1 });
+    cache.onWriteBehind('save', save, { backoff });
     await cache.writeBehind('a', 1, 'c', once());
     await cache.flush();
     expect(errors).toHaveBeenCalledWith(expect.objectContaining({ operation: 'backoff' }));

@@ -197,6 +197,11 @@ export function writeThroughSuite(bench: Bench): void {
       await expect(cache.writeThrough(() => '', persist, 'c')).rejects.toThrow('key is empty');
     });
 
+    it('refuses a promise of a key, whose own failure ends nothing', async () => {
+      const key = () => Promise.reject(new Error('nobody waits')) as never;
+      await expect(bench.open().writeThrough(key, () => 1, 'c')).rejects.toThrow('gave a promise');
+    });
+
     it('refuses a persist that is no function, and leaves what is stored alone', async () => {
       const cache = bench.cache();
       await cache.set('n', 1, 'c');
