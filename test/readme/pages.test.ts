@@ -3,8 +3,9 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createCache } from 'respcache';
+import { sessionStore } from 'respcache/koa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis.js';
+import { type RedisServer, startCluster, startRedis } from '../support/redis.js';
 import { Snippets } from './snippets.js';
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
@@ -157,6 +158,35 @@ describe.concurrent('the pages', () => {
     expect((await cache.clear()).durable).toBe(true);
     expect(await cache.health()).toMatchObject({ status: 'healthy' });
     await cache.close();
+    expect(errors).toEqual([]);
+  });
+
+  it('security: so it is on a Cluster, with what it needs there', async ({ onTestFinished }) => {
+    const [, keys = '', more = ''] = texts.security.match(/keys \(`(.*?)`, with.*?; `(.*?)` for sessions/s) ?? [];
+    const [, commands = '', onCluster = ''] =
+      texts.security.match(/`(\+@read[^`]*)`, on a Cluster also `([^`]*)`/) ?? [];
+    const rules = [keys, more, commands, onCluster].join(' ').split(' ');
+    const cluster = await startCluster({ masters: 3 });
+    onTestFinished(() => cluster.stop());
+    for (const node of cluster.nodes)
+      await node.command('ACL', 'SETUSER', 'cache', 'on', '>secret', 'resetchannels', ...rules);
+    const options = { redisOptions: { username: 'cache', password: 'secret' } };
+    const redis = { cluster: cluster.startupNodes, options };
+    const cache = createCache({ redis, timeout: 5000, writeBehind: { durable: true } });
+    onTestFinished(() => cache.close());
+    const errors: unknown[] = [];
+    cache.on('error', (event) => errors.push(event));
+    await cache.set('n', 1, 'c');
+    expect(await cache.get('n', 'c')).toBe(1);
+    const kept: unknown[] = [];
+    cache.onWriteBehind('save', ({ value }) => void kept.push(value));
+    await cache.writeBehind('late', 3, 'c', { handler: 'save' });
+    await cache.flush();
+    expect(kept).toEqual([3]);
+    const sessions = sessionStore({ cache });
+    await sessions.set('s', { user: 'ada' }, 60_000);
+    expect(await sessions.get('s')).toEqual({ user: 'ada' });
+    expect((await cache.invalidateTenant('c', { erase: true })).durable).toBe(true);
     expect(errors).toEqual([]);
   });
 
