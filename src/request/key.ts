@@ -3,7 +3,7 @@ import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import { applySearchRule, type SearchRule } from '../http/no-vary-search.js';
 import type { Subject } from '../invalidation/tags.js';
-import { normalizeQuery, type QueryRule, type QueryRules, SORTED } from './query.js';
+import { isCutOff, normalizeQuery, type QueryRule, type QueryRules, SORTED } from './query.js';
 import type { RequestView } from './request.js';
 
 /*
@@ -67,7 +67,7 @@ export function responseAddress(
 export function placeOf(target: string, query: QueryRule, rule?: SearchRule): [path: string, query: string] {
   const [path, search] = split(target);
   const all = normalizeQuery(search, query);
-  return [path, rule === undefined || all === '' ? all : applySearchRule(all, rule)];
+  return [path, rule === undefined || all === '' || isCutOff(all) ? all : applySearchRule(all, rule)];
 }
 
 /**

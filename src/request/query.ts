@@ -14,10 +14,10 @@ export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
 /**
  * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came),
  * those of one name (or one array, `a[]`, `a[0]`, `a.b`) in the order they came, because that order can matter to a
- * handler. Values stay as they were sent.
+ * handler. Values stay as they were sent. One of which handlers read only a part is left as it came.
  */
 export function normalizeQuery(query: string, rule: QueryRule): string {
-  if (query === '') return '';
+  if (query === '' || isCutOff(query)) return query;
   const all = rule.only === undefined && rule.ignore.length === 0;
   if (all && (!query.includes('&') || isInOrder(query, rule))) return query;
   const isPlain = !SPECIAL.test(query);
@@ -31,6 +31,21 @@ export function normalizeQuery(query: string, rule: QueryRule): string {
   let normal = '';
   for (const { text } of kept) normal += normal === '' ? text : `&${text}`;
   return normal;
+}
+
+/** So many parameters of a query parsers read (`querystring`, `qs`), empty ones among them. */
+const MOST_READ = 1000;
+
+/**
+ * Whether a query has more parameters than handlers are given. Those behind are left out for the sake of those before, so that
+ * none of these may be taken for nothing: whoever sends a thousand that say nothing would have the answer to the rest without
+ * them stored under the rest.
+ */
+export function isCutOff(query: string): boolean {
+  if (query.length < MOST_READ) return false;
+  let count = 1;
+  for (let at = query.indexOf('&'); at >= 0; at = query.indexOf('&', at + 1)) if (++count > MOST_READ) return true;
+  return false;
 }
 
 interface Parameter {

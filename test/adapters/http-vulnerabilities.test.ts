@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { parse as parseQuery } from 'node:querystring';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { all, fates, Gate, NEWEST, numbered, START, stream, useBench } from './bench.js';
@@ -159,6 +160,25 @@ describe.each(NEWEST)('vulnerabilities: $label', (combination) => {
       for (const target of targets) expect((await host.ask(target)).text).toBe(target);
       expect(host.cache.getStats().collapsed).toBe(0);
       expect(host.cache.getStats().hits).toBe(targets.length);
+    });
+
+    it.each([
+      ['empty ones', '', {}, {}],
+      ['those that are ignored', 'utm_', { query: { ignore: ['utm_*'] } }, {}],
+      ['those that are not named', 'x', { query: { only: ['id'] } }, {}],
+      ['those of which the answer says so', 'x', {}, { 'No-Vary-Search': 'params, except=("id")' }],
+    ])('parameters behind the thousandth, which parsers leave out: not by %s', async (_, name, options, fields) => {
+      const host = await start();
+      host.get('/item', options, ({ url }) => ({
+        headers: { 'Cache-Control': FRESH, ...fields },
+        body: `item ${parseQuery(url.slice('/item?'.length)).id}`,
+      }));
+      // What is known of the path by now is heard of, too.
+      expect((await host.ask('/item?id=1')).text).toBe('item 1');
+      expect((await host.ask(`/item?${`${name}&`.repeat(1000)}id=2`)).text).toBe('item undefined');
+      expect((await host.ask('/item?id=2')).text).toBe('item 2');
+      expect((await host.ask(`/item?${`${name}&`.repeat(999)}id=2`)).text).toBe('item 2');
+      expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 3 });
     });
 
     it('a target that no client of Node would send is no key of anybody else', async () => {
