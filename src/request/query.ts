@@ -13,7 +13,7 @@ export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
 
 /**
  * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came),
- * those of one name (or one array, `a[]`, `a[0]`, `a.b`) in the order they came, because that order can matter to a
+ * those of one name (or one array, `a[]`, `a[0]`, `a.b`, `[a]`) in the order they came, because that order can matter to a
  * handler. Values stay as they were sent. One of which handlers read only a part is left as it came.
  */
 export function normalizeQuery(query: string, rule: QueryRule): string {
@@ -130,10 +130,13 @@ function matchesName(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
+/** What of a name makes it one of an array; `qs`, by which Express 4 reads queries, takes `[a]` for `a`. */
 function baseOf(name: string): string {
   const end = name.search(/[[.]/);
-  return end > 0 ? name.slice(0, end) : name;
+  return end > 0 ? name.slice(0, end) : (BRACKETED.exec(name)?.[1] ?? name);
 }
+
+const BRACKETED: RegExp = /^\[([^[\]]+)\]/;
 
 function decoded(name: string): string {
   if (!/[%+]/.test(name)) return name;

@@ -60,8 +60,10 @@ describe.each(NEWEST)('keys: $label', (combination) => {
       const targets = [
         ...['/x?page=1', '/x?page=1&other=2', '/x?z=1&page=1&pages=3', '/x?page=2', '/x'],
         ...['/x?page=1&filter[a]=1', '/x?filter[a]=1&page=1&x', '/x?page=1&filter[a]=2'],
+        // Express 4 reads these as `page`.
+        ...['/x?[page]=1', '/x?%5Bpage%5D=1', '/x?[page]=2&page=1', '/x?page=1&[page]=2'],
       ];
-      expect(await runsOf(host, targets)).toEqual([1, 1, 1, 2, 3, 4, 4, 5]);
+      expect(await runsOf(host, targets)).toEqual([1, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9]);
     });
 
     it.each<[from: string, to: string, more?: Record<string, string>]>([

@@ -47,6 +47,10 @@ describe('normalizeQuery', () => {
     ['b=1&a[1]=x&a[0]=y&a=z', 'a[1]=x&a[0]=y&a=z&b=1'],
     ['b=1&a%5B1%5D=x&a[0]=y', 'a%5B1%5D=x&a[0]=y&b=1'],
     ['b=1&a.y=1&a.x=2', 'a.y=1&a.x=2&b=1'],
+    // To qs these are of one name, too.
+    ['b=1&[a]=2&a=1', '[a]=2&a=1&b=1'],
+    ['b=1&a=2&%5Ba%5D[x]=1', 'a=2&%5Ba%5D[x]=1&b=1'],
+    ['[]=1&[=2&A=3', 'A=3&[=2&[]=1'],
     // The same name, spelt in another way, is the same name.
     ['b=1&%61=2&a=1', '%61=2&a=1&b=1'],
     ['%zz=1&a=2', '%zz=1&a=2'],
@@ -67,6 +71,8 @@ describe('normalizeQuery', () => {
     [only('page', 'sort'), 'sort=x&page=2&evil=1', 'page=2&sort=x'],
     [only('filter'), 'filter[a]=1&filter[b]=2&x=3', 'filter[a]=1&filter[b]=2'],
     [only('f_*'), 'f_b=1&g=2&f_a=3', 'f_a=3&f_b=1'],
+    [only('id'), '[id]=1&[id]x=2&%5Bid%5D=3&x[id]=4&[[id]]=5', '[id]=1&[id]x=2&%5Bid%5D=3'],
+    [ignoring('id'), '[id]=1&a=2&[id][x]=3', 'a=2'],
     [only(), 'a=1', ''],
     [only('a'), 'b=1', ''],
   ])('keeps by %j of %j', (rule, query, normalized) => {
