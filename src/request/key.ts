@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Entry } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import { applySearchRule, type SearchRule } from '../http/no-vary-search.js';
+import { isGlob } from '../invalidation/pattern.js';
 import type { Subject } from '../invalidation/tags.js';
 import { isCutOff, normalizeQuery, type QueryRule, type QueryRules, SORTED } from './query.js';
 import type { RequestView } from './request.js';
@@ -89,7 +90,7 @@ export function targetUris(
 export function normalizeKeyName(name: string): string {
   const [start, search] = split(name);
   const query = normalizeQuery(search, SORTED);
-  const written = normalizePattern(start);
+  const written = start.startsWith('/') ? plain(start) : start;
   return query === '' ? written : `${written}?${plain(query)}`;
 }
 
@@ -100,7 +101,7 @@ export function normalizeKeyName(name: string): string {
 export function keyNames(key: string, queries: QueryRules): readonly string[] {
   const name = normalizeKeyName(key);
   const [path, search] = split(name);
-  const shortened = queries.formsOf(search).map((query) => `${path}?${plain(query)}`);
+  const shortened = queries.formsOf(split(key)[1]).map((query) => `${path}?${plain(query)}`);
   return search === '' ? [name] : [...new Set([name, ...shortened])];
 }
 
@@ -110,9 +111,12 @@ export function valueNames(key: string): readonly string[] {
   return name === key ? [name] : [name, key];
 }
 
-/** A pattern over names: one of paths written as those are. */
+/** A pattern over names: one of paths written as those are. What is escaped in it is no sign of a glob. */
 export function normalizePattern(pattern: string): string {
-  return pattern.startsWith('/') ? plain(pattern) : pattern;
+  if (!pattern.startsWith('/')) return pattern;
+  const written = plain(pattern, (sign) => (isGlob(sign) ? `\\${sign}` : sign));
+  // A place in the hierarchy goes on reaching what lies below it.
+  return isGlob(pattern) || !isGlob(written) ? written : `${written}*`;
 }
 
 /** The key of one variant of a response. */
@@ -171,7 +175,7 @@ function split(target: string): [path: string, search: string] {
 /**
  * What an invalidation may call the response to a URI with a sorted query, in one form for all that RFC 9110 §4.2.3 takes
  * for the same, whichever version of HTTP it came by: without the scheme's own port, and with no octet escaped that need
- * not be; and for all that routers take for one route. Two resources that a handler tells apart by such a difference are
+ * not be; and for all that routers and parsers take for one. Two resources that a handler tells apart by such a difference are
  * invalidated together, but have keys of their own.
  */
 function knownAs(origin: string, path: string, query: string): Pick<Address, 'names' | 'uri' | 'pathUri'> {
@@ -187,13 +191,22 @@ function routed(path: string): string {
   return (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).toLowerCase();
 }
 
-/** With no octet escaped that need not be, and with those signs escaped that no URI has: handlers know paths without escapes. */
-function plain(text: string): string {
+/**
+ * With no octet escaped that need not be, be it one that clients may escape or not (`@`, `|`), and with those escaped that no
+ * request has: handlers know paths without escapes. `written`: how a sign stands that was escaped.
+ */
+function plain(text: string, written = (sign: string) => sign): string {
   if (!/[^\x21-\x24\x26-\x7e]/.test(text)) return text;
   return text
-    .replace(/%[\da-f]{2}/gi, unescaped)
+    .replace(/%[\da-f]{2}/gi, (code) => {
+      const sign = String.fromCharCode(Number.parseInt(code.slice(1), 16));
+      return TELLING.test(sign) ? code.toUpperCase() : written(sign);
+    })
     .replace(/[^\x21-\x7e]+/g, (signs) => encodeURIComponent(signs.toWellFormed()));
 }
+
+/** Octets that mean something else to routers than the same escaped, or are none of a request: they stay escaped. */
+const TELLING: RegExp = /[^\x21-\x7e]|[#%/?]/;
 
 const AUTHORITY = '|:authority=';
 
@@ -209,12 +222,6 @@ function withoutPort(origin: string): string {
   const bar = origin.indexOf('|');
   const end = bar < 0 ? origin.length : bar;
   return origin.endsWith(port, end) ? origin.slice(0, end - port.length) + origin.slice(end) : origin;
-}
-
-/** One escaped octet: itself, if it is unreserved (RFC 3986 §2.3). */
-function unescaped(code: string): string {
-  const char = String.fromCharCode(Number.parseInt(code.slice(1), 16));
-  return /[\w.~-]/.test(char) ? char : code.toUpperCase();
 }
 
 /**

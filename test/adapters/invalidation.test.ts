@@ -109,6 +109,27 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
       expect(await host.texts(path, 1)).toEqual(['run 2']);
     });
 
+    it.each<[string, InvalidateSpec<Source>]>([
+      ['key', { keys: ({ params }) => `/files/${encodeURIComponent(params.name!)}` }],
+      ['key, as a handler has it', { keys: ({ params }) => `/files/${params.name}` }],
+      ['place in the hierarchy', { patterns: ({ params }) => `/files/${encodeURIComponent(params.name!)}` }],
+      ['glob', { patterns: ({ params }) => `/f*/${encodeURIComponent(params.name!)}*` }],
+    ])('a path with signs that clients escape or not: by %s', async (_, spec) => {
+      const host = await bench.start(combination);
+      host.get('/files/:name', {}, numbered());
+      host.put('/files/:name/change', host.invalidating(spec), done);
+      const escaped = encodeURIComponent('C++ a@b|[1];"x".pdf');
+      // As a browser writes it.
+      const sent = new URL('http://h.test/files/C++ a@b|[1];"x".pdf').pathname;
+      let runs = 0;
+      for (const path of [`/files/${escaped}`, sent]) {
+        expect(await host.texts(path, 2)).toEqual([`run ${runs + 1}`, `run ${runs + 1}`]);
+        await host.ask(`/files/${escaped}/change`, { method: 'PUT' });
+        expect(await host.texts(path, 1)).toEqual([`run ${runs + 2}`]);
+        runs += 2;
+      }
+    });
+
     it('what the parameters of the route name', async () => {
       const host = await bench.start(combination);
       host.get('/users/:id', { tags: ({ params }) => [`user:${params.id}`] }, numbered());
@@ -425,6 +446,9 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
         ['/e', '/e#f'],
         ['/', 'http://h.test'],
         ['/Users?A', '/users/?A'],
+        // Clients escape these or not.
+        ['/u/a@b.c', '/u/a%40b.c'],
+        ['/C%2B%2B?x=%7C', '/C++?x=|'],
       ] as const) {
         const before = await host.ask(asked, on('h.test'));
         await host.ask(changed, { method: 'POST', ...on('h.test:80') });

@@ -4,6 +4,7 @@ import type { SearchRule } from '../../../src/http/no-vary-search.js';
 import {
   keySpace,
   normalizeKeyName,
+  normalizePattern,
   responseAddress,
   responseSubject,
   subjectOfKey,
@@ -250,6 +251,13 @@ describe('the URI that unsafe methods invalidate', () => {
     ['/%2Fa', '/%2fa'],
     ['/a?x=~', '/a?x=%7E'],
     ['/a?b=1&a=2', '/a?a=2&b=1'],
+    // Clients may escape these or not.
+    ['/a@b.c', '/a%40b.c'],
+    ['/a|b', '/a%7cb'],
+    ['/C++,R&D;x=y', '/C%2B%2B%2CR%26D%3Bx%3Dy'],
+    ['/a[1]*', '/a%5B1%5D%2A'],
+    ['/a"b', '/a%22b'],
+    ['/a?x[]=a@b', '/a?x%5B%5D=a%40b'],
     // Routers take these for one.
     ['/users', '/users/'],
     ['/users?a', '/Users/?a'],
@@ -264,6 +272,7 @@ describe('the URI that unsafe methods invalidate', () => {
     ['/%', '/%25'],
     ['/a', '/'],
     ['/a', '/a//'],
+    ['/a', '/a%23'],
     ['/a?b', '/a?B'],
     ['/a?b', '/a?b/'],
   ])('is not the same for %s and %s', (a, b) => {
@@ -359,6 +368,8 @@ describe('normalizeKeyName', () => {
     ['/users?', '/users'],
     ['users:list?b&a', 'users:list?a&b'],
     ['/users/%31', '/users/1'],
+    ['/users/a%40b.c', '/users/a@b.c'],
+    ['/a%3Fb?x=a%26b', '/a%3Fb?x=a&b'],
     ['/caf%c3%a9', '/caf%C3%A9'],
     ['/caf\u00e9 au lait', '/caf%C3%A9%20au%20lait'],
     ['/\uD800', '/%EF%BF%BD'],
@@ -376,5 +387,21 @@ describe('normalizeKeyName', () => {
     expect(names.at(-1)).toBe(normalizeKeyName(target));
     const entry = { kind: 'response', tags: [] } as unknown as Entry;
     expect(subjectOfKey('', found.key, entry).names).toEqual(names);
+  });
+});
+
+describe('normalizePattern', () => {
+  it.each([
+    ['/users/a%40b.c', '/users/a@b.c'],
+    ['/users/%31*', '/users/1*'],
+    ['/a%2fb', '/a%2Fb'],
+    ['/caf\u00e9*', '/caf%C3%A9*'],
+    // What is escaped means itself, and a place goes on reaching what is below it.
+    ['/a%5b1%5D/*', '/a\\[1\\]/*'],
+    ['/a%5B1%5D', '/a\\[1\\]*'],
+    ['/a%2A?', '/a\\*?'],
+    ['users:%40*', 'users:%40*'],
+  ])('%j is %j', (pattern, normalized) => {
+    expect(normalizePattern(pattern)).toBe(normalized);
   });
 });
