@@ -1,3 +1,4 @@
+import { unescape as unescapeWhatCan } from 'node:querystring';
 import { remember } from '../remember.js';
 
 /** Which query parameters are part of the key: all but some, or only some. Names may end in `*`. */
@@ -120,8 +121,9 @@ export class QueryRules {
   }
 }
 
+/** What only some parsers take for a parameter of the rule's counts in doubt. */
 function isKept(name: string, { only, ignore }: QueryRule): boolean {
-  const base = baseOf(name);
+  const base = only === undefined ? arrayOf(name) : baseOf(name);
   const named = (pattern: string) => matchesName(pattern, name) || matchesName(pattern, base);
   return only === undefined ? !ignore.some(named) : only.some(named);
 }
@@ -130,19 +132,19 @@ function matchesName(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
-/** What of a name makes it one of an array; `qs`, by which Express 4 reads queries, takes `[a]` for `a`. */
+/** A name without what makes it one of an array; `qs`, by which Express 4 reads queries, takes `[a]` for `a`. */
 function baseOf(name: string): string {
-  const end = name.search(/[[.]/);
-  return end > 0 ? name.slice(0, end) : (BRACKETED.exec(name)?.[1] ?? name);
+  return BRACKETED.exec(name)?.[1] ?? arrayOf(name);
 }
 
 const BRACKETED: RegExp = /^\[([^[\]]+)\]/;
 
+function arrayOf(name: string): string {
+  const end = name.search(/[[.]/);
+  return end > 0 ? name.slice(0, end) : name;
+}
+
+/** As `querystring` does it, which decodes what it can; `qs` does so with brackets at least. */
 function decoded(name: string): string {
-  if (!/[%+]/.test(name)) return name;
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' '));
-  } catch {
-    return name;
-  }
+  return /[%+]/.test(name) ? unescapeWhatCan(name.replaceAll('+', ' ')) : name;
 }
