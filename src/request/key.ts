@@ -253,7 +253,7 @@ function originOf({ headers, secure }: Located): string {
     origin += `|${name}=${escapeBar(name === ':authority' ? value.toLowerCase() : value)}`;
   }
   if (headers.forwarded === undefined) return origin;
-  const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)=(?:"[^"]*"|[^;,\s]*)/gi);
+  const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)\s*=\s*(?:"[^"]*"|[^;,\s]*)/gi);
   return named === null ? origin : `${origin}|forwarded=${escapeBar(named.join(';'))}`;
 }
 

@@ -103,6 +103,9 @@ describe('responseAddress', () => {
     ['X-Forwarded-Prefix', ['/', {}], ['/', { 'x-forwarded-prefix': '/api' }]],
     ['X-Forwarded-Port', ['/', {}], ['/', { 'x-forwarded-port': '81' }]],
     ['host in Forwarded', ['/', { forwarded: 'host=a' }], ['/', { forwarded: 'for=x;host=b' }]],
+    // No blank may stand there (RFC 7239 §4), and readers that trim look through it.
+    ['a host in Forwarded behind blanks', ['/', {}], ['/', { forwarded: 'for=x; Host\t = "b"' }]],
+    ['the host behind blanks', ['/', { forwarded: 'host = a' }], ['/', { forwarded: 'host = b' }]],
     ['a quoted host in Forwarded', ['/', { forwarded: 'host="a;b"' }], ['/', { forwarded: 'host="a"' }]],
     [
       'which of two fields holds a value',
