@@ -22,6 +22,8 @@ export class Crew {
   contenders = [];
   #context;
   #body;
+  /** All whom it has started, and who may be still there. */
+  #started = [];
 
   /** @param {object} context the run: `options`, `node`, `redis`, `say` */
   constructor(context, size) {
@@ -43,6 +45,7 @@ export class Crew {
     const told = { size: this.#body.length, redis: redis.port, slug: entry.slug, dist: entry.dist, ...config };
     const profile = options.profile && this.profileFile(entry);
     const contender = await Contender.start(entry, { ...told, profile }, { execPath: node.execPath, ...settings });
+    this.#started.push(contender);
     if (entry.traffic.condition) {
       contender.request = conditional(contender.request, await tagOf(contender.port));
     }
@@ -60,6 +63,8 @@ export class Crew {
       this.failures.set(entry, reasonOf(error.message));
       this.#context.say(`${entry.scene} ${entry.name}: ${error.message}`);
       this.contenders = this.contenders.filter((each) => each.entry !== entry);
+      // A wrong answer ends nobody: it would go on beside the others, and the bench would wait for it at its end.
+      await Promise.all(this.#started.filter((each) => each.entry === entry).map((each) => each.stop()));
       return undefined;
     }
   }

@@ -1,5 +1,6 @@
 // How contenders are measured, where not all of them can be.
 
+import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { measure } from '../../bench/kinds/latency.js';
 import { contender } from '../../bench/scenes/define.js';
@@ -12,6 +13,20 @@ const context = {
   freeCores: 0,
   say: () => {},
 };
+
+it('who gives a wrong answer is told with the reason and ended, so that the bench ends, too', () => {
+  const script = `
+    import { measure } from ${JSON.stringify(new URL('../../bench/kinds/rounds.js', import.meta.url).href)};
+    import { contender } from ${JSON.stringify(new URL('../../bench/scenes/define.js', import.meta.url).href)};
+    const context = { ...${JSON.stringify(context)}, say: () => {}, redis: { client: { flushall: () => {} } } };
+    const entries = [{ ...contender('http', 'bare', { expected: { status: 201 } }), scene: 'hits' }];
+    const { rows } = await measure({ name: 'hits', size: 1024, entries }, context);
+    console.log(rows[0].failed);
+  `;
+  const options = { encoding: 'utf8', timeout: 10_000 } as const;
+  const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script], options);
+  expect([run.status, run.stdout], run.stderr).toEqual([0, 'not "HTTP/1.1 201 ", but "HTTP/1.1 200 OK":\n']);
+});
 
 it('latency is told of those whose limit has not failed, and the others do not end the bench', async () => {
   const of = (stack: string, what: string, more: object) => ({ ...contender(stack, what, more), scene: 'latency' });
