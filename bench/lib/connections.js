@@ -54,13 +54,13 @@ export class Connection {
   }
 }
 
-/** Opens so many, gives them to `work`, and closes them; whoever has no answer long after `seconds` fails. */
-export async function withConnections(port, { connections, seconds, expected, awake }, work) {
+/** Opens so many, gives them to `work`, and closes them; whoever has no answer long after `leadIn` and `seconds` fails. */
+export async function withConnections(port, { connections, seconds, leadIn = 0, expected, awake }, work) {
   const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(port, expected)));
   const giveUp = () => {
     for (const connection of open) connection.close(new Error('no answer'));
   };
-  const stuck = setTimeout(giveUp, seconds * 1000 + PATIENCE);
+  const stuck = setTimeout(giveUp, (leadIn + seconds) * 1000 + PATIENCE);
   let working = true;
   // Waking this process would be the contender's work, in its system call, and the more so the slower the contender is.
   const stayAwake = () => {

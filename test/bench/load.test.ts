@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { withConnections } from '../../bench/lib/connections.js';
 import { applyLoad } from '../../bench/lib/load.js';
 import { payload, requests } from '../../bench/lib/traffic.js';
 
@@ -24,6 +25,38 @@ it('counts every answer, those of the lead-in apart', async () => {
     const whole = await applyLoad(port, { ...job, seconds: 0.05 });
     expect([whole.led, whole.answers]).toEqual([0, asked]);
   } finally {
+    server.close();
+  }
+});
+
+it('has patience for the seconds of the lead-in, too, and none with who does not answer', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const { port } = server.address() as AddressInfo;
+    const job = { connections: 1, seconds: 1, leadIn: 30, awake: false, expected: { body: payload(100) } };
+    let given: Error | undefined;
+    await withConnections(
+      port,
+      job,
+      async ([connection]: [{ listen(told: (_: boolean, error: Error) => void): void }]) => {
+        const closed = new Promise<void>((resolve) => {
+          connection.listen((_marked, error) => {
+            given ??= error;
+            resolve();
+          });
+        });
+        vi.advanceTimersByTime(31_000);
+        await new Promise(setImmediate);
+        expect(given).toBeUndefined();
+        vi.advanceTimersByTime(10_000);
+        await closed;
+      },
+    );
+    expect(given?.message).toBe('no answer');
+  } finally {
+    vi.useRealTimers();
     server.close();
   }
 });
