@@ -31,7 +31,7 @@ export function chosenScenes(options) {
         ...briefly,
         entries: choose(
           scene,
-          taking.flatMap((entry) => builds(entry, dists)),
+          taking.flatMap((entry) => builds(entry, dists, scene.entries)),
           only,
           scene.entries,
         ),
@@ -46,9 +46,17 @@ const asked = ({ scene, size }) => size !== undefined || !scene.test('');
 /** The names of the scenes of hits of these sizes. */
 const sizes = (text) => text.split(',').map((each) => `hit-${each.toLowerCase()}`);
 
-function builds(entry, dists) {
-  if (!entry.ours || dists.length === 1) return [{ ...entry, dist: dists[0] }];
-  return dists.map((dist, i) => ({ ...entry, dist, name: `${entry.name} #${i + 1}`, what: `${entry.what} #${i + 1}` }));
+/** `all`: those of its scene. A limit that is ours is there for each build, too; who is no build is compared with the first. */
+function builds(entry, dists, all) {
+  const { name, what, limit } = entry;
+  if (dists.length === 1) return [{ ...entry, dist: dists[0] }];
+  const limitIsOurs = all.some((each) => each.ours && each.name === limit);
+  const limitOf = (build) => (limitIsOurs ? `${limit} ${build}` : limit);
+  if (!entry.ours) return [{ ...entry, dist: dists[0], limit: limitOf('#1') }];
+  return dists.map((dist, i) => {
+    const build = `#${i + 1}`;
+    return { ...entry, dist, name: `${name} ${build}`, what: `${what} ${build}`, limit: limitOf(build) };
+  });
 }
 
 function choose({ name: scene }, entries, only, all) {

@@ -214,6 +214,20 @@ describe('the choice', () => {
     expect(names({ only: /express hit memory/, dists })).toEqual(both);
   });
 
+  it('compares each build with a limit of its own where the limit is one of ours', () => {
+    const dists = ['file:///a', 'file:///b'];
+    const [scene] = chosenScenes({ ...options, scene: /^compression$/, only: /koa hit compress/, dists });
+    expect(scene?.entries.map(({ name, limit }) => [name, limit])).toEqual([
+      ['koa hit uncompressed #1', undefined],
+      ['koa hit uncompressed #2', undefined],
+      ['koa hit compress #1', 'koa hit uncompressed #1'],
+      ['koa hit compress #2', 'koa hit uncompressed #2'],
+    ]);
+    const [all] = chosenScenes({ ...options, scene: /^compression$/, dists });
+    const bare = all?.entries.find(({ name }) => name === 'express bare under compression()');
+    expect(bare?.limit).toBe('express hit uncompressed #1');
+  });
+
   it('leaves some scenes out until they are named', () => {
     const scenes = (more: object) => new Set(names({ ...more }).map((name) => name.split(' ')[0]));
     expect(scenes({ scene: /(?:)/ })).not.toContain('hit-1m');
