@@ -2,14 +2,14 @@
 
 import { Crew } from '../lib/crew.js';
 import { spread } from '../lib/spread.js';
-import { range, signed } from '../lib/words.js';
+import { range, signed, toLimit } from '../lib/words.js';
 
 const TIMES = { full: 9, quick: 3 };
 
 export const columns = [
   { title: 'ms', of: ({ took }) => took.median.toFixed(0) },
   { title: '(quartiles)', of: ({ took }) => range(took, (value) => value.toFixed(0)) },
-  { title: 'over the limit, ms', of: ({ over }) => (over === undefined ? 'a limit' : signed(over, 0)) },
+  { title: 'over the limit, ms', of: ({ over, limit }) => toLimit(over, limit, (ms) => signed(ms, 0)) },
 ];
 
 export async function measure(scene, context) {

@@ -4,7 +4,7 @@ import { Unavailable } from '../lib/contender.js';
 import { Crew, order } from '../lib/crew.js';
 import { applyRate } from '../lib/open-loop.js';
 import { spread } from '../lib/spread.js';
-import { fixed, range, whole } from '../lib/words.js';
+import { fixed, range, toLimit, whole } from '../lib/words.js';
 import { groupsOf } from '../scenes/groups.js';
 
 /** Of what the limit does in a closed loop. */
@@ -14,7 +14,7 @@ export const columns = [
   { title: 'rate/s', of: ({ rate }) => whole(rate.median) },
   { title: 'p50 ms', of: ({ p50 }) => p50.median.toFixed(3) },
   { title: 'p99 ms', of: ({ p99 }) => p99.median.toFixed(3) },
-  { title: 'p50 of its limit', of: ({ ratio50 }) => (ratio50 ? fixed(ratio50.median) : 'a limit') },
+  { title: 'p50 of its limit', of: ({ ratio50, limit }) => toLimit(ratio50?.median, limit, fixed) },
   { title: 'p99 of its limit', of: ({ ratio99 }) => (ratio99 ? fixed(ratio99.median) : '') },
   { title: '(quartiles)', of: ({ ratio99 }) => (ratio99 ? range(ratio99, fixed) : '') },
 ];

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Crew } from '../lib/crew.js';
-import { signed, whole } from '../lib/words.js';
+import { signed, toLimit, whole } from '../lib/words.js';
 
 /** Entries that are there before it is measured: what is made once is made by then. */
 const BEFORE = 1000;
@@ -18,10 +18,7 @@ export const columns = [
   { title: 'where', of: ({ where }) => where },
   { title: 'entries', of: ({ entries }) => whole(entries) },
   { title: 'bytes beyond the body', of: ({ beyond }) => signed(beyond, 0) },
-  {
-    title: 'over the limit',
-    of: ({ limit, over }) => (limit ? (over === undefined ? '' : signed(over, 0)) : 'a limit'),
-  },
+  { title: 'over the limit', of: ({ over, limit }) => toLimit(over, limit, (bytes) => signed(bytes, 0)) },
 ];
 
 export async function measure(scene, context) {

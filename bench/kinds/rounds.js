@@ -3,7 +3,7 @@
 import { Crew, order } from '../lib/crew.js';
 import { describeProfile } from '../lib/profile.js';
 import { spread } from '../lib/spread.js';
-import { fixed, range, signed, whole } from '../lib/words.js';
+import { fixed, range, signed, toLimit, whole } from '../lib/words.js';
 import { groupsOf } from '../scenes/groups.js';
 
 /** The share of answers that may be others than those to be measured: on a busy machine a lookup can miss its deadline. */
@@ -12,7 +12,7 @@ const MOST_UNMARKED = 0.01;
 export const columns = [
   { title: 'requests/s', of: ({ rate }) => whole(rate.median) },
   { title: '(quartiles)', of: ({ rate }) => range(rate, whole) },
-  { title: 'of its limit', of: ({ ratio }) => (ratio ? fixed(ratio.median) : 'a limit') },
+  { title: 'of its limit', of: ({ ratio, limit }) => toLimit(ratio?.median, limit, fixed) },
   { title: '(quartiles)', of: ({ ratio }) => (ratio ? range(ratio, fixed) : '') },
   { title: 'CPU µs', of: ({ cpu }) => (cpu ? cpu.median.toFixed(1) : '') },
   { title: 'over the limit', of: ({ over }) => (over ? signed(over.median) : '') },

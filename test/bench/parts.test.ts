@@ -178,6 +178,14 @@ describe('a report', () => {
     );
   });
 
+  it.each(['hit-1k', 'latency', 'cold', 'memory'])('calls nobody of %s a limit whose own limit has failed', (scene) => {
+    const figures = { rate: rounds(1), p50: rounds(1), p99: rounds(1), took: rounds(1), entries: 1, beyond: 1 };
+    const said = (more: object) =>
+      JSON.stringify(grid(scene, [{ ...row('express a', 1), ratio: undefined, ...figures, ...more }]));
+    expect(said({ limit: 'express bare', over: undefined })).not.toContain('a limit');
+    expect(said({ over: undefined })).toContain('a limit');
+  });
+
   it('says why nobody of a scene was measured', () => {
     const run = { ...RUN, nodes: [result([failed])] };
     expect(asText(run)).toMatch(/apicache memory +it \| fell/);
