@@ -4,6 +4,7 @@ import { Unavailable } from '../lib/contender.js';
 import { Crew, order } from '../lib/crew.js';
 import { applyRate } from '../lib/open-loop.js';
 import { spread } from '../lib/spread.js';
+import { answersOf, judge } from '../lib/unmarked.js';
 import { fixed, range, toLimit, whole } from '../lib/words.js';
 import { groupsOf } from '../scenes/groups.js';
 
@@ -21,21 +22,27 @@ export const columns = [
 
 export async function measure(scene, context) {
   const rows = new Map();
+  const notes = [];
   for (const entries of groupsOf(scene)) {
-    for (const each of await measureGroup(scene, entries, context)) rows.set(each.name, rows.get(each.name) ?? each);
+    const group = await measureGroup(scene, entries, context);
+    for (const each of group.rows) rows.set(each.name, rows.get(each.name) ?? each);
+    notes.push(...group.notes);
   }
-  return { rows: scene.entries.map(({ name }) => rows.get(name)), notes: [] };
+  return { rows: scene.entries.map(({ name }) => rows.get(name)), notes };
 }
 
 async function measureGroup(scene, entries, context) {
   const turns = new Map(entries.map((entry) => [entry.name, []]));
   const failures = new Map();
+  const crews = [];
   for (let start = 0; start < context.options.starts; start++) {
     const crew = new Crew(context, scene.size);
+    crews.push(crew);
     await oneStart(crew, entries, turns, context.options);
     for (const [entry, reason] of crew.failures) failures.set(entry, reason);
   }
-  return entries.map((entry) => row(entry, turns, failures));
+  const notes = entries.flatMap((entry) => judge(entry, answersOf(entry, crews)));
+  return { rows: entries.map((entry) => row(entry, turns, failures)), notes };
 }
 
 async function oneStart(crew, entries, turns, options) {
@@ -65,7 +72,10 @@ async function oneRound(crew, turns, round, { rounds, seconds, leadIn }) {
       // Percentiles want more answers than a mean does.
       return applyRate(port, { ...crew.job(contender), awake: true, seconds: seconds * 2, leadIn, rate });
     });
-    if (took !== undefined) turns.get(entry.name).push({ ...took, rate });
+    if (took === undefined) continue;
+    turns.get(entry.name).push({ ...took, rate });
+    contender.answers += took.answers;
+    contender.unmarked += took.unmarked;
   }
 }
 

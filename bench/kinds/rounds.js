@@ -3,11 +3,9 @@
 import { Crew, order } from '../lib/crew.js';
 import { describeProfile } from '../lib/profile.js';
 import { spread } from '../lib/spread.js';
+import { answersOf, judge } from '../lib/unmarked.js';
 import { fixed, range, signed, toLimit, whole } from '../lib/words.js';
 import { groupsOf } from '../scenes/groups.js';
-
-/** The share of answers that may be others than those to be measured: on a busy machine a lookup can miss its deadline. */
-const MOST_UNMARKED = 0.01;
 
 export const columns = [
   { title: 'requests/s', of: ({ rate }) => whole(rate.median) },
@@ -65,13 +63,6 @@ async function oneStart(crew, entries, turns, context) {
   }
 }
 
-/** How many answers a contender has given in all its starts, and how many of them were not those to be measured. */
-function answersOf(entry, crews) {
-  const own = crews.flatMap(({ contenders }) => contenders.filter((each) => each.entry === entry));
-  const sum = (of) => own.reduce((total, each) => total + of(each), 0);
-  return { answers: sum((each) => each.answers), unmarked: sum((each) => each.unmarked) };
-}
-
 /** One contender's turn: how many requests it answers a second, and how much CPU time each one takes it (µs). */
 async function turn(crew, contender, { seconds, leadIn }) {
   const load = await crew.load(contender, { seconds, leadIn });
@@ -116,14 +107,6 @@ function hitRate(entry, group) {
 function turnsOf(entry, groups) {
   const found = groups.map(({ turns }, i) => [i, turns.get(entry)?.map(({ rate }) => rate)]);
   return Object.fromEntries(found.filter(([, rates]) => rates !== undefined));
-}
-
-/** What has to be told of a contender whose answers were not all those to be measured. */
-function judge(entry, { answers, unmarked }) {
-  if (unmarked === 0) return [];
-  const useless = unmarked > answers * MOST_UNMARKED;
-  const what = `${entry.scene} ${entry.name}: ${unmarked} of ${answers} answers were not what is measured (${entry.mark})`;
-  return [{ text: useless ? `${what}; its figures are of no use` : what, useless, ours: entry.ours }];
 }
 
 async function profiles(crew, { say }) {

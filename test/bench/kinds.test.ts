@@ -3,13 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { measure } from '../../bench/kinds/latency.js';
+import { measure as measureRounds } from '../../bench/kinds/rounds.js';
 import { contender } from '../../bench/scenes/define.js';
 
 const WARMING = { step: 10, patience: 1, least: 1, most: 10, seconds: 1 };
 const context = {
   options: { starts: 1, rounds: 1, seconds: 0.05, leadIn: 0, connections: 2, warming: WARMING },
   node: { name: process.version, execPath: process.execPath },
-  redis: { port: 0 },
+  redis: { port: 0, client: { flushall: () => {} } },
   freeCores: 0,
   say: () => {},
 };
@@ -45,4 +46,20 @@ it('latency is told of those whose limit has not failed, and the others do not e
     ['http handler', undefined],
   ]);
   expect(rows[3]).toMatchObject({ limit: 'http bare', ratio50: { rounds: [expect.any(Number)] } });
+});
+
+it('tells of answers that are no hits, whatever is measured of them', async () => {
+  const entries = [
+    { ...contender('http', 'bare', {}), scene: 'some' },
+    { ...contender('http', 'handler', { limit: 'http bare', mark: 'respcache; hit' }), scene: 'some', ours: true },
+  ];
+  const note = {
+    text: expect.stringMatching(/^some http handler: (\d+) of \1 answers were not what is measured \(respcache; hit\)/),
+    useless: true,
+    ours: true,
+  };
+  for (const kind of [measure, measureRounds]) {
+    const { notes } = await kind({ name: 'some', size: 1024, entries }, context);
+    expect(notes).toEqual([note]);
+  }
 });
