@@ -57,10 +57,10 @@ function programs() {
   });
 }
 
-/** How many cores had nothing to do, over a moment. */
+/** How many cores had nothing to do, over a moment: of all that the system has, but no more than this process may use. */
 async function freeCores() {
   const idle = () => cpus().reduce((sum, { times }) => sum + times.idle, 0);
   const [before, start] = [idle(), performance.now()];
   await sleep(WATCHED);
-  return (idle() - before) / (performance.now() - start);
+  return Math.min(availableParallelism(), (idle() - before) / (performance.now() - start));
 }

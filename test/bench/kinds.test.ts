@@ -15,6 +15,8 @@ const context = {
   say: () => {},
 };
 
+const of = (stack: string, what: string, more: object) => ({ ...contender(stack, what, more), scene: 'some' });
+
 it('who gives a wrong answer is told with the reason and ended, so that the bench ends, too', () => {
   const script = `
     import { measure } from ${JSON.stringify(new URL('../../bench/kinds/rounds.js', import.meta.url).href)};
@@ -30,7 +32,6 @@ it('who gives a wrong answer is told with the reason and ended, so that the benc
 });
 
 it('latency is told of those whose limit has not failed, and the others do not end the bench', async () => {
-  const of = (stack: string, what: string, more: object) => ({ ...contender(stack, what, more), scene: 'latency' });
   const entries = [
     { ...of('koa', 'bare', {}), file: 'nobody.js' },
     { ...of('koa', 'handler', { limit: 'koa bare' }), ours: true },
@@ -50,8 +51,8 @@ it('latency is told of those whose limit has not failed, and the others do not e
 
 it('tells of answers that are no hits, whatever is measured of them', async () => {
   const entries = [
-    { ...contender('http', 'bare', {}), scene: 'some' },
-    { ...contender('http', 'handler', { limit: 'http bare', mark: 'respcache; hit' }), scene: 'some', ours: true },
+    of('http', 'bare', {}),
+    { ...of('http', 'handler', { limit: 'http bare', mark: 'respcache; hit' }), ours: true },
   ];
   const note = {
     text: expect.stringMatching(/^some http handler: (\d+) of \1 answers were not what is measured \(respcache; hit\)/),

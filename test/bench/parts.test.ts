@@ -1,5 +1,6 @@
 // The parts of the benchmark that could be wrong without anybody seeing it in its figures.
 
+import { spawnSync } from 'node:child_process';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { AnswerReader } from '../../bench/lib/answers.js';
@@ -361,5 +362,29 @@ describe('warming', () => {
     expect(await warmed([50], { seconds: 0, least: 150 })).toBe(200);
     expect(await warmed([50], { least: 1000 })).toBe(1000);
     expect(await warmed([])).toBe(100);
+  });
+});
+
+describe('the machine', () => {
+  it('has no more free cores than this process may use', () => {
+    const script = `
+      import { machine } from ${JSON.stringify(new URL('../../bench/lib/machine.js', import.meta.url).href)};
+      const { cores, free } = await machine();
+      console.log(cores, free <= cores);
+    `;
+    // The system's figures are of all cores, here as if there were many with nothing to do.
+    const idle = `
+      import os from 'node:os';
+      import { syncBuiltinESMExports } from 'node:module';
+      os.cpus = () => Array.from({ length: 100 }, () => ({ model: 'A', times: { idle: performance.now() } }));
+      os.availableParallelism = () => 1;
+      syncBuiltinESMExports();
+    `;
+    const run = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(idle)}`, '--input-type=module', '--eval', script],
+      { encoding: 'utf8' },
+    );
+    expect(run.stdout, run.stderr).toBe('1 true\n');
   });
 });
