@@ -1,7 +1,12 @@
 // How contenders are measured, where not all of them can be.
 
 import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { measure as measureCold } from '../../bench/kinds/cold.js';
 import { measure } from '../../bench/kinds/latency.js';
 import { measure as measureRounds } from '../../bench/kinds/rounds.js';
 import { contender } from '../../bench/scenes/define.js';
@@ -62,5 +67,29 @@ it('tells of answers that are no hits, whatever is measured of them', async () =
   for (const kind of [measure, measureRounds]) {
     const { notes } = await kind({ name: 'some', size: 1024, entries }, context);
     expect(notes).toEqual([note]);
+  }
+});
+
+it('a cold start ends with the right answer, or with the reason why it was none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cold-'));
+  try {
+    const failing = 'export const middleware = () => (_req, res) => res.status(503).end("not yet");';
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await writeFile(join(folder, 'failing.js'), failing);
+    const cache = relative(fileURLToPath(new URL('../../bench/caches', import.meta.url)), join(folder, 'failing'));
+    const entries = [
+      { ...of('express', 'bare', { does: 'cold' }), file: 'cold.js' },
+      { ...of('express', 'failing', { does: 'cold', cache }), file: 'cold.js' },
+    ];
+    const { rows } = await measureCold(
+      { name: 'cold', size: 1024, entries },
+      { ...context, options: { ...context.options, quick: true } },
+    );
+    expect(rows).toMatchObject([
+      { took: { rounds: { length: 3 } } },
+      { failed: 'Error: not the answer, but 503 and "not yet"' },
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
