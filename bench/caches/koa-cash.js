@@ -1,4 +1,4 @@
-// A middleware of Koa's; its store is what `get` and `set` say: a Map-like LRU, or JSON in Redis.
+// A middleware of Koa's; its store is what `get` and `set` say: a Map without bounds, or JSON in Redis.
 
 import { Redis } from 'ioredis';
 import koaCash from 'koa-cash';

@@ -1,6 +1,6 @@
 // What the statistics cost a hit from memory, as finely as it can be told: four applications in one process with their client,
 // two with statistics and two without (with, without, without, with: so that what is made later does not win by that), by
-// turns of some hundred requests. Sends the mean µs without, and what more it takes with them.
+// turns of some hundred requests. Sends the median µs without, and what more it takes with them.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -18,7 +18,7 @@ const USAGE = `npm run bench -- [options]
                        for a while (0.4; quick: none)
   --warming <n>        with how many requests a contender is warmed (else until it gets no faster; quick: two seconds at most)
   --connections <n>    open at the same time, each with one request under way (64)
-  --everything         all scenes and contenders: half an hour; with --quick briefly
+  --everything         all scenes and contenders: three quarters of an hour; with --quick briefly
   --list               the names, and nothing else
   --json <file>        the result as JSON: to the file, or (-) to the output
   --write              writes the results to docs/performance.md

@@ -131,6 +131,12 @@ async function tell(name, about, make) {
 
 const place = `Node ${process.version}, ${describeMachine(await machine())}`;
 process.stdout.write(`${place}\nsimulated (on paper)\n\n`);
+if (quick) {
+  const { traffic, setup } = SHORT;
+  process.stdout.write(
+    `quick: a ttl of ${setup.ttl} s, ${traffic.seconds} s of traffic, no sweeps, whatever a row's name says\n\n`,
+  );
+}
 for (const { name, heading, about, rows } of SCENARIOS) {
   const chosen = quick ? [rows[0], rows.findLast(({ paper }) => !paper)] : rows;
   await tell(name, about, () => scenarioTable(heading, chosen.map(compute)));
