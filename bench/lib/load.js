@@ -16,14 +16,17 @@ export function applyLoad(port, job) {
   return withConnections(port, job, async (connections) => {
     const { leadIn = 0, seconds, ask } = job;
     const result = { answers: 0, unmarked: 0 };
+    // Set as counting begins: who stands still in the lead-in tells its CPU time late, and has its whole turn after that.
+    const end = { at: Number.POSITIVE_INFINITY };
     const begin = async () => {
       const cpu = (await ask?.('cpu'))?.cpu;
-      return { ...result, cpu, at: performance.now() };
+      const at = performance.now();
+      end.at = at + seconds * 1000;
+      return { ...result, cpu, at };
     };
     // Opening and closing connections is no part of what an answer takes.
-    const atOnce = await begin();
-    const until = performance.now() + (leadIn + seconds) * 1000;
-    const conversing = Promise.all(connections.map((connection) => converse(connection, job, until, result)));
+    const atOnce = leadIn > 0 ? undefined : await begin();
+    const conversing = Promise.all(connections.map((connection) => converse(connection, job, end, result)));
     const beginning = leadIn > 0 ? sleep(leadIn * 1000).then(begin) : atOnce;
     const [begun] = await Promise.all([beginning, conversing]);
     const took = (performance.now() - begun.at) / 1000;
@@ -34,13 +37,13 @@ export function applyLoad(port, job) {
 }
 
 /** Asks again and again over one connection, until the time is over. */
-function converse(connection, { most, least = 0, request }, until, result) {
+function converse(connection, { most, least = 0, request }, end, result) {
   return new Promise((resolve, reject) => {
     connection.listen((marked, error) => {
       if (error !== undefined) return reject(error);
       result.answers++;
       if (!marked) result.unmarked++;
-      const goesOn = result.answers < most && (performance.now() < until || result.answers < least);
+      const goesOn = result.answers < most && (performance.now() < end.at || result.answers < least);
       if (goesOn) connection.send(request());
       else resolve();
     });

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { withConnections } from '../../bench/lib/connections.js';
 import { applyLoad } from '../../bench/lib/load.js';
@@ -24,6 +25,25 @@ it('counts every answer, those of the lead-in apart', async () => {
     asked = 0;
     const whole = await applyLoad(port, { ...job, seconds: 0.05 });
     expect([whole.led, whole.answers]).toEqual([0, asked]);
+  } finally {
+    server.close();
+  }
+});
+
+it('counts for the whole of its seconds, however late the contender tells its CPU time as they begin', async () => {
+  const body = payload(100);
+  const server = createServer((_req, res) => res.writeHead(200, { 'Content-Length': body.length }).end(body));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    let cpu = 0;
+    const ask = async () => {
+      // It has the whole time of the lead-in and of the turn to do with something else.
+      if (cpu === 1) await sleep(200);
+      return { cpu: cpu++ };
+    };
+    const job = { connections: 2, awake: false, most: 1_000_000, request: requests({}), expected: { body }, ask };
+    const load = await applyLoad((server.address() as AddressInfo).port, { ...job, seconds: 0.05, leadIn: 0.05 });
+    expect([load.answers > 0, load.seconds >= 0.05, load.cpu]).toEqual([true, true, 1 / load.answers]);
   } finally {
     server.close();
   }
