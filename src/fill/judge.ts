@@ -1,7 +1,7 @@
 import type { Control } from '../control.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
-import { fieldText } from '../http/headers.js';
+import { fieldText, NO_REASON } from '../http/headers.js';
 import { parseNoVarySearch } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
 import { isSelf, leadsBack } from '../request/reference.js';
@@ -33,9 +33,6 @@ export interface Verdict {
   readonly varies: readonly string[];
   readonly etagMade: boolean;
 }
-
-/** A sign that Node refuses in a reason (RFC 9112 §4). */
-const NO_REASON = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
  * Whether a response may be stored, and as what; or why it may not. It is given a tag if it has none. `asked`: the request's

@@ -53,6 +53,9 @@ export const OF_THE_BYTES: ReadonlySet<string> = new Set([
 /** Fields that are worked out anew for every reply. */
 const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
 
+/** A sign that Node refuses in a reason (RFC 9112 §4). */
+export const NO_REASON: RegExp = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** What a token is made of (RFC 9110 §5.6.2). */
 const TOKEN: RegExp = /^[!#$%&'*+.^_`|~\w-]+$/;
 

@@ -162,11 +162,27 @@ export const WRITES: [string, (res: ServerResponse) => unknown][] = [
         attempt(() => res.write(null as unknown as string)),
         attempt(() => res.writeHead(99)),
         attempt(() => res.writeHead(200, ['X-A'])),
+        attempt(() => res.writeHead(200, ['X-A', undefined as unknown as string])),
         attempt(() => res.writeHead(200, { 'X A': '1' })),
         attempt(() => res.end({} as unknown as string)),
         res.headersSent,
       ];
       res.end(refused.join());
+    },
+  ],
+  [
+    'a head that Node refuses for its last field',
+    (res) => {
+      const refused = attempt(() => res.writeHead(404, { 'Content-Language': 'de', 'X-A': '日本' }));
+      res.end(refused);
+    },
+  ],
+  [
+    'a reason that Node refuses, and then another',
+    (res) => {
+      const refused = attempt(() => res.writeHead(203, 'of two\nlines'));
+      res.statusMessage = 'Fine';
+      res.end(refused);
     },
   ],
 ];
