@@ -174,7 +174,7 @@ class Tap {
     const status = Number(args[0]);
     // Not a final head, or not a valid one, or not the first: Node knows what to do.
     if (this.#state !== 'open' || !(status >= 200 && status <= 999) || !applyHead(this.#res, args)) {
-      return this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
+      return this.#passHead(args);
     }
     const reason = hasReason(this.#res) ? this.#res.statusMessage : undefined;
     if ((reason || args[1] === '') && reason !== STATUS_CODES[status]) this.#message = reason;
@@ -182,6 +182,16 @@ class Tap {
     if (verdict instanceof Promise) this.#hold(verdict);
     else this.#release(verdict);
     return this.#res;
+  }
+
+  #passHead(args: unknown[]): ServerResponse {
+    const returned = this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
+    // Node takes a 101 (or another of the kind) for the head all the same: what comes behind it is no answer.
+    if (this.#state === 'open' && this.#res.headersSent) {
+      this.#state = 'passing';
+      this.#giveUp();
+    }
+    return returned;
   }
 
   #write([chunk, encoding, callback]: WriteArguments): boolean {

@@ -1,6 +1,8 @@
 // `withCache` around a plain listener of `node:http`.
 
-import { createServer, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createCache } from 'respcache';
 import { type Listener, withCache, withInvalidation } from 'respcache/node';
@@ -132,6 +134,25 @@ describe.each(STORES)('withCache on %s', (store) => {
     const broken = await host.ask('/a');
     expect(broken.complete).toBe(false);
     expect(await host.texts('/a', 2)).toEqual(['whole', 'whole']);
+  });
+
+  it('leaves a listener alone that changes protocols', async () => {
+    const errors: unknown[] = [];
+    const host = await bench.wrap(store, (_req, res) => {
+      res.writeHead(101, { Connection: 'Upgrade', Upgrade: 'echo' });
+      try {
+        res.write('nothing of a body can be sent');
+        res.end();
+      } catch (error) {
+        errors.push(error);
+      }
+    });
+    const asked = request({ port: host.port, headers: { Connection: 'Upgrade', Upgrade: 'echo' } }).end();
+    const [answer, socket] = (await once(asked, 'upgrade')) as [IncomingMessage, Socket];
+    expect(answer).toMatchObject({ statusCode: 101, headers: { upgrade: 'echo' } });
+    socket.destroy();
+    expect(errors).toEqual([]);
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 1, sets: 0 });
   });
 
   it('has nobody wait for an answer that is given up before its listener returns', async () => {
