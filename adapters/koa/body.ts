@@ -33,14 +33,24 @@ export function bodyOf(ctx: Context): Body | undefined {
     return response._explicitNullBody ? whole(Buffer.alloc(0)) : { kind: 'none' };
   if (typeof body === 'string') return new WholeBody(() => Buffer.from(body));
   if (Buffer.isBuffer(body)) return whole(body);
-  if (body instanceof Stream || typeof (body as Readable).pipe === 'function')
-    return { kind: 'stream', stream: () => body as Readable };
+  if (isStream(ctx, body)) return { kind: 'stream', stream: () => body };
   // Koa has a way of its own of sending nothing: it is left to it.
   if (body instanceof Response && body.body === null && streamsWebBodies(ctx.app.response))
     return whole(Buffer.alloc(0));
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
   return new WholeBody(() => JSON.stringify(body), true);
+}
+
+/**
+ * Whether Koa sends it as a stream: one of Node's, and Koa 3 also what has all that it asks one for. Other objects may have a
+ * `pipe`, too, and are sent as JSON.
+ */
+function isStream({ app }: Context, body: unknown): body is Readable {
+  if (body instanceof Stream) return true;
+  const { readable, readableObjectMode, destroyed, pipe, read, destroy } = body as Partial<Readable>;
+  if (readable !== true || ![pipe, read, destroy].every((each) => typeof each === 'function')) return false;
+  return [readableObjectMode, destroyed].every((each) => typeof each === 'boolean') && streamsWebBodies(app.response);
 }
 
 /** Has Koa send the text that is stored: it would ask the object once more, whose `toJSON` may say something else by then. */
