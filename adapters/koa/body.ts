@@ -8,13 +8,13 @@ export type Body = WholeBody | { readonly kind: 'stream'; readonly stream: () =>
 
 const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** What Koa takes off a response of such a status as it sends it: whoever sets a body after the status has set them. */
+/** What Koa takes off a response without a body as it sends it: whoever sets a body or a type after the status has set them. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-length', 'transfer-encoding']);
 
 /** The head of a response as Koa will send it. That of a 304 speaks of what is stored, and is taken as it is. */
-export function bagOf({ res, status }: Context): HeaderBag {
-  const bag: HeaderBag = res;
-  if (!EMPTY.has(status) || status === 304) return bag;
+export function bagOf(ctx: Context): HeaderBag {
+  const bag: HeaderBag = ctx.res;
+  if (ctx.status === 304 || !(EMPTY.has(ctx.status) || isNull(ctx))) return bag;
   return {
     getHeader: (name) => bag.getHeader(name),
     getHeaders: () => Object.fromEntries(Object.entries(bag.getHeaders()).filter(([name]) => !OF_BODY.has(name))),
@@ -27,10 +27,8 @@ export function bagOf({ res, status }: Context): HeaderBag {
 /** Reads the kind of a body; `undefined` for one that cannot be sent (Koa says why). */
 export function bodyOf(ctx: Context): Body | undefined {
   const { body } = ctx;
-  const { response } = ctx as { response: { _explicitNullBody?: boolean } };
-  if (EMPTY.has(ctx.status)) return whole(Buffer.alloc(0));
-  if (body === null || body === undefined)
-    return response._explicitNullBody ? whole(Buffer.alloc(0)) : { kind: 'none' };
+  if (EMPTY.has(ctx.status) || isNull(ctx)) return whole(Buffer.alloc(0));
+  if (body === null || body === undefined) return { kind: 'none' };
   if (typeof body === 'string') return new WholeBody(() => Buffer.from(body));
   if (Buffer.isBuffer(body)) return whole(body);
   if (isStream(ctx, body)) return { kind: 'stream', stream: () => body };
@@ -40,6 +38,12 @@ export function bodyOf(ctx: Context): Body | undefined {
   const web = webStream(ctx, body);
   if (web !== undefined) return { kind: 'stream', stream: web };
   return new WholeBody(() => JSON.stringify(body), true);
+}
+
+/** Whether its handler has said that there is no body: of itself Koa would send the status as a text. */
+function isNull({ body, response }: Context): boolean {
+  const { _explicitNullBody: said } = response as { _explicitNullBody?: boolean };
+  return (body === null || body === undefined) && said === true;
 }
 
 /**

@@ -249,6 +249,7 @@ export const BY_KOA: [string, (ctx: Context) => void, boolean][] = [
   ['a number', (ctx) => set(ctx, 7), true],
   ['a boolean', (ctx) => set(ctx, false), true],
   ['null', (ctx) => set(ctx, null), true],
+  ['null with a type', (ctx) => set(ctx, null, { status: 200, type: 'html' }), true],
   ['an object that has a pipe, and is no stream', (ctx) => set(ctx, { a: 1, pipe: () => ctx }), true],
   ['a stream', (ctx) => set(ctx, Readable.from([ALL_BYTES, 'x'])), true],
   ['a file', (ctx) => set(ctx, createReadStream(join(HERE, 'ways.ts')), { type: 'text/plain' }), true],
