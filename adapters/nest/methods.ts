@@ -1,4 +1,4 @@
-import { concat, defer, isObservable, lastValueFrom, mergeMap, type Observable } from 'rxjs';
+import { catchError, concat, defer, isObservable, lastValueFrom, mergeMap, type Observable, throwError } from 'rxjs';
 import { namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -44,7 +44,17 @@ function endingWith<T>(source: Observable<T>, atEnd: () => Promise<unknown>): Ob
       await atEnd();
       return held;
     });
-    return concat(source.pipe(earlier), last.pipe(mergeMap((values) => values)));
+    // Where it fails nothing is done, for which the last one would have to wait.
+    const passed = source.pipe(
+      earlier,
+      catchError((error) =>
+        concat(
+          held,
+          throwError(() => error),
+        ),
+      ),
+    );
+    return concat(passed, last.pipe(mergeMap((values) => values)));
   });
 }
 

@@ -3,7 +3,7 @@ import { REQUEST } from '@nestjs/core';
 import type { Request } from 'express';
 import { type Cache, ConfigError, RespcacheError } from 'respcache';
 import { Cacheable, CacheClear, CacheInvalidate } from 'respcache/nest';
-import { defer, from, lastValueFrom, type Observable, toArray } from 'rxjs';
+import { concat, defer, from, lastValueFrom, type Observable, throwError, toArray } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { memory, withCache } from './host.js';
 
@@ -234,6 +234,14 @@ describe('methods that are no routes', () => {
       }
 
       @CacheInvalidate('row', { clientId: 'shared' })
+      breakOff(): Observable<unknown> {
+        return concat(
+          from([1, 2]),
+          throwError(() => new Error('broken off')),
+        );
+      }
+
+      @CacheInvalidate('row', { clientId: 'shared' })
       async say(): Promise<Observable<unknown>> {
         return from([]);
       }
@@ -275,6 +283,15 @@ describe('methods that are no routes', () => {
         seen.push(value);
       });
       expect(seen).toEqual([1, 2, 'purge', 3]);
+    });
+
+    it('lets all values pass that came before it fails', async () => {
+      const seen: unknown[] = [];
+      const watched = (await handlers.breakOff()).forEach((value) => {
+        seen.push(value);
+      });
+      await expect(watched).rejects.toThrow('broken off');
+      expect(seen).toEqual([1, 2]);
     });
 
     it('invalidates nothing where it fails', async () => {
