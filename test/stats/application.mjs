@@ -5,6 +5,7 @@ import { pipeline, Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import express from 'express';
 import Koa from 'koa';
+import mount from 'koa-mount';
 
 /** Not fresh for long, and good for something afterwards. */
 const BRIEF = { ttl: 0.03 };
@@ -161,7 +162,7 @@ export function koaApplication(cache, book, { cacheMiddleware, invalidate, stats
   const app = new Koa();
   app.silent = true;
   const named = invalidate('named', { cache });
-  const stats = statsRouter({ cache });
+  const stats = mount('/stats', statsRouter({ cache }));
   const routes = new Map(Object.entries(ROUTES).map(([name, [options, say]]) => [name, { options, say }]));
   for (const route of routes.values()) route.layer = cacheMiddleware({ cache, ...route.options });
   app.use((ctx, next) => {
