@@ -2,8 +2,7 @@ import { isToken, members } from './headers.js';
 
 /*
  * The fields by which a client says what it prefers (RFC 9110 §12.5), in normal forms: two values have the same form
- * only where they mean the same, to those who read them as well. `undefined`: the value does not parse, or is read in more
- * than one way, and nothing is known of its meaning.
+ * only where they mean the same. `undefined`: the value does not parse, and nothing is known of its meaning.
  */
 
 /** What these fields are made of: visible ASCII, spaces and tabs. Quotes are not read: they may hold commas. */
@@ -12,17 +11,11 @@ const READABLE: RegExp = /^[\t \x21\x23-\x7e]*$/;
 const WEIGHT: RegExp = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 /** A member with its weight; white space stands around the semicolon alone. */
 const WEIGHTED: RegExp = /^([^\s;]+)(?:[ \t]*;[ \t]*q=([\d.]+))?$/i;
-/**
- * A member as all read it. `negotiator`, by which Express and Koa choose, overlooks `Q=`, and of a language (0.6) a weight behind a
- * blank: whoever sent such a one would have what was chosen so stored for those who say it well.
- */
-const PLAIN: RegExp = /^[^\s;]+[ \t]*(?:;[ \t]*q=[\d.]+)?$/;
-const PLAIN_LANGUAGE: RegExp = /^[^\s;]+[ \t]*(?:;q=[\d.]+)?$/;
 const LANGUAGE_RANGE: RegExp = /^(?:\*|[a-z]{1,8}(?:-[a-z\d]{1,8})*)$/i;
 
 /** `Accept-Encoding` (§12.5.3): codings in lower case, sorted, because only their weights say anything. */
 export function normalizedEncodings(value: string): string | undefined {
-  const found = plainlyOf(value, PLAIN, isToken);
+  const found = preferencesOf(value, isToken);
   return found && written([...found].sort(byName));
 }
 
@@ -36,13 +29,13 @@ export function encodingWeights(value: string): ReadonlyMap<string, number> | un
  * `ordered`, else they are sorted too.
  */
 export function normalizedLanguages(value: string, ordered: boolean): string | undefined {
-  const found = plainlyOf(value, PLAIN_LANGUAGE, (text) => LANGUAGE_RANGE.test(text));
+  const found = preferencesOf(value, (text) => LANGUAGE_RANGE.test(text));
   return found && written([...found].sort((a, b) => b[1] - a[1] || (ordered ? 0 : byName(a, b))));
 }
 
 /** `Accept-Charset` (§12.5.2): names in lower case, in their order. */
 export function normalizedCharsets(value: string): string | undefined {
-  const found = plainlyOf(value, PLAIN, isToken);
+  const found = preferencesOf(value, isToken);
   return found && written([...found]);
 }
 
@@ -58,7 +51,8 @@ function mediaRange(member: string): string | undefined {
   const [main, sub, ...rest] = type!.toLowerCase().split('/');
   if (!isToken(main!) || sub === undefined || !isToken(sub) || rest.length > 0) return undefined;
   const parts = [`${main}/${sub}`];
-  for (const parameter of parameters) {
+  // `;;` is an empty parameter, and allowed (RFC 9110 §5.6.6).
+  for (const parameter of parameters.filter(Boolean)) {
     const written = mediaParameter(parameter);
     if (written === undefined || (written.startsWith('q=') && parts.some((part) => part.startsWith('q='))))
       return undefined;
@@ -69,7 +63,6 @@ function mediaRange(member: string): string | undefined {
   return parts.join(';');
 }
 
-/** `;;` is an empty parameter, and allowed (RFC 9110 §5.6.6); but `negotiator` takes it for one that makes a type more precise. */
 function mediaParameter(text: string): string | undefined {
   const equals = text.indexOf('=');
   const name = text.slice(0, Math.max(0, equals)).toLowerCase();
@@ -77,17 +70,6 @@ function mediaParameter(text: string): string | undefined {
   if (!isToken(name) || !isToken(value)) return undefined;
   if (name !== 'q') return `${name}=${value}`;
   return WEIGHT.test(value) ? `q=${Number(value)}` : undefined;
-}
-
-/** The same of a value that all read so: of a name that comes twice some take the first place, others the last. */
-function plainlyOf(
-  value: string,
-  plain: RegExp,
-  isName: (text: string) => boolean,
-): ReadonlyMap<string, number> | undefined {
-  const list = members(value);
-  const found = list.every((member) => plain.test(member)) ? preferencesOf(value, isName) : undefined;
-  return found?.size === list.length ? found : undefined;
 }
 
 /**
