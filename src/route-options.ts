@@ -52,8 +52,9 @@ export interface RouteOptions<S = unknown> {
    */
   identity?: (source: S) => string | undefined;
   /**
-   * Query parameters that are part of the key: all, all but `ignore`, or `only` some. Names may end in `*`. They are
-   * sorted, so that their order does not matter; `sort: false`, and mode `'rfc9111'`, leave them as they come.
+   * Query parameters that are part of the key: all, all but `ignore`, or `only` some. Names may end in `*`. Where one
+   * of an array is named (`page[size]`), all of that are. They are sorted, so that their order does not matter; `sort: false`,
+   * and mode `'rfc9111'`, leave them as they come.
    */
   query?: { ignore?: readonly string[]; only?: readonly string[]; sort?: boolean };
   /** Bytes that a response's body may have to be stored. Default 1,048,576. */

@@ -14,7 +14,7 @@ export const SORTED: QueryRule = { only: undefined, ignore: [], sort: true };
 
 /**
  * The query in the form that keys have: parameters sorted by name (where the rule does not leave them as they came),
- * those of one name (or one array, `a[]`, `a[0]`, `a.b`, `[a]`) in the order they came, because that order can matter to a
+ * those of one name (or one array, `a[]`, `a[0]`, `a.b`, `[a]`, `.a`) in the order they came, because that order can matter to a
  * handler. Values stay as they were sent. One of which handlers read only a part is left as it came.
  */
 export function normalizeQuery(query: string, rule: QueryRule): string {
@@ -125,19 +125,20 @@ export class QueryRules {
 function isKept(name: string, { only, ignore }: QueryRule): boolean {
   const base = only === undefined ? arrayOf(name) : baseOf(name);
   const named = (pattern: string) => matchesName(pattern, name) || matchesName(pattern, base);
-  return only === undefined ? !ignore.some(named) : only.some(named);
+  // One of an array is what all that is said of the array makes it.
+  return only === undefined ? !ignore.some(named) : only.some((each) => named(each) || baseOf(each) === base);
 }
 
 function matchesName(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
-/** A name without what makes it one of an array; `qs`, by which Express 4 reads queries, takes `[a]` for `a`. */
+/** The name of the array that a name is one of: `qs`, by which Express 4 reads queries, takes `[a]` for `a`, and can be told to take `.a` so. */
 function baseOf(name: string): string {
-  return BRACKETED.exec(name)?.[1] ?? arrayOf(name);
+  return LED.exec(name)?.[1] ?? arrayOf(name);
 }
 
-const BRACKETED: RegExp = /^\[([^[\]]+)\]/;
+const LED: RegExp = /^(?:\[(?=[^[\]]+\])\.?|\.)([^.[\]]*)/;
 
 function arrayOf(name: string): string {
   const end = name.search(/[[.]/);

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { parse as parseSimple } from 'node:querystring';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalizeQuery, type QueryRule, SORTED } from '../../src/request/query.js';
@@ -28,6 +30,17 @@ const permuted = fc
   })
   .map((pairs) => pairs.map(([key, text]) => ({ text: `${key}=${text}` })))
   .chain((parameters) => fc.tuple(fc.constant(parameters), shuffled(parameters)));
+
+type Parse = (query: string) => Record<string, unknown>;
+const load = createRequire(import.meta.url);
+const qs = (load('qs') as { parse: (query: string, options: object) => Record<string, unknown> }).parse;
+
+/** How handlers are given queries: by Express 4, by Koa and Express 5, and by applications that say so. */
+const PARSERS: readonly (readonly [string, Parse])[] = [
+  ['qs', (query) => qs(query, { allowPrototypes: true })],
+  ['qs with dots', (query) => qs(query, { allowPrototypes: true, allowDots: true })],
+  ['querystring', (query) => ({ ...parseSimple(query) })],
+];
 
 describe('normalizeQuery', () => {
   it('is the same for any order of differently named parameters', () => {
@@ -80,6 +93,36 @@ describe('normalizeQuery', () => {
         const only = { only: ['a*', 'b*'], ignore: [], sort: true };
         expect(normalizeQuery(`${query}&${added}`, only)).toBe(normalizeQuery(query, only));
       }),
+    );
+  });
+
+  // A query is its own normal form's, so that what parsers make of both has to be the same: no two with one form differ then.
+  it.each(PARSERS)('loses nothing of what a handler reads: by %s', (_, parse) => {
+    const piece = fc.constantFrom(...'a b [ ] [] [a] [0] %61 . %5B %5d %ff % + ='.split(' '));
+    const parameter = fc.oneof(
+      // An array without a name is of numbers to qs: nobody reads those.
+      fc
+        .array(piece, { maxLength: 5 })
+        .map((pieces) => pieces.join(''))
+        .filter((text) => !/^(?:\[|%5b|\.)(?:\]|%5d)/i.test(text)),
+      fc.tuple(fc.constantFrom('a', 'b', '[a]', 'a[x]', 'a[]', '%5Ba%5D'), fc.nat(2)).map((parts) => parts.join('=')),
+    );
+    const rules: readonly QueryRule[] = [
+      ALL,
+      ...['a', 'a[x]'].map((name) => ({ ...ALL, only: [name] })),
+      { ...ALL, ignore: ['b'] },
+    ];
+    fc.assert(
+      fc.property(fc.array(parameter, { maxLength: 5 }), fc.constantFrom(...rules), (parameters, rule) => {
+        const read = (query: string) => {
+          const { a, b, ...others } = parse(query);
+          if (rule.only !== undefined) return { a };
+          return rule.ignore.length > 0 ? { a } : { a, b, others };
+        };
+        const query = parameters.join('&');
+        expect(read(normalizeQuery(query, rule))).toEqual(read(query));
+      }),
+      { numRuns: 3000 },
     );
   });
 });

@@ -51,6 +51,7 @@ describe('normalizeQuery', () => {
     ['b=1&[a]=2&a=1', '[a]=2&a=1&b=1'],
     ['b=1&a=2&%5Ba%5D[x]=1', 'a=2&%5Ba%5D[x]=1&b=1'],
     ['[]=1&[=2&A=3', 'A=3&[=2&[]=1'],
+    ['b=1&a=2&.a=3&.=4', '.=4&a=2&.a=3&b=1'],
     // The same name, spelt in another way, is the same name.
     ['b=1&%61=2&a=1', '%61=2&a=1&b=1'],
     ['%zz=1&a=2', '%zz=1&a=2'],
@@ -72,10 +73,22 @@ describe('normalizeQuery', () => {
     [only('filter'), 'filter[a]=1&filter[b]=2&x=3', 'filter[a]=1&filter[b]=2'],
     [only('f_*'), 'f_b=1&g=2&f_a=3', 'f_a=3&f_b=1'],
     [only('id'), '[id]=1&[id]x=2&%5Bid%5D=3&x[id]=4&[[id]]=5', '[id]=1&[id]x=2&%5Bid%5D=3'],
-    // Names that do not decode as a whole: qs knows their brackets all the same, and querystring what else is well escaped.
-    [only('id', 'f_*'), 'id%5B%=1&id%5b%FF[a]=2&%66_%zz=3&i%64%=4&%=5', '%66_%zz=3&id%5B%=1&id%5b%FF[a]=2'],
     // To querystring this is a name of its own.
-    [ignoring('id'), '[id]=1&a=2', 'a=2&[id]=1'],
+    [ignoring('id'), '[id]=1&a=2&id[x]=3', 'a=2&[id]=1'],
+    // With `allowDots`, which applications can give qs.
+    [only('id'), '.id=1&%2Eid[x]=2&.id]=3&[id.x]=4&..id=5&x.id=6', '.id=1&%2Eid[x]=2&.id]=3&[id.x]=4'],
+    // Where not all of a name can be decoded, parsers decode the brackets of it (qs) or what can be (querystring).
+    [only('id'), '%5Bid%5D%ff=1&id%5B%ff%5D=2&%69d[%]=3&%ffid=4', '%5Bid%5D%ff=1&id%5B%ff%5D=2&%69d[%]=3'],
+    [only('id', 'f_*'), 'id%5B%=1&id%5b%FF[a]=2&%66_%zz=3&i%64%=4&%=5', '%66_%zz=3&id%5B%=1&id%5b%FF[a]=2'],
+    [ignoring('id'), '%5Bid%5D%ff=1&a=2&%69d[%ff]=3', 'a=2&%5Bid%5D%ff=1'],
+    // What makes one of an array: the others of it.
+    [
+      only('page[size]'),
+      'page[size][]=1&[page][size]=2&page[size]x=3&page=4&x=5',
+      'page[size][]=1&[page][size]=2&page[size]x=3&page=4',
+    ],
+    [only('page[*'), '[page][size]=1&pages=2', '[page][size]=1'],
+    [only('page.size'), 'page.size[]=1&x.size=2', 'page.size[]=1'],
     [only(), 'a=1', ''],
     [only('a'), 'b=1', ''],
   ])('keeps by %j of %j', (rule, query, normalized) => {
