@@ -290,7 +290,7 @@ export const VARY: Row[] = [
     optimal('languages in another order', languages('en, de', 'de, en'), 'vary-normalise-lang-order'),
     optimal('languages in another case', languages('en, de', 'eN, De'), 'vary-normalise-lang-case'),
     optimal('blanks around languages', languages('en, de', ' en ,   de'), 'vary-normalise-lang-space'),
-    optimal('blanks around weights', languages('en;q=0.5, de', 'de, en ; q=0.5')),
+    optimal('blanks before weights', languages('en;q=0.5, de', 'de, en ;q=0.5')),
     must(
       'languages with other weights',
       different('Accept-Language', [['Accept-Language', 'en, de;q=0.5']], [['Accept-Language', 'de, en;q=0.5']]),

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalizedField, variantKey } from '../../src/http/vary.js';
@@ -26,21 +27,25 @@ const weightText = (thousandths: number) => {
   return fc.constantFrom(...exact, `${whole}.${digits.padEnd(3, '0')}`);
 };
 
-const memberText = ([name, thousandths]: Liked) =>
+const memberText = ([name, thousandths]: Liked, inner: fc.Arbitrary<string>) =>
   fc
     .record({
       name: anyCase(name),
-      q: fc.tuple(blank, blank, fc.constantFrom('q', 'Q'), weightText(thousandths)),
+      q: fc.tuple(blank, inner, weightText(thousandths)),
       silent: fc.boolean(),
       around: fc.tuple(blank, blank, fc.constantFrom('', ',', ' ,')),
     })
-    .map(({ name: spelt, q: [before, after, q, value], silent, around: [left, right, empty] }) => {
-      const weighted = silent && thousandths === 1000 ? '' : `${before};${after}${q}=${value}`;
+    .map(({ name: spelt, q: [before, after, value], silent, around: [left, right, empty] }) => {
+      const weighted = silent && thousandths === 1000 ? '' : `${before};${after}=${value}`;
       return `${empty}${left}${spelt}${weighted}${right}`;
     });
 
-/** A list written in one of the many ways that mean the same. */
-const listText = (all: readonly Liked[]) => fc.tuple(...all.map(memberText)).map((parts) => parts.join(','));
+/** A list written in one of the many ways that mean the same. `inner`: how the sign of a weight is written. */
+const listText = (all: readonly Liked[], inner = blank.map((left) => `${left}q`)) =>
+  fc.tuple(...all.map((each) => memberText(each, inner))).map((parts) => parts.join(','));
+/** What `negotiator` reads in that way of languages, and of types. */
+const LANGUAGE_WEIGHT = fc.constant('q');
+const TYPE_WEIGHT = fc.tuple(blank, fc.constantFrom('q', 'Q')).map((parts) => parts.join(''));
 
 const sameMap = (a: readonly Liked[], b: readonly Liked[]) => {
   const sorted = (all: readonly Liked[]) => JSON.stringify(all.toSorted(([x], [y]) => (x < y ? -1 : 1)));
@@ -50,7 +55,7 @@ const sameMap = (a: readonly Liked[], b: readonly Liked[]) => {
 const ranked = (all: readonly Liked[]) => JSON.stringify(all.toSorted(([, x], [, y]) => y - x));
 
 /** Two lists with their texts: often the same in another order, or with one thing changed. */
-const pairOf = (liked: typeof encodings) =>
+const pairOf = (liked: typeof encodings, inner?: fc.Arbitrary<string>) =>
   fc
     .tuple(liked, liked, fc.constantFrom('shuffled', 'changed', 'other'))
     .chain(([a, b, how]) => {
@@ -58,7 +63,7 @@ const pairOf = (liked: typeof encodings) =>
       const other = how === 'shuffled' ? shuffled(a) : fc.constant(how === 'changed' ? changed : b);
       return fc.tuple(fc.constant(a), other);
     })
-    .chain(([a, b]) => fc.tuple(fc.constant(a), fc.constant(b), listText(a), listText(b)));
+    .chain(([a, b]) => fc.tuple(fc.constant(a), fc.constant(b), listText(a, inner), listText(b, inner)));
 
 const NAMES = ['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'x-field'];
 const nearly = fc
@@ -72,6 +77,37 @@ const nearly = fc
 const anyValue = fc.oneof(anyText, asciiText, nearly, encodings.chain(listText), languages.chain(listText));
 const form = (name: string, value: string, languageOrder = true) => normalizedField(name, value, { languageOrder });
 
+interface Negotiator {
+  charsets(offered: readonly string[]): string[];
+  encodings(offered: readonly string[]): string[];
+  languages(offered: readonly string[]): string[];
+  mediaTypes(offered: readonly string[]): string[];
+}
+type Negotiating = new (request: { headers: Record<string, string> }) => Negotiator;
+const load = createRequire(import.meta.url);
+const negotiatorOf = (framework: string) => {
+  const accepts = createRequire(load.resolve(framework)).resolve('accepts');
+  return createRequire(accepts)('negotiator') as Negotiating;
+};
+
+/** By which frameworks choose. */
+const NEGOTIATORS: readonly (readonly [string, Negotiating])[] = [
+  ['that of Express 4', negotiatorOf('express4')],
+  ['that of Express 5', negotiatorOf('express')],
+  ['that of Koa', negotiatorOf('koa')],
+];
+/** What is offered of a kind, and what a request is given: of codings that are liked equally it may be any. */
+const CHOICES: readonly (readonly [
+  string,
+  readonly string[],
+  (by: Negotiator, offered: readonly string[]) => string[],
+])[] = [
+  ['accept', ['a/b', '*/*', 'c/*', 'c/d'], (by, offered) => by.mediaTypes(offered)],
+  ['accept-charset', ['a', '*', 'b'], (by, offered) => by.charsets(offered)],
+  ['accept-encoding', ['gzip', '*', 'identity', 'br'], (by, offered) => by.encodings(offered).sort()],
+  ['accept-language', ['en', 'de', '*', 'en-us'], (by, offered) => by.languages(offered)],
+];
+
 describe('normalizedField', () => {
   it('is the same for two Accept-Encodings exactly where they give the codings the same weights', () => {
     fc.assert(
@@ -84,7 +120,7 @@ describe('normalizedField', () => {
 
   it('is the same for two Accept-Languages exactly where they rank the languages the same way', () => {
     fc.assert(
-      fc.property(pairOf(languages), ([a, b, textA, textB]) => {
+      fc.property(pairOf(languages, LANGUAGE_WEIGHT), ([a, b, textA, textB]) => {
         expect(form('accept-language', textA) === form('accept-language', textB)).toBe(ranked(a) === ranked(b));
         const unordered = form('accept-language', textA, false) === form('accept-language', textB, false);
         expect(unordered).toBe(sameMap(a, b));
@@ -105,13 +141,46 @@ describe('normalizedField', () => {
   it('is the same for two Accepts exactly where they name the same types in the same order', () => {
     const types = (all: readonly Liked[]) => all.map(([name, value]): Liked => [`${name}/${name}`, value]);
     const pair = pairOf(encodings).chain(([a, b]) =>
-      fc.tuple(fc.constant(a), fc.constant(b), listText(types(a)), listText(types(b))),
+      fc.tuple(fc.constant(a), fc.constant(b), listText(types(a), TYPE_WEIGHT), listText(types(b), TYPE_WEIGHT)),
     );
     fc.assert(
       fc.property(pair, ([a, b, textA, textB]) => {
         expect(form('accept', textA) === form('accept', textB)).toBe(JSON.stringify(a) === JSON.stringify(b));
       }),
     );
+  });
+
+  // What a handler of Express or Koa chooses by a value it has to choose by the others of that form.
+  it.each(NEGOTIATORS)('is the same for no two values of which %s makes different things', (_, negotiator) => {
+    const blanks = fc.constantFrom('', ' ');
+    const parameter = fc
+      .constantFrom('', 'q=0', 'q=0.5', 'q=0.50', 'q=1', 'Q=0', 'x=1', 'q =0.5')
+      .chain((text) => fc.tuple(blanks, blanks).map(([before, after]) => `${before};${after}${text}`));
+    const list = (names: readonly string[]) =>
+      fc
+        .array(
+          fc
+            .tuple(
+              blanks,
+              fc.constantFrom(...names, names[0]!.toUpperCase(), ''),
+              fc.array(parameter, { maxLength: 2 }),
+            )
+            .map(([blank, name, parameters]) => blank + name + parameters.join('')),
+          { maxLength: 4 },
+        )
+        .map((members) => members.join(','));
+    for (const [name, offered, choose] of CHOICES) {
+      const made = new Map<string, string>();
+      fc.assert(
+        fc.property(list(offered.slice(0, 3)), (value) => {
+          const chosen = JSON.stringify(choose(new negotiator({ headers: { [name]: value } }), offered));
+          const key = form(name, value);
+          expect(chosen).toBe(made.get(key) ?? chosen);
+          made.set(key, chosen);
+        }),
+        { numRuns: 2000 },
+      );
+    }
   });
 
   it('is its own form, for any field and value', () => {
