@@ -65,7 +65,7 @@ export class Answering {
     const look = async () => {
       const found = await this.#find(turn);
       if (found.entry === undefined || this.#useOf(found.entry, turn) === 'validate') return undefined;
-      return { entry: found.entry, varies: found.varies, request: request.headers };
+      return { entry: found.entry, varies: found.varies, request: request.headers, search: plan.search };
     };
     const { key, asOf, stands } = this.#begun(plan);
     return after(this.#collapse.enter({ key, asOf, stands, look, alone }), (chance) => {
@@ -91,8 +91,10 @@ export class Answering {
     return { key: address.key, asOf: ledger.position(), stands };
   }
 
-  #isGoodFor({ entry, varies, request }: Shared, turn: Turn): boolean {
+  #isGoodFor({ entry, varies, request, search }: Shared, turn: Turn): boolean {
     const { exchange, plan } = turn;
+    // Who had one place by what the last answer said of queries may have two by what this one says.
+    if ([search, plan.search].some((rule) => rule !== undefined && rule !== entry.search)) return false;
     const subject = responseSubject(plan.address, entry);
     if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
     if (this.#useOf(entry, turn) === 'validate') return false;

@@ -30,6 +30,8 @@ export interface Shared {
   readonly entry: ResponseEntry;
   readonly varies: readonly string[];
   readonly request: Fields;
+  /** The rule by which the request's query was made shorter, if one was: who waits for the same place may ask for another URL. */
+  readonly search?: string | undefined;
 }
 
 /** A response that is on its way into the store. */

@@ -235,9 +235,10 @@ export class Run {
     const before = entryBefore && { entry: entryBefore, varies: variesBefore };
     const variant = { varies, request: this.#asked, languageOrder, index, before };
     const filled = put(this.#services, this.plan.address, entry, variant, stale);
+    const { search } = this.plan;
     if (typeof filled === 'string') {
       // Who waits for it sees that it is dead, and takes part again: one of them runs the handler.
-      lead?.filled({ entry, varies, request: this.#asked }, undefined);
+      lead?.filled({ entry, varies, request: this.#asked, search }, undefined);
       this.#skip(filled);
       return undefined;
     }
@@ -245,7 +246,7 @@ export class Run {
       lead?.unfilled(UNCACHEABLE_FOR);
       return filled;
     }
-    lead?.filled(filled.shared, filled.written);
+    lead?.filled({ ...filled.shared, search }, filled.written);
     const { compress: rule } = route;
     const { address } = this.plan;
     const { key, written } = filled;

@@ -464,6 +464,31 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       host.clock.forward(10);
       for (const url of ['/x?a=1', '/x?a=2', '/x?a=1', '/x?a=3']) expect((await host.ask(url)).text).toBe(url);
     });
+
+    it.each([
+      ['taken back', undefined],
+      ['another', 'params=("b")'],
+    ])('that is %s gives nobody what was made for another URL, be it waited for', async (_, then) => {
+      const host = await bench.start(combination);
+      const [traffic, gate] = [new Traffic(), new Gate()];
+      let said: string | undefined = 'params=("a")';
+      host.use(traffic.layer, {});
+      host.use(async ({ url }) => {
+        if (said !== 'params=("a")') await gate.opened;
+        return { headers: said === undefined ? {} : { 'No-Vary-Search': said }, body: url };
+      });
+      await host.ask('/x?a=1');
+      await host.cache.clear();
+      said = then;
+      const urls = ['/x?a=2', '/x?a=3', '/x', '/x?a=4&a=5', '/x?a=2'];
+      const answers = [];
+      for (const [i, url] of urls.entries()) {
+        answers.push(host.ask(url));
+        await traffic.begun(i + 2);
+      }
+      gate.open();
+      expect((await Promise.all(answers)).map(({ text }) => text)).toEqual(urls);
+    });
   });
 
   describe('a guess at how long', () => {
