@@ -174,13 +174,13 @@ function split(target: string): [path: string, search: string] {
 
 /**
  * What an invalidation may call the response to a URI with a sorted query, in one form for all that RFC 9110 §4.2.3 takes
- * for the same, whichever version of HTTP it came by: without the scheme's own port, and with no octet escaped that need
- * not be; and for all that routers and parsers take for one. Two resources that a handler tells apart by such a difference are
- * invalidated together, but have keys of their own.
+ * for the same, whichever version of HTTP it came by: its host in small letters and without the scheme's own port, and with no
+ * octet escaped that need not be; and for all that routers and parsers take for one. Two resources that a handler tells apart by
+ * such a difference are invalidated together, but have keys of their own.
  */
 function knownAs(origin: string, path: string, query: string): Pick<Address, 'names' | 'uri' | 'pathUri'> {
   const name = plain(path);
-  const pathUri = withoutPort(overHttp1(origin)) + routed(name);
+  const pathUri = knownOrigin(origin) + routed(name);
   if (query === '') return { names: [name], uri: pathUri, pathUri };
   const search = `?${plain(query)}`;
   return { names: [name, name + search], uri: pathUri + search, pathUri };
@@ -217,11 +217,15 @@ function overHttp1(origin: string): string {
   return origin.slice(0, origin.indexOf('//') + 2) + origin.slice(bar + AUTHORITY.length);
 }
 
-function withoutPort(origin: string): string {
-  const port = origin.startsWith('https') ? ':443' : ':80';
-  const bar = origin.indexOf('|');
-  const end = bar < 0 ? origin.length : bar;
-  return origin.endsWith(port, end) ? origin.slice(0, end - port.length) + origin.slice(end) : origin;
+/** The same in one form for all that name one host: in small letters, and without the scheme's own port. */
+function knownOrigin(origin: string): string {
+  const written = overHttp1(origin);
+  const bar = written.indexOf('|');
+  const end = bar < 0 ? written.length : bar;
+  // What `escapeBar` has written stays.
+  const named = written.slice(0, end).replace(/%7C|[A-Z]+/g, (text) => (text === '%7C' ? text : text.toLowerCase()));
+  const port = written.startsWith('https') ? ':443' : ':80';
+  return (named.endsWith(port) ? named.slice(0, -port.length) : named) + written.slice(end);
 }
 
 /**
@@ -246,11 +250,10 @@ export type Located = Pick<RequestView, 'headers' | 'secure'>;
 
 /** What the handler may take for its own origin: the scheme, the Host, and what proxies say instead of them. */
 function originOf({ headers, secure }: Located): string {
-  let origin = `${secure ? 'https' : 'http'}://${escapeBar((fieldText(headers, 'host') ?? '').toLowerCase())}`;
+  let origin = `${secure ? 'https' : 'http'}://${escapeBar(fieldText(headers, 'host') ?? '')}`;
   for (const name of FORWARDED) {
     if (headers[name] === undefined) continue;
-    const value = fieldText(headers, name)!;
-    origin += `|${name}=${escapeBar(name === ':authority' ? value.toLowerCase() : value)}`;
+    origin += `|${name}=${escapeBar(fieldText(headers, name)!)}`;
   }
   if (headers.forwarded === undefined) return origin;
   const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)\s*=\s*(?:"[^"]*"|[^;,\s]*)/gi);

@@ -181,6 +181,22 @@ describe.each(NEWEST)('vulnerabilities: $label', (combination) => {
       expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 3 });
     });
 
+    it("a Host in capitals, which a handler may not know: its answer is nobody else's, but dies with theirs", async () => {
+      const host = await start();
+      const sites: Readonly<Record<string, string>> = { 'shop.example': 'the shop' };
+      host.use({}, ({ headers, method }) => ({
+        headers: method === 'GET' ? { 'Cache-Control': FRESH } : {},
+        body: sites[headers.host!] ?? 'no such site',
+      }));
+      const at = (name: string, method = 'GET') => host.ask('/', { method, headers: { Host: name } });
+      expect((await at('SHOP.example')).text).toBe('no such site');
+      expect((await at('shop.example')).text).toBe('the shop');
+      for (const name of ['SHOP.example', 'shop.example']) expect(told(await at(name))).toMatchObject({ hit: true });
+      await at('shop.example', 'PUT');
+      for (const name of ['SHOP.example', 'shop.example'])
+        expect(told(await at(name))).toMatchObject({ fwd: 'uri-miss' });
+    });
+
     it('a target that no client of Node would send is no key of anybody else', async () => {
       const host = await start();
       host.use({}, ({ url }) => ({ headers: { 'Cache-Control': FRESH }, body: `at ${url}` }));

@@ -117,6 +117,9 @@ describe('responseAddress', () => {
       ['/', { 'x-forwarded-proto': 'a|x-forwarded-host=b' }],
       ['/', { 'x-forwarded-proto': 'a', 'x-forwarded-host': 'b' }],
     ],
+    // Handlers look up what a host is for, and some find nothing for the same in capitals.
+    ['the case of the host', ['/', { host: 'Example.COM' }], ['/', { host: 'example.com' }]],
+    ['its case over HTTP/2', ['/', { ':authority': 'Example.COM' }], ['/', { ':authority': 'example.com' }]],
     ['the scope', ['/', {}, ['identity=a']], ['/', {}, ['identity=b']]],
     ['the kind of scope', ['/', {}, ['identity=a']], ['/', {}, ['key=a']]],
     ['scopes that run together', ['/', {}, ['key=a~identity=b']], ['/', {}, ['key=a', 'identity=b']]],
@@ -127,7 +130,6 @@ describe('responseAddress', () => {
 
   it.each<[what: string, a: [string, Fields?], b: [string, Fields?]]>([
     ['the order of parameters', ['/?a=1&b=2'], ['/?b=2&a=1']],
-    ['the case of the host', ['/', { host: 'Example.COM' }], ['/', { host: 'example.com' }]],
     ['which proxies were passed', ['/', { 'x-forwarded-for': '10.0.0.1' }], ['/', {}]],
     ['for= in Forwarded', ['/', { forwarded: 'for=10.0.0.1;host=a' }], ['/', { forwarded: 'for=10.0.0.2;host=a' }]],
     ['Forwarded with nothing but for=', ['/', { forwarded: 'for=10.0.0.1' }], ['/', {}]],
@@ -307,6 +309,7 @@ describe('the URI of a request over HTTP/2', () => {
     // It takes the place of a Host beside it (RFC 9113 §8.3.1).
     [{ host: 'other.example', ':authority': 'example.com:80' }, 'http://example.com/a'],
     [{ ':authority': 'example.com', 'x-forwarded-proto': 'https' }, 'http://example.com|x-forwarded-proto=https/a'],
+    [{ host: 'Example.COM:80', 'x-forwarded-host': 'B' }, 'http://example.com|x-forwarded-host=B/a'],
     [{ ':authority': 'a|b', host: '|:authority=c' }, 'http://a%7Cb/a'],
     [{ host: 'a|b', 'x-forwarded-host': '|:authority=c' }, 'http://a%7Cb|x-forwarded-host=%7C:authority=c/a'],
   ])('is that over HTTP/1, by %j, though the key is another', (headers, uri) => {
