@@ -129,7 +129,7 @@ export class DurableQueue implements WriteQueue {
   async settle(): Promise<void> {}
 
   async deadLetters(most: number): Promise<readonly Dead[]> {
-    return (await this.#lanes.dead()).slice(0, most);
+    return (await this.#lanes.dead(this.#failed)).slice(0, most);
   }
 
   async replay(id: string | undefined): Promise<number> {
@@ -146,7 +146,8 @@ export class DurableQueue implements WriteQueue {
 
   async discard(id: string | undefined): Promise<number> {
     let count = 0;
-    for (const dead of await this.#chosen(id)) if (await this.#lanes.discard(dead)) count++;
+    for (const each of id === undefined ? await this.#lanes.deadIds() : [id])
+      if (await this.#lanes.discard(each)) count++;
     return count;
   }
 
@@ -299,7 +300,7 @@ export class DurableQueue implements WriteQueue {
   }
 
   async #chosen(id: string | undefined): Promise<readonly Dead[]> {
-    const all = await this.#lanes.dead();
+    const all = await this.#lanes.dead(this.#failed);
     return id === undefined ? all : all.filter(({ write }) => write.id === id);
   }
 

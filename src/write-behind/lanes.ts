@@ -145,10 +145,23 @@ export class Lanes {
     return false;
   }
 
-  /** All that have died, the first first. */
-  async dead(): Promise<readonly Dead[]> {
+  /** All that have died, the first first. `onDamage`: told of each that cannot be read, which is left out. */
+  async dead(onDamage: (error: unknown) => void): Promise<readonly Dead[]> {
     const found = await this.#redis(() => this.#link.client.hvalsBuffer(this.key('dead')));
-    return found.map((frame) => deserializeValue(frame) as Dead).sort((a, b) => a.failedAt - b.failedAt);
+    const all = found.flatMap((frame) => {
+      try {
+        return [deserializeValue(frame) as Dead];
+      } catch (error) {
+        onDamage(error);
+        return [];
+      }
+    });
+    return all.sort((a, b) => a.failedAt - b.failedAt);
+  }
+
+  /** The ids of all that have died, be they readable or not. */
+  deadIds(): Promise<readonly string[]> {
+    return this.#redis(() => this.#link.client.hkeys(this.key('dead')));
   }
 
   /** Puts a dead letter back to the end of its lane; `undefined` if somebody else has. */
@@ -162,8 +175,8 @@ export class Lanes {
   }
 
   /** Forgets a dead letter. Whether it was there. */
-  async discard({ write }: Dead): Promise<boolean> {
-    return this.#does(DISCARD, [this.key('dead'), this.key('size')], [write.id]);
+  async discard(id: string): Promise<boolean> {
+    return this.#does(DISCARD, [this.key('dead'), this.key('size')], [id]);
   }
 
   /** Those that are not empty. */

@@ -37,6 +37,7 @@ export interface DeadLetter {
   readonly handler: string;
   readonly key: string;
   readonly clientId: string;
+  /** `undefined` also where it cannot be read, which is what it died of then. */
   readonly value: unknown;
   /** ms since 1970. */
   readonly writtenAt: number;
@@ -115,7 +116,16 @@ function countOf({ keys = [], tags = [], patterns = [] }: Write['invalidate']): 
 
 export function letterOf({ write, failedAt, error }: Dead): DeadLetter {
   const { id, handler, key, clientId, body, writtenAt } = write;
-  return { id, handler, key, clientId, value: deserializeValue(body), writtenAt, failedAt, error };
+  return { id, handler, key, clientId, value: readable(body), writtenAt, failedAt, error };
+}
+
+/** One that nobody can read must not hide the other letters. */
+function readable(body: Buffer): unknown {
+  try {
+    return deserializeValue(body);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How a handler is called. */

@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { type Cache, createCache, type RedisClient, UnavailableError } from 'respcache';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { serializeValue } from '../../src/entry/value.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { DEAD } from '../../src/write-behind/lane-scripts.js';
 import { deferred } from '../service/backends.js';
@@ -293,6 +294,30 @@ describe('durable write-behind', () => {
     await cache.flush();
     expect(save.mock.calls.map(([{ value }]) => value)).toEqual([1, 2]);
     expect(await cache.get('n', 'c')).toBeUndefined();
+  });
+
+  it('dead letters that cannot be read hide no other, and can be discarded', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix);
+    const told = vi.fn();
+    cache.onWriteBehind('save', () => Promise.reject(new Error('never')), { retries: 0 });
+    for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+    await cache.flush();
+    const dead = `${prefix}{respcache}:behind:dead`;
+    const [letter] = await cache.deadLetters();
+    const write = { ...letter, body: Buffer.from('of a later version'), invalidate: {} };
+    const redis = new Redis(server.url);
+    await redis.hset(dead, letter!.id, serializeValue({ write, failedAt: 1, error: 'it cannot be read' }));
+    await redis.hset(dead, 'damaged', 'damaged');
+    redis.disconnect();
+    cache.on('error', told);
+    expect(await cache.deadLetters()).toMatchObject([
+      { id: letter!.id, key: letter!.key, value: undefined, error: 'it cannot be read' },
+      { value: 1, error: 'never' },
+    ]);
+    expect(told).toHaveBeenCalledWith(expect.objectContaining({ operation: 'write-behind' }));
+    expect(await cache.discardDeadLetters()).toBe(3);
+    expect(await cache.deadLetters()).toEqual([]);
   });
 
   it('writes that are coalesced while the database is down share one ticket', async () => {
