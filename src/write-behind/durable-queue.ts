@@ -12,7 +12,16 @@ import { Silence } from '../stores/silence.js';
 import { Holds } from './holds.js';
 import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
 import { Turns } from './turns.js';
-import { type Dead, type Handler, laneOf, textOfError, type Work, type Write, type WriteQueue } from './write.js';
+import {
+  closed,
+  type Dead,
+  type Handler,
+  laneOf,
+  textOfError,
+  type Work,
+  type Write,
+  type WriteQueue,
+} from './write.js';
 
 export interface DurableQueueOptions {
   readonly clock: Clock;
@@ -133,6 +142,7 @@ export class DurableQueue implements WriteQueue {
   }
 
   async replay(id: string | undefined): Promise<number> {
+    if (this.#closed) throw closed();
     let count = 0;
     for (const dead of await this.#chosen(id))
       await this.#surely(async () => {
@@ -170,7 +180,7 @@ export class DurableQueue implements WriteQueue {
   async #place(write: Write, handler: Handler | undefined, until: number): Promise<Ticketed> {
     const { most } = this.#options;
     for (;;) {
-      if (this.#closed) throw new RespcacheError('write-behind: the cache is closed');
+      if (this.#closed) throw closed();
       const lane = await this.#lanes.add(write, handler?.coalesce ?? false, most);
       if (lane !== undefined) return lane;
       if (performance.now() >= until) throw new QueueFullError(`write-behind: ${most} writes wait already`);

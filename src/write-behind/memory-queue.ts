@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { QueueFullError, RespcacheError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
 import {
+  closed,
   type Dead,
   type Handler,
   laneOf,
@@ -276,8 +277,4 @@ export class MemoryQueue implements WriteQueue {
     for (const { write } of taken) this.#dead.delete(write.id);
     return taken;
   }
-}
-
-function closed(): RespcacheError {
-  return new RespcacheError('write-behind: the cache is closed');
 }

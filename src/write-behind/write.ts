@@ -1,5 +1,5 @@
 import { deserializeValue, serializeValue } from '../entry/value.js';
-import { ConfigError, show } from '../errors.js';
+import { ConfigError, RespcacheError, show } from '../errors.js';
 
 /** A write that is to be persisted, as it waits in a queue. */
 export interface Write {
@@ -185,6 +185,11 @@ export interface WriteQueue {
   discard(id: string | undefined): Promise<number>;
   /** Ends all work; what is left after so many ms stays where it is. */
   close(patience: number): Promise<void>;
+}
+
+/** What whoever comes too late is told. */
+export function closed(): RespcacheError {
+  return new RespcacheError('write-behind: the cache is closed');
 }
 
 /** @throws {ConfigError} */

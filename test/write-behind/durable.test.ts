@@ -364,7 +364,10 @@ describe('durable write-behind', () => {
   });
 
   /** A process that writes behind, and says what it does, one line each. */
-  function start(prefix: string, mode: 'write' | 'persist' | 'close' | 'refused'): ChildProcess & { lines: string[] } {
+  function start(
+    prefix: string,
+    mode: 'write' | 'persist' | 'close' | 'refused',
+  ): ChildProcess & { lines: string[] } {
     const file = fileURLToPath(new URL('child.mjs', import.meta.url));
     const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
     cleanups.push(() => child.kill('SIGKILL'));
@@ -377,6 +380,18 @@ describe('durable write-behind', () => {
     const child = start(`${randomUUID()}:`, 'close');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(child.lines).toContain('persisting 0');
+  });
+
+  it('keeps dead letters where they are once it is closed, also over a client that stays open', async () => {
+    const redis = new Redis(server.url);
+    cleanups.push(() => redis.disconnect());
+    const cache = open(`${randomUUID()}:`, { redis });
+    cache.onWriteBehind('save', () => Promise.reject(new Error('never')), { retries: 0 });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    await cache.close();
+    await expect(cache.replayDeadLetters()).rejects.toThrow('the cache is closed');
+    expect(await cache.deadLetters()).toMatchObject([{ key: 'n', value: 1 }]);
   });
 
   it('a process that was told that its client cannot be used ends: nothing is left open', async () => {
