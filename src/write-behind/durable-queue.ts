@@ -106,6 +106,8 @@ export class DurableQueue implements WriteQueue {
   }
 
   work(handler: Handler): () => Promise<void> {
+    // Nobody would end its worker, which holds the process.
+    if (this.#closed) return async () => {};
     const { lease } = this.#options;
     const isOn = () => !this.#closed && this.#workers.has(worker);
     const drain = (job: BullMQ.Job, token?: string) => this.#drain(handler, isOn, job, token);

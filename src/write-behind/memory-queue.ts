@@ -85,6 +85,7 @@ export class MemoryQueue implements WriteQueue {
   }
 
   work(handler: Handler): () => Promise<void> {
+    if (this.#closed) return async () => {};
     const crew: Crew = { handler, active: new Set(), ready: new Set() };
     this.#crews.set(handler.name, crew);
     for (const lane of this.#lanes.values()) if (lane.handler === handler.name && !lane.running) this.#go(lane);

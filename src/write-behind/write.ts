@@ -172,7 +172,7 @@ export interface WriteQueue {
   add(write: Write, handler: Handler | undefined): Promise<void>;
   /** Whether no write of its key has been queued after it, by any process. Where that cannot be said: no. Never rejects. */
   isLast(write: Write): Promise<boolean>;
-  /** Begins to work with a handler; returns what ends it. */
+  /** Begins to work with a handler, unless it is closed; returns what ends it. */
   work(handler: Handler): () => Promise<void>;
   /** Resolves when all that waits now has been persisted or given up. */
   flush(): Promise<void>;

@@ -1,5 +1,5 @@
-// Writes five values behind and never gets to the end of persisting them; one that closes ends by itself all the same, and so does
-// one whose cache cannot be made. Runs on the built package.
+// Writes five values behind and never gets to the end of persisting them; one that closes ends by itself all the same, and so do
+// one that registers its handler only then, and one whose cache cannot be made. Runs on the built package.
 
 import { createCache } from 'respcache';
 
@@ -11,6 +11,11 @@ if (mode === 'refused') {
   } catch (error) {
     console.log(error.message);
   }
+} else if (mode === 'late') {
+  const cache = createCache({ redis, prefix, timeout: 5000, writeBehind });
+  await cache.close();
+  cache.onWriteBehind('save', () => {});
+  console.log('registered');
 } else await work();
 
 async function work() {

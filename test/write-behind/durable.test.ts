@@ -366,7 +366,7 @@ describe('durable write-behind', () => {
   /** A process that writes behind, and says what it does, one line each. */
   function start(
     prefix: string,
-    mode: 'write' | 'persist' | 'close' | 'refused',
+    mode: 'write' | 'persist' | 'close' | 'late' | 'refused',
   ): ChildProcess & { lines: string[] } {
     const file = fileURLToPath(new URL('child.mjs', import.meta.url));
     const child = spawn(process.execPath, [file, server.url, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -380,6 +380,13 @@ describe('durable write-behind', () => {
     const child = start(`${randomUUID()}:`, 'close');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(child.lines).toContain('persisting 0');
+  });
+
+  it('a process that registers a handler after it has closed ends: nobody works for it any more', async () => {
+    const child = start(`${randomUUID()}:`, 'late');
+    const ended = once(child, 'exit');
+    await vi.waitFor(() => expect(child.lines).toContain('registered'), 5000);
+    expect(await ended).toEqual([0, null]);
   });
 
   it('keeps dead letters where they are once it is closed, also over a client that stays open', async () => {

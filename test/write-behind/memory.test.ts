@@ -53,6 +53,17 @@ describe('write-behind in this process', () => {
     expect(save).toHaveBeenCalledTimes(1);
   });
 
+  it('nor one that is registered once it is closed', async () => {
+    const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
+    const end = cache.onWriteBehind('save', () => new Promise(() => {}), { concurrency: 1 });
+    for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+    void end();
+    await cache.close();
+    const save = vi.fn();
+    await cache.onWriteBehind('save', save)();
+    expect(save).not.toHaveBeenCalled();
+  });
+
   it('gives up all at once as it is closed: each would wait a second for a Redis that hangs', async () => {
     const gate = deferred<void>();
     const given: [key: string, newer: boolean][] = [];
