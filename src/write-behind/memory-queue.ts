@@ -68,15 +68,16 @@ export class MemoryQueue implements WriteQueue {
     this.#options = options;
   }
 
-  async add(write: Write, handler: Handler | undefined): Promise<void> {
-    if (this.#closed) throw closed();
-    if (handler === undefined)
-      throw new RespcacheError(`write-behind: there is no handler ${write.handler}; register it by onWriteBehind()`);
+  /** No `async`: its promises are settled in the order in which writes are put, and so they are told, whether they wait for room or not. */
+  add(write: Write, handler: Handler | undefined): Promise<void> {
+    if (this.#closed) return Promise.reject(closed());
+    if (handler === undefined) return Promise.reject(noHandler(write));
     // Whoever has waited longer comes first: of the same lane above all.
-    if (handler.coalesce && !this.#lanesForRoom.has(laneOf(write)) && this.#replace(write)) return;
+    if (handler.coalesce && !this.#lanesForRoom.has(laneOf(write)) && this.#replace(write)) return Promise.resolve();
     if (this.#size >= this.#options.most || this.#forRoom.size > 0) return this.#putWhenRoom(write);
     this.#size++;
     this.#put(write);
+    return Promise.resolve();
   }
 
   /** Those of this process are cached in the order in which they came, and of others it knows nothing. */
@@ -278,4 +279,8 @@ export class MemoryQueue implements WriteQueue {
     for (const { write } of taken) this.#dead.delete(write.id);
     return taken;
   }
+}
+
+function noHandler({ handler }: Write): RespcacheError {
+  return new RespcacheError(`write-behind: there is no handler ${handler}; register it by onWriteBehind()`);
 }

@@ -128,6 +128,24 @@ describe('write-behind in this process', () => {
     await cache.close();
   });
 
+  it.each([{ coalesce: false }, { coalesce: true }])(
+    'a write that has waited for room does not come over a later one in the cache: %o',
+    async (options) => {
+      const cache = createCache({ redis: false, writeBehind: { maxQueue: 2, closeTimeout: 1 } });
+      cache.onWriteBehind('fail', () => Promise.reject(new Error('never')), { retries: 0 });
+      cache.onWriteBehind('save', () => new Promise(() => {}), options);
+      for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'fail' });
+      await cache.flush();
+      const first = cache.writeBehind('n', 'first', 'c', { handler: 'save' });
+      // It enters as there is room, and the second is called in the same turn of the event loop.
+      void cache.discardDeadLetters();
+      const second = cache.writeBehind('n', 'second', 'c', { handler: 'save' });
+      await Promise.all([first, second]);
+      expect(await cache.get('n', 'c')).toBe('second');
+      await cache.close();
+    },
+  );
+
   it('cannot be durable without Redis', () => {
     expect(() => createCache({ redis: false, writeBehind: { durable: true } })).toThrow(
       'option writeBehind.durable is true',
