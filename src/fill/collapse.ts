@@ -56,6 +56,8 @@ export interface CollapseOptions {
   readonly leases: LeaseTable | undefined;
   /** How long one waits for another's run before one runs too, ms. */
   readonly patience: number;
+  /** Whether waiting holds the process. Default `false`: a client that is still there does, by its connection; one that has gone is not to. */
+  readonly holds?: boolean;
   /** How many may wait at the same time, whatever they wait for; who comes then runs. Default 10,000. */
   readonly mostWaiting?: number;
 }
@@ -174,9 +176,9 @@ export class Collapse<R> {
   async #wait(flight: Flight<R>): Promise<Turn<R>> {
     if (this.#isFull) return RUN;
     this.#waiting++;
+    const { patience, holds = false } = this.#options;
     try {
-      // A client that is still there holds the process by its connection; one that has gone is not to.
-      return turnOf(await withDeadline(flight.done, this.#options.patience, 'wait', false));
+      return turnOf(await withDeadline(flight.done, patience, 'wait', holds));
     } catch {
       return RUN;
     } finally {

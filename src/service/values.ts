@@ -53,7 +53,8 @@ export class Values {
   constructor(services: Services) {
     this.#services = services;
     const { clock, collapseTimeout } = services.settings;
-    this.runs = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout });
+    // A script that waits for a value has nothing else that holds it.
+    this.runs = new Collapse({ clock, leases: services.backend.leases, patience: collapseTimeout, holds: true });
   }
 
   /** @throws {TypeError} if the key or the client is empty */
