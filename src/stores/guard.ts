@@ -52,7 +52,7 @@ export class Guard {
     const probe = this.#admit();
     const started = performance.now();
     try {
-      const working = work();
+      const working = native(work());
       if (working instanceof Promise) working.then(this.#heard, () => {});
       const result = await withDeadline(working, deadline, operation);
       if (performance.now() - started <= this.#options.timeout) this.#succeeded();
@@ -100,6 +100,12 @@ export class Guard {
     }
     if (this.open && !wasOpen) this.#options.events.emit('breaker', { state: 'open' });
   }
+}
+
+/** A store of the caller's own may promise by another library, or, as Node's own promises under Jest, come from another realm. */
+function native<T>(work: MaybePromise<T>): MaybePromise<T> {
+  const isPromise = typeof (work as { readonly then?: unknown } | null | undefined)?.then === 'function';
+  return isPromise ? Promise.resolve(work) : work;
 }
 
 /** Rejects with an {@link UnavailableError} if `work` takes longer than `ms`. `holds`: whether the process goes on until then. */

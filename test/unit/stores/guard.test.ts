@@ -67,6 +67,12 @@ describe('Guard', () => {
     expect(told).toHaveLength(1);
   });
 
+  it('gives up at the deadline what a promise of another library, or realm, promises', async () => {
+    // biome-ignore lint/suspicious/noThenProperty: what it is about
+    const foreign = { then: () => {} } as unknown as Promise<never>;
+    await expect(guard.run('read', 5, () => foreign)).rejects.toThrow('read took longer than 5 ms');
+  });
+
   it('opens after so many failures in a row, and refuses at once', async () => {
     await failThreeTimes();
     expect(guard.open).toBe(true);
