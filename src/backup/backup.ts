@@ -56,6 +56,9 @@ export async function backup(
   const { onProgress } = options;
   const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));
   const pieces = await copy.begin();
+  // Nothing would go through it, nor would it say so.
+  if (typeof destination !== 'string' && destination.writableFinished && !destination.errored)
+    throw new BackupError('interrupted', 'the destination was ended before anything was written');
   const signal = common.signal === undefined ? {} : { signal: common.signal };
   await reasonOf(common.signal, () =>
     typeof destination === 'string' ? toFile(destination, pieces, signal) : pipeline(pieces, destination, signal),

@@ -84,6 +84,14 @@ describe('a backup into a file', () => {
     await expect(restoring).rejects.toThrow('the line is dead');
   });
 
+  it('or a stream that somebody else has ended by then', async () => {
+    const to = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const making = cache.backup(to);
+    to.end();
+    await expect(making).rejects.toThrow('the destination was ended before anything was written');
+    await expect(cache.backup(to)).rejects.toThrow('the destination was ended before anything was written');
+  });
+
   it('that cannot be written is an error, and leaves nothing behind', async () => {
     await expect(cache.backup(join(folder, 'none', 'cache.bak'))).rejects.toThrow('ENOENT');
     await expect(cache.backup(folder)).rejects.toThrow();
