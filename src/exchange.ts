@@ -181,6 +181,8 @@ export class Exchange implements Party {
   post(plan: Plan): undefined {
     this.bypass('method');
     if (this.#state === 'done') return;
+    // What is said against its answer from here on holds.
+    this.#handling.barred = undefined;
     this.#handling.fill(plan, { forward: 'method', index: undefined });
     this.#tellIfWaited();
   }

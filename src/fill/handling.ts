@@ -113,10 +113,11 @@ export class Handling {
     return this.stale !== undefined && (this.stale.mustRevalidate || this.#run!.standIn(502) !== undefined);
   }
 
-  /** Tells what became of it. */
+  /** Tells what became of it. Of a POST only that it is one: nothing could have answered it, whatever its answer is good for. */
   count(reason: Reason | undefined, revalidated?: boolean): void {
     const { route, control } = this.#party;
-    this.#account.handled(this.plan, reason, route, reason === 'handler' ? control.because : undefined, revalidated);
+    const told = this.#run?.going.forward === 'method' ? 'method' : reason;
+    this.#account.handled(this.plan, told, route, told === 'handler' ? control.because : undefined, revalidated);
   }
 
   /** Judges the response and completes its head. Gives what is to leave in its place, if anything is. */
@@ -132,11 +133,9 @@ export class Handling {
       if (stale !== undefined && status === 200 && request.method === 'HEAD') run.hearHead(stale, bag, this.#seat());
     }
     this.#shadow?.head(head, outside, route);
-    const posted = run?.going.forward === 'method';
-    const barred = posted ? undefined : this.barred;
-    const reason = barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
+    const reason = this.barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
     if (reason !== undefined) run?.letGo(status);
-    this.count(posted ? 'method' : reason);
+    this.count(reason);
     const shares = run?.isFilling === true && !saysNothing(route);
     const shared = shares ? { route, tags: run.tags(this.#seat()) } : undefined;
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)

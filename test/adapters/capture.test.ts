@@ -33,6 +33,22 @@ describe.each(OF_KOA)('capture: $label', (combination) => {
     for (const name of ['content-type', 'content-length', 'etag'])
       expect(again.header(name), name).toBe(first.header(name));
   });
+
+  it('keeps nothing for GETs of a POST whose handler has given no body: the text is Koa’s', async () => {
+    const host = await bench.start(combination);
+    host.use({ storePost: true });
+    const said = { 'Cache-Control': 'max-age=60', 'Content-Location': '/x' };
+    host.use(
+      new Layer(notHere, (ctx) => {
+        ctx.set(said);
+        ctx.status = 200;
+      }),
+    );
+    const posted = await host.ask('/x', { method: 'POST' });
+    expect([posted.text, posted.header('cache-status')]).toEqual(['OK', 'respcache; fwd=method; detail=no-body']);
+    expect((await host.ask('/x')).text).toBe('OK');
+    expect(host.cache.getStats()).toMatchObject({ hits: 0, totalRequests: 2 });
+  });
 });
 
 describe.each(COMBINATIONS)('capture: $label', (combination) => {

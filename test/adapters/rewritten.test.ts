@@ -103,6 +103,17 @@ describe.each(COMBINATIONS)('rewritten: $label', (combination) => {
     );
   });
 
+  it('a POST that a layer inside makes into another method gives no answer for GETs', async () => {
+    const host = await bench.start(combination);
+    host.use({ storePost: true }, overriding);
+    host.use(numbered({ headers: { 'Cache-Control': 'max-age=60', 'Content-Location': '/x' } }));
+    const deleted = await host.ask('/x', { method: 'POST', ...method('DELETE') });
+    expect([deleted.text, deleted.header('cache-status')]).toEqual(['run 1', 'respcache; fwd=method; detail=method']);
+    expect((await host.ask('/x')).text).toBe('run 2');
+    expect((await host.ask('/x', { method: 'POST' })).header('cache-status')).toBe('respcache; fwd=method; stored');
+    expect((await host.ask('/x')).text).toBe('run 3');
+  });
+
   it('a method that changes something invalidates its URL, whichever the client has sent', async () => {
     const host = await bench.start(combination);
     host.use({ vary: ['x-method'] }, overriding);
