@@ -21,12 +21,10 @@ import { isBegun, openBegun } from '../node/begun.js';
 import { MountedRoute, openExchange, tellUnsaid, View } from '../node/exchanges.js';
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
-import type { Sink } from '../node/sink.js';
 import { hasReason, isGone } from '../node/state.js';
-import { tap } from '../node/tap.js';
+import { attend, hasHungUp } from './attend.js';
 import { bagOf, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
-import { holdHangUp } from './hang-up.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
 
@@ -109,8 +107,11 @@ export function cacheMiddleware(options: CacheMiddlewareOptions = {}): Middlewar
     const reply = await engine.refine(outer, route.inside(outer.route));
     if (reply !== undefined) return send(ctx, reply);
     if (!isWatched) return watch(ctx, outer, next);
+    const isOfKoa = !isOutside(outer, ctx);
+    // The mount that watches the response could not know of what this one has found.
+    if (isOfKoa) attend(ctx, outer);
     await next();
-    if (isOutside(outer, ctx)) leaveUnsaid(ctx, outer);
+    if (!isOfKoa) leaveUnsaid(ctx, outer);
   }
 }
 
@@ -169,12 +170,11 @@ function begin(cache: Cache, ctx: Context, view: View, route: Route, recall?: Re
  * nobody but Koa sees it after that.
  */
 async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = false): Promise<void> {
-  if (exchange.conditions.asksHandler) tap(ctx.res, pastKoa(exchange));
-  const hungUp = exchange.outlivesHangUp ? holdHangUp(ctx.res) : undefined;
+  attend(ctx, exchange);
   try {
     await next();
   } catch (error) {
-    const instead = inPlaceOfFailure(ctx, exchange, error, hungUp?.() ?? false);
+    const instead = inPlaceOfFailure(ctx, exchange, error, hasHungUp(exchange));
     if (instead === undefined) {
       exchange.abandon();
       throw error;
@@ -184,7 +184,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
     ctx.app.emit('error', error, ctx);
     return sendInstead(ctx, instead);
   }
-  if (hungUp?.()) return giveUp(ctx, exchange);
+  if (hasHungUp(exchange)) return giveUp(ctx, exchange);
   try {
     if (exchange.isServed) return;
     const left = ctx.respond === false || ctx.res.headersSent;
@@ -195,25 +195,6 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
     exchange.abandon();
     throw error;
   }
-}
-
-/**
- * A handler that writes past Koa may answer what this cache has asked it: a client that has not asked must not be given
- * that 304.
- */
-function pastKoa(exchange: Exchange): Sink {
-  const nothing = () => {};
-  return {
-    head: (head) => (head.status === 304 && exchange.conditions.asksHandler ? exchange.head(head) : undefined),
-    isFilling: false,
-    whenWaitedFor: nothing,
-    hungUp: () => undefined,
-    write: nothing,
-    trailers: nothing,
-    end: nothing,
-    abandon: nothing,
-    leave: nothing,
-  };
 }
 
 /** Who writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */

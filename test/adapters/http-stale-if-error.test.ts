@@ -230,10 +230,15 @@ describe.each(NEWEST)('stale-if-error: $label', (combination) => {
     },
   );
 
-  it.each(HANGING_UP)('a handler that hangs up %s: what is stale stands in', async (_, layer) => {
+  it.each(
+    HANGING_UP.flatMap(([how, layer]) =>
+      ['one mount', 'a mount inside another that looks elsewhere'].map((mount) => [how, mount, layer] as const),
+    ),
+  )('a handler that hangs up %s, behind %s: what is stale stands in', async (_, mount, layer) => {
     const host = await bench.start(combination);
     const model = failing(layer);
-    host.get('/x', SIE_60, model.layer);
+    if (mount !== 'one mount') host.use({});
+    host.get('/x', mount === 'one mount' ? SIE_60 : { ...SIE_60, identity: () => 'me' }, model.layer);
     await host.ask('/x');
     model.well = false;
     host.clock.forward(12);

@@ -8,6 +8,7 @@ import type { Middleware } from 'koa';
 import type { InvalidateSpec, RouteOptions } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
 import {
+  type ClockedHost,
   type Combination,
   Gate,
   NEWEST,
@@ -192,10 +193,23 @@ const WAYS = [
 
 describe.each(WAYS)('validation: $label: a 304 by', ({ combination, ways }) => {
   it.each(ways)('%s gives each client what it asked for', async (_, layers) => {
+    await gives(layers, await bench.start(combination), {});
+  });
+
+  it.each(ways)('%s does so where a mount inside another has looked elsewhere', async (_, layers) => {
     const host = await bench.start(combination);
+    host.use({});
+    await gives(layers, host, { identity: () => 'me' });
+  });
+
+  async function gives(
+    layers: (typeof ways)[number][1],
+    host: ClockedHost,
+    options: RouteOptions<Source>,
+  ): Promise<void> {
     let runs = 0;
     const last = layers(() => runs++);
-    host.get('/x', {}, ...(last as [Layer]));
+    host.get('/x', options, ...(last as [Layer]));
     const first = await host.ask('/x');
     expect(first.status).toBe(200);
     const { body } = first;
@@ -230,7 +244,7 @@ describe.each(WAYS)('validation: $label: a 304 by', ({ combination, ways }) => {
     expect(hit).toMatchObject({ status: 200, body });
     expect(hit.header('cache-status')).toBe('respcache; hit; ttl=10');
     expect(runs).toBe(1 + questions.length);
-  });
+  }
 });
 
 describe.each(NEWEST)('validation: $label', (combination) => {
