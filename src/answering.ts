@@ -128,7 +128,7 @@ export class Answering {
     const free = plan.credentials === undefined && exchange.request.method === 'GET' && !asked?.onlyIfCached;
     const lead = free ? await this.#leadRefresh(turn, found.entry) : undefined;
     if (lead === undefined) return this.#serve(turn, found, use);
-    return this.#forward(turn, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead });
+    return this.#forward(turn, { ...going, forward: use === 'fresh' ? 'miss' : 'stale', lead, wouldDo: true });
   }
 
   /** Leads a run that makes an entry anew, unless one has ended between the lookup that found it and this. */

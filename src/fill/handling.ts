@@ -223,7 +223,7 @@ export class Handling {
     return inPlaceOf(this.#party.reply(fresh?.entry ?? stale, status), bag.getHeaders(), this.#party.outside);
   }
 
-  /** A stale response in place of the handler's failure (RFC 5861 §4). */
+  /** What is stored in place of the handler's failure (RFC 5861 §4): stale, unless it was to be made anew early. */
   #standIn(run: Run, stale: ResponseEntry, failure: number | undefined, bag: HeaderBag): Reply {
     const { route, control, outside } = this.#party;
     run.letGo(500);
@@ -231,7 +231,8 @@ export class Handling {
     const forwardStatus = failure === undefined ? {} : { forwardStatus: failure };
     const status = { forward: run.going.forward, ...forwardStatus, detail: 'stale-if-error' };
     const reply = this.#party.reply(stale, status);
-    this.#account.hit(run.plan, stale, reply, route, { stale: true });
+    const isStale = stale.freshUntil <= this.#services.settings.clock.now();
+    this.#account.hit(run.plan, stale, reply, route, { stale: isStale });
     return inPlaceOf(reply, bag.getHeaders(), outside);
   }
 

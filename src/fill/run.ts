@@ -36,6 +36,8 @@ export interface Going {
   readonly stale?: ResponseEntry | undefined;
   /** The request fields that it was found by. */
   readonly varies?: readonly string[] | undefined;
+  /** It may be used as it is, and would have been: the request has only come upon it when it was to be made anew. */
+  readonly wouldDo?: boolean;
 }
 
 /** A response that is being captured, and what is known of it beside its body. */
@@ -86,8 +88,10 @@ export class Run {
 
   /** What stands in for a response of this status, if it is a failure and something may. */
   standIn(status: number): ResponseEntry | undefined {
-    const { stale } = this.going;
-    if (stale === undefined || !FAILURES.has(status) || !mayStandIn(stale, this.#now())) return undefined;
+    const { stale, wouldDo = false } = this.going;
+    if (stale === undefined || !FAILURES.has(status)) return undefined;
+    const now = this.#now();
+    if (!mayStandIn(stale, now) && !(wouldDo && useOf(stale, now, undefined) !== 'validate')) return undefined;
     // What was invalidated while the handler ran is not served in its place.
     const subject = responseSubject(this.plan.address, stale);
     return this.#services.backend.ledger.stands(subject, stale.asOf) ? stale : undefined;

@@ -495,6 +495,48 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
       expect((await host.ask('/x')).text).toBe('run 2');
     });
 
+    it.each<[string, (asked: Asked) => Said]>([
+      ['answers that it has', () => ({ status: 503, body: 'failed' })],
+      [
+        'throws',
+        () => {
+          throw Object.assign(new Error('failed'), { expose: false });
+        },
+      ],
+      [
+        'hangs up',
+        ({ res }) => {
+          res.destroy();
+          return {};
+        },
+      ],
+    ])('is given what it would have been, where its handler fails: %s', async (_, fail) => {
+      const host = await bench.start(combination);
+      host.use({});
+      let runs = 0;
+      const handler: Handler = (asked) => (++runs % 2 === 0 ? fail(asked) : { body: `run ${runs}` });
+      const slowly: Handler = (asked) => {
+        const until = performance.now() + 3;
+        while (performance.now() < until);
+        return handler(asked);
+      };
+      host.get('/stale', SWR_60, handler);
+      host.get('/fresh', { ttl: 10, earlyRefresh: 1e9 }, slowly);
+      const alone = { headers: { Connection: 'close, X-Mine', 'X-Mine': '1' } };
+      for (const [path, ttl, fwd] of [
+        ['/stale', 0, 'stale'],
+        ['/fresh', 10, 'miss'],
+      ] as const) {
+        runs = 0;
+        await storing(host, path);
+        if (ttl === 0) host.clock.forward(10);
+        const answer = await host.ask(path, alone);
+        expect([answer.status, answer.text, runs], path).toEqual([200, 'run 1', 2]);
+        expect(told(answer), path).toMatchObject({ fwd, ttl });
+      }
+      expect(host.cache.getStats()).toMatchObject({ hits: 2, stale: 1, misses: 2 });
+    });
+
     it('says nothing of what is stale where it wants what is fresh, if it is heard', async () => {
       const host = await bench.start(combination);
       host.get('/x', { ...SWR_60, requestDirectives: 'honor' }, numbered());
