@@ -14,7 +14,8 @@ const OF_BODY: ReadonlySet<string> = new Set(['content-type', 'content-length', 
 /** The head of a response as Koa will send it. That of a 304 speaks of what is stored, and is taken as it is. */
 export function bagOf(ctx: Context): HeaderBag {
   const bag: HeaderBag = ctx.res;
-  if (ctx.status === 304 || !(EMPTY.has(ctx.status) || isNull(ctx))) return bag;
+  const { status } = ctx;
+  if (status === 304 || !(EMPTY.has(status) || isNull(ctx))) return bag;
   return {
     getHeader: (name) => bag.getHeader(name),
     getHeaders: () => Object.fromEntries(Object.entries(bag.getHeaders()).filter(([name]) => !OF_BODY.has(name))),
@@ -41,9 +42,9 @@ export function bodyOf(ctx: Context): Body | undefined {
 }
 
 /** Whether its handler has said that there is no body: of itself Koa would send the status as a text. */
-function isNull({ body, response }: Context): boolean {
+function isNull({ response }: Context): boolean {
   const { _explicitNullBody: said } = response as { _explicitNullBody?: boolean };
-  return (body === null || body === undefined) && said === true;
+  return said === true && (response.body === null || response.body === undefined);
 }
 
 /**
@@ -52,8 +53,10 @@ function isNull({ body, response }: Context): boolean {
  */
 function isStream({ app }: Context, body: unknown): body is Readable {
   if (body instanceof Stream) return true;
-  const { readable, readableObjectMode, destroyed, pipe, read, destroy } = body as Partial<Readable>;
-  if (readable !== true || ![pipe, read, destroy].every((each) => typeof each === 'function')) return false;
+  const { readable } = body as Partial<Readable>;
+  if (readable !== true) return false;
+  const { readableObjectMode, destroyed, pipe, read, destroy } = body as Partial<Readable>;
+  if (![pipe, read, destroy].every((each) => typeof each === 'function')) return false;
   return [readableObjectMode, destroyed].every((each) => typeof each === 'boolean') && streamsWebBodies(app.response);
 }
 

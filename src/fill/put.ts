@@ -11,6 +11,8 @@ export interface Variant {
   /** The request fields by which it varies, and the request that it answers. */
   readonly varies: readonly string[];
   readonly request: Fields;
+  /** The rule by which the request's query was made shorter, if one was: who waits for the same place may ask for another URL. */
+  readonly search: string | undefined;
   /** Whether the order of languages that are liked equally counts. */
   readonly languageOrder: boolean;
   /** The index that was found under the URL. */
@@ -26,12 +28,8 @@ export interface Before {
 }
 
 /** A response that was just made, for those who have waited for it. */
-export interface Shared {
+export interface Shared extends Pick<Variant, 'varies' | 'request' | 'search'> {
   readonly entry: ResponseEntry;
-  readonly varies: readonly string[];
-  readonly request: Fields;
-  /** The rule by which the request's query was made shorter, if one was: who waits for the same place may ask for another URL. */
-  readonly search?: string | undefined;
 }
 
 /** A response that is on its way into the store. */
@@ -73,7 +71,8 @@ export function put(
   if (written instanceof Promise) written.then(stored, () => {});
   else stored(written);
   const { key } = items.at(-1)!;
-  return { shared: { entry, varies: variant.varies, request: variant.request }, key, written };
+  const { varies, request, search } = variant;
+  return { shared: { entry, varies, request, search }, key, written };
 }
 
 /**

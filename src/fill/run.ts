@@ -237,9 +237,9 @@ export class Run {
     const { index, lead, stale: entryBefore, varies: variesBefore = [] } = this.going;
     const { languageOrder } = route.policy;
     const before = entryBefore && { entry: entryBefore, varies: variesBefore };
-    const variant = { varies, request: this.#asked, languageOrder, index, before };
-    const filled = put(this.#services, this.plan.address, entry, variant, stale);
     const { search } = this.plan;
+    const variant = { varies, request: this.#asked, search, languageOrder, index, before };
+    const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
       // Who waits for it sees that it is dead, and takes part again: one of them runs the handler.
       lead?.filled({ entry, varies, request: this.#asked, search }, undefined);
@@ -250,7 +250,7 @@ export class Run {
       lead?.unfilled(UNCACHEABLE_FOR);
       return filled;
     }
-    lead?.filled({ ...filled.shared, search }, filled.written);
+    lead?.filled(filled.shared, filled.written);
     const { compress: rule } = route;
     const { address } = this.plan;
     const { key, written } = filled;

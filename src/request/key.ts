@@ -217,8 +217,16 @@ function overHttp1(origin: string): string {
   return origin.slice(0, origin.indexOf('//') + 2) + origin.slice(bar + AUTHORITY.length);
 }
 
+/** Most requests are of the same origin as the last one. */
+let last = { origin: '', known: '' };
+
 /** The same in one form for all that name one host: in small letters, and without the scheme's own port. */
 function knownOrigin(origin: string): string {
+  if (last.origin !== origin) last = { origin, known: knownForm(origin) };
+  return last.known;
+}
+
+function knownForm(origin: string): string {
   const written = overHttp1(origin);
   const bar = written.indexOf('|');
   const end = bar < 0 ? written.length : bar;

@@ -104,7 +104,8 @@ export class Guard {
 
 /** A store of the caller's own may promise by another library, or, as Node's own promises under Jest, come from another realm. */
 function native<T>(work: MaybePromise<T>): MaybePromise<T> {
-  const isPromise = typeof (work as { readonly then?: unknown } | null | undefined)?.then === 'function';
+  if (work === undefined || work instanceof Promise) return work;
+  const isPromise = typeof (work as { readonly then?: unknown } | null)?.then === 'function';
   return isPromise ? Promise.resolve(work) : work;
 }
 

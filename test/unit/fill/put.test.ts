@@ -10,7 +10,7 @@ import { BORN, servicesOf, stored, view } from '../made.js';
 
 const ADDRESS = responseAddress('', 'acme', view({ target: '/users?a=1' }), SORTED, []);
 const ACCEPT = { accept: 'text/html' };
-const alone: Variant = { varies: [], request: {}, languageOrder: true, index: undefined };
+const alone: Variant = { varies: [], request: {}, languageOrder: true, search: undefined, index: undefined };
 
 /** The place of a variant. */
 const placeOf = (varies: string[], request: Variant['request'], languageOrder = true) =>

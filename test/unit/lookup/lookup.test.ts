@@ -32,7 +32,7 @@ const find = (changes: Partial<Wanted> = {}, by = lookup): Found =>
 function store(text: string, varies: string[], request: Fields, changes: Partial<ResponseEntry> = {}): void {
   const entry = stored({ asOf: services.backend.ledger.position()!, body: Buffer.from(text), ...changes });
   const { index } = find({}, new Lookup(services.backend));
-  put(services, ADDRESS, entry, { varies, request, languageOrder: true, index });
+  put(services, ADDRESS, entry, { varies, request, languageOrder: true, search: undefined, index });
 }
 const textOf = (found: Found) => found.entry?.body.toString();
 const HTML = { accept: 'text/html' };
