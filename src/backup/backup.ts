@@ -51,9 +51,17 @@ export async function backup(
   if (typeof to === 'string' ? to === '' : typeof (to as Partial<Writable> | null)?.write !== 'function')
     throw new ConfigError('the destination of a backup', to, 'the path of a file, or a Writable');
   common.signal?.throwIfAborted();
-  if (typeof to !== 'string') heard(to);
+  const making = () => make(services, to, common, options.onProgress);
+  return typeof to === 'string' ? making() : heard(to, making);
+}
+
+async function make(
+  services: Services,
+  to: string | Writable,
+  common: Common,
+  onProgress: BackupOptions['onProgress'],
+): Promise<BackupReport> {
   const destination = typeof to === 'string' ? await placeOf(to) : to;
-  const { onProgress } = options;
   const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));
   const pieces = await copy.begin();
   // Nothing would go through it, nor would it say so.

@@ -41,9 +41,15 @@ function names(tenants: unknown): readonly string[] {
   throw new ConfigError('option tenants', tenants, "a list of clients' names, at least one");
 }
 
-/** A stream may fail before anything goes through it: nobody else hears of that then, and the process would end. */
-export function heard(stream: EventEmitter): void {
-  stream.on('error', () => {});
+/** Does something with a stream, which may fail before anything goes through it: nobody else hears of that, and the process would end. */
+export async function heard<T>(stream: EventEmitter, work: () => Promise<T>): Promise<T> {
+  const listener = () => {};
+  stream.on('error', listener);
+  try {
+    return await work();
+  } finally {
+    stream.off('error', listener);
+  }
 }
 
 /** What a stream that was aborted rejects with is its own; the caller knows the reason. */

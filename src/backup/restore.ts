@@ -79,7 +79,11 @@ export async function restore(
     throw new ConfigError('the source of a restore', from, 'the path of a file, or a Readable');
   settled.signal?.throwIfAborted();
   if (typeof from === 'string') return restoreFile(services, from, settled);
-  heard(from);
+  return heard(from, () => restoreStream(services, from, settled));
+}
+
+/** By way of a file: all of it is checked before anything is stored. */
+async function restoreStream(services: Services, from: Readable, settled: Settled): Promise<RestoreReport> {
   const folder = await mkdtemp(join(tmpdir(), 'respcache-restore-'));
   try {
     const path = join(folder, 'backup');

@@ -84,6 +84,14 @@ describe('a backup into a file', () => {
     await expect(restoring).rejects.toThrow('the line is dead');
   });
 
+  it('or a stream leaves nothing on it where it never came to that', async () => {
+    const to = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const closed = createCache({ redis: 'redis://127.0.0.1:1', timeout: 10 });
+    await expect(closed.backup(to)).rejects.toThrow();
+    await closed.close();
+    expect(to.listenerCount('error')).toBe(0);
+  });
+
   it('or a stream that somebody else has ended by then', async () => {
     const to = new Writable({ write: (_chunk, _encoding, done) => done() });
     const making = cache.backup(to);
