@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type * as BullMQ from 'bullmq';
 import type { Clock } from '../clock.js';
-import { ConfigError, QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
-import { loadPeer } from '../peer.js';
+import { QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
 import { withDeadline } from '../stores/guard.js';
-import { unavailableOr } from '../stores/loss.js';
-import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
-import { Silence } from '../stores/silence.js';
 import { Holds } from './holds.js';
 import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';
+import { Tickets } from './tickets.js';
 import { Turns } from './turns.js';
 import {
   closed,
@@ -37,13 +33,9 @@ export interface DurableQueueOptions {
   onError(operation: string, error: unknown): void;
 }
 
-/** What writing a ticket may take, and after how long without any answer BullMQ's connection is given up, ms. */
-const DEADLINE = 2000;
-const SILENCE = 4000;
 /** Between two looks whether there is room, or all is done, ms. */
 const LOOK_AGAIN = 20;
-/** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
-const FOR_EVER = 1_000_000_000;
+/** Where Redis has failed, it is tried again after so many ms. */
 const AFTER_FAILURE = 1000;
 /** How long it waits, as it is closed, for the tickets of what is left at work to be put back, ms. */
 const LEAVING = 500;
@@ -60,11 +52,7 @@ export class DurableQueue implements WriteQueue {
   readonly #link: RedisLink;
   readonly #options: DurableQueueOptions;
   readonly #lanes: Lanes;
-  readonly #bullmq: typeof BullMQ;
-  readonly #client: RedisClient;
-  readonly #silence: Silence;
-  readonly #queues = new Map<string, BullMQ.Queue>();
-  readonly #workers = new Set<BullMQ.Worker>();
+  readonly #tickets: Tickets;
   readonly #holds: Holds;
   /** Writes of one key are put into its lane in the order of the calls. */
   readonly #turns = new Turns();
@@ -75,18 +63,12 @@ export class DurableQueue implements WriteQueue {
 
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
   constructor(link: RedisLink, options: DurableQueueOptions) {
-    const held = `a client with keyPrefix ${link.keyPrefix}`;
-    if (link.keyPrefix !== '') throw new ConfigError('option redis', held, 'one without, for durable write-behind');
+    const { prefix, lease } = options;
     this.#link = link;
     this.#options = options;
-    this.#lanes = new Lanes(link, options.prefix);
-    this.#holds = new Holds(this.#lanes, options.lease);
-    this.#bullmq = loadBullMQ();
-    // What is on its way as a connection ends is asked again: ioredis would say nothing of it, and BullMQ wait for ever.
-    const again = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
-    this.#client = link.duplicate({ enableOfflineQueue: true, ...again });
-    this.#client.on('error', this.#failed);
-    this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
+    this.#lanes = new Lanes(link, prefix);
+    this.#holds = new Holds(this.#lanes, lease);
+    this.#tickets = new Tickets(link, { prefix: this.#lanes.key('bull'), lease, onError: this.#failed });
   }
 
   async add(write: Write, handler: Handler | undefined): Promise<void> {
@@ -97,7 +79,7 @@ export class DurableQueue implements WriteQueue {
         if (failure instanceof UnavailableError) throw failure;
         return this.#place(write, handler, until);
       });
-      return this.#ticket(lane);
+      return this.#tickets.put(lane);
     });
   }
 
@@ -108,24 +90,10 @@ export class DurableQueue implements WriteQueue {
   work(handler: Handler): () => Promise<void> {
     // Nobody would end its worker, which holds the process.
     if (this.#closed) return async () => {};
-    const { lease } = this.#options;
-    const isOn = () => !this.#closed && this.#workers.has(worker);
-    const drain = (job: BullMQ.Job, token?: string) => this.#drain(handler, isOn, job, token);
-    const worker: BullMQ.Worker = new this.#bullmq.Worker(queueName(handler.name), drain, {
-      ...this.#bull(),
-      concurrency: handler.concurrency,
-      lockDuration: lease,
-      stalledInterval: lease,
-      maxStalledCount: FOR_EVER,
-    });
-    worker.on('error', this.#failed);
-    this.#workers.add(worker);
+    const end = this.#tickets.work(handler, (lane, isOn) => this.#drain(handler, lane, isOn));
     // A process may have died between a write and its ticket.
     void this.#adopt();
-    return async () => {
-      this.#workers.delete(worker);
-      await worker.close();
-    };
+    return end;
   }
 
   async flush(): Promise<void> {
@@ -150,7 +118,7 @@ export class DurableQueue implements WriteQueue {
       await this.#surely(async () => {
         const lane = await this.#lanes.replay(dead);
         if (lane === undefined) return;
-        await this.#ticket(lane);
+        await this.#tickets.put(lane);
         count++;
       });
     return count;
@@ -165,17 +133,14 @@ export class DurableQueue implements WriteQueue {
 
   async close(patience: number): Promise<void> {
     this.#closed = true;
-    const workers = [...this.#workers];
-    // Where there is no connection BullMQ is not to wait for one.
     const isConnected = this.#link.connected;
-    const ended = Promise.all(workers.map((worker) => worker.close(!isConnected)));
+    const ended = this.#tickets.endWork(isConnected);
     // What is at work is finished, if that can be said; what waits is another process' from now on.
     if (isConnected) await withDeadline(ended, patience, 'close').catch(() => {});
     // A handler that takes longer may never end: BullMQ would renew its ticket, and we its lane, for as long as the process lives.
     this.#holds.leave();
     await withDeadline(ended, LEAVING, 'close').catch(() => {});
-    for (const queue of this.#queues.values()) queue.close().catch(() => {});
-    this.#client.disconnect();
+    this.#tickets.close();
   }
 
   /** Puts a write into its lane as soon as there is room. */
@@ -190,23 +155,24 @@ export class DurableQueue implements WriteQueue {
     }
   }
 
-  /** Persists what waits in a lane, in its order, until it is empty, or has to wait: for its time, or for another worker. */
-  async #drain(handler: Handler, isOn: () => boolean, job: BullMQ.Job, token: string | undefined): Promise<void> {
-    const lane: Lane = { handler: handler.name, list: (job.data as { list: string }).list };
+  /**
+   * Persists what waits in a lane, in its order, until it is empty, or has to wait: for its time, or for another worker. Gives after how
+   * many ms its ticket is needed again; `undefined`, where it is empty.
+   */
+  async #drain(handler: Handler, lane: Lane, isOn: () => boolean): Promise<number | undefined> {
     const { lease } = this.#options;
     let later: number | undefined;
     while (later === undefined && isOn()) {
       const hold: Hold = { lane, pass: randomUUID() };
       const asked = performance.now();
       const turn = await this.#lanes.take(hold, lease);
-      if (turn === undefined) return;
+      if (turn === undefined) return undefined;
       if ('wait' in turn) later = turn.wait;
       // Who has heard of it so late, or stood still since, may not be alone with it any more.
       else if (performance.now() - asked >= lease) later = 0;
       else later = await this.#holds.during(hold, () => this.#persist(handler, hold, turn.write, turn.attempt));
     }
-    await job.moveToDelayed(Date.now() + Math.max(later ?? 0, 1), token);
-    throw new this.#bullmq.DelayedError();
+    return later ?? 0;
   }
 
   /** Persists one write; gives after how many ms it is to be tried again, if so. */
@@ -272,7 +238,7 @@ export class DurableQueue implements WriteQueue {
       this.#unsure = false;
       try {
         for (const lane of await this.#lanes.all())
-          await this.#ticket({ ...lane, ticket: (await this.#lanes.ticketOf(lane)) ?? randomUUID() });
+          await this.#tickets.put({ ...lane, ticket: (await this.#lanes.ticketOf(lane)) ?? randomUUID() });
       } catch (error) {
         // Once: an outage that lasts is one failure.
         if (!told && !this.#closed) this.#failed(error);
@@ -282,33 +248,6 @@ export class DurableQueue implements WriteQueue {
       }
     }
     this.#adopting = false;
-  }
-
-  /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */
-  async #ticket({ handler, list, ticket }: Ticketed): Promise<void> {
-    const asked = performance.now();
-    try {
-      await withDeadline(this.#queue(handler).add('write', { list }, { jobId: ticket }), DEADLINE, 'write-behind');
-      this.#silence.heard();
-    } catch (error) {
-      if (error instanceof UnavailableError && !this.#closed) this.#silence.unheard(asked);
-      throw unavailableOr(error);
-    }
-  }
-
-  #queue(handler: string): BullMQ.Queue {
-    const known = this.#queues.get(handler);
-    if (known !== undefined) return known;
-    const again = { attempts: FOR_EVER, backoff: { type: 'fixed', delay: AFTER_FAILURE } };
-    const defaultJobOptions = { removeOnComplete: true, removeOnFail: true, ...again };
-    const queue = new this.#bullmq.Queue(queueName(handler), { ...this.#bull(), defaultJobOptions });
-    queue.on('error', this.#failed);
-    this.#queues.set(handler, queue);
-    return queue;
-  }
-
-  #bull(): { connection: BullMQ.ConnectionOptions; prefix: string } {
-    return { connection: this.#client as BullMQ.ConnectionOptions, prefix: this.#lanes.key('bull') };
   }
 
   async #chosen(id: string | undefined): Promise<readonly Dead[]> {
@@ -322,13 +261,4 @@ export class DurableQueue implements WriteQueue {
 /** Whether a lane has not come to the end of what it held before: one that has been empty since, has. */
 function isBehind(then: Count | undefined, before: Count | undefined): boolean {
   return then !== undefined && then.begun === before?.begun && then.ended < before!.added;
-}
-
-/** BullMQ takes no colon. */
-function queueName(handler: string): string {
-  return encodeURIComponent(handler);
-}
-
-function loadBullMQ(): typeof BullMQ {
-  return loadPeer('bullmq', 'option writeBehind.durable') as typeof BullMQ;
 }

@@ -1,0 +1,123 @@
+import type * as BullMQ from 'bullmq';
+import { ConfigError, UnavailableError } from '../errors.js';
+import { loadPeer } from '../peer.js';
+import { withDeadline } from '../stores/guard.js';
+import { unavailableOr } from '../stores/loss.js';
+import type { RedisClient } from '../stores/redis-client.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import { Silence } from '../stores/silence.js';
+import type { Lane, Ticketed } from './lanes.js';
+import type { Handler } from './write.js';
+
+interface TicketsOptions {
+  /** Of BullMQ's keys. */
+  readonly prefix: string;
+  /** How long a process may be silent before another takes its work, ms. */
+  readonly lease: number;
+  onError(error: unknown): void;
+}
+
+/** What writing a ticket may take, and after how long without any answer BullMQ's connection is given up, ms. */
+const DEADLINE = 2000;
+const SILENCE = 4000;
+/** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
+const FOR_EVER = 1_000_000_000;
+const AFTER_FAILURE = 1000;
+
+/**
+ * Does what a ticket is for. Gives after how many ms it is to be handed out again; `undefined`: it is done with. `isOn`: whether
+ * that may go on.
+ */
+type Drain = (lane: Lane, isOn: () => boolean) => Promise<number | undefined>;
+
+/** Tickets of lanes, in a queue of BullMQ's for each handler, over a connection of its own; and the workers that are handed them. */
+export class Tickets {
+  readonly #options: TicketsOptions;
+  readonly #bullmq: typeof BullMQ;
+  readonly #client: RedisClient;
+  readonly #silence: Silence;
+  readonly #queues = new Map<string, BullMQ.Queue>();
+  readonly #workers = new Set<BullMQ.Worker>();
+  #ending = false;
+
+  /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
+  constructor(link: RedisLink, options: TicketsOptions) {
+    const held = `a client with keyPrefix ${link.keyPrefix}`;
+    if (link.keyPrefix !== '') throw new ConfigError('option redis', held, 'one without, for durable write-behind');
+    this.#options = options;
+    this.#bullmq = loadPeer('bullmq', 'option writeBehind.durable') as typeof BullMQ;
+    // What is on its way as a connection ends is asked again: ioredis would say nothing of it, and BullMQ wait for ever.
+    const again = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
+    this.#client = link.duplicate({ enableOfflineQueue: true, ...again });
+    this.#client.on('error', options.onError);
+    this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
+  }
+
+  /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */
+  async put({ handler, list, ticket }: Ticketed): Promise<void> {
+    const asked = performance.now();
+    try {
+      await withDeadline(this.#queue(handler).add('write', { list }, { jobId: ticket }), DEADLINE, 'write-behind');
+      this.#silence.heard();
+    } catch (error) {
+      if (error instanceof UnavailableError && !this.#ending) this.#silence.unheard(asked);
+      throw unavailableOr(error);
+    }
+  }
+
+  /** Has a handler's tickets handed out here; returns what ends it. */
+  work({ name, concurrency }: Handler, drain: Drain): () => Promise<void> {
+    const { lease, onError } = this.#options;
+    const isOn = () => !this.#ending && this.#workers.has(worker);
+    const handle = async (job: BullMQ.Job, token?: string) => {
+      const later = await drain({ handler: name, list: (job.data as { list: string }).list }, isOn);
+      if (later === undefined) return;
+      await job.moveToDelayed(Date.now() + Math.max(later, 1), token);
+      throw new this.#bullmq.DelayedError();
+    };
+    const worker: BullMQ.Worker = new this.#bullmq.Worker(queueName(name), handle, {
+      ...this.#bull(),
+      concurrency,
+      lockDuration: lease,
+      stalledInterval: lease,
+      maxStalledCount: FOR_EVER,
+    });
+    worker.on('error', onError);
+    this.#workers.add(worker);
+    return async () => {
+      this.#workers.delete(worker);
+      await worker.close();
+    };
+  }
+
+  /** Ends all workers; resolves when what is at work has been finished, or put back. Without a connection BullMQ is not to wait for one. */
+  async endWork(isConnected: boolean): Promise<void> {
+    this.#ending = true;
+    await Promise.all([...this.#workers].map((worker) => worker.close(!isConnected)));
+  }
+
+  close(): void {
+    for (const queue of this.#queues.values()) queue.close().catch(() => {});
+    this.#client.disconnect();
+  }
+
+  #queue(handler: string): BullMQ.Queue {
+    const known = this.#queues.get(handler);
+    if (known !== undefined) return known;
+    const again = { attempts: FOR_EVER, backoff: { type: 'fixed', delay: AFTER_FAILURE } };
+    const defaultJobOptions = { removeOnComplete: true, removeOnFail: true, ...again };
+    const queue = new this.#bullmq.Queue(queueName(handler), { ...this.#bull(), defaultJobOptions });
+    queue.on('error', this.#options.onError);
+    this.#queues.set(handler, queue);
+    return queue;
+  }
+
+  #bull(): { connection: BullMQ.ConnectionOptions; prefix: string } {
+    return { connection: this.#client as BullMQ.ConnectionOptions, prefix: this.#options.prefix };
+  }
+}
+
+/** BullMQ takes no colon. */
+function queueName(handler: string): string {
+  return encodeURIComponent(handler);
+}
