@@ -2,7 +2,7 @@
 // after a time: what is found then can no longer be given, which is nobody's error.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import express, { type NextFunction, type Request, type Response } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import Koa from 'koa';
 import type { Cache } from 'respcache';
 import { cacheMiddleware, statsRouter } from 'respcache/express';
@@ -29,44 +29,51 @@ const inFront =
     if (given instanceof Promise) given.catch((error: unknown) => errors.push(error));
   };
 
-const SITES: readonly (readonly [string, (cache: Cache) => Listener])[] = [
+/** In Express, around these layers. */
+function ofExpress(...inside: RequestHandler[]): Listener {
+  const app = express();
+  app.use((req, res, next) => {
+    next();
+    if (isLate(req)) res.end('first');
+  });
+  app.use(...inside);
+  app.use((error: unknown, _req: Request, _res: Response, _next: NextFunction) => void errors.push(error));
+  return app as unknown as Listener;
+}
+
+const lateInKoa: Koa.Middleware = (ctx, next) => {
+  const done = next();
+  if (isLate(ctx.req)) {
+    ctx.respond = false;
+    ctx.res.end('first');
+  }
+  return done;
+};
+
+/** In Koa, of these layers, the first one first. */
+function ofKoa(...layers: unknown[]): ReturnType<Koa['callback']> {
+  const app = new Koa();
+  app.on('error', (error: unknown) => void errors.push(error));
+  for (const layer of layers) app.use(layer as Koa.Middleware);
+  return app.callback();
+}
+const stored: Koa.Middleware = (ctx) => {
+  ctx.body = 'stored';
+};
+
+type Sites = readonly (readonly [string, (cache: Cache) => Listener])[];
+
+const SITES: Sites = [
   ['a listener', (cache) => inFront(withCache((_req, res) => void res.end('stored'), { cache }))],
+  ['Express', (cache) => ofExpress(cacheMiddleware({ cache }), (_req, res) => void res.end('stored'))],
+  ['Koa', (cache) => ofKoa(lateInKoa, koaCache({ cache }), stored) as Listener],
   [
-    'Express',
+    'Koa, whose first layer it is',
     (cache) => {
-      const app = express();
-      app.use((req, res, next) => {
-        next();
-        if (isLate(req)) res.end('first');
-      });
-      app.use(cacheMiddleware({ cache }));
-      app.get('/x', (_req, res) => void res.end('stored'));
-      app.use((error: unknown, _req: Request, _res: Response, _next: NextFunction) => void errors.push(error));
-      return app as unknown as Listener;
+      const callback = ofKoa(koaCache({ cache }), stored);
+      return inFront((req, res) => callback(req, res as CachedResponse));
     },
   ],
-  ...[true, false].map((outermost): readonly [string, (cache: Cache) => Listener] => [
-    outermost ? 'Koa, whose first layer it is' : 'Koa',
-    (cache) => {
-      const app = new Koa();
-      app.on('error', (error: unknown) => void errors.push(error));
-      const late: Koa.Middleware = (ctx, next) => {
-        const done = next();
-        if (isLate(ctx.req)) {
-          ctx.respond = false;
-          ctx.res.end('first');
-        }
-        return done;
-      };
-      if (!outermost) app.use(late);
-      app.use(koaCache({ cache }) as unknown as Koa.Middleware);
-      app.use((ctx) => {
-        ctx.body = 'stored';
-      });
-      const callback = app.callback();
-      return outermost ? inFront((req, res) => callback(req, res as CachedResponse)) : (callback as Listener);
-    },
-  ]),
 ];
 
 it.each(SITES)('%s: it stays the answer', async (_name, make) => {
@@ -77,37 +84,9 @@ it.each(SITES)('%s: it stays the answer', async (_name, make) => {
   expect(await host.texts('/x', 1)).toEqual(['stored']);
 });
 
-const STATISTICS: readonly (readonly [string, (cache: Cache) => Listener])[] = [
-  [
-    'Express',
-    (cache) => {
-      const app = express();
-      app.use((req, res, next) => {
-        next();
-        if (isLate(req)) res.end('first');
-      });
-      app.use(statsRouter({ cache }));
-      app.use((error: unknown, _req: Request, _res: Response, _next: NextFunction) => void errors.push(error));
-      return app as unknown as Listener;
-    },
-  ],
-  [
-    'Koa',
-    (cache) => {
-      const app = new Koa();
-      app.on('error', (error: unknown) => void errors.push(error));
-      app.use((ctx, next) => {
-        const done = next();
-        if (isLate(ctx.req)) {
-          ctx.respond = false;
-          ctx.res.end('first');
-        }
-        return done;
-      });
-      app.use(koaStats({ cache }) as unknown as Koa.Middleware);
-      return app.callback() as Listener;
-    },
-  ],
+const STATISTICS: Sites = [
+  ['Express', (cache) => ofExpress(statsRouter({ cache }))],
+  ['Koa', (cache) => ofKoa(lateInKoa, koaStats({ cache })) as Listener],
 ];
 
 it.each(STATISTICS)(
