@@ -117,11 +117,11 @@ export class WriteBehind {
   }
 
   async #cache(write: Write, place: Place, made: Maker): Promise<void> {
-    // It may have died in the meantime.
-    if (!this.#caching.has(write.id)) return;
     // A factory that begins from now on could bring the old value back over this one: whoever asks waits for it.
     const lead = await this.#values.lead(place);
     try {
+      // It may have died in the meantime.
+      if (!this.#caching.has(write.id)) return;
       const entry = await this.#entry(write, place, made);
       if (entry === undefined) return;
       await this.#values.store([[place, entry]]);
