@@ -58,6 +58,8 @@ export class RedisLink {
   #settled = false;
   #firstConnect: Promise<void> | undefined;
   #connections = 0;
+  /** The digests of scripts that have been sent whole since there is this connection. */
+  readonly #sent = new Set<string>();
   #closing: Promise<void> | undefined;
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
@@ -70,7 +72,11 @@ export class RedisLink {
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.
     this.#allow(LISTENERS);
     this.#listen('error', (error) => onError(understood(error)));
-    for (const made of ['ready', '+node']) this.#listen(made, () => this.#connections++);
+    const connected = () => {
+      this.#connections++;
+      this.#sent.clear();
+    };
+    for (const made of ['ready', '+node']) this.#listen(made, connected);
     this.#firstConnect = this.#settle();
   }
 
@@ -152,19 +158,23 @@ export class RedisLink {
   }
 
   /**
-   * Runs a script by its digest, and sends it whole where the server does not know it yet. `raw`: texts come as bytes. Numbers come as
-   * texts where the caller's client has it so (`stringNumbers`).
+   * Runs a script: sends it whole the first time, so that it runs before what is sent after it, whether the server knows it or not;
+   * then by its digest, and whole once more where a server (another of a Cluster's) does not know that. `raw`: texts come as bytes.
+   * Numbers come as texts where the caller's client has it so (`stringNumbers`).
    */
   async run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
     const client = this.client as RedisClient & RawScripts;
     const send = (lua: string) =>
       raw ? client.evalBuffer(lua, keys.length, ...keys, ...args) : client.eval(lua, keys.length, ...keys, ...args);
-    try {
-      if (raw) return await client.evalshaBuffer(what.sha, keys.length, ...keys, ...args);
-      return await client.evalsha(what.sha, keys.length, ...keys, ...args);
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    if (this.#sent.has(what.sha)) {
+      try {
+        if (raw) return await client.evalshaBuffer(what.sha, keys.length, ...keys, ...args);
+        return await client.evalsha(what.sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      }
     }
+    this.#sent.add(what.sha);
     try {
       return await send(what.lua);
     } catch (error) {

@@ -282,6 +282,22 @@ describe('RedisLink.run', () => {
     expect(await link.run(what, ['k'], ['a'])).toEqual(['k', 'a', 'PONG']);
     expect(await server.command('SCRIPT', 'EXISTS', what.sha)).toEqual([1]);
     expect(await link.run(what, ['k'], ['b'])).toEqual(['k', 'b', 'PONG']);
+    await server.command('SCRIPT', 'FLUSH');
+    expect(await link.run(what, ['k'], ['c'])).toEqual(['k', 'c', 'PONG']);
+  });
+
+  it('runs a script before what is sent after it, where the server does not know it, on each connection', async () => {
+    const put = script("return redis.call('SET', KEYS[1], ARGV[1])");
+    const link = linkTo(server.url);
+    await link.ready();
+    for (const value of ['a', 'b']) {
+      await server.command('SCRIPT', 'FLUSH');
+      const [done, read] = await Promise.all([link.run(put, ['in-order'], [value]), link.string('in-order')]);
+      expect([done, String(read)]).toEqual(['OK', value]);
+      const again = once(link.client, 'ready');
+      await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
+      await again;
+    }
   });
 
   it('runs a script when the server is out of memory', async () => {
