@@ -22,7 +22,7 @@ import {
 } from './bench.js';
 import type { Answer } from './client.js';
 import { type Asked, type Handler, type Host, Layer, load, notHere, type Said, type Source } from './hosts.js';
-import { Traffic, told } from './traffic.js';
+import { nextEvent, Traffic, told } from './traffic.js';
 
 const bench = useBench();
 
@@ -989,7 +989,9 @@ describe.each(ON_REDIS)('validation between processes: $label', (combination) =>
     const slow = one.ask('/x', { ...AS_A, method: 'HEAD' });
     await asked.opened;
     model.version = 2;
+    const stored = nextEvent(two.cache, 'set');
     await two.ask('/x', AS_A);
+    await stored;
     one.clock.forward(5);
     gate.open();
     await slow;

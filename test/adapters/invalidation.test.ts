@@ -5,6 +5,7 @@ import type { Cache, InvalidateSpec, Receipt } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Handler, Host, Source } from './hosts.js';
+import { nextEvent } from './traffic.js';
 
 const bench = useBench();
 
@@ -602,7 +603,9 @@ describe.each(ON_REDIS)('invalidation between processes: $label', (combination) 
     one.get('/x', {}, here);
     other.get('/x', {}, there);
     const ask = { headers: { Host: 'h.test' } };
+    const stored = nextEvent(one.cache, 'set');
     const first = await one.ask('/x', ask);
+    await stored;
     const second = await other.ask('/x', ask);
     expect([second.text, second.header('etag')]).toEqual(['run 1', first.header('etag')]);
     expect(second.header('cache-status')).toBe('respcache; hit; ttl=300');
