@@ -249,11 +249,14 @@ describe('the module', () => {
       // As patient as a busy machine asks.
       const one = () =>
         closing(createCache({ redis: redis.url, prefix: 'two:', timeout: 2000, consistency: 'strong' }));
-      const make = () => host({ imports: [CacheModule.forRoot({ cache: one() })], controllers: [Users] });
-      const [a, b] = [await make(), await make()];
+      const make = (cache = one()) => host({ imports: [CacheModule.forRoot({ cache })], controllers: [Users] });
+      const first = one();
+      const stored = new Promise((resolve) => first.on('set', resolve));
+      const [a, b] = [await make(first), await make()];
       // The host is a part of the key.
       const get = ({ http }: Host) => http.get('/users').set('host', 'shop.example');
       await get(a).expect({ run: 1 });
+      await stored;
       await get(b).expect({ run: 1 }).expect('cache-status', /hit/);
       await b.http.post('/users/cache/clear').expect(201, { message: 'Cache limpo' });
       await get(a).expect({ run: 2 });
