@@ -44,7 +44,7 @@ export default defineConfig({
     maxWorkers: 3,
     // Most of what a test makes is garbage soon: with more room for what is young, less of it is copied before it goes.
     execArgv: ['--max-semi-space-size=64'],
-    setupFiles: [at('./test/support/equality.ts')],
+    setupFiles: [at('./test/support/expectations.ts')],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
