@@ -7,7 +7,14 @@ import type { Explanation } from '../../src/explain/explanation.js';
 import { fieldText } from '../../src/http/headers.js';
 import { variantKey } from '../../src/http/vary.js';
 import { matchesPattern } from '../../src/invalidation/pattern.js';
-import { keySpace, normalizePattern, subjectOfKey, valueKey, variantAddress } from '../../src/request/key.js';
+import {
+  keySpace,
+  normalizePattern,
+  subjectOfKey,
+  valueKey,
+  valueNames,
+  variantAddress,
+} from '../../src/request/key.js';
 import { escapeTenant } from '../../src/request/tenant.js';
 import { EXIT, Failure } from './failure.js';
 import type { Session } from './session.js';
@@ -123,21 +130,25 @@ async function readByKey(session: Session, name: string, tenant: string | undefi
   const shownByKeys = name.startsWith(keySpace(prefix));
   if (tenant === undefined && !shownByKeys)
     throw new Failure('A key of the API belongs to a client: say --tenant.', EXIT.usage);
-  const found = tenant === undefined ? undefined : await read(session, valueKey(prefix, escapeTenant(tenant), name));
+  const key = tenant === undefined ? undefined : valueKey(prefix, escapeTenant(tenant), name);
+  const found = key === undefined ? undefined : await read(session, key, valueNames(name));
   return found ?? (shownByKeys ? read(session, name) : undefined);
 }
 
-async function read({ cache }: Session, key: string): Promise<Entry | undefined> {
+/** What is under a key, unless it was invalidated. `names`: what it is known as, where the key may be a hash and not tell. */
+async function read({ cache }: Session, key: string, names?: readonly string[]): Promise<Entry | undefined> {
   const { backend, settings } = cache.services;
   const [entry] = await backend.read([key]);
   if (entry === undefined) return undefined;
-  const subject = subjectOfKey(settings.prefix, key, entry);
+  const told = subjectOfKey(settings.prefix, key, entry);
+  const subject = names === undefined ? told : { ...told, names };
   return backend.ledger.stands(subject, entry.asOf) ? entry : undefined;
 }
 
 async function responseTo(session: Session, url: string, options: GetOptions): Promise<Entry | undefined> {
-  const { key, entry: about } = await explained(session, url, options);
-  if (key === undefined || about === undefined) return undefined;
+  const { key, entry: about, killedBy } = await explained(session, url, options);
+  // Of a long URL the key is a hash, by which nobody can tell what was invalidated.
+  if (key === undefined || about === undefined || killedBy !== undefined) return undefined;
   const base = await read(session, key);
   if (base?.kind !== 'index') return base;
   const headers = requestHeaders(options);

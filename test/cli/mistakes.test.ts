@@ -23,6 +23,7 @@ const at = (args: readonly string[]) => cli(['--redis', redis.url, ...args]);
 beforeAll(async () => {
   site = await openSite((app) => {
     app.get('/users', (req, res) => res.send(`at ${req.get('host')}`));
+    app.get('/long', (_req, res) => res.send('long'));
   });
   ({ redis, cache, origin } = site);
 });
@@ -110,6 +111,26 @@ describe('what is stored', () => {
     expect((await at(['get', 'client:7', '--tenant', 'acme'])).out).toBe("'seven'\n");
     expect((await at(['get', 'client:acme:client:7', '--tenant', 'acme'])).out).toBe("'seven'\n");
     expect((await at(['get', 'client:acme:client:7'])).out).toBe("'seven'\n");
+  });
+
+  it('is not what was invalidated, also where a key is too long to stand in Redis as it is', async () => {
+    const key = `report:${'x'.repeat(600)}`;
+    const path = `/long?${'y'.repeat(600)}`;
+    await cache.set(key, 'old', 'acme');
+    await fetch(origin + path, { headers: { 'x-client-id': 'acme' } });
+    const asked = [
+      ['get', key, '--tenant', 'acme'],
+      ['get', origin + path, '--tenant', 'acme'],
+    ];
+    for (const args of asked) expect((await at(args)).code).toBe(0);
+    await cache.invalidateKey(key, 'acme');
+    await cache.invalidateKey(path, 'acme');
+    for (const args of asked)
+      expect(await at(args)).toMatchObject({
+        code: 1,
+        out: '',
+        err: expect.stringMatching(/^Nothing valid is stored/),
+      });
   });
 
   it('says that it refers to itself where JSON is asked for', async () => {
