@@ -113,7 +113,8 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
     headers: (tenant) => ({
       ...USUAL,
       ...(tenant === undefined ? {} : Object.fromEntries(named.map((header) => [header, tenant]))),
-      ...atOnce('the option headers of warm', own(tenant)),
+      // A name in capitals would be a second field, and Node make one of both: of two tenants a third.
+      ...inSmallLetters(atOnce('the option headers of warm', own(tenant))),
     }),
     host: aText('option host', options.host ?? 'localhost'),
     secure: flag('option secure', options.secure ?? false),
@@ -124,6 +125,10 @@ export function resolveWarm(options: WarmOptions, named: readonly string[]): War
     onProgress: aFunction('option onProgress', onProgress),
     signal: aSignal(options.signal),
   };
+}
+
+function inSmallLetters(fields: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function aText(setting: string, value: unknown): string {

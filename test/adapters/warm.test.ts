@@ -96,6 +96,17 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     expect((await host.ask('/x', { headers: { 'X-Org': 'b' } })).header('cache-status')).toMatch(/^respcache; hit/);
   });
 
+  it('asks by the fields that it is given, however their names are spelt', async () => {
+    const host = await start();
+    host.get('/x', {}, numbered({ headers: { Vary: 'Accept' } }));
+    for (const fields of [{}, { Accept: 'application/json' }, { Host: 'api.example.com' }, { 'X-Client-Id': 'acme' }]) {
+      const headers = { Accept: '*/*', ...ACME.headers, ...fields };
+      const urls = [`/x?${Object.keys(fields)}`];
+      expect(await warm(host, { urls, tenants: ['acme'], headers: fields })).toMatchObject({ warmed: 1 });
+      expect((await host.ask(urls[0]!, { headers })).header('cache-status'), urls[0]).toMatch(/^respcache; hit/);
+    }
+  });
+
   it('ends when the cache is closed, and does not say that it is done', async () => {
     const host = await start();
     host.get('/:id', {}, async () => {
