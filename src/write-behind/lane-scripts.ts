@@ -4,6 +4,9 @@ import { type Script, script } from '../stores/redis-link.js';
  * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)
  * are of the first one, `ticket` is of the last; `begun` is another one each time that it begins. A lane that is empty has no state, and is not among the lanes.
  * Which write was put at its end last is known for a minute beyond that.
+ *
+ * A client of the caller's own sends what had no answer as a connection was lost once more over the next one, and it may have been
+ * done: so what is put somewhere is known there by what nobody else puts there.
  */
 
 const NOW = `
@@ -34,6 +37,7 @@ const LAST = "'PX', 60000";
  */
 export const ADD: Script = script(
   `
+if redis.call('GET', KEYS[6]) == ARGV[9] then return redis.call('HGET', KEYS[3], 'ticket') or ARGV[8] end
 local waiting = redis.call('LLEN', KEYS[1])
 if ARGV[6] == '1' and (waiting > 1 or (waiting == 1 and redis.call('EXISTS', KEYS[2]) == 0)) then
   local last = redis.call('LINDEX', KEYS[1], -1)
@@ -65,7 +69,9 @@ return ARGV[8]
 export const TAKE: Script = script(`${NOW}
 local head = redis.call('LINDEX', KEYS[1], 0)
 if not head then return {0, 0, '', 0} end
-if redis.call('EXISTS', KEYS[2]) == 1 then return {-1, math.max(redis.call('PTTL', KEYS[2]), 1), '', 0} end
+local holder = redis.call('GET', KEYS[2])
+if holder == ARGV[1] then return {1, 0, head, tonumber(redis.call('HGET', KEYS[3], 'attempts'))} end
+if holder then return {-1, math.max(redis.call('PTTL', KEYS[2]), 1), '', 0} end
 local due = tonumber(redis.call('HGET', KEYS[3], 'due') or '0')
 if due > now then return {-1, due - now, '', 0} end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -94,13 +100,13 @@ ${END}`);
 
 /** Keys: list, lock, state, dead, lanes. Arguments: pass, id, dead letter, the lane's entry. It still takes its place. */
 export const DEAD: Script = script(`
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return redis.call('HGET', KEYS[4], ARGV[2]) == ARGV[3] and 1 or 0 end
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[3])
 ${END}`);
 
 /** Keys: list, state, dead, lanes, last. Arguments: id, write, the lane's entry, ticket. */
 export const REPLAY: Script = script(`
-if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
+if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return redis.call('HGET', KEYS[2], 'ticket') == ARGV[4] and 1 or 0 end
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('HINCRBY', KEYS[2], 'added', 1)
 redis.call('HSET', KEYS[2], 'ticket', ARGV[4])
