@@ -1,3 +1,5 @@
+import { unescape as unescapeWhatCan } from 'node:querystring';
+
 /** Whether a text has a character that means more than itself in a glob. */
 export function isGlob(pattern: string): boolean {
   return /[*?[\]\\]/.test(pattern);
@@ -7,12 +9,16 @@ export function isGlob(pattern: string): boolean {
  * Whether a pattern reaches a name. A glob has Redis' own signs: `*` any run, `?` any one character, `[a-c]` and
  * `[^x]` classes, `\` before a sign that means itself. A pattern without any of them is a place in the hierarchy of
  * keys: `users:list` reaches `users:list`, all below it (`users:list:page:2`), and its queries (`users:list?page=2`). In one
- * of paths a slash leads down, too: `/users` reaches `/users/1`.
+ * of paths a slash leads down, too: `/users` reaches `/users/1`. What is escaped in a name is to a glob what
+ * it stands for, as well as the signs that it is written with: `/caf?` and `/caf[eé]` reach `/caf%C3%A9`.
  *
  * Takes time in the product of both lengths at the most, whatever a client puts into a name.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
-  if (isGlob(pattern)) return matchesSigns(parsed(pattern), name);
+  if (isGlob(pattern)) {
+    if (matchesSigns(parsed(pattern), name)) return true;
+    return isEscaped(name) && matchesSigns(asRead(pattern), unescapeWhatCan(name));
+  }
   if (!name.startsWith(pattern)) return false;
   const next = name.charAt(pattern.length);
   if (next === '' || next === ':' || next === '?') return true;
@@ -21,8 +27,23 @@ export function matchesPattern(pattern: string, name: string): boolean {
 
 /** Whether a glob matches any text that has a beginning. */
 export function matchesBeginning(glob: string, beginning: string): boolean {
+  if (beginsSigns(parsed(glob), beginning)) return true;
+  return isEscaped(beginning) && beginsSigns(asRead(glob), unescapeWhatCan(beginning));
+}
+
+function isEscaped(text: string): boolean {
+  return text.includes('%');
+}
+
+/** The same glob over names as handlers have them, without escapes: what is escaped in it itself means itself. */
+function asRead(glob: string): readonly Sign[] {
+  const plain = (escapes: string) => unescapeWhatCan(escapes).replace(SIGNS, '\\$&');
+  return parsed(isEscaped(glob) ? glob.replace(/(?:%[\da-f]{2})+/gi, plain) : glob);
+}
+
+function beginsSigns(signs: readonly Sign[], beginning: string): boolean {
   let at = 0;
-  for (const sign of parsed(glob)) {
+  for (const sign of signs) {
     // What is to be seen matches: the run eats the rest, and what stands behind it may follow.
     if (sign === '*' || at >= beginning.length) return true;
     const rest = beginning.slice(at);

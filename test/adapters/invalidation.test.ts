@@ -99,6 +99,8 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
       ['key, as a handler has its parameters', { keys: '/caf\u00e9 7' }],
       ['place in the hierarchy', { patterns: ['/users', '/caf\u00e9 7'] }],
       ['glob', { patterns: ['/users/[7]', '/caf\u00e9*'] }],
+      ['glob that has a sign for what is escaped', { patterns: ['/c*f[e\u00e9]?7'] }],
+      ['glob that begins with a sign', { patterns: ['*f\u00e9 7'] }],
     ])('a path however it is written: by %s', async (_, spec) => {
       const host = await bench.start(combination);
       const path = JSON.stringify(spec).includes('/users') ? '/users/%37' : '/caf%c3%a9%207';

@@ -76,6 +76,16 @@ describe('a glob', () => {
     ['[c-a]', 'b'],
     ['[^]', 'x'],
     ['[abc', 'b'],
+    // What is escaped in a name is one character, as handlers have it.
+    ['/caf?', '/caf%C3%A9'],
+    ['/a?b', '/a%20b'],
+    ['/caf[eé]/*', '/caf%C3%A9/1'],
+    ['/caf[e%C3%A9]', '/caf%C3%A9'],
+    ['/caf[à-ü]', '/caf%C3%A9'],
+    ['*é', '/caf%C3%A9'],
+    ['[^x]caf%C3%A9?', '/caf%C3%A9%C3%A9'],
+    ['/?%2A', '/%C3%A9*'],
+    ['/*%E9', '/%20%E9'],
   ])('%j matches %j', (glob, name) => {
     expect(matchesPattern(glob, name)).toBe(true);
   });
@@ -98,6 +108,9 @@ describe('a glob', () => {
     ['[^\\]]', ']'],
     ['[]', ']'],
     ['?', ''],
+    ['/caf?', '/caf%C3%A9%C3%A9'],
+    ['/caf[a-z]', '/caf%C3%A9'],
+    ['/?%2A', '/%C3%A9b'],
   ])('%j does not match %j', (glob, name) => {
     expect(matchesPattern(glob, name)).toBe(false);
   });
