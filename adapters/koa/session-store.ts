@@ -33,19 +33,33 @@ export interface SessionStore {
  */
 export function sessionStore(options: SessionStoreOptions = {}): SessionStore {
   const sessions = new Sessions(options);
-  /** Under which key a request has found its session. */
-  const found = new WeakMap<object, string>();
+  /** Under which key a request has found its session, and with what data. */
+  const found = new WeakMap<object, { readonly key: string; readonly data: string }>();
   return {
     async get(key, _maxAge, asked) {
       const session = await sessions.get(key);
-      if (session !== undefined && asked?.ctx !== undefined) found.set(asked.ctx, key);
+      if (session !== undefined && asked?.ctx !== undefined) found.set(asked.ctx, { key, data: dataOf(session) });
       return session;
     },
     set(key, session, maxAge, { ctx, changed } = {}) {
-      // Only its time is new: if it was destroyed meanwhile, it must not come back.
-      const renewed = changed === false && ctx !== undefined && found.get(ctx) === key;
-      return sessions.set(key, session, typeof maxAge === 'number' ? maxAge : sessions.life, renewed);
+      const life = typeof maxAge === 'number' ? maxAge : sessions.life;
+      const had = changed === false && ctx !== undefined ? found.get(ctx) : undefined;
+      if (had?.key !== key) return sessions.set(key, session, life);
+      // Only its time is new: what others have changed meanwhile stays, and what they have destroyed must not come back.
+      if (had.data === dataOf(session)) return sessions.renew(key, fieldsOf(session, true), life);
+      // It is saved by force.
+      return sessions.set(key, session, life, true);
     },
     destroy: (key) => sessions.destroy(key),
   };
+}
+
+/** What applications have put into a session, as a text. */
+function dataOf(session: object): string {
+  return JSON.stringify(fieldsOf(session, false));
+}
+
+/** Of a session's fields those of `koa-session`'s own, which begin with `_`, or the others. */
+function fieldsOf(session: object, own: boolean): object {
+  return Object.fromEntries(Object.entries(session).filter(([name]) => name.startsWith('_') === own));
 }

@@ -60,6 +60,12 @@ export class Sessions {
     await this.#space.set(escapeTenant(id), JSON.stringify(session), bounded(life), existing);
   }
 
+  /** Lays some of its fields over a session that is still there, and lets it live for so long, ms. What else it holds by now stays. */
+  async renew(id: string, fields: object, life: number): Promise<void> {
+    const current = await this.get(id);
+    if (current !== undefined) await this.set(id, { ...current, ...fields }, life, true);
+  }
+
   /** Lets a session that is still there live for so long from now on, ms. */
   async touch(id: string, life: number): Promise<void> {
     if (!(life > 0)) return this.destroy(id);

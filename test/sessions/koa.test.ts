@@ -63,6 +63,31 @@ describe.each(['memory', 'redis'] as const)('koa-session over %s', (kind) => {
     expect(await store.get(key)).toBeUndefined();
   });
 
+  it.each([
+    ['renewing', '/me', 'bob'],
+    ['saving its own by force', '/login', 'ada'],
+  ])('has of what was changed meanwhile, after %s', async (_, path, user) => {
+    const store = koaStore(cache);
+    let key = '';
+    let changes = false;
+    const get: typeof store.get = async (id, ...rest) => {
+      key = id;
+      const found = await store.get(id, ...rest);
+      if (changes) await store.set(id, { ...found, user: 'bob' }, 60_000);
+      return found;
+    };
+    const agent = visitor(koaApp('koa', { ...store, get }, { rolling: true }));
+    await agent.get('/login');
+    await agent.get('/me');
+    const before = await store.get(key);
+    changes = true;
+    if (path === '/login') await store.set(key, { ...before, user: 'eve' }, 60_000);
+    await agent.get(path);
+    const after = await store.get(key);
+    expect(after).toMatchObject({ user, _maxAge: before!._maxAge });
+    expect(after!._expire).toBeGreaterThan(Number(before!._expire));
+  });
+
   it('keeps a new session that is saved by force', async () => {
     const store = koaStore(cache);
     await store.set('key', { user: 'ada' }, 1000, { changed: false, ctx: {} });
