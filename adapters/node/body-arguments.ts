@@ -1,3 +1,6 @@
+import type { ServerResponse } from 'node:http';
+import { hasReason } from './state.js';
+
 /** What `write` and `end` of Node's are called with. */
 export type WriteArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 export type Callback = (error?: Error | null) => void;
@@ -7,6 +10,11 @@ export type Chunk = string | Uint8Array;
 
 export function isChunk(chunk: unknown): chunk is Chunk {
   return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+/** Whether `end` is given no piece. Of what is false Node makes none, other than over HTTP/2, where it refuses it. */
+export function isNothing(chunk: unknown, res: ServerResponse): boolean {
+  return chunk === undefined || chunk === null || typeof chunk === 'function' || (!chunk && hasReason(res));
 }
 
 /** The encoding among the arguments of `write` and `end`, where a callback may stand in its place. */

@@ -8,6 +8,7 @@ import {
   callbackAmong,
   encodingOf,
   isChunk,
+  isNothing,
   type WriteArguments,
 } from './body-arguments.js';
 import { EndedBody } from './ended-body.js';
@@ -220,7 +221,7 @@ class Tap {
     const [chunk, encoding] = args;
     const forward = (told = args) => this.#endBefore.apply(this.#res, told as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
-    const fits = body || chunk === undefined || chunk === null || typeof chunk === 'function';
+    const fits = body || isNothing(chunk, this.#res);
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
     if (this.#ended || !fits) return this.#inLine(forward, this.#res);
     if (this.#state === 'open') {

@@ -15,6 +15,9 @@ export const UMLAUTS = 'Grüße, 日本 👋';
 /** Every way to send through Node's response. */
 export const WRITES: [string, (res: ServerResponse) => unknown][] = [
   ['end() alone', (res) => res.end()],
+  // Node passes over whatever is false.
+  ['end(0)', (res) => res.end(0)],
+  ['end(false, callback)', (res) => new Promise<void>((done) => void res.end(false, () => done()))],
   ['end(text)', (res) => res.end(UMLAUTS)],
   ['end(text, latin1)', (res) => res.end('Grüße', 'latin1')],
   ['end(text, base64)', (res) => res.end(ALL_BYTES.toString('base64'), 'base64')],
