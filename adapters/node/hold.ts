@@ -81,6 +81,17 @@ export function define(res: ServerResponse, name: string, value: unknown): void 
   Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 
+/** Calls with another `writeHead` on a response: as it ends, Node asks for the head once more, and layers that have one of theirs with it. */
+export function withHead<T>(res: ServerResponse, head: ServerResponse['writeHead'], call: () => T): T {
+  const { writeHead } = res;
+  res.writeHead = head;
+  try {
+    return call();
+  } finally {
+    if (res.writeHead === head) res.writeHead = writeHead;
+  }
+}
+
 /** Puts a method back: as the object's own if a layer outside had put one there, else the prototype's shows again. */
 function restore(res: ServerResponse, name: string, method: unknown): void {
   Reflect.deleteProperty(res, name);

@@ -13,7 +13,7 @@ import {
 } from './body-arguments.js';
 import { EndedBody } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
-import { holdHead, refuse, seemsEnded, tooLate } from './hold.js';
+import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
 import {
@@ -52,6 +52,8 @@ class Tap {
   readonly #writeHeadBefore: ServerResponse['writeHead'];
   readonly #writeBefore: ServerResponse['write'];
   readonly #endBefore: ServerResponse['end'];
+  /** What stands there in the place of the first. */
+  #writeHeadOwn: ServerResponse['writeHead'];
   #state: 'open' | 'held' | 'passing' | 'muted' = 'open';
   /** What was called while the head was held back. */
   #held: (() => void)[] = NOTHING;
@@ -83,6 +85,7 @@ class Tap {
     this.#res = res;
     this.#sink = sink;
     this.#writeHeadBefore = res.writeHead;
+    this.#writeHeadOwn = Tap.#methods.writeHead;
     this.#writeBefore = res.write;
     this.#endBefore = res.end;
   }
@@ -92,7 +95,8 @@ class Tap {
     if ((res as Partial<Tapped>)[TAP] === undefined) this.#share();
     else {
       // The second one of a response: by what they share its calls would come back to itself.
-      res.writeHead = (...args: unknown[]) => this.#writeHead(args);
+      this.#writeHeadOwn = (...args: unknown[]) => this.#writeHead(args);
+      res.writeHead = this.#writeHeadOwn;
       res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
       res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
     }
@@ -219,7 +223,7 @@ class Tap {
 
   #end(args: WriteArguments): ServerResponse {
     const [chunk, encoding] = args;
-    const forward = (told = args) => this.#endBefore.apply(this.#res, told as Parameters<ServerResponse['end']>);
+    const forward = () => this.#endBefore.apply(this.#res, args as Parameters<ServerResponse['end']>);
     const body = isChunk(chunk);
     const fits = body || isNothing(chunk, this.#res);
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
@@ -233,11 +237,23 @@ class Tap {
     if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
-    const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : forward(this.#told(args)));
+    const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : this.#endPast(this.#told(args)));
     if (this.#state !== 'held') return leave();
     this.#held.push(leave);
     seemsEnded(this.#res);
     return this.#res;
+  }
+
+  /** Ends the response by what is outside: layers inside with a `writeHead` of theirs have seen its head, or are not to see it. */
+  #endPast(args: unknown[]): ServerResponse {
+    const res = this.#res;
+    const end = this.#endBefore as (...args: unknown[]) => ServerResponse;
+    if (res.writeHead === this.#writeHeadOwn) return end.apply(res, args);
+    return withHead(
+      res,
+      (...head: unknown[]) => this.#passHead(head),
+      () => end.apply(res, args),
+    );
   }
 
   /** Begins the answer that is this body. Where that cannot be, its handler may send another one. */
@@ -323,11 +339,10 @@ class Tap {
     }
     this.#replaced = true;
     writeApart(res, reply, this.#writeHeadBefore);
-    const end = this.#endBefore as (body?: Uint8Array) => ServerResponse;
     // Over HTTP/2 Node ends by way of `write`: what comes that way now is no piece of the handler's.
     const ended = this.#ended;
     this.#ended = true;
-    end.call(res, res.req.method === 'HEAD' ? undefined : ownBody(reply));
+    this.#endPast([res.req.method === 'HEAD' ? undefined : ownBody(reply)]);
     this.#ended = ended;
   }
 }

@@ -305,6 +305,46 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
   });
 });
 
+describe.each(OF_EXPRESS)('layers: $label', (combination) => {
+  it('a layer inside that has a writeHead of its own is asked once for each answer', async () => {
+    const host = await bench.start(combination, { ttl: 10, staleIfError: 60 });
+    let heads = 0;
+    const adding: RequestHandler = (_req, res, next) => {
+      const { writeHead } = res;
+      res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+        heads++;
+        res.appendHeader('X-Link', 'one');
+        return writeHead.apply(res, args);
+      }) as typeof writeHead;
+      next();
+    };
+    host.use({}, new Layer(adding, notHere));
+    let status = 200;
+    host.get('/x', () => ({ status, body: 'x' }));
+    host.get('/y', () => ({ body: 'y' }));
+    host.post('/x', host.invalidating('key'), () => ({ body: 'done' }));
+    const asked: [text: string, ask: Parameters<typeof host.ask>][] = [
+      ['x', ['/x']],
+      ['x', ['/x']],
+      ['', ['/y', { headers: { 'If-None-Match': '*' } }]],
+      ['done', ['/x', { method: 'POST' }]],
+      ['x', ['/x']],
+    ];
+    for (const [text, ask] of asked) {
+      const answer = await host.ask(...ask);
+      expect([answer.text, answer.all('x-link')]).toEqual([text, ['one']]);
+    }
+    // For one hit there was nobody to ask.
+    expect(heads).toBe(4);
+    host.clock.forward(20);
+    status = 503;
+    const instead = await host.ask('/x');
+    expect(instead.header('cache-status')).toContain('detail=stale-if-error');
+    expect([instead.text, instead.all('x-link')]).toEqual(['x', ['one']]);
+    expect(heads).toBe(5);
+  });
+});
+
 describe.each(OF_KOA)('layers: $label', (combination) => {
   it.each(['outside', 'inside'] as const)('koa-etag and koa-conditional-get %s do what they do', async (place) => {
     const host = await bench.start(combination);
