@@ -6,6 +6,12 @@ import { hasReason } from './state.js';
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
 const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
 
+/** What a response of Node's has that is not documented; over HTTP/2 it has neither. */
+interface Internals {
+  readonly _implicitHeader?: () => void;
+  readonly _send?: (...args: unknown[]) => unknown;
+}
+
 /**
  * Has a response whose head is held back look as if it had left: to its handler it has. `later`: takes what has to wait for it.
  * The function that is returned takes all of this back, and tells the status that whoever logs the answer would find on it.
@@ -15,8 +21,10 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
   const statusMessage = hasReason(res) ? res.statusMessage : undefined;
   define(res, 'headersSent', true);
   // express-session sees by Node's own text whether a head has left, and has Node make one where there is none.
-  const { flushHeaders, _implicitHeader } = res as ServerResponse & { readonly _implicitHeader?: () => void };
+  const { flushHeaders, _implicitHeader, _send } = res as ServerResponse & Internals;
   define(res, '_implicitHeader', () => {});
+  // Who flushes a head that nobody has said yet has Node ask for it, and send it after that.
+  if (_send !== undefined) define(res, '_send', (...args: unknown[]) => later(() => _send.apply(res, args)));
   const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
   for (const [name] of methods) define(res, name, tooLate(name));
   define(res, 'flushHeaders', () => later(() => flushHeaders.call(res)));
@@ -29,6 +37,7 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
     for (const [name, method] of methods) restore(res, name, method);
     restore(res, 'flushHeaders', flushHeaders);
     restore(res, '_implicitHeader', _implicitHeader);
+    if (_send !== undefined) restore(res, '_send', _send);
     // What an error handler has said since, after a handler that answered and then failed, comes too late.
     const { statusCode: late } = res;
     res.statusCode = statusCode;

@@ -25,22 +25,28 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
     expect(host.cache.getStats()).toMatchObject({ hits: 1, sets: 1 });
   });
 
-  it('sends the head as soon as the handler flushes it', async () => {
+  it.each([
+    ['GET', 'at once', 1],
+    ['POST', 'at once', 1],
+    ['POST', 'more than once', 2],
+  ])('sends the head of a %s as soon as the handler flushes it, %s', async (method, _, times) => {
     const host = await bench.start(combination);
     const gate = new Gate();
-    host.get(
+    host.all(
       '/x',
       {},
+      host.invalidating('key'),
       raw(async (res) => {
-        res.flushHeaders();
+        for (let i = 0; i < times; i++) res.flushHeaders();
         await gate.opened;
         res.end('x');
       }),
     );
-    const arriving = await host.begin('/x');
-    expect(arriving.head.status).toBe(200);
+    const late = new Promise((resolve) => setTimeout(resolve, 2000, 'no head'));
+    const begun = host.begin('/x', { method });
+    expect(await Promise.race([begun.then(({ head }) => head.status), late])).toBe(200);
     gate.open();
-    expect((await arriving.rest()).text).toBe('x');
+    expect((await (await begun).rest()).text).toBe('x');
   });
 
   it('answers several at once, each whole, while none is stored yet', async () => {
