@@ -89,11 +89,9 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
   const news = keptFields(bag, newer, stamp.outside, saidBy(newer, targetedFields), policy);
   const kept = updatedFields(stale, news, newer, targetedFields);
   const etagMade = stale.etagMade && newer.etag === undefined;
-  // What a layer outside says of sharing it is not kept, and counts all the same.
-  const control = newer['cache-control'] === undefined ? {} : { 'cache-control': newer['cache-control'] };
   // A tag that was made here is no validator.
   const made = etagMade ? { etag: undefined } : {};
-  const merged: Fields = { ...fieldsOf(kept.headers), ...control, age: newer.age, ...made };
+  const merged: Fields = { ...fieldsOf(kept.headers), ...counting(newer, targetedFields), age: newer.age, ...made };
   const assessment = assess(asGet, status, merged);
   const varies = variesBy(merged, keyedOf(policy, stale.keyed, merged));
   const tags = new Set([...stale.tags, ...(tagsOf(asGet, merged) ?? []), ...stamp.tags]);
@@ -107,6 +105,16 @@ export function freshened(context: Context, stale: ResponseEntry, bag: HeaderBag
     reason: assessment.reason,
     varies: varies === '*' ? [] : varies,
   };
+}
+
+/** What says for how long, for whom and for which queries a response is. */
+const TERMS = ['cache-control', 'pragma', 'expires', 'no-vary-search', 'cache-groups'] as const;
+
+/** Such fields of a newer head: what a layer outside says in them is not kept, and counts all the same, as it did when it was stored. */
+function counting(newer: Fields, targets: readonly string[]): Fields {
+  return Object.fromEntries(
+    [...TERMS, ...targets].flatMap((name) => (newer[name] === undefined ? [] : [[name, newer[name]]])),
+  );
 }
 
 /** Fields of the stored bytes: they stay as they are with them (RFC 9111 §3.2). */

@@ -234,6 +234,23 @@ describe('the fields of a response that was confirmed (RFC 9111 §3.2)', () => {
     expect(lines(found)).toEqual({ link: '</c>', 'x-a': '3' });
   });
 
+  it('are not what layers outside say of how long, for whom and for which queries it is, which counts all the same', () => {
+    const outside = {
+      'respcache-cache-control': 'max-age=5',
+      expires: dateAt(460),
+      'no-vary-search': 'params=("u")',
+      'cache-groups': '"b"',
+    };
+    const targeted = fresh(outside, { stamp: { outside } });
+    expect(targeted.entry.freshUntil).toBe(NOW + 5000);
+    expect(targeted.rule).toEqual({ keyOrder: false, ignore: ['u'], except: [] });
+    expect(targeted.entry.tags).toEqual(['b']);
+    expect(Object.keys(lines(targeted))).toEqual(['content-type', 'etag', 'cache-control']);
+    const { expires } = outside;
+    const dated = fresh({ expires, date: dateAt(400) }, { entry: { headers: [] }, stamp: { outside: { expires } } });
+    expect(dated.entry.freshUntil).toBe(NOW + 60_000);
+  });
+
   it('are added to, where the newer head adds to what stands outside', () => {
     const entry = { headers: [['X-A', '2'] as const], appended: ['x-a,'] };
     const found = fresh(
