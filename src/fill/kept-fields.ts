@@ -1,6 +1,7 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { fieldList } from '../http/cache-control.js';
 import { asTexts, fieldFilter, type HeaderLine, linesOf } from '../http/headers.js';
+import { OWN_FIELD } from '../lookup/downstream.js';
 import type { Said } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
 import type { Fields, HeaderBag } from '../types.js';
@@ -29,7 +30,9 @@ export function keptFields(bag: HeaderBag, fields: Fields, outside: Fields, said
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);
     headers.push([rawName, added ?? value]);
   }
-  return { headers, appended, removed: Object.keys(outside).filter((name) => fields[name] === undefined) };
+  // What is said to this cache alone is taken off each answer, whoever has said it.
+  const removed = Object.keys(outside).filter((name) => fields[name] === undefined || name === OWN_FIELD);
+  return { headers, appended, removed };
 }
 
 const NONE: readonly never[] = [];

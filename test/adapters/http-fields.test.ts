@@ -5,7 +5,7 @@ import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
 import { type ClockedHost, Gate, NEWEST, numbered, START, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
-import type { Handler, Host, Said, Source } from './hosts.js';
+import { type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
 import { nextEvent, Traffic, told } from './traffic.js';
 
 const bench = useBench();
@@ -98,6 +98,27 @@ describe.each(NEWEST)('fields: $label', (combination) => {
         ...['max-age=9', 'max-age=9', 'max-age=9', 'max-age=9', 'max-age=9, no-transform', 'max-age=9'],
         ...[undefined, 'max-age=9', 'max-age=9', 'max-age=9', 'max-age=9', 'max-age=9', 'max-age=9', 'max-age=9'],
       ]);
+    });
+
+    it('of a layer outside rules this cache, and never leaves either', async () => {
+      const host = await bench.start(combination);
+      const outside = new Layer(
+        (_req, res, next) => {
+          res.set(OWN, 'max-age=5');
+          next();
+        },
+        (ctx, next) => {
+          ctx.set(OWN, 'max-age=5');
+          return next();
+        },
+      );
+      host.use(outside, {});
+      host.get('/', {}, numbered());
+      const answers = [await host.ask('/'), await host.ask('/'), await host.ask('/')];
+      expect(answers.map(({ text }) => text)).toEqual(['run 1', 'run 1', 'run 1']);
+      for (const answer of answers) expect(answer.all(OWN)).toEqual([]);
+      host.clock.forward(5);
+      expect((await host.ask('/')).text).toBe('run 2');
     });
 
     it('has windows for what is stale, too', async () => {
