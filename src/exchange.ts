@@ -251,14 +251,15 @@ export class Exchange implements Party {
     const conditions = this.conditions.current;
     // No handler tells another cache around this one by which names it can be invalidated.
     control.passOn(entry.tags);
-    return replyInForm(entry, this.#choice(entry, conditions), {
+    const options = {
       now: this.#services.settings.clock.now(),
       conditions,
       vary: namesInVary(route),
       outside,
       downstream: route,
       status: withKey(status, route, this.key),
-    });
+    };
+    return replyInForm(entry, this.#choice(entry, conditions), options, this.accepted);
   }
 
   #choice(entry: ResponseEntry, conditions: Conditions | undefined): Choice {

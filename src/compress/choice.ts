@@ -90,7 +90,8 @@ function isOfPlain({ ifRange }: PartAsked, etag: string | undefined): boolean {
   return ifRange === undefined || sameStrongTag(ifRange, etag);
 }
 
-function preferred({ forms, body }: ResponseEntry, weights: Weights): Coding | undefined {
+/** Of a response's forms the one that a client likes best, if it likes any as well as the plain body. */
+export function preferred({ forms, body }: ResponseEntry, weights: Weights): Coding | undefined {
   let best: Coding | undefined;
   let most = weights.get('identity') ?? weights.get('*') ?? 0;
   let least = body.length + 1;

@@ -220,6 +220,23 @@ describe.each(NEWEST)('compress: $label', (combination) => {
     expect(short.header('vary')).toMatch(/Accept-Encoding/);
   });
 
+  it('who reads one form alone is given that where the handler confirms it, and has it changed no more', async () => {
+    const host = await bench.start(combination);
+    let control = 'max-age=10';
+    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, ({ headers }) => {
+      const fields = { ...JSON_TYPE, ETag: '"abc"', 'Cache-Control': control };
+      return headers['if-none-match'] === '"abc"' ? { status: 304, headers: fields } : { headers: fields, body: LONG };
+    });
+    await filled(host, '/', reading('br'));
+    expect((await host.ask('/', reading('br'))).header('content-encoding')).toBe('br');
+    host.clock.forward(11);
+    control = 'max-age=10, no-transform';
+    const confirmed = await host.ask('/', reading('br'));
+    expect([confirmed.header('content-encoding'), decoded(confirmed)]).toEqual(['br', LONG]);
+    const hit = await host.ask('/', reading('br'));
+    expect([hit.header('content-encoding'), hit.text]).toEqual([undefined, LONG]);
+  });
+
   it('what is stale is validated, confirmed, and given in its form again', async () => {
     const host = await bench.start(combination);
     const asked: unknown[] = [];
