@@ -141,6 +141,16 @@ describe('headSpeaksOf (RFC 9111 §4.3.5)', () => {
     expect(headSpeaksOf({ etag: '"a"' }, stored({ ...entry, status: 404 }), false)).toBe(false);
   });
 
+  it('is not so for what varies by more, and may be another variant of the same length, unless a validator says so', () => {
+    const head = { vary: 'Accept-Language', 'content-length': '5' };
+    expect(headSpeaksOf(head, entry, false)).toBe(false);
+    expect(headSpeaksOf({ ...head, vary: '*' }, entry, false)).toBe(false);
+    expect(headSpeaksOf({ ...head, etag: '"a"' }, entry, false)).toBe(true);
+    expect(headSpeaksOf({ ...head, 'last-modified': dateAt(-60) }, entry, false)).toBe(true);
+    expect(headSpeaksOf(head, stored({ headers: [['Vary', 'accept-language, Accept']] }), false)).toBe(true);
+    expect(headSpeaksOf(head, stored({ keyed: ['accept-language'] }), false)).toBe(true);
+  });
+
   it('is so where it says nothing, unless something has to be there', () => {
     expect(headSpeaksOf({ 'x-a': '1' }, entry, false)).toBe(true);
     expect(headSpeaksOf({ 'x-a': '1' }, entry, true)).toBe(false);

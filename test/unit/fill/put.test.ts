@@ -100,6 +100,15 @@ describe('put', () => {
     expect(kept(services, placeOf(['accept'], ACCEPT))).toEqual([old]);
   });
 
+  it('puts what does not vary once, in the place of one that did not either', () => {
+    const services = servicesOf();
+    const old = begun(services);
+    put(services, ADDRESS, old, alone);
+    const entry = begun(services, { storedAt: BORN + 1000 });
+    put(services, ADDRESS, entry, { ...alone, before: { entry: old, varies: [] } });
+    expect(kept(services, ADDRESS.key, placeOf([], {}))).toEqual([entry, undefined]);
+  });
+
   it('has the newest set of fields first, each once, and no more than four', () => {
     const services = servicesOf();
     const index = indexOf([['a'], ['accept'], ['b', 'c'], ['d']]);

@@ -126,6 +126,7 @@ describe('useOf, by what the client asks (RFC 9111 §5.2.1)', () => {
   });
 
   it('has to meet all that is asked', () => {
+    expect(use(310, { staleWhileRevalidate: 30 }, { maxAge: 400 })).toBe('validate');
     expect(use(310, {}, { maxStale: 60, maxAge: 400 })).toBe('stale');
     expect(use(310, {}, { maxStale: 60, maxAge: 300 })).toBe('validate');
     expect(use(310, {}, { maxStale: 60, noCache: true })).toBe('validate');
