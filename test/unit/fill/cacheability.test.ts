@@ -190,6 +190,10 @@ describe('unstorable, by what is stale as it leaves', () => {
     expect(unstorable(candidate({ fields, lifetime: asked }))).toBe('no-cache');
   });
 
+  it('does not store it there either, where nothing stale is kept', () => {
+    expect(strictly({ fields: { etag: '"a"' }, lifetime: asked, retain: 0 })).toBe('not-fresh');
+  });
+
   it.each<[fields: Fields, reason: Reason]>([
     [{}, 'not-fresh'],
     [{ 'cache-control': 'max-age=0' }, 'not-fresh'],

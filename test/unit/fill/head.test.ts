@@ -70,6 +70,14 @@ describe('announce', () => {
 describe('reduceToNotModified', () => {
   const held = { ifNoneMatch: '"a"', ifModifiedSince: undefined };
 
+  it('answers by the tag of a compressed form that the client can read, of a 200 alone', () => {
+    const asked = { ifNoneMatch: '"a--br"', ifModifiedSince: undefined };
+    const reduced = (status: number, accepted?: string) =>
+      reduceToNotModified(bagOf({ ETag: '"a"' }), status, asked, accepted);
+    expect(reduced(200, 'br')).toMatchObject({ status: 304, headers: [['ETag', '"a--br"']] });
+    expect([reduced(200, 'gzip'), reduced(200), reduced(404, 'br')]).toEqual([undefined, undefined, undefined]);
+  });
+
   it('is nothing where no condition was held', () => {
     expect(reduceToNotModified(bagOf({ ETag: '"a"' }), 200, undefined)).toBeUndefined();
   });

@@ -111,6 +111,13 @@ describe('keptFields, where layers outside have set some', () => {
     });
   });
 
+  it('are the whole line that was made of several', () => {
+    expect(kept({ Link: '</a>, </b>, </c>' }, { link: ['</a>', '</b>'] })).toMatchObject({
+      headers: [['Link', '</a>, </b>, </c>']],
+      appended: [],
+    });
+  });
+
   it('are the whole line of Vary, which each answer joins anew', () => {
     expect(kept({ Vary: 'Origin, Accept' }, { vary: 'Origin' })).toMatchObject({
       headers: [['Vary', 'Origin, Accept']],
