@@ -105,6 +105,8 @@ class Flight<R> {
 const RUN = { kind: 'run' } as const;
 const AGAIN = { kind: 'again' } as const;
 const MOST_WAITING = 10_000;
+/** How many runs one may come upon: a handler of Koa's that never ends, as its client has gone, would leave its own for good. */
+const MOST_FLIGHTS = 10_000;
 /** How many keys are remembered as not worth waiting for. */
 const MOST_PASSED = 10_000;
 /** How long this process believes another that a key is not worth waiting for, before it asks again, ms. */
@@ -141,7 +143,7 @@ export class Collapse<R> {
     const current = this.#current(key);
     if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
     const flight = new Flight<R>(asOf);
-    this.#flights.set(key, flight);
+    remember(this.#flights, key, flight, MOST_FLIGHTS);
     const { leases } = this.#options;
     return leases === undefined || part.alone ? this.#lead(key, flight, false) : this.#leadOver(part, flight, leases);
   }
@@ -153,7 +155,7 @@ export class Collapse<R> {
     const current = this.#current(key);
     if (current !== undefined && stands(current.asOf)) return undefined;
     const flight = new Flight<R>(asOf);
-    this.#flights.set(key, flight);
+    remember(this.#flights, key, flight, MOST_FLIGHTS);
     const state = leases === undefined ? 'taken' : await leases.take(key, LEASE, asOf, stands).catch(() => undefined);
     // What Redis may grant late, nobody uses any more.
     if (state === undefined) void leases?.release(key, 0, asOf).catch(() => {});

@@ -57,6 +57,18 @@ describe('Collapse in one process', () => {
     expect(await Promise.all(waiting)).toEqual([RUN, RUN]);
   });
 
+  it('forgets the oldest of very many runs that never end, and who waits for that one still hears of it', async () => {
+    const collapse = made();
+    const first = await lead(collapse, { key: 'first' });
+    const waiting = collapse.enter(part({ key: 'first' }));
+    for (let i = 0; i < 12_000; i++) collapse.enter(part({ key: `k${i}` }));
+    expect(collapse.size).toBe(10_000);
+    expect(collapse.enter(part({ key: 'first' }))).toMatchObject({ kind: 'lead' });
+    first.filled('made', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'made' });
+    expect(collapse.size).toBe(10_000);
+  });
+
   it('does not hold the process while somebody waits: a client that is still there does, by its connection', async () => {
     const held = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const collapse = made();
