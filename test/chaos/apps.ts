@@ -51,6 +51,8 @@ export function koaApp(cache: Cache, world: World): RequestListener {
 
 export async function listen(listener: RequestListener): Promise<{ server: Server; port: number }> {
   const server = createServer(listener);
+  // A connection that is closed as idle just when it is used again would look like a failure.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, port: (server.address() as AddressInfo).port };
 }
