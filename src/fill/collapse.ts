@@ -70,6 +70,7 @@ class Flight<R> {
   readonly asOf: Position;
   /** When somebody came upon it first, ms. Of most nobody does: that they begin is not worth a look at the clock. */
   #met: number | undefined;
+  #hasBegun = false;
   #done: Promise<Outcome<R>> | undefined;
   #resolve: ((outcome: Outcome<R>) => void) | undefined;
 
@@ -88,6 +89,11 @@ class Flight<R> {
   /** The handler is run: until now it may have waited for another process. */
   begin(): void {
     this.#met = undefined;
+    this.#hasBegun = true;
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /** For somebody who comes upon it: how long it has been under way since somebody did, ms. */
@@ -141,7 +147,7 @@ export class Collapse<R> {
     const { key, asOf } = part;
     if (asOf === undefined || this.#isPassed(key)) return RUN;
     const current = this.#current(key);
-    if (current !== undefined && part.stands(current.asOf)) return this.#wait(current);
+    if (current !== undefined && part.stands(current.asOf)) return this.#wait(key, current);
     const flight = new Flight<R>(asOf);
     remember(this.#flights, key, flight, MOST_FLIGHTS);
     const { leases } = this.#options;
@@ -175,13 +181,16 @@ export class Collapse<R> {
     return this.#waiting >= (this.#options.mostWaiting ?? MOST_WAITING);
   }
 
-  async #wait(flight: Flight<R>): Promise<Turn<R>> {
+  async #wait(key: string, flight: Flight<R>): Promise<Turn<R>> {
     if (this.#isFull) return RUN;
     this.#waiting++;
     const { patience, holds = false } = this.#options;
+    const { hasBegun } = flight;
     try {
       return turnOf(await withDeadline(flight.done, patience, 'wait', holds));
     } catch {
+      // Unless it has begun meanwhile nobody would wait for it any more; and it would keep all who have, if it never ends.
+      if (flight.hasBegun === hasBegun) this.#forget(key, flight);
       return RUN;
     } finally {
       this.#waiting--;
@@ -220,10 +229,14 @@ export class Collapse<R> {
   }
 
   #end(key: string, flight: Flight<R>, outcome: Outcome<R>): Turn<R> {
-    // A later one may have taken its place.
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    this.#forget(key, flight);
     flight.settle(outcome);
     return turnOf(outcome);
+  }
+
+  #forget(key: string, flight: Flight<R>): void {
+    // A later one may have taken its place.
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 
   #lead(key: string, flight: Flight<R>, leased: boolean): { kind: 'lead'; lead: Lead<R> } {

@@ -69,6 +69,18 @@ describe('Collapse in one process', () => {
     expect(collapse.size).toBe(10_000);
   });
 
+  it('lets one run who has waited long enough, and forgets what that was for', async () => {
+    const collapse = made(undefined, 20);
+    const leader = await lead(collapse);
+    expect(await collapse.enter(part())).toEqual(RUN);
+    expect(collapse.size).toBe(0);
+    const next = await lead(collapse);
+    const waiting = collapse.enter(part());
+    leader.filled('late', undefined);
+    next.filled('made', undefined);
+    expect(await waiting).toEqual({ kind: 'result', result: 'made' });
+  });
+
   it('does not hold the process while somebody waits: a client that is still there does, by its connection', async () => {
     const held = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const collapse = made();
@@ -120,14 +132,6 @@ describe('Collapse in one process', () => {
     b.unfilled(60_000);
     a.filled('A', undefined);
     expect(await Promise.all(waiting)).toEqual([{ kind: 'result', result: 'A' }, RUN]);
-  });
-
-  it('lets one run who has waited long enough', async () => {
-    standStill();
-    const collapse = made(undefined, 1);
-    await lead(collapse);
-    expect(await collapse.enter(part())).toEqual(RUN);
-    expect(collapse.size).toBe(1);
   });
 
   it('lets one run who comes when as many wait as may, whatever they wait for', async () => {
