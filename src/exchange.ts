@@ -96,6 +96,11 @@ export class Exchange implements Party {
     return this.#handling.isFilling;
   }
 
+  /** Whether what leaves in the response's place is to end with it. */
+  get outlastsReply(): boolean {
+    return this.#handling.outlastsReply;
+  }
+
   /** Whether more of them is wanted. */
   get wantsMore(): boolean {
     return this.#handling.wantsMore;

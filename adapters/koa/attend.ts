@@ -34,6 +34,7 @@ function pastKoa(exchange: Exchange): Sink {
   return {
     head: (head) => (head.status === 304 && exchange.conditions.asksHandler ? exchange.head(head) : undefined),
     isFilling: false,
+    outlastsReply: false,
     whenWaitedFor: nothing,
     hungUp: () => undefined,
     write: nothing,

@@ -9,6 +9,11 @@ export interface Sink {
   /** Whether the pieces are wanted though something else has left in their place. */
   readonly isFilling: boolean;
   /**
+   * Whether what has left in its place is to end with it, though the pieces are not wanted: whoever still sends takes an end for
+   * its client's going (`res.sendFile` tells its callback of an error then). Known once the head is.
+   */
+  readonly outlastsReply: boolean;
+  /**
    * Calls back as soon as it matters how the response ends: at once, if it does. `atOnce`: even how the handler may end it
    * before it returns.
    */

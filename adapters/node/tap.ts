@@ -333,7 +333,7 @@ class Tap {
     this.#state = 'muted';
     layOn(res, reply);
     // A body that is captured beside it is waited for: only its end says that it was whole.
-    if (this.#sink.isFilling && reply.body === undefined) {
+    if ((this.#sink.isFilling || this.#sink.outlastsReply) && reply.body === undefined) {
       this.#writeHeadBefore.call(res, res.statusCode);
       return;
     }

@@ -38,6 +38,8 @@ export interface Party extends Omit<Seat, 'ranged'> {
 export class Handling {
   /** Why it is not stored, where that is known before its head is. */
   barred: Reason | undefined;
+  /** Whether what leaves in its place is to end with it: what is too large to be stored is not worth waiting for. */
+  outlastsReply = false;
   readonly #services: Services;
   readonly #account: Account;
   readonly #party: Party;
@@ -143,6 +145,7 @@ export class Handling {
     const { compress } = route;
     const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), outside);
     const reduced = reduceToNotModified(bag, status, conditions.held, negotiated ? accepted : undefined);
+    this.outlastsReply = reduced !== undefined && !(Number(bag.getHeader('content-length')) > route.maxBodyBytes);
     const vary = negotiated ? [...namesInVary(route), ...ACCEPT_ENCODING] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;

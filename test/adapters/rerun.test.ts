@@ -205,6 +205,7 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
       },
       whenWaitedFor: (attend) => attend(true),
       isFilling: true,
+      outlastsReply: false,
       hungUp: () => undefined,
       write: (chunk) => seen.push(String(chunk)),
       trailers: () => seen.push('trailers'),
