@@ -48,6 +48,12 @@ export class MemorySpace implements SessionSpace {
     while (this.#all.size > MOST_SESSIONS) this.#all.pop();
   }
 
+  replace(name: string, from: string, to: string, life: number): boolean {
+    if (this.#live(name)?.text !== from) return false;
+    this.set(name, to, life, true);
+    return true;
+  }
+
   touch(name: string, life: number): void {
     const kept = this.#live(name);
     if (kept !== undefined) this.set(name, kept.text, life, true);

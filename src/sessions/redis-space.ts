@@ -1,5 +1,5 @@
 import type { Events } from '../events.js';
-import type { RedisLink } from '../stores/redis-link.js';
+import { type RedisLink, script } from '../stores/redis-link.js';
 import { keysBelow } from '../stores/redis-scan.js';
 import type { KeptSession, SessionSpace } from './space.js';
 
@@ -8,6 +8,12 @@ import type { KeptSession, SessionSpace } from './space.js';
  * failure is an error for the client. For the same reason the breaker, which slow lookups open, has no say here.
  */
 const DEADLINE = 2000;
+
+/** Gives nothing where another text is there by now. KEYS: the session. ARGV: the text that was read, the new one, its life, ms. */
+const REPLACE = script(
+  `return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])`,
+  { thrifty: true },
+);
 
 /** Sessions in Redis, one key each; Redis ends them when their time is over. */
 export class RedisSpace implements SessionSpace {
@@ -31,6 +37,10 @@ export class RedisSpace implements SessionSpace {
     await this.#ask<unknown>(() =>
       existing ? this.#client.set(key, text, 'PX', life, 'XX') : this.#client.set(key, text, 'PX', life),
     );
+  }
+
+  async replace(name: string, from: string, to: string, life: number): Promise<boolean> {
+    return (await this.#ask(() => this.#link.run(REPLACE, [this.#prefix + name], [from, to, life]))) !== null;
   }
 
   async touch(name: string, life: number): Promise<void> {

@@ -27,6 +27,8 @@ export type SessionRecord = Readonly<Record<string, unknown>>;
 /** The longest life of a session, ms: 68 years, so that Redis can add it to any date. */
 const LONGEST_LIFE = 2 ** 31 * 1000;
 const DAY = 86_400;
+/** How often a session is renewed again that others change meanwhile: each of them has given it a new life. */
+const MOST_ATTEMPTS = 5;
 
 const memories = new WeakMap<Cache, KeptSessions>();
 
@@ -62,8 +64,15 @@ export class Sessions {
 
   /** Lays some of its fields over a session that is still there, and lets it live for so long, ms. What else it holds by now stays. */
   async renew(id: string, fields: object, life: number): Promise<void> {
-    const current = await this.get(id);
-    if (current !== undefined) await this.set(id, { ...current, ...fields }, life, true);
+    if (!(life > 0)) return this.destroy(id);
+    const name = escapeTenant(id);
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const text = await this.#space.get(name);
+      if (text === undefined) return;
+      const renewed = JSON.stringify({ ...(JSON.parse(text) as SessionRecord), ...fields });
+      // Another request may have written meanwhile.
+      if (await this.#space.replace(name, text, renewed, bounded(life))) return;
+    }
   }
 
   /** Lets a session that is still there live for so long from now on, ms. */

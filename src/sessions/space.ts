@@ -15,6 +15,8 @@ export interface SessionSpace {
   get(name: string): MaybePromise<string | undefined>;
   /** Keeps a text for so long. `existing`: only where there is one already, so that what was destroyed stays away. */
   set(name: string, text: string, life: number, existing: boolean): MaybePromise<void>;
+  /** Keeps another text in the place of one that is still there, and says whether it was. */
+  replace(name: string, from: string, to: string, life: number): MaybePromise<boolean>;
   /** Gives what is there a new life, and leaves away what is not. */
   touch(name: string, life: number): MaybePromise<void>;
   destroy(name: string): MaybePromise<void>;
