@@ -19,10 +19,9 @@ export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<stri
     seen.add(next);
     const written = next.trimStart().startsWith('<');
     const xml = written ? next : await fetched(plan, next);
-    const found = locations(xml);
+    const { isIndex, found } = locations(xml);
     if (found.length > MOST_LOCATIONS)
       throw new RespcacheError(`the sitemap ${written ? '' : next} has more than ${MOST_LOCATIONS} locations`);
-    const isIndex = /<sitemapindex[\s>]/i.test(xml);
     (isIndex ? open : urls).push(...found);
     if (Math.max(urls.length, open.length) > MOST_URLS)
       throw new RespcacheError(`the sitemaps have more than ${MOST_URLS} URLs`);
@@ -30,11 +29,17 @@ export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<stri
   return urls;
 }
 
-/** What stands in the `loc` elements. Of XML nothing else is needed: they hold text, and no others. */
-function locations(xml: string): string[] {
+/**
+ * What stands in the `loc` elements, and of which kind they are. Of XML nothing else is needed: they hold text, and no others.
+ * Those with another prefix than the root has (`image:loc`) belong to a page, and are none.
+ */
+function locations(xml: string): { isIndex: boolean; found: string[] } {
   const plain = xml.replace(/<!--[\s\S]*?-->/g, '');
-  const found = plain.matchAll(/<(?:\w+:)?loc\s*>([\s\S]*?)<\/(?:\w+:)?loc\s*>/gi);
-  return [...found].map(([, text]) => unescaped(text!.replace(/^\s*<!\[CDATA\[([\s\S]*?)\]\]>\s*$/, '$1').trim()));
+  const [, prefix, root = ''] = /<([\w.-]+:)?(urlset|sitemapindex)[\s>]/i.exec(plain) ?? [];
+  const all = [...plain.matchAll(/<([\w.-]+:)?loc\s*>([\s\S]*?)<\/(?:[\w.-]+:)?loc\s*>/gi)];
+  const texts = all.filter(([, own]) => own === prefix).map(([, , text]) => text!);
+  const found = texts.map((text) => unescaped(text.replace(/^\s*<!\[CDATA\[([\s\S]*?)\]\]>\s*$/, '$1').trim()));
+  return { isIndex: root.toLowerCase() === 'sitemapindex', found };
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };

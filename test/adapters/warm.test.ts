@@ -339,6 +339,35 @@ describe('warming', () => {
     await refused.toBeInstanceOf(RespcacheError);
   });
 
+  it.each([
+    [
+      'pages alone, of those that name their images, too',
+      '<urlset xmlns:image="i"><url><loc>/page</loc><image:image><image:loc>http://cdn.example/a.jpg</image:loc></image:image></url></urlset>',
+      ['/page'],
+    ],
+    [
+      'those of an index with a prefix',
+      '<s:sitemapindex xmlns:s="i"><s:sitemap><s:loc>/more.xml</s:loc></s:sitemap></s:sitemapindex>',
+      ['/more.xml', '/more'],
+    ],
+    [
+      'those of a list that a remark calls an index',
+      '<!-- no <sitemapindex> --><urlset><url><loc>/page</loc></url></urlset>',
+      ['/page'],
+    ],
+  ])('asks for what a sitemap says: %s', async (_what, sitemap, wanted) => {
+    const cache = createCache({ redis: false });
+    const asked: unknown[] = [];
+    const app: App = (req, res) => {
+      asked.push(req.url);
+      res.end(req.url === '/more.xml' ? '<s:urlset xmlns:s="i"><s:url><s:loc>/more</s:loc></s:url></s:urlset>' : 'x');
+    };
+    const { requested } = await cache.warm({ app, sitemap });
+    expect(asked).toEqual(wanted);
+    expect(requested).toBe(1);
+    await cache.close();
+  });
+
   it('reports a URL of a sitemap that is none', async () => {
     const options = { app: () => {}, sitemap: '<urlset><url><loc>http://[no where</loc></url></urlset>', retries: 0 };
     expect(await cache.warm(options)).toMatchObject({
