@@ -91,6 +91,9 @@ export class Reading {
       const has = `${this.expected} blocks with ${entries} entries`;
       throw damage(`the end record tells of something else than ${has}`, at).error;
     }
+    // The last blocks are missing, and nothing else has told of that.
+    if (section.number > this.expected && this.#lost === 0)
+      this.fault(damage(`the end record comes where block ${this.expected} should`, at, this.expected));
     this.findings.end = end;
     this.findings.damagedBlocks += Math.max(0, section.number - this.expected);
     this.findings.damaged = Math.max(0, section.records - entries);

@@ -163,6 +163,17 @@ describe('BackupFile', () => {
     expect(found).toMatchObject({ keys: ['client:a:0', 'client:a:3'], entries: 2, damaged: 2, damagedBlocks: 2 });
   });
 
+  it('tells of blocks that are missing before the end', async () => {
+    const found = await read([block(0, [record(A)]), end(3, 4)], true);
+    expect(found).toMatchObject({ keys: [A], entries: 1, damaged: 3, damagedBlocks: 2 });
+    expect(found).toMatchObject({ problems: [expect.stringMatching(/the end record comes where block 1 should/)] });
+    const torn = block(1, [record(B)]);
+    torn[50]! ^= 1;
+    expect(await read([block(0, [record(A)]), torn, end(2, 2)], true)).toMatchObject({
+      problems: [expect.stringMatching(/the checksum of block 1/)],
+    });
+  });
+
   it('refuses formats and frames of other versions', async () => {
     await expect(read([end(0, 0)], true, { ...HEADER, frames: 2 })).rejects.toMatchObject({
       problem: 'unknown-version',
