@@ -66,7 +66,7 @@ export async function restore(session: Session, file: string, options: RestoreCo
     });
   } catch (error) {
     if (!signal.aborted && error instanceof BackupError) throw advised(error);
-    if (!signal.aborted || sofar === 0) throw named(error, `${visible(file)} cannot be read`, ['open', 'read']);
+    if (!signal.aborted || sofar === 0) throw named(error, `${visible(file)} cannot be read`, ['stat', 'open', 'read']);
     const message = `Broken off: ${count(sofar)} entries are restored, and stay. The same command goes on with the rest.`;
     throw new Failure(message, EXIT.interrupted);
   } finally {

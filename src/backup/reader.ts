@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { OLDEST, VERSION } from '../entry/codec.js';
@@ -51,15 +51,16 @@ export class BackupFile {
 
   /** Opens a file and reads its header. @throws {BackupError} if it is no backup that this version reads */
   static async open(path: string): Promise<BackupFile> {
+    // Before it is opened: a pipe would be waited for until somebody writes into it, and nothing ends that.
+    if (!(await stat(path)).isFile()) throw new BackupError('not-a-backup', 'not a backup: it is no regular file');
     const file = await open(path, 'r');
     try {
-      const stat = await file.stat();
-      if (!stat.isFile()) throw new BackupError('not-a-backup', 'not a backup: it is no regular file');
-      const found = decodeHeader(await readAt(file, 0, Math.min(LONGEST_HEADER, stat.size)));
+      const { size } = await file.stat();
+      const found = decodeHeader(await readAt(file, 0, Math.min(LONGEST_HEADER, size)));
       const { frames } = found.header;
       if (frames < OLDEST || frames > VERSION)
         throw unknownVersion(`entries of frame version ${frames}`, `${OLDEST} to ${VERSION}`);
-      return new BackupFile(file, stat.size, found);
+      return new BackupFile(file, size, found);
     } catch (error) {
       await file.close();
       throw error;

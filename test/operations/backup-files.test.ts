@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
@@ -223,6 +224,9 @@ describe('a restore', () => {
 
   it('says when the file is not there, is empty, or is something else', async () => {
     await expect(cache.restore(path())).rejects.toThrow('ENOENT');
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await expect(cache.restore(pipe)).rejects.toThrow('not a backup: it is no regular file');
     await expect(cache.restore(folder)).rejects.toMatchObject({ problem: 'not-a-backup' });
     for (const text of ['', 'PK\u0003\u0004', `${'x'.repeat(100_000)}`]) {
       await writeFile(path(), text);
