@@ -128,15 +128,17 @@ async function warmByHttp(
     );
   const counts = { warmed: 0, fresh: 0, uncacheable: 0, failed: 0 };
   const problems: WarmProblem[] = [];
-  const visits = (options.tenant ?? [undefined]).flatMap((tenant) => urls.map((url) => ({ url, tenant })));
+  // All of them before the first is asked for: what had been done by then would be told to nobody.
+  const addresses = urls.map((url) => ({ url, address: addressOf(url, origin) }));
+  const visits = (options.tenant ?? [undefined]).flatMap((tenant) => addresses.map((each) => ({ ...each, tenant })));
   let done = 0;
   const queue = visits.values();
   const work = async () => {
-    for (const { url, tenant } of queue) {
+    for (const { url, address, tenant } of queue) {
       signal.throwIfAborted();
       const host = options.host === undefined ? {} : { host: options.host };
       const headers = { ...USUAL, ...host, ...requestHeaders(optionsOf(options, tenant)) };
-      const [outcome, reason] = await ask(addressOf(url, origin), headers, options, signal);
+      const [outcome, reason] = await ask(address, headers, options, signal);
       counts[outcome]++;
       if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
       bar.set(++done, visits.length);
@@ -149,7 +151,10 @@ async function warmByHttp(
 /** A path may begin with two slashes; by itself that names a host, which would be sent what is meant for the origin. */
 function addressOf(url: string, origin: string): URL {
   const { href } = new URL('/', origin);
-  return new URL(url.startsWith('/') ? href.slice(0, -1) + url : url, origin);
+  const whole = url.startsWith('/') ? href.slice(0, -1) + url : url;
+  if (!URL.canParse(whole, origin))
+    throw new Failure(`${visible(url)} is no URL: it takes a path, or http://…`, EXIT.usage);
+  return new URL(whole, origin);
 }
 
 function optionsOf({ tenantHeader, header }: WarmCommandOptions, tenant: string | undefined): GetOptions {

@@ -38,6 +38,10 @@ describe('usage', () => {
     [['keys', '--limit', '0'], /It takes a whole number, 1 or more/],
     [['top', '--count', '0'], /It takes a whole number, 1 or more/],
     [['warm', '/x', '--origin', 'http://127.0.0.1:1', '--concurrency', '0'], /It takes a whole number, 1 or more/],
+    [
+      ['warm', '/x', 'http://[', '--origin', 'http://127.0.0.1:1', '--retries', '0'],
+      /^http:\/\/\[ is no URL: it takes a path, or http/,
+    ],
     [['warm', '/x', '--origin', 'localhost'], /^--origin is localhost; it takes a URL/],
     [
       ['warm', '/x', '--origin', 'http://h/shop'],
