@@ -496,6 +496,20 @@ describe.each(NEWEST)('validation: $label', (combination) => {
       }
     });
 
+    it('to what a client asks beside a part is for that client: what is stale, and has no validator, is not confirmed', async () => {
+      const host = await bench.start(combination, { staleIfError: 60 });
+      let runs = 0;
+      host.get('/x', {}, ({ headers }) => {
+        if (headers['if-none-match'] === '"new"') return { status: 304, headers: FRESH_FOR_10 };
+        return { headers: FRESH_FOR_10, body: stream([`run ${++runs}`]) };
+      });
+      await host.ask('/x');
+      host.clock.forward(10);
+      const answer = await host.ask('/x', { headers: { Range: 'bytes=0-1', 'If-None-Match': '"new"' } });
+      expect(answer).toMatchObject({ status: 304, text: '' });
+      expect(await host.ask('/x')).toMatchObject({ status: 200, text: 'run 2' });
+    });
+
     it('is what layers outside see as the answer that leaves', async () => {
       const host = await bench.start(combination);
       const seen: unknown[] = [];
@@ -809,6 +823,32 @@ describe.each(NEWEST)('validation: $label', (combination) => {
       host.all('/x', {}, model.handler);
       expect(await asking(host)).toMatchObject({ fwd: 'stale' });
     });
+
+    it.each([404, 503])(
+      'that is answered %i confirms nothing, also where a head without a tag would',
+      async (status) => {
+        const host = await bench.start(combination, { mode: 'rfc9111' });
+        const model = versioned();
+        const gone = new Layer(
+          (req, res, next) => {
+            if (req.method === 'HEAD') res.writeHead(status, FRESH_FOR_10).end();
+            else next();
+          },
+          async (ctx, next) => {
+            if (ctx.method !== 'HEAD') return next();
+            ctx.status = status;
+            ctx.set(FRESH_FOR_10);
+            ctx.body = null;
+            ctx.status = status;
+          },
+        );
+        host.all('/x', {}, gone, model.handler);
+        await host.ask('/x');
+        host.clock.forward(10);
+        expect(await host.ask('/x', { method: 'HEAD' })).toMatchObject({ status, text: '' });
+        expect(told(await host.ask('/x'))).toMatchObject({ fwd: 'stale', 'fwd-status': 304 });
+      },
+    );
 
     it.each([
       ['application', { fwd: 'stale', 'fwd-status': 304 }],

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Position } from '../../../src/entry/entry.js';
 import { Collapse, type Lead, type LeaseTable, type Part, type Turn } from '../../../src/fill/collapse.js';
@@ -341,6 +342,33 @@ describe('Collapse over processes', () => {
     const leases = leasesThat(HELD, HELD, 'taken');
     (await lead(made(leases))).filled('x', undefined);
     await vi.waitFor(() => expect(leases.release).toHaveBeenCalledTimes(1));
+  });
+
+  it('counts patience with a run from its beginning: who has waited for the other process does not have it forgotten', async () => {
+    const leases = leasesThat(HELD);
+    const collapse = made(leases, 300);
+    const leading = collapse.enter(part());
+    const waiting = collapse.enter(part());
+    await pause(150);
+    leases.take.mockImplementation(async () => 'taken');
+    const turn = await leading;
+    expect(await waiting).toEqual(RUN);
+    await pause(10);
+    const later = collapse.enter(part());
+    if (turn.kind === 'lead') turn.lead.filled('made', undefined);
+    expect(await later).toEqual({ kind: 'result', result: 'made' });
+  });
+
+  it('keeps a lease no longer than anybody would wait for its run', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const leases = leasesThat('taken');
+    await lead(made(leases, 1000));
+    vi.advanceTimersByTime(1000);
+    const { length } = leases.take.mock.calls;
+    expect(length).toBeGreaterThan(2);
+    vi.advanceTimersByTime(10_000);
+    expect(leases.take).toHaveBeenCalledTimes(length);
   });
 
   it('runs when the other process takes too long, and gives back no lease that it does not have', async () => {

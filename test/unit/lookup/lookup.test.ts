@@ -70,6 +70,12 @@ describe('Lookup', () => {
     expect(textOf(find({ request: HTML }))).toBe('newest');
   });
 
+  it('finds what was stored last of several that were made at the same time', () => {
+    store('older', ['accept'], HTML);
+    store('newer', ['x-plan'], {});
+    expect(textOf(find({ request: HTML }))).toBe('newer');
+  });
+
   it('finds what varies before what does not, which may only have forgotten to say so', () => {
     store('html', ['accept'], HTML);
     store('plain', [], {}, { storedAt: BORN + 1 });

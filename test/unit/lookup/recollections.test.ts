@@ -33,6 +33,22 @@ describe('Recollections', () => {
     expect(recollections.get('a', '/9999')).toEqual(known('x'));
   });
 
+  it('counts what is remembered anew under what was said before once', () => {
+    const recollections = new Recollections();
+    recollections.set('a', '/kept', known('kept'));
+    for (let i = 0; i < 10_000; i++) recollections.set('a', '/again', known('x'));
+    expect(recollections.get('a', '/kept')).toEqual(known('kept'));
+  });
+
+  it('forgets for good what is deleted, also what was remembered a generation ago', () => {
+    const recollections = new Recollections();
+    recollections.set('a', '/old', known('old'));
+    for (let i = 0; i < 2500; i++) recollections.set('a', `/${i}`, known('x'));
+    expect(recollections.get('a', '/old')).toEqual(known('old'));
+    recollections.delete('a', '/old');
+    expect(recollections.get('a', '/old')).toBeUndefined();
+  });
+
   it('is bounded also where what is remembered is forgotten at once, by ever others', () => {
     const recollections = new Recollections();
     recollections.set('first', '/', known('first'));
