@@ -2,7 +2,8 @@
 
 import { once } from 'node:events';
 import { Agent } from 'node:http';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, compare, Gate, numbered, OF_EXPRESS, pair, stream, useBench } from './bench.js';
 import { type Host, raw } from './hosts.js';
@@ -85,6 +86,51 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
     const answers = await Promise.all([ask(), begun.opened.then(ask), begun.opened.then(ask)]);
     expect(answers.map(({ text }) => text)).toEqual(['abc', 'abc', 'abc']);
     expect(handler.runs).toBe(1);
+  });
+
+  it('lets go who waits for it as soon as its head says that nothing of it may be shared', async () => {
+    const host = await bench.start(combination);
+    const [begun, said, rest] = [new Gate(), new Gate(), new Gate()];
+    const pieces = async function* () {
+      yield 'a';
+      await rest.opened;
+      yield 'b';
+    };
+    let runs = 0;
+    host.get('/x', {}, async () => {
+      if (++runs > 1) return { headers: { 'Cache-Control': 'no-store' }, body: 'other' };
+      begun.open();
+      await said.opened;
+      return { headers: { 'Cache-Control': 'no-store' }, body: Readable.from(pieces()) };
+    });
+    const first = host.ask('/x');
+    await begun.opened;
+    const second = host.ask('/x');
+    await pause(100);
+    expect(runs).toBe(1);
+    said.open();
+    const late = pause(2000).then(() => ({ text: 'nothing' }));
+    expect((await Promise.race([second, late])).text).toBe('other');
+    rest.open();
+    expect((await first).text).toBe('ab');
+  });
+
+  it('is no answer to who comes meanwhile and wants none that was made for others', async () => {
+    const host = await bench.start(combination, { requestDirectives: 'honor' });
+    const [begun, said] = [new Gate(), new Gate()];
+    let runs = 0;
+    host.get('/x', {}, async () => {
+      const run = ++runs;
+      begun.open();
+      await said.opened;
+      return { body: `run ${run}` };
+    });
+    const first = host.ask('/x');
+    await begun.opened;
+    const others = [{}, { 'Cache-Control': 'no-cache' }].map((headers) => host.ask('/x', { headers }));
+    await pause(100);
+    said.open();
+    expect((await Promise.all([first, ...others])).map(({ text }) => text)).toEqual(['run 1', 'run 1', 'run 2']);
   });
 
   it('keeps the bytes of a Buffer that is written over after the answer', async () => {

@@ -154,3 +154,24 @@ describe('Lookup', () => {
     expect(textOf(find({ request: { ...HTML, 'x-plan': 'a' } }))).toBe('plan');
   });
 });
+
+describe('where copies of what Redis has are kept', () => {
+  const [old, anew] = ['old', 'anew'].map((text) => stored({ body: Buffer.from(text) }));
+  const over = (read: () => Promise<(ResponseEntry | undefined)[]>) => {
+    const near = () => [old];
+    const backend = { kind: 'redis', near, read, keep: () => {}, ledger: { stands: () => true } };
+    return new Lookup(backend as unknown as Services['backend']);
+  };
+  const stale = { now: BORN + 300_000 };
+
+  it('asks Redis for what another process may have made anew, where the copy is stale', async () => {
+    const read = async () => [{ ...anew!, freshUntil: BORN + 600_000 }];
+    expect(textOf(find({}, over(read)))).toBe('old');
+    expect(textOf(await find(stale, over(read)))).toBe('anew');
+  });
+
+  it('finds the stale copy where Redis cannot be reached: it may stand in, or be validated', async () => {
+    const read = () => Promise.reject(new Error('away'));
+    expect(textOf(await find(stale, over(read)))).toBe('old');
+  });
+});
