@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { COMBINATIONS, compare, Gate, OF_EXPRESS, OF_KOA, type Pair, pair, useBench } from './bench.js';
+import { COMBINATIONS, compare, Gate, numbered, OF_EXPRESS, OF_KOA, type Pair, pair, useBench } from './bench.js';
 import type { Ask } from './client.js';
 import { type Handler, Layer, notHere, raw } from './hosts.js';
 import { ALL_BYTES, BY_EXPRESS, BY_KOA, HERE, UMLAUTS, WRITES } from './ways.js';
@@ -52,6 +52,18 @@ describe.each(OF_KOA)('capture: $label', (combination) => {
 });
 
 describe.each(COMBINATIONS)('capture: $label', (combination) => {
+  it.each([200, 201])(
+    'keeps what a POST is answered with %i for GETs where that is what they would be given',
+    async (status) => {
+      const host = await bench.start(combination);
+      const said = { 'Cache-Control': 'max-age=60', 'Content-Location': '/x' };
+      host.use({ storePost: true });
+      host.use(numbered(({ method }) => ({ status: method === 'POST' ? status : 200, headers: said })));
+      await host.ask('/x', { method: 'POST' });
+      expect(await host.ask('/x')).toMatchObject({ status: 200, text: status === 200 ? 'run 1' : 'run 2' });
+    },
+  );
+
   describe('what is written into the response itself', () => {
     let hosts: Pair;
 

@@ -655,6 +655,23 @@ describe.each(NEWEST)('validation: $label', (combination) => {
     expect(model.runs).toBe(3);
   });
 
+  it('a 200 that varies no more replaces what was stale and did, for those whom that was meant for', async () => {
+    const host = await bench.start(combination);
+    let version = 1;
+    const handler = numbered(() => ({
+      headers: { ...FRESH_FOR_10, ETag: `"v${version}"`, ...(version === 1 ? { Vary: 'Accept-Language' } : {}) },
+      body: `version ${version}`,
+    }));
+    host.get('/x', { staleWhileRevalidate: 60 }, handler);
+    const german = { headers: { 'Accept-Language': 'de' } };
+    await host.ask('/x', german);
+    version = 2;
+    host.clock.forward(100);
+    for (let i = 0; i < 2; i++) expect((await host.ask('/x', german)).text).toBe('version 2');
+    expect(told(await host.ask('/x', german))).toMatchObject({ hit: true });
+    expect(handler.runs).toBe(2);
+  });
+
   it('a 200 that streams is judged by layers outside by what the client asked, and not by what the handler was', async () => {
     const host = await bench.start(combination);
     const seen: unknown[] = [];
