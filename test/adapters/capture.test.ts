@@ -64,6 +64,14 @@ describe.each(COMBINATIONS)('capture: $label', (combination) => {
     },
   );
 
+  it('keeps nothing for GETs of a POST whose client says no-store, where that is heard', async () => {
+    const host = await bench.start(combination, { requestDirectives: 'honor' });
+    host.use({ storePost: true });
+    host.use(numbered({ headers: { 'Cache-Control': 'max-age=60', 'Content-Location': '/x' } }));
+    await host.ask('/x', { method: 'POST', headers: { 'Cache-Control': 'no-store' } });
+    expect((await host.ask('/x')).text).toBe('run 2');
+  });
+
   describe('what is written into the response itself', () => {
     let hosts: Pair;
 

@@ -841,6 +841,23 @@ describe.each(NEWEST)('validation: $label', (combination) => {
       expect(await asking(host)).toMatchObject({ fwd: 'stale' });
     });
 
+    it('that says that it is no longer so does not have it stand in for longer', async () => {
+      const host = await bench.start(combination, { staleIfError: 60 });
+      let fails = false;
+      const model = versioned(({ method }) => {
+        if (fails) return { status: 503, headers: {}, body: 'down' };
+        return method === 'HEAD' ? { headers: { ETag: '"v2"' } } : {};
+      });
+      host.all('/x', {}, model.handler);
+      await host.ask('/x');
+      host.clock.forward(50);
+      await host.ask('/x', { method: 'HEAD' });
+      host.clock.forward(40);
+      fails = true;
+      model.version = 2;
+      expect(await host.ask('/x')).toMatchObject({ status: 503, text: 'down' });
+    });
+
     it.each([404, 503])(
       'that is answered %i confirms nothing, also where a head without a tag would',
       async (status) => {

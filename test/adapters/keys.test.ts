@@ -400,6 +400,20 @@ describe.each(NEWEST)('keys: $label', (combination) => {
     expect(await host.texts('/x', 1)).toEqual(['run 2']);
   });
 
+  it('what a mount within another cache has for each user is given to no other by the mount around both', async () => {
+    const host = await bench.start(combination);
+    const inner = await bench.start(combination);
+    host.use({});
+    host.get(
+      '/x',
+      createHost(combination.framework, inner.cache).caching({ when: () => false }),
+      createHost(combination.framework, host.cache).caching({ identity: user }),
+      ({ headers }) => ({ body: `for ${headers['x-user']}` }),
+    );
+    for (const name of ['ada', 'bob'])
+      expect((await host.ask('/x', { headers: { 'X-User': name } })).text).toBe(`for ${name}`);
+  });
+
   it('a mount within another cache, whose questions to the handler are not the client’s, leaves the answer to that one', async () => {
     const host = await bench.start(combination);
     const inner = await bench.start(combination);
