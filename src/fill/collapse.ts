@@ -70,7 +70,7 @@ class Flight<R> {
   readonly asOf: Position;
   /** When somebody came upon it first, ms. Of most nobody does: that they begin is not worth a look at the clock. */
   #met: number | undefined;
-  #hasBegun = false;
+  hasBegun = false;
   #done: Promise<Outcome<R>> | undefined;
   #resolve: ((outcome: Outcome<R>) => void) | undefined;
 
@@ -89,11 +89,7 @@ class Flight<R> {
   /** The handler is run: until now it may have waited for another process. */
   begin(): void {
     this.#met = undefined;
-    this.#hasBegun = true;
-  }
-
-  get hasBegun(): boolean {
-    return this.#hasBegun;
+    this.hasBegun = true;
   }
 
   /** For somebody who comes upon it: how long it has been under way since somebody did, ms. */
