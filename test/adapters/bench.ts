@@ -100,6 +100,8 @@ export function useBench(): Bench & { readonly shared: Bench } {
     if (store === 'redis') opened.push({ close: () => forget(admin, own.prefix) });
     opened.push(cache);
     await cache.health();
+    // What a handler makes before that is known is not stored: a lookup asks for it, but a POST has none.
+    await cache.services.backend.sync();
     const host = createHost(framework, cache);
     host.front = front;
     opened.push(host);

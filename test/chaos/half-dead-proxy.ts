@@ -1,53 +1,33 @@
 // A network that forgets connections without telling either end, as a firewall or a moved address does: what was open
 // stays silent for ever, and new connections work.
 
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { type Between, standBetween } from '../support/between.js';
 
-export interface HalfDeadProxy {
-  readonly port: number;
+export interface HalfDeadProxy extends Between {
   /** From now on nothing passes over the connections that are open. */
   forget(): void;
-  close(): Promise<void>;
 }
 
 export async function startHalfDeadProxy(targetPort: number): Promise<HalfDeadProxy> {
-  const sockets = new Set<Socket>();
-  const pairs = new Set<readonly [Socket, Socket]>();
-  const server = createServer((client) => {
-    const upstream = connect(targetPort, '127.0.0.1');
-    const pair = [client, upstream] as const;
-    pairs.add(pair);
-    for (const [from, to] of [pair, [upstream, client] as const]) {
-      sockets.add(from);
-      from.pipe(to);
-      from.on('error', () => {});
-      from.on('close', () => {
-        sockets.delete(from);
-        // Whoever is forgotten is not told that the other has gone.
-        if (pairs.has(pair)) to.destroy();
-      });
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const open = new Map<Socket, Socket>();
+  const join = (client: Socket, upstream: Socket) => {
+    open.set(client, upstream);
+    client.pipe(upstream).pipe(client);
+  };
+  // Whoever is forgotten is not told that the other has gone.
+  const between = await standBetween(targetPort, join, (client) => open.has(client));
   return {
-    port: (server.address() as AddressInfo).port,
+    ...between,
     forget: () => {
-      for (const [client, upstream] of pairs) {
+      for (const [client, upstream] of open) {
         client.unpipe(upstream);
         upstream.unpipe(client);
         // Read on, to nowhere: a full window would tell the sender.
         client.resume();
         upstream.resume();
       }
-      pairs.clear();
-    },
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
+      open.clear();
     },
   };
 }
