@@ -106,21 +106,21 @@ it('asks Redis for the life that koa-session says, and else for its own', async 
 });
 
 it('changes nothing by renewing where another request writes between what it reads and what it writes', async () => {
-  cache = createCache({ redis: server.url });
+  cache = createCache({ redis: server.url, prefix: 'between:' });
   const other = koaStore(cache);
   const users = ['bob', 'eve'];
   const { client } = cache.services.backend.link!;
   const get = client.get.bind(client);
   const agent = visitor(koaApp('koa', koaStore(cache), { rolling: true }));
   await agent.get('/login');
-  const [name] = (await server.command('KEYS', 'session:*')) as [string];
+  const [name] = (await server.command('KEYS', 'between:session:*')) as [string];
   const before = JSON.parse(String(await server.command('GET', name)));
   let reads = 0;
   client.get = (async (key: string) => {
     const text = await get(key);
     // After the request's own.
     if (key === name && reads++ > 0 && users.length > 0)
-      await other.set(name.slice('session:default:'.length), { ...before, user: users.shift() }, 60_000);
+      await other.set(name.slice('between:session:default:'.length), { ...before, user: users.shift() }, 60_000);
     return text;
   }) as never;
   await agent.get('/me').expect(200, 'ada');
