@@ -64,14 +64,18 @@ async function make(
   const destination = typeof to === 'string' ? await placeOf(to) : to;
   const copy = new Backup(services, common, onProgress && listening(services.events, 'backup', onProgress));
   const pieces = await copy.begin();
-  // Nothing would go through it, nor would it say so.
-  if (typeof destination !== 'string' && destination.writableFinished && !destination.errored)
-    throw new BackupError('interrupted', 'the destination was ended before anything was written');
+  if (typeof destination !== 'string') refuseEnded(destination);
   const signal = common.signal === undefined ? {} : { signal: common.signal };
   await reasonOf(common.signal, () =>
     typeof destination === 'string' ? toFile(destination, pieces, signal) : pipeline(pieces, destination, signal),
   );
   return copy.report();
+}
+
+/** What has failed by now, or was ended: nothing would go through it, nor would it say so, or why (Node 26). */
+function refuseEnded({ errored, writableFinished }: Writable): void {
+  if (errored) throw errored;
+  if (writableFinished) throw new BackupError('interrupted', 'the destination was ended before anything was written');
 }
 
 /**
