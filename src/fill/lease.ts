@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Position } from '../entry/entry.js';
-import { type RedisLink, script } from '../stores/redis-link.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import { script } from '../stores/script.js';
 
 /**
  * What came of asking for a lease: it is ours; nothing under this key is worth waiting for; or another process has it, and

@@ -1,4 +1,4 @@
-import { type Script, script } from '../stores/redis-link.js';
+import { type Script, script } from '../stores/script.js';
 
 /*
  * The ledger in Redis: four keys in one slot.

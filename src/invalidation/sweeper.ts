@@ -1,7 +1,8 @@
 import type { Entry } from '../entry/entry.js';
 import { keySpace, subjectOfKey } from '../request/key.js';
 import { withDeadline } from '../stores/guard.js';
-import { type RedisLink, script } from '../stores/redis-link.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import { script } from '../stores/script.js';
 import type { Store, SweepProgress } from '../stores/store.js';
 import type { Ledger } from './ledger.js';
 

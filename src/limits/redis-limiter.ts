@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.js';
-import { type RedisLink, script } from '../stores/redis-link.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import { script } from '../stores/script.js';
 import type { Flexible, Limiter } from './flexible.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { Events } from '../events.js';
-import { type RedisLink, script } from '../stores/redis-link.js';
+import type { RedisLink } from '../stores/redis-link.js';
 import { keysBelow } from '../stores/redis-scan.js';
+import { script } from '../stores/script.js';
 import type { KeptSession, SessionSpace } from './space.js';
 
 /**

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
@@ -14,34 +13,10 @@ import {
   retry,
   understood,
 } from './redis-client.js';
+import { type Script, ScriptRunner } from './script.js';
 
 /** How long a farewell to the server may take, ms. */
 const CLOSE_DEADLINE = 500;
-
-/** A Lua script and its digest. */
-export interface Script {
-  readonly lua: string;
-  readonly sha: string;
-}
-
-/**
- * Prepares a script. Redis 7 runs it even when out of memory, unless `thrifty`: a purge must not wait for memory to be
- * freed. One that only `reads` is also run where nothing may be written.
- */
-export function script(
-  lua: string,
-  { thrifty = false, reads = false }: { thrifty?: boolean; reads?: boolean } = {},
-): Script {
-  const flags = reads ? ' flags=no-writes,allow-oom' : thrifty ? '' : ' flags=allow-oom';
-  const whole = `#!lua${flags}\n${lua}`;
-  return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
-}
-
-/** What every client has, though not in its types. */
-interface RawScripts {
-  evalBuffer(lua: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
-  evalshaBuffer(sha: string, keys: number, ...args: (string | number | Buffer)[]): Promise<unknown>;
-}
 
 /** How many keys one command asks for. */
 const MOST_AT_ONCE = 100;
@@ -54,12 +29,11 @@ export class RedisLink {
   readonly client: RedisClient;
   readonly #owned: boolean;
   readonly #listeners: [event: string, listener: (...args: unknown[]) => void][] = [];
+  readonly #scripts: ScriptRunner;
   readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
   #connections = 0;
-  /** The digests of scripts that have been sent whole since there is this connection. */
-  readonly #sent = new Set<string>();
   #closing: Promise<void> | undefined;
 
   constructor(target: RedisTarget, onError: (error: unknown) => void) {
@@ -68,13 +42,14 @@ export class RedisLink {
     const refused = replicaReads(target);
     if (refused !== undefined) throw new ConfigError('option redis', refused.held, refused.takes);
     this.client = isClient(target) ? target : connect(target);
+    this.#scripts = new ScriptRunner(this.client);
     if (this.client.status === 'wait') this.client.connect().catch(() => {});
     // Several caches may share the caller's client; each brings some listeners, and takes them away again.
     this.#allow(LISTENERS);
     this.#listen('error', (error) => onError(understood(error)));
     const connected = () => {
       this.#connections++;
-      this.#sent.clear();
+      this.#scripts.forget();
     };
     for (const made of ['ready', '+node']) this.#listen(made, connected);
     this.#firstConnect = this.#settle();
@@ -157,31 +132,9 @@ export class RedisLink {
     this.#listen('ready', listener);
   }
 
-  /**
-   * Runs a script: sends it whole the first time, so that it runs before what is sent after it, whether the server knows it or not;
-   * then by its digest, and whole once more where a server (another of a Cluster's) does not know that. `raw`: texts come as bytes.
-   * Numbers come as texts where the caller's client has it so (`stringNumbers`).
-   */
-  async run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
-    const client = this.client as RedisClient & RawScripts;
-    const send = (lua: string) =>
-      raw ? client.evalBuffer(lua, keys.length, ...keys, ...args) : client.eval(lua, keys.length, ...keys, ...args);
-    if (this.#sent.has(what.sha)) {
-      try {
-        if (raw) return await client.evalshaBuffer(what.sha, keys.length, ...keys, ...args);
-        return await client.evalsha(what.sha, keys.length, ...keys, ...args);
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      }
-    }
-    this.#sent.add(what.sha);
-    try {
-      return await send(what.lua);
-    } catch (error) {
-      // Before Redis 7 the first line is not understood.
-      if (!(error instanceof Error) || !/compiling script/i.test(error.message)) throw error;
-      return await send(what.lua.slice(what.lua.indexOf('\n') + 1));
-    }
+  /** Runs a script. `raw`: texts come as bytes. Numbers come as texts where the caller's client has it so (`stringNumbers`). */
+  run(what: Script, keys: string[], args: (string | number | Buffer)[], raw = false): Promise<unknown> {
+    return this.#scripts.run(what, { keys, args, raw });
   }
 
   /**

@@ -3,8 +3,9 @@ import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
 import { withDeadline } from './guard.js';
-import { type RedisLink, script } from './redis-link.js';
+import type { RedisLink } from './redis-link.js';
 import { entryOf, framesOf, headOf, keysBelow } from './redis-scan.js';
+import { script } from './script.js';
 import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
 
 /** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */

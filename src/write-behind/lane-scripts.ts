@@ -1,4 +1,4 @@
-import { type Script, script } from '../stores/redis-link.js';
+import { type Script, script } from '../stores/script.js';
 
 /*
  * What happens to a lane in one step. Its state: `added` and `ended` count its writes; `attempts` and `due` (ms since 1970)

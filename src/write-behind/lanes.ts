@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { deserializeValue, serializeValue } from '../entry/value.js';
-import type { RedisLink, Script } from '../stores/redis-link.js';
+import type { RedisLink } from '../stores/redis-link.js';
+import type { Script } from '../stores/script.js';
 import { ADD, DEAD, DISCARD, DONE, RENEW, REPLAY, RETRY, TAKE } from './lane-scripts.js';
 import {
   type Dead,

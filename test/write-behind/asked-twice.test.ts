@@ -3,7 +3,7 @@
 import { Redis } from 'ioredis';
 import { type Cache, createCache } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Script } from '../../src/stores/redis-link.js';
+import type { Script } from '../../src/stores/script.js';
 import { ADD, DEAD, REPLAY, TAKE } from '../../src/write-behind/lane-scripts.js';
 import { type LosingProxy, startLosingProxy } from '../support/losing-proxy.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
