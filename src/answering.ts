@@ -11,6 +11,7 @@ import { variantKey } from './http/vary.js';
 import type { Absent, Found, Lookup, Present } from './lookup/lookup.js';
 import { isOnTrial, type Plan, wantedBy } from './lookup/plan.js';
 import { HIT, type Reply } from './lookup/reply.js';
+import { needsPlain, timeoutFor } from './lookup/reply-to.js';
 import { forwardFor, type Use, useOf } from './lookup/usable.js';
 import type { Asked } from './request/directives.js';
 import { responseSubject } from './request/key.js';
@@ -53,7 +54,7 @@ export class Answering {
     const { forward, index, stale, varies } = found;
     if (asked?.onlyIfCached) {
       exchange.declined('only-if-cached');
-      return exchange.timeout({ detail: 'only-if-cached' });
+      return timeoutFor(exchange, { detail: 'only-if-cached' });
     }
     // Neither what others are answered may leave, nor what is stale.
     if (isOnTrial(exchange, asked)) return this.#forward(turn, { forward, index });
@@ -182,7 +183,7 @@ export class Answering {
 
   /** The entry, with its plain body where this request needs that; `undefined` where it cannot be had: as if it were not there. */
   #readable(exchange: Exchange, entry: ResponseEntry): MaybePromise<ResponseEntry | undefined> {
-    return exchange.needsPlain(entry) ? this.#plain(entry) : entry;
+    return needsPlain(exchange, entry) ? this.#plain(entry) : entry;
   }
 
   #plain(entry: ResponseEntry): MaybePromise<ResponseEntry | undefined> {

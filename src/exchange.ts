@@ -1,13 +1,10 @@
 import { Account, type How } from './account.js';
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
-import { type Choice, choose, isPacked } from './compress/choice.js';
-import { replyInForm } from './compress/reply.js';
-import { asksForFixed } from './compress/rule.js';
 import { Control } from './control.js';
 import type { ResponseEntry } from './entry/entry.js';
 import type { Reason } from './events.js';
-import { Handling, type Party } from './fill/handling.js';
+import { Handling } from './fill/handling.js';
 import type { ResponseHead } from './fill/response-head.js';
 import type { Going } from './fill/run.js';
 import type { CacheStatus } from './http/cache-status.js';
@@ -15,21 +12,21 @@ import { fieldText } from './http/headers.js';
 import { AfterSuccess } from './invalidation/after-success.js';
 import { changedUrls, type PurgeRule } from './invalidation/purge-rule.js';
 import type { Entered } from './invalidation/recent-purges.js';
-import type { Conditions } from './lookup/conditional.js';
 import { HeldConditions } from './lookup/held-conditions.js';
 import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
-import { gatewayTimeout, type PartAsked, partAskedBy, type Reply, validationOf, withKey } from './lookup/reply.js';
+import { type PartAsked, partAskedBy, type Reply, validationOf } from './lookup/reply.js';
+import { type Asker, replyTo } from './lookup/reply-to.js';
 import { isUnsafe } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
-import { namesInVary, type Route } from './route.js';
+import type { Route } from './route.js';
 import { after, type Fields, type HeaderBag, type MaybePromise } from './types.js';
 
 /**
  * One request and its response at one cache. The engine settles what is looked up and served; if the handler has to
  * run, its adapter tells the exchange of the response: `head` once, `write` for each piece, then `end` or `abandon`.
  */
-export class Exchange implements Party {
+export class Exchange implements Asker {
   readonly request: RequestView;
   readonly control: Control = new Control();
   readonly conditions: HeldConditions;
@@ -211,7 +208,7 @@ export class Exchange implements Party {
     this.key = plan.address.key;
     this.control.status = 'hit';
     this.conditions.giveBack();
-    const reply = this.reply(entry, status);
+    const reply = replyTo(this, entry, status, this.#services.settings.clock.now());
     if (!isTold) this.#account.hit(plan, entry, reply, this.route, how, started);
     return reply;
   }
@@ -243,43 +240,6 @@ export class Exchange implements Party {
     if (!this.#headed) this.#hearMethod();
     this.#purged = this.#afterSuccess?.invalidate(this.request, this.route, fields);
     return this.#purged;
-  }
-
-  /** Whether the plain body of an entry is needed for its answer, and the entry has only other forms of it. */
-  needsPlain(entry: ResponseEntry): boolean {
-    return entry.forms !== undefined && isPacked(entry, this.#choice(entry, undefined));
-  }
-
-  /** The answer from an entry, for this request. */
-  reply(entry: ResponseEntry, status: CacheStatus): Reply {
-    const { route, outside, control } = this;
-    const conditions = this.conditions.current;
-    // No handler tells another cache around this one by which names it can be invalidated.
-    control.passOn(entry.tags);
-    const options = {
-      now: this.#services.settings.clock.now(),
-      conditions,
-      vary: namesInVary(route),
-      outside,
-      downstream: route,
-      status: withKey(status, route, this.key),
-    };
-    return replyInForm(entry, this.#choice(entry, conditions), options, this.accepted);
-  }
-
-  #choice(entry: ResponseEntry, conditions: Conditions | undefined): Choice {
-    const { part, route, request } = this;
-    return choose(entry, {
-      accepted: this.accepted,
-      fixed: asksForFixed(route.requestDirectives, request.headers),
-      part,
-      conditions,
-    });
-  }
-
-  /** An answer of the cache's own, where it has nothing that it may serve, and no handler is to be asked. */
-  timeout(status: CacheStatus): Reply {
-    return gatewayTimeout(status, this.outside, namesInVary(this.route));
   }
 
   /**

@@ -6,9 +6,9 @@ import type { Reason } from '../events.js';
 import type { CacheStatus } from '../http/cache-status.js';
 import type { Entered } from '../invalidation/recent-purges.js';
 import { saysNothing } from '../lookup/downstream.js';
-import type { HeldConditions } from '../lookup/held-conditions.js';
 import type { Plan } from '../lookup/plan.js';
-import { gatewayTimeout, inPlaceOf, type PartAsked, type Reply, withKey } from '../lookup/reply.js';
+import { inPlaceOf, type Reply, withKey } from '../lookup/reply.js';
+import { type Asker, replyTo, timeoutFor } from '../lookup/reply-to.js';
 import { isPersonal } from '../request/eligibility.js';
 import { namesInVary } from '../route.js';
 import { after, type HeaderBag, type MaybePromise } from '../types.js';
@@ -21,19 +21,6 @@ import { Shadow } from './shadow.js';
 /** Reasons not to store a response that hold against what was stored before it, too. */
 const SUPERSEDING: ReadonlySet<Reason> = new Set(['no-store', 'private', 'no-cache', 'handler']);
 
-/** The exchange that a handler is run in, as it is by now. */
-export interface Party extends Omit<Seat, 'ranged'> {
-  readonly conditions: HeldConditions;
-  /** The part that is asked for. */
-  readonly part: PartAsked | undefined;
-  /** The request's `Accept-Encoding` as it came. */
-  readonly accepted: string | undefined;
-  /** Under which key it was looked up. */
-  readonly key: string | undefined;
-  /** The answer from an entry, for its request. */
-  reply(entry: ResponseEntry, status: CacheStatus): Reply;
-}
-
 /** What becomes of a handler's response: it may be stored, it is compared with what is stored, or it only passes through. */
 export class Handling {
   /** Why it is not stored, where that is known before its head is. */
@@ -42,26 +29,27 @@ export class Handling {
   outlastsReply = false;
   readonly #services: Services;
   readonly #account: Account;
-  readonly #party: Party;
+  /** The exchange that the handler is run in, as it is by now. */
+  readonly #asker: Asker;
   /** The handler's run, if its response may be stored. */
   #run: Run | undefined;
   /** The handler's run, if its response is only compared. */
   #shadow: Shadow | undefined;
 
-  constructor(services: Services, account: Account, party: Party) {
+  constructor(services: Services, account: Account, asker: Asker) {
     this.#services = services;
     this.#account = account;
-    this.#party = party;
+    this.#asker = asker;
   }
 
   /** The response may be stored. */
   fill(plan: Plan, going: Going): void {
-    this.#run = new Run(this.#services, this.#party.request, plan, going);
+    this.#run = new Run(this.#services, this.#asker.request, plan, going);
   }
 
   /** It is compared with what is stored. */
   compare(plan: Plan, stored: ResponseEntry): void {
-    this.#shadow = new Shadow(this.#services, this.#party.request, plan, stored);
+    this.#shadow = new Shadow(this.#services, this.#asker.request, plan, stored);
   }
 
   /** It only passes through. Who waits for it is let go, because of this status. */
@@ -117,7 +105,7 @@ export class Handling {
 
   /** Tells what became of it. Of a POST only that it is one: nothing could have answered it, whatever its answer is good for. */
   count(reason: Reason | undefined, revalidated?: boolean): void {
-    const { route, control } = this.#party;
+    const { route, control } = this.#asker;
     const told = this.#run?.going.forward === 'method' ? 'method' : reason;
     this.#account.handled(this.plan, told, route, told === 'handler' ? control.because : undefined, revalidated);
   }
@@ -126,7 +114,7 @@ export class Handling {
   complete(head: ResponseHead): Reply | undefined {
     const run = this.#run;
     const { status, bag } = head;
-    const { request, route, outside, conditions, accepted } = this.#party;
+    const { request, route, outside, conditions, accepted } = this.#asker;
     if (run !== undefined && this.barred === undefined) {
       const { stale } = run.going;
       if (stale !== undefined && status === 304 && conditions.asksHandler) return this.#validated(run, stale, bag);
@@ -160,14 +148,13 @@ export class Handling {
 
   /** The handler hung up where there is an answer: a stand-in, or 504 where nothing may be one (RFC 9111 §5.2.2.2). */
   hungUp(bag: HeaderBag): Reply {
-    const { outside, route } = this.#party;
     const run = this.#run!;
     const reply = this.failed(bag, 502);
     if (reply !== undefined) return reply;
     run.letGo(504);
     this.count('aborted');
-    const failed = gatewayTimeout({ forward: run.going.forward, detail: 'aborted' }, outside, namesInVary(route));
-    return inPlaceOf(failed, bag.getHeaders(), outside);
+    const failed = timeoutFor(this.#asker, { forward: run.going.forward, detail: 'aborted' });
+    return inPlaceOf(failed, bag.getHeaders(), this.#asker.outside);
   }
 
   /** A piece of the body. */
@@ -204,7 +191,7 @@ export class Handling {
 
   /** What `Cache-Status` says of a handler's response that leaves as it is. */
   #told({ status, bag, whole }: ResponseHead, reason: Reason | undefined, reduced: boolean): CacheStatus {
-    const { route, key } = this.#party;
+    const { route, key } = this.#asker;
     const going = isPersonal(reason) ? undefined : this.#run?.going;
     const told: CacheStatus = {
       forward: going?.forward ?? (reason === 'method' ? 'method' : 'bypass'),
@@ -223,24 +210,28 @@ export class Handling {
     this.count(fresh?.reason, true);
     const detail = fresh?.reason === undefined ? {} : { detail: fresh.reason };
     const status = { forward: run.going.forward, forwardStatus: 304, stored: fresh?.stored ?? false, ...detail };
-    return inPlaceOf(this.#party.reply(fresh?.entry ?? stale, status), bag.getHeaders(), this.#party.outside);
+    return inPlaceOf(this.#reply(fresh?.entry ?? stale, status), bag.getHeaders(), this.#asker.outside);
   }
 
   /** What is stored in place of the handler's failure (RFC 5861 §4): stale, unless it was to be made anew early. */
   #standIn(run: Run, stale: ResponseEntry, failure: number | undefined, bag: HeaderBag): Reply {
-    const { route, control, outside } = this.#party;
+    const { route, control, outside } = this.#asker;
     run.letGo(500);
     control.status = 'hit';
     const forwardStatus = failure === undefined ? {} : { forwardStatus: failure };
     const status = { forward: run.going.forward, ...forwardStatus, detail: 'stale-if-error' };
-    const reply = this.#party.reply(stale, status);
+    const reply = this.#reply(stale, status);
     const isStale = stale.freshUntil <= this.#services.settings.clock.now();
     this.#account.hit(run.plan, stale, reply, route, { stale: isStale });
     return inPlaceOf(reply, bag.getHeaders(), outside);
   }
 
+  #reply(entry: ResponseEntry, status: CacheStatus): Reply {
+    return replyTo(this.#asker, entry, status, this.#services.settings.clock.now());
+  }
+
   #seat(): Seat {
-    const { request, route, control, outside, part, conditions } = this.#party;
+    const { request, route, control, outside, part, conditions } = this.#asker;
     return { request, route, control, outside, ranged: part !== undefined && !conditions.asksHandler };
   }
 }

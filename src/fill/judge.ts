@@ -1,24 +1,18 @@
-import type { Control } from '../control.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
 import { fieldText, NO_REASON } from '../http/headers.js';
 import { parseNoVarySearch } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
+import type { Asker } from '../lookup/reply-to.js';
 import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
-import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
 import { type Assessment, assess, type Context, tagsOf } from './assess.js';
 import { keyedOf } from './cacheability.js';
 import type { ResponseHead } from './response-head.js';
 
 /** The exchange that a response belongs to: what it is asked by, and what its layers have said by now. */
-export interface Seat {
-  readonly request: RequestView;
-  readonly route: Route;
-  readonly control: Control;
-  /** The response's fields as layers outside had set them. */
-  readonly outside: Fields;
+export interface Seat extends Pick<Asker, 'request' | 'route' | 'control' | 'outside'> {
   /** The handler was asked for a part. */
   readonly ranged: boolean;
 }
