@@ -2,6 +2,7 @@ import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Engine } from '../../src/engine.js';
+import type { RequestSeen } from '../../src/events.js';
 import type { Exchange } from '../../src/exchange.js';
 import { withOwnLines } from '../../src/http/headers.js';
 import type { Recall } from '../../src/lookup/recall.js';
@@ -235,6 +236,12 @@ export class View implements RequestView {
 
   get secure(): boolean {
     return (this.#req.socket as TLSSocket).encrypted === true;
+  }
+
+  /** What events promise of it: `source` has its socket, of which no JSON can be made. */
+  toJSON(): RequestSeen {
+    const { target, headers, secure } = this;
+    return { target, headers, secure };
   }
 
   get rerun(): RequestView['rerun'] {
