@@ -50,6 +50,17 @@ export function aFunction<F>(setting: string, value: F): F {
   throw new ConfigError(setting, value, 'a function');
 }
 
+/** A function that is asked for the value later, or the value, which `check` returns or refuses. */
+export function orFunction<T>(value: unknown, check: () => T): T {
+  if (typeof value === 'function') return value as T;
+  try {
+    return check();
+  } catch (error) {
+    const { setting, held, takes } = error as ConfigError;
+    throw new ConfigError(setting, held, `${takes}, or a function that returns one`);
+  }
+}
+
 /** The list as it is now: whoever gave it may go on with it. */
 export function texts(setting: string, value: unknown): readonly string[] {
   const list = listOf(value);

@@ -10,7 +10,7 @@ export class RespcacheError extends Error {
  * @example
  * ```ts
  * createCache({ ttl: -1 });
- * // ConfigError: option ttl is -1; it takes a number of seconds above 0
+ * // ConfigError: option ttl is -1; it takes a number of seconds above 0, or a function that returns one
  * ```
  */
 export class ConfigError extends RespcacheError {

@@ -7,6 +7,7 @@ import {
   knownOnly,
   notNegative,
   oneOf,
+  orFunction,
   texts,
   wholeNumber,
   window,
@@ -132,9 +133,9 @@ function modeDefaults(
 
 /** `query`: the rule so far. */
 const CHECKS: { [K in Exclude<keyof Route, 'policy' | 'version'>]: (value: unknown, query: QueryRule) => Route[K] } = {
-  ttl: (value) => (typeof value === 'function' ? (value as never) : aboveZero('option ttl', value, 'seconds')),
+  ttl: (value) => orFunction(value, () => aboveZero('option ttl', value, 'seconds')),
   negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
-  tags: (value) => (typeof value === 'function' ? (value as never) : texts('option tags', value)),
+  tags: (value) => orFunction(value, () => texts('option tags', value)),
   key: (value) => {
     if (typeof value === 'function' || (typeof value === 'string' && value !== '')) return value as never;
     throw new ConfigError('option key', value, 'a text that is not empty, or a function that returns one');

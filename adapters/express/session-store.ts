@@ -52,7 +52,7 @@ export interface SessionStore extends EventEmitter {
 export function sessionStore(options: SessionStoreOptions = {}): SessionStore {
   const { disableTouch, ...own } = anObject('the options of sessionStore()', options);
   const fixed = touchDisabled(disableTouch);
-  const sessions = new Sessions(own);
+  const sessions = new Sessions(own, ['disableTouch']);
   const life = (session: Session): number => sessions.until(session?.cookie?.expires) ?? sessions.life;
   const Store = storeClass();
 

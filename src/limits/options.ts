@@ -1,6 +1,6 @@
 import { atOnce } from '../ask.js';
 import type { Cache } from '../cache.js';
-import { aFunction, knownOnly, oneOf, wholeNumber } from '../check.js';
+import { aFunction, knownOnly, oneOf, orFunction, wholeNumber } from '../check.js';
 import { ConfigError } from '../errors.js';
 import type { TenantRule } from '../request/tenant.js';
 import { type Route, resolveRoute } from '../route.js';
@@ -75,7 +75,8 @@ export function resolveLimit<S>(options: RateLimitOptions<S>, route: Route): Lim
     block = 0,
     skip,
   } = options;
-  if (by !== undefined && typeof by !== 'function') oneOf('option by', by, ['tenant', 'ip']);
+  if (by !== undefined && typeof by !== 'function' && by !== 'tenant' && by !== 'ip')
+    throw new ConfigError('option by', by, `'tenant', 'ip', or a function`);
   if (skip !== undefined) aFunction('option skip', skip);
   // It stands in a header field, as a String of printable ASCII.
   if (typeof name !== 'string' || !/^[\x20-\x7e]{1,64}$/.test(name))
@@ -97,11 +98,13 @@ export function resolveLimit<S>(options: RateLimitOptions<S>, route: Route): Lim
 function costOf(cost: LimitRule['cost'] | number): LimitRule['cost'] {
   if (typeof cost === 'function')
     return (source) => wholeNumber('what option cost returned', atOnce('option cost', cost(source)), 0, MOST);
-  wholeNumber('option cost', cost, 0, MOST);
+  orFunction(cost, () => wholeNumber('option cost', cost, 0, MOST));
   return () => cost;
 }
 
 function hitCostOf(hits: 'count' | 'exempt' | number): number {
-  if (typeof hits === 'number') return wholeNumber('option hits', hits, 0, MOST);
-  return oneOf('option hits', hits, ['count', 'exempt']) === 'exempt' ? 0 : Number.POSITIVE_INFINITY;
+  if (hits === 'count') return Number.POSITIVE_INFINITY;
+  if (hits === 'exempt') return 0;
+  if (Number.isInteger(hits) && hits >= 0 && hits <= MOST) return hits;
+  throw new ConfigError('option hits', hits, `'count', 'exempt', or a whole number, from 0 to ${MOST}`);
 }

@@ -39,9 +39,10 @@ export class Sessions {
   readonly #space: SessionSpace;
   readonly #now: () => number;
 
-  constructor(options: SessionStoreOptions) {
+  /** `more`: names of options that the framework's store takes beside these. */
+  constructor(options: SessionStoreOptions, more: readonly string[] = []) {
     const { cache: given, prefix = 'default', ttl = DAY, ...rest } = anObject('the options of sessionStore()', options);
-    knownOnly('', rest, ['cache', 'prefix', 'ttl']);
+    knownOnly('', rest, ['cache', 'prefix', 'ttl', ...more]);
     if (typeof prefix !== 'string' || prefix === '')
       throw new ConfigError('option prefix', prefix, 'a text that is not empty');
     this.life = aboveZero('option ttl', ttl, 'seconds') * 1000;

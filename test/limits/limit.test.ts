@@ -39,9 +39,10 @@ describe('a rate limit', () => {
   it.each([
     [{ points: 0 }, 'option points is 0; it takes a whole number'],
     [{ duration: 0.5 }, 'option duration is 0.5; it takes a whole number'],
-    [{ by: 'user' }, `option by is "user"; it takes 'tenant' or 'ip'`],
-    [{ cost: -1 }, 'option cost is -1; it takes a whole number'],
-    [{ hits: 'free' }, `option hits is "free"; it takes 'count' or 'exempt'`],
+    [{ by: 'user' }, `option by is "user"; it takes 'tenant', 'ip', or a function`],
+    [{ cost: -1 }, 'option cost is -1; it takes a whole number, from 0 to 2147483647, or a function that returns one'],
+    [{ hits: 'free' }, `option hits is "free"; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`],
+    [{ hits: -1 }, `option hits is -1; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`],
     [{ onUnavailable: 'open' }, `option onUnavailable is "open"; it takes 'allow' or 'deny'`],
     [{ name: 'ü' }, 'option name is "ü"; it takes a text of 1 to 64 printable ASCII characters'],
     [{ block: -1 }, 'option block is -1; it takes a whole number'],

@@ -169,7 +169,7 @@ it.each([
   [{ ttl: 0 }, 'option ttl is 0; it takes a number of seconds above 0'],
   [{ prefix: '' }, 'option prefix is ""; it takes a text that is not empty'],
   [{ disableTouch: 1 }, 'option disableTouch is 1; it takes true or false'],
-  [{ maxAge: 1 }, 'option maxAge is 1; it takes no value: there is no such option (cache, prefix, ttl)'],
+  [{ maxAge: 1 }, 'option maxAge is 1; it takes no value: there is no such option (cache, prefix, ttl, disableTouch)'],
 ])('refuses %o', (options, message) => {
   expect(() => sessionStore({ cache: createCache({ redis: false }), ...options } as never)).toThrow(message);
 });

@@ -150,10 +150,10 @@ describe('resolveSettings', () => {
     [null, 'the options of createCache', 'an object'],
     [[], 'the options of createCache', 'an object'],
     [{ tll: 5 }, 'option tll', 'there is no such option'],
-    [{ ttl: 0 }, 'option ttl', 'a number of seconds above 0'],
-    [{ ttl: -1 }, 'option ttl', 'a number of seconds above 0'],
-    [{ ttl: '300' }, 'option ttl', 'a number of seconds above 0'],
-    [{ ttl: Number.NaN }, 'option ttl', 'a number of seconds above 0'],
+    [{ ttl: 0 }, 'option ttl', 'a number of seconds above 0, or a function that returns one'],
+    [{ ttl: -1 }, 'option ttl', 'a number of seconds above 0, or a function that returns one'],
+    [{ ttl: '300' }, 'option ttl', 'a number of seconds above 0, or a function that returns one'],
+    [{ ttl: Number.NaN }, 'option ttl', 'a number of seconds above 0, or a function that returns one'],
     [{ maxItems: 0 }, 'option maxItems', 'a whole number, 1 or more'],
     [{ maxItems: 1.5 }, 'option maxItems', 'a whole number, 1 or more'],
     [{ maxItems: '5' }, 'option maxItems', 'a whole number, 1 or more'],
@@ -215,7 +215,7 @@ describe('resolveSettings', () => {
     [{ redis: new URL('http://h') }, 'option redis', 'a URL'],
     [{ clock: 5 }, 'option clock', 'now'],
     [{ clock: {} }, 'option clock', 'now'],
-    [{ tags: 'users' }, 'option tags', 'a list of texts'],
+    [{ tags: 'users' }, 'option tags', 'a list of texts that are not empty, or a function that returns one'],
   ])('refuses %j', (options, setting, takes) => {
     expect(() => resolve(options)).toThrow(ConfigError);
     expect(() => resolve(options)).toThrow(setting);
@@ -267,7 +267,7 @@ describe('resolveSettings', () => {
       code: 'ERR_RESPCACHE_CONFIG',
       setting: 'option ttl',
       held: -1,
-      message: 'option ttl is -1; it takes a number of seconds above 0',
+      message: 'option ttl is -1; it takes a number of seconds above 0, or a function that returns one',
     });
   });
 });
