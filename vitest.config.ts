@@ -46,6 +46,8 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=64'],
     setupFiles: [at('./test/support/expectations.ts')],
     testTimeout: 20_000,
+    // On a busy machine a second is short, and a breaker stays open for as long.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     projects: [
       {
