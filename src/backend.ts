@@ -80,7 +80,7 @@ export class Backend {
     const tell = (operation: string, error: unknown) => events.emit('error', { operation, error: lossOr(error) });
     const onError = (operation: string) => (error: unknown) => tell(operation, error);
     const link = new RedisLink(settings.redis, onError('connection'));
-    const guard = new Guard({ ...guarding, onSilence: () => link.renew(), onFailure: (error) => link.heed(error) });
+    const guard = new Guard({ ...guarding, onSilence: () => link.renew() });
     link.onReady(() => {
       guard.revive();
       // Where no request comes it would be told of as open for as long; whoever fails here tells of it.

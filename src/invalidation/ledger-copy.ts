@@ -82,7 +82,7 @@ export class LedgerCopy {
   async sync(): Promise<Position | undefined> {
     await this.#link.ready();
     const asked = performance.now();
-    const head = this.#link.client.get(this.keys.head).catch(nothingOfAnotherType);
+    const head = this.#link.send((to) => to.get(this.keys.head)).catch(nothingOfAnotherType);
     await this.meet(head, asked);
     const found = parseHead((await head) ?? '');
     return found?.epoch === this.#table?.epoch ? found : this.#position;
@@ -139,8 +139,8 @@ export class LedgerCopy {
   async #readLog(table: PurgeTable): Promise<boolean> {
     for (;;) {
       const from = `${table.sequence}-1`;
-      const records = await this.#link.client
-        .xrange(this.keys.log, from, '+', 'COUNT', READ_STEP)
+      const records = await this.#link
+        .send((to) => to.xrange(this.keys.log, from, '+', 'COUNT', READ_STEP))
         .catch(nothingOfAnotherType);
       if (records === null) return false;
       if (!this.follow(table, records)) return false;

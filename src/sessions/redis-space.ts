@@ -30,13 +30,15 @@ export class RedisSpace implements SessionSpace {
   }
 
   async get(name: string): Promise<string | undefined> {
-    return (await this.#ask(() => this.#client.get(this.#prefix + name))) ?? undefined;
+    return (await this.#ask(() => this.#link.send((to) => to.get(this.#prefix + name)))) ?? undefined;
   }
 
   async set(name: string, text: string, life: number, existing: boolean): Promise<void> {
     const key = this.#prefix + name;
-    await this.#ask<unknown>(() =>
-      existing ? this.#client.set(key, text, 'PX', life, 'XX') : this.#client.set(key, text, 'PX', life),
+    await this.#ask(() =>
+      this.#link.send<unknown>((to) =>
+        existing ? to.set(key, text, 'PX', life, 'XX') : to.set(key, text, 'PX', life),
+      ),
     );
   }
 
@@ -45,7 +47,7 @@ export class RedisSpace implements SessionSpace {
   }
 
   async touch(name: string, life: number): Promise<void> {
-    await this.#ask(() => this.#client.pexpire(this.#prefix + name, life));
+    await this.#ask(() => this.#link.send((to) => to.pexpire(this.#prefix + name, life)));
   }
 
   async destroy(name: string): Promise<void> {
@@ -63,7 +65,8 @@ export class RedisSpace implements SessionSpace {
 
   /** A command for each, which the client sends together: on a Cluster they are in many slots. */
   async read(names: readonly string[]): Promise<readonly KeptSession[]> {
-    const texts = await this.#ask(() => Promise.all(names.map((name) => this.#client.get(this.#prefix + name))));
+    const get = (name: string) => this.#link.send((to) => to.get(this.#prefix + name));
+    const texts = await this.#ask(() => Promise.all(names.map(get)));
     return names.flatMap((name, i) => {
       const text = texts[i] ?? undefined;
       return text === undefined ? [] : [{ name, text }];
@@ -71,11 +74,8 @@ export class RedisSpace implements SessionSpace {
   }
 
   async drop(names: readonly string[]): Promise<void> {
-    await this.#ask(() => Promise.all(names.map((name) => this.#client.unlink(this.#prefix + name))));
-  }
-
-  get #client(): RedisLink['client'] {
-    return this.#link.client;
+    const unlink = (name: string) => this.#link.send((to) => to.unlink(this.#prefix + name));
+    await this.#ask(() => Promise.all(names.map(unlink)));
   }
 
   async #ask<T>(work: () => Promise<T>): Promise<T> {

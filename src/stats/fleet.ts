@@ -101,11 +101,10 @@ function indexOf(prefix: string): string {
 
 async function partsIn(link: RedisLink, index: string, except?: string): Promise<Part[]> {
   await link.ready();
-  const { client } = link;
   // Those that are gone have no figures any more. Nothing is written: a replica or a user who may only read will do.
-  const ids = (await client.zrange(index, String(-MOST), '-1')).filter((id) => id !== except);
+  const ids = (await link.send((to) => to.zrange(index, String(-MOST), '-1'))).filter((id) => id !== except);
   if (ids.length === 0) return [];
-  const texts = await client.mget(ids.map((id) => `${index}:${id}`));
+  const texts = await link.send((to) => to.mget(ids.map((id) => `${index}:${id}`)));
   return texts.flatMap((text) => (text === null ? [] : readPart(text)));
 }
 

@@ -16,8 +16,6 @@ export interface GuardOptions {
   readonly events: Events;
   /** Nothing at all has been heard for long: the connection may be dead without knowing. */
   readonly onSilence: () => void;
-  /** Told of what each operation has failed with. */
-  readonly onFailure?: (error: unknown) => void;
 }
 
 /** After how many times `openFor` without any answer a connection is taken for dead. */
@@ -58,7 +56,6 @@ export class Guard {
       if (performance.now() - started <= this.#options.timeout) this.#succeeded();
       return result;
     } catch (cause) {
-      this.#options.onFailure?.(cause);
       if (isAnswer(cause)) this.#succeeded();
       else this.#failed(probe);
       const error = lossOr(cause);

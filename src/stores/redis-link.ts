@@ -3,6 +3,7 @@ import { ConfigError, UnavailableError } from '../errors.js';
 import { withDeadline } from './guard.js';
 import { lossOr } from './loss.js';
 import { Overdue } from './overdue.js';
+import { followed, mind, type Send, sent } from './redirects.js';
 import {
   connect,
   isClient,
@@ -52,6 +53,8 @@ export class RedisLink {
       this.#scripts.forget();
     };
     for (const made of ['ready', '+node']) this.#listen(made, connected);
+    if ('nodes' in this.client) for (const node of this.client.nodes('all')) mind(node);
+    this.#listen('+node', (node) => mind(node as Redis));
     this.#firstConnect = this.#settle();
   }
 
@@ -93,7 +96,6 @@ export class RedisLink {
       return await this.#overdue.wait(work(), ms, operation);
     } catch (error) {
       if (this.client.status === 'connect') this.#overdue.unheard(asked);
-      this.heed(error);
       if (error instanceof UnavailableError) throw error;
       const cause = lossOr(error);
       throw new UnavailableError(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
@@ -124,7 +126,15 @@ export class RedisLink {
 
   /** The same for one key. */
   string(key: string): Promise<Buffer | null> {
-    return this.client.getBuffer(key).catch(nothingOfAnotherType);
+    const { client } = this;
+    const get: Send<Buffer | null> = (to) => to.getBuffer(key);
+    // In one step: a lookup needs no promise more for what hardly ever happens.
+    return get(client).catch((error) => followed(client, get, error).catch(nothingOfAnotherType));
+  }
+
+  /** Sends one command, wherever its key is by now. */
+  send<T>(command: Send<T>): Promise<T> {
+    return sent(this.client, command);
   }
 
   /** Calls back whenever a connection has been made. */
@@ -160,15 +170,6 @@ export class RedisLink {
     for (const each of 'nodes' in this.client ? this.client.nodes('all') : [this.client]) each.disconnect(true);
   }
 
-  /**
-   * Is told of what commands have failed with. Of several that a client has sent together, and whose keys another of a Cluster's servers
-   * has by now, it follows none, nor does it look where they are: under load, where there are always several, it never would.
-   */
-  heed(error: unknown): void {
-    const hasMoved = error instanceof Error && error.message.startsWith('MOVED ');
-    if (hasMoved && 'nodes' in this.client) this.client.refreshSlotsCache();
-  }
-
   /** Another connection to the same servers, for reads that block. Whoever asks for it closes it. */
   duplicate(more: Partial<RedisOptions> = {}): RedisClient {
     const options = {
@@ -190,7 +191,8 @@ export class RedisLink {
     }
     const redisOptions = { ...client.options.redisOptions, ...options };
     const { enableOfflineQueue } = options;
-    return client.duplicate([], { enableOfflineQueue, enableAutoPipelining: false, redisOptions } as object);
+    const twin = client.duplicate([], { enableOfflineQueue, enableAutoPipelining: false, redisOptions } as object);
+    return twin.on('+node', mind);
   }
 
   /** Takes our listeners off, and ends the connection if it was made here; once, however often it is asked to. */

@@ -39,10 +39,11 @@ function scanStep(master: Redis, cursor: string, pattern: string): Promise<[stri
  * `undefined`: nothing of ours, a key of another type or a frame of another version. Rejects if Redis does not answer.
  */
 export async function headOf(link: RedisLink, key: string): Promise<Head | null | undefined> {
-  const start = await unlessWrongType(link.client.getrangeBuffer(key, 0, USUAL_HEAD - 1));
+  const start = await unlessWrongType(link.send((to) => to.getrangeBuffer(key, 0, USUAL_HEAD - 1)));
   if (start === undefined || start.length < PREAMBLE) return start?.length === 0 ? null : undefined;
   const end = headLength(start);
-  const head = end <= start.length ? start : await unlessWrongType(link.client.getrangeBuffer(key, 0, end - 1));
+  const head =
+    end <= start.length ? start : await unlessWrongType(link.send((to) => to.getrangeBuffer(key, 0, end - 1)));
   // It may have been replaced between the two.
   if (head === undefined || head.length < end) return undefined;
   const found = unlessDamaged(() => decodeHead(key, head.subarray(0, end)));
@@ -54,11 +55,11 @@ export async function* framesOf(
   link: RedisLink,
   keys: readonly string[],
 ): AsyncGenerator<(readonly [key: string, frame: Buffer | undefined])[]> {
-  const lengths = await Promise.all(keys.map((key) => unlessWrongType(link.client.strlen(key))));
+  const lengths = await Promise.all(keys.map((key) => unlessWrongType(link.send((to) => to.strlen(key)))));
   let step: string[] = [];
   let bytes = 0;
   const read = async () => {
-    const frames = await Promise.all(step.map((key) => unlessWrongType(link.client.getBuffer(key))));
+    const frames = await Promise.all(step.map((key) => unlessWrongType(link.send((to) => to.getBuffer(key)))));
     const found = step.map((key, i) => [key, frames[i]] as const);
     step = [];
     bytes = 0;

@@ -113,7 +113,7 @@ export class RedisStore implements Store {
   delete(keys: readonly string[]): Promise<number> {
     return this.#change(async () => {
       // One key a command: on a Cluster they live in different slots.
-      const removed = await Promise.all(keys.map((key) => this.#link.client.unlink(key)));
+      const removed = await Promise.all(keys.map((key) => this.#unlink(key)));
       return removed.reduce((sum, each) => sum + Number(each), 0);
     });
   }
@@ -155,10 +155,7 @@ export class RedisStore implements Store {
     // How long all of it takes nobody knows; but a step that is not answered may never be.
     const inTime = <T>(step: Promise<T>) => withDeadline(step, STEP_DEADLINE, 'a step of a sweep');
     for (let step = await inTime(steps.next()); !step.done; step = await inTime(steps.next())) {
-      removed += await inTime(this.#sweepKeys(step.value, dead)).catch((error) => {
-        this.#link.heed(error);
-        throw error;
-      });
+      removed += await inTime(this.#sweepKeys(step.value, dead));
       scanned += step.value.length;
       onProgress?.({ scanned, removed });
     }
@@ -203,11 +200,14 @@ export class RedisStore implements Store {
     if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new UnavailableError('too much is on its way');
     this.#pendingBytes += frame.length;
     try {
-      const { client } = this.#link;
-      await (ttl === 0 ? client.set(key, frame) : client.set(key, frame, 'PX', ttl));
+      await this.#link.send((to) => (ttl === 0 ? to.set(key, frame) : to.set(key, frame, 'PX', ttl)));
     } finally {
       this.#pendingBytes -= frame.length;
     }
+  }
+
+  #unlink(key: string): Promise<number> {
+    return this.#link.send((to) => to.unlink(key));
   }
 
   /** How long an entry is to stay, ms: 0 for ever, `undefined` not at all. */
@@ -226,7 +226,7 @@ export class RedisStore implements Store {
     // What was stored in its place since it was judged stays.
     const removed = await Promise.all(
       doomed.map(({ key, preamble }) =>
-        preamble === undefined ? this.#link.client.unlink(key) : this.#link.run(REMOVE, [key], [preamble]),
+        preamble === undefined ? this.#unlink(key) : this.#link.run(REMOVE, [key], [preamble]),
       ),
     );
     return removed.reduce<number>((sum, each) => sum + Number(each), 0);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sent } from './redirects.js';
 import type { RedisClient } from './redis-client.js';
 
 /** A Lua script and its digest. */
@@ -35,12 +36,12 @@ interface RawScripts {
 
 /** How scripts are run over one connection: whole the first time, by their digest after that. */
 export class ScriptRunner {
-  readonly #client: RedisClient & RawScripts;
+  readonly #client: RedisClient;
   /** The digests of those that have been sent whole since there is this connection. */
   readonly #sent = new Set<string>();
 
   constructor(client: RedisClient) {
-    this.#client = client as RedisClient & RawScripts;
+    this.#client = client;
   }
 
   /** There is a new connection: its server may know none of them. */
@@ -71,12 +72,14 @@ export class ScriptRunner {
   }
 
   #byDigest(sha: string, { keys, args, raw }: ScriptCall): Promise<unknown> {
-    if (raw) return this.#client.evalshaBuffer(sha, keys.length, ...keys, ...args);
-    return this.#client.evalsha(sha, keys.length, ...keys, ...args);
+    return this.#send((to) => (raw ? to.evalshaBuffer : to.evalsha).call(to, sha, keys.length, ...keys, ...args));
   }
 
   #whole(lua: string, { keys, args, raw }: ScriptCall): Promise<unknown> {
-    if (raw) return this.#client.evalBuffer(lua, keys.length, ...keys, ...args);
-    return this.#client.eval(lua, keys.length, ...keys, ...args);
+    return this.#send((to) => (raw ? to.evalBuffer : to.eval).call(to, lua, keys.length, ...keys, ...args));
+  }
+
+  #send(command: (to: RedisClient & RawScripts) => Promise<unknown>): Promise<unknown> {
+    return sent(this.#client, (to) => command(to as RedisClient & RawScripts));
   }
 }

@@ -94,19 +94,19 @@ export class Lanes {
 
   /** How many writes there are in a lane, one that is at work among them. */
   async waiting({ list }: Lane): Promise<number> {
-    return Number(await this.#redis(() => this.#link.client.llen(list)));
+    return Number(await this.#redis(() => this.#link.send((to) => to.llen(list))));
   }
 
   /** Whether no other has been put into its lane since; `false` also where that is too long ago to be known. */
   async isLast(write: Write): Promise<boolean> {
     const last = lastOf(this.#laneOf(write));
-    return (await this.#redis(() => this.#link.client.get(last))) === write.id;
+    return (await this.#redis(() => this.#link.send((to) => to.get(last)))) === write.id;
   }
 
   /** The ticket of a lane's last write; `undefined`: it is empty. */
   async ticketOf(lane: Lane): Promise<string | undefined> {
     const [, , state] = keysOf(lane);
-    const [ticket] = await this.#redis(() => this.#link.client.hmget(state, 'ticket'));
+    const [ticket] = await this.#redis(() => this.#link.send((to) => to.hmget(state, 'ticket')));
     return ticket ?? undefined;
   }
 
@@ -138,7 +138,7 @@ export class Lanes {
   async #isDead(id: string): Promise<boolean> {
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       try {
-        return Number(await this.#redis(() => this.#link.client.hexists(this.key('dead'), id))) === 1;
+        return Number(await this.#redis(() => this.#link.send((to) => to.hexists(this.key('dead'), id)))) === 1;
       } catch {
         await pause(LOOK_AGAIN, undefined, { ref: false });
       }
@@ -148,7 +148,7 @@ export class Lanes {
 
   /** All that have died, the first first. `onDamage`: told of each that cannot be read, which is left out. */
   async dead(onDamage: (error: unknown) => void): Promise<readonly Dead[]> {
-    const found = await this.#redis(() => this.#link.client.hvalsBuffer(this.key('dead')));
+    const found = await this.#redis(() => this.#link.send((to) => to.hvalsBuffer(this.key('dead'))));
     const all = found.flatMap((frame) => {
       try {
         return [deserializeValue(frame) as Dead];
@@ -162,7 +162,7 @@ export class Lanes {
 
   /** The ids of all that have died, be they readable or not. */
   deadIds(): Promise<readonly string[]> {
-    return this.#redis(() => this.#link.client.hkeys(this.key('dead')));
+    return this.#redis(() => this.#link.send((to) => to.hkeys(this.key('dead'))));
   }
 
   /** Puts a dead letter back to the end of its lane; `undefined` if somebody else has. */
@@ -182,7 +182,7 @@ export class Lanes {
 
   /** Those that are not empty. */
   async all(): Promise<readonly Lane[]> {
-    const entries = await this.#redis(() => this.#link.client.smembers(this.key('lanes')));
+    const entries = await this.#redis(() => this.#link.send((to) => to.smembers(this.key('lanes'))));
     return entries.map((entry) => {
       const space = entry.indexOf(' ');
       return { handler: decodeURIComponent(entry.slice(0, space)), list: entry.slice(space + 1) };
@@ -192,7 +192,9 @@ export class Lanes {
   /** How many writes a lane was given since it began, and how many of them have ended; `undefined`: it is empty. */
   async count(lane: Lane): Promise<Count | undefined> {
     const [, , state] = keysOf(lane);
-    const [added, ended, begun] = await this.#redis(() => this.#link.client.hmget(state, 'added', 'ended', 'begun'));
+    const [added, ended, begun] = await this.#redis(() =>
+      this.#link.send((to) => to.hmget(state, 'added', 'ended', 'begun')),
+    );
     return added == null ? undefined : { added: Number(added), ended: Number(ended ?? 0), begun };
   }
 
