@@ -39,6 +39,9 @@ export class Tickets {
   readonly #queues = new Map<string, BullMQ.Queue>();
   readonly #workers = new Set<BullMQ.Worker>();
   #ending = false;
+  #watch: NodeJS.Timeout | undefined;
+  /** When that was asked (by `performance.now()`) which has had no answer yet. */
+  #asked: number | undefined;
 
   /** @throws {ConfigError} if BullMQ cannot work with the client; {Error} if it is not installed */
   constructor(link: RedisLink, options: TicketsOptions) {
@@ -84,6 +87,7 @@ export class Tickets {
     });
     worker.on('error', onError);
     this.#workers.add(worker);
+    this.#watch ??= setInterval(() => this.#look(), DEADLINE).unref();
     return async () => {
       this.#workers.delete(worker);
       await worker.close();
@@ -97,8 +101,29 @@ export class Tickets {
   }
 
   close(): void {
+    clearInterval(this.#watch);
     for (const queue of this.#queues.values()) queue.close().catch(() => {});
     this.#client.disconnect();
+  }
+
+  /** Whether the connection lives. Who works and writes nothing would not notice: BullMQ waits for an answer for ever. */
+  #look(): void {
+    const asked = this.#asked;
+    if (asked === undefined) {
+      this.#asked = performance.now();
+      const answered = () => {
+        this.#asked = undefined;
+        this.#silence.heard();
+      };
+      // Of a key, so that on a Cluster it is the server that is worked with.
+      this.#client.exists(this.#options.prefix).then(answered, answered);
+      return;
+    }
+    // When this process was busy itself, the answer may be waiting in its socket. And who has no connection is at it already.
+    setImmediate(() => {
+      const { status } = this.#client;
+      if (this.#asked === asked && (status === 'ready' || status === 'connect')) this.#silence.unheard(asked);
+    });
   }
 
   #queue(handler: string): BullMQ.Queue {

@@ -49,4 +49,19 @@ describe('a connection that is forgotten without a word is made anew', () => {
     expect(await worker.invalidateByTags(['users'])).toMatchObject({ durable: true });
     await Promise.all([worker.close(), logins.close(), writer.close()]);
   });
+
+  it('where a process only persists what others write behind', { timeout: 60_000 }, async () => {
+    const writeBehind = { durable: true, lease: 1000 };
+    const worker = createCache({ redis: `redis://127.0.0.1:${proxy.port}`, writeBehind });
+    const writer = createCache({ redis: server.url, writeBehind });
+    const persisted = vi.fn();
+    worker.onWriteBehind('keep', ({ value }) => persisted(value));
+    const write = (value: string) => writer.writeBehind('row', value, 'c1', { handler: 'keep' });
+    await write('first');
+    await vi.waitFor(() => expect(persisted).toHaveBeenCalledWith('first'), SOON);
+    proxy.forget();
+    await write('second');
+    await vi.waitFor(() => expect(persisted).toHaveBeenCalledWith('second'), { ...SOON, timeout: 40_000 });
+    await Promise.all([worker.close(), writer.close()]);
+  });
 });
