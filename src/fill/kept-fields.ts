@@ -10,6 +10,12 @@ import type { Fields, HeaderBag } from '../types.js';
 export type KeptFields = Pick<ResponseEntry, 'headers' | 'appended' | 'removed'>;
 
 /**
+ * What a response varies by, and which version it is, is part of what it is, whoever said so (of Nest's `@Header`, a layer outside):
+ * else a 304 would forget the one, and the stored answer would be given another tag.
+ */
+const OF_THE_ANSWER: ReadonlySet<string> = new Set(['vary', 'etag', 'last-modified']);
+
+/**
  * The field lines to keep: end-to-end (RFC 9111 §3.1), those that a qualified `private` or `no-cache` names left out
  * (§5.2.2.4, §5.2.2.7), nobody's own, and not what layers outside set on every response anyway. `fields`: those of the
  * bag.
@@ -23,8 +29,7 @@ export function keptFields(bag: HeaderBag, fields: Fields, outside: Fields, said
     const given = fields[name];
     if (given === undefined || !keep(name)) continue;
     const value = asTexts(given);
-    // What it varies by is part of what it is, whoever said so: without that, a 304 would forget it.
-    const before = name === 'vary' ? undefined : outside[name];
+    const before = OF_THE_ANSWER.has(name) ? undefined : outside[name];
     if (before !== undefined && String(value) === String(before)) continue;
     const added = before === undefined ? undefined : addedTo(before, value);
     if (added !== undefined) appended.push(typeof added === 'string' ? `${name},` : name);

@@ -531,6 +531,14 @@ describe('routes', () => {
         return `run ${++runs}`;
       }
 
+      @Get('tagged')
+      @Header('ETag', '"own"')
+      @Header('Last-Modified', 'Thu, 01 Jan 2026 00:00:00 GMT')
+      @Cacheable()
+      tagged() {
+        return { run: ++runs };
+      }
+
       @Get('nothing')
       @Cacheable()
       nothing() {
@@ -570,7 +578,9 @@ describe('routes', () => {
       }
     }
 
-    it.each(['/res', '/passthrough', '/file', '/code', '/nothing', '/moved', '/view'])('%s', async (path) => {
+    const PATHS = ['/res', '/passthrough', '/file', '/code', '/tagged', '/nothing', '/moved', '/view'];
+
+    it.each(PATHS)('%s', async (path) => {
       const cache = memory();
       const { http } = await withCache(cache, { controllers: [Ways] }, (app) => {
         const express = app.getHttpAdapter().getInstance();
@@ -596,6 +606,15 @@ describe('routes', () => {
       }: Record<string, string>) => rest;
       expect(own(second.headers)).toMatchObject(own(first.headers));
       expect(cache.getStats()).toMatchObject({ hits: 1, misses: 1, errors: 0 });
+    });
+
+    it('what @Header says of its version is what clients may ask by, of a hit, too', async () => {
+      const { http } = await withCache(memory(), { controllers: [Ways] });
+      for (let i = 0; i < 2; i++) {
+        await http.get('/tagged').set('if-none-match', '"own"').expect(304).expect('etag', '"own"');
+        await http.get('/tagged').set('if-modified-since', 'Thu, 01 Jan 2026 00:00:00 GMT').expect(304);
+      }
+      expect(runs).toBe(1);
     });
 
     it('a file that breaks is not stored, whichever way Nest ends the answer', async () => {
