@@ -166,7 +166,8 @@ function registerAll(registry: Registry, all: ReadonlyMap<Statistics, Source>): 
   for (const [name, kind] of Object.entries(METRICS)) {
     const aggregator = kind.aggregator ?? 'sum';
     const { help, type } = kind;
-    const get = async () => ({ name, help, type, aggregator, values: valuesOf(name, kind, all) });
+    // By the name that it has by then: where the registry speaks OpenMetrics it takes `_total` off, and puts it on each value.
+    const get = async () => ({ name: metric.name, help, type, aggregator, values: valuesOf(name, kind, all) });
     const metric: Metric = { name, help, type, aggregator, get, reset: () => {} };
     register(registry, metric);
   }

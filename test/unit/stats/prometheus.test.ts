@@ -1,4 +1,4 @@
-import { Counter, Registry } from 'prom-client';
+import { Counter, type OpenMetricsContentType, Registry } from 'prom-client';
 import { createCache } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { showIn } from '../../../src/stats/prometheus.js';
@@ -39,6 +39,23 @@ describe('showIn', () => {
     expect(await registry.metrics()).toContain('respcache_requests_total{outcome="miss",cache="shop"} 1\n');
     hide();
     expect(await registry.metrics()).not.toContain('cache="shop"');
+  });
+
+  it('names counters in OpenMetrics as the registry names its own', async () => {
+    const registry = new Registry<OpenMetricsContentType>();
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    const { cache, source } = sourceOf('shop');
+    showIn(registry, source);
+    new Counter({ name: 'own_total', help: 'x', registers: [registry] }).inc();
+    await cache.get('x', 'c');
+    // A scrape is not the first one, either.
+    for (let i = 0; i < 2; i++) {
+      const text = await registry.metrics();
+      expect(text).toContain('# TYPE own counter\nown_total 1\n');
+      expect(text).toContain('# TYPE respcache_errors counter\nrespcache_errors_total{cache="shop"} 0\n');
+      expect(text).toContain('respcache_requests_total{outcome="miss",cache="shop"} 1\n');
+      expect(text).not.toContain('_total_total');
+    }
   });
 
   it('gives what clusters of processes can add up', async () => {
