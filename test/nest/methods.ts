@@ -134,6 +134,36 @@ describe('methods that are no routes', () => {
         expect((await http.get('/').set('x-client-id', client)).text).toBe(text);
     });
 
+    it('gives the fields of what is of a class of its own, the first time as ever after: no class, no getter', async () => {
+      class Account {
+        readonly name = 'Ada';
+        get initial() {
+          return this.name[0];
+        }
+      }
+      @Injectable()
+      class Accounts {
+        @Cacheable({ key: 'account', clientId: 'a' })
+        async read() {
+          runs++;
+          return [new Account()];
+        }
+
+        @Cacheable({ key: 'function', clientId: 'a' })
+        async uncopied() {
+          return { name: () => 'Ada' };
+        }
+      }
+      const { app } = await withCache(cache, { providers: [Accounts] });
+      for (let i = 0; i < 2; i++) {
+        const [account] = await app.get(Accounts).read();
+        expect(account).toStrictEqual({ name: 'Ada' });
+        expect(account?.initial).toBeUndefined();
+      }
+      expect(runs).toBe(1);
+      await expect(app.get(Accounts).uncopied()).rejects.toThrow('could not be cloned');
+    });
+
     it('counts a route once, as a response, not also as a value', async () => {
       @Controller()
       class Routed {
