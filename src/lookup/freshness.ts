@@ -72,7 +72,8 @@ export function lifetime(fields: Fields, said: Said, at: Circumstances): Lifetim
     mustRevalidate ? 0 : (deltaSeconds(directives, name) ?? configured);
   const [seconds, source] = secondsOf(fields, said, at, age, noCache);
   return {
-    seconds,
+    // For ever is as long as delta-seconds can say (RFC 9111 §1.2.2): of what is kept for ever nobody can say since when it is stale.
+    seconds: Math.min(seconds, MAX_DELTA_SECONDS),
     source,
     age: Math.floor(age),
     mustRevalidate,

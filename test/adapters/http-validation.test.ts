@@ -969,6 +969,19 @@ describe.each(NEWEST)('validation: $label', (combination) => {
     });
   });
 
+  it('what is stored for ever can be ruled out, and is read as stale from then on', async () => {
+    const host = await bench.start(combination);
+    const errors: unknown[] = [];
+    host.cache.on('error', (event) => errors.push(event));
+    const handler = numbered(() => ({ headers: handler.runs === 1 ? {} : { 'Cache-Control': 'no-store' } }));
+    host.get('/x', { ttl: Number.POSITIVE_INFINITY, requestDirectives: 'honor' }, handler);
+    await host.ask('/x');
+    expect(told(await host.ask('/x'))).toMatchObject({ hit: true, ttl: 2 ** 31 });
+    await host.ask('/x', { headers: { 'Cache-Control': 'no-cache' } });
+    expect(told(await host.ask('/x'))).toMatchObject({ fwd: 'stale' });
+    expect(errors).toEqual([]);
+  });
+
   it("mode 'rfc9111': what may not be used without asking is stored, and confirmed each time", async () => {
     const host = await bench.start(combination, { mode: 'rfc9111' });
     const model = versioned(() => ({ headers: { 'Cache-Control': 'no-cache' } }));

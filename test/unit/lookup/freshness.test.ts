@@ -87,6 +87,13 @@ describe('lifetime', () => {
     expect(of(fields, { told: 60 })).toMatchObject({ seconds: 60, source: 'told' });
   });
 
+  it.each([{ told: Number.POSITIVE_INFINITY }, { fallback: Number.POSITIVE_INFINITY }])(
+    'is no more than delta-seconds can say: %o',
+    (at) => {
+      expect(of({}, at).seconds).toBe(2 ** 31);
+    },
+  );
+
   it.each<[fields: Fields]>([
     [{ 'cache-control': 'no-cache' }],
     [{ 'cache-control': 'no-cache, max-age=60' }],
