@@ -4,6 +4,7 @@ import {
   barringCredentials,
   hasBody,
   ineligible,
+  isPersonal,
   isUnsafe,
   openCredentials,
 } from '../../../src/request/eligibility.js';
@@ -24,8 +25,21 @@ describe('isUnsafe', () => {
     expect(isUnsafe(method)).toBe(true);
   });
 
-  it.each(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND'])('%s changes nothing (RFC 9110 §9.2.1)', (method) => {
+  const safe = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'];
+  it.each(safe)('%s changes nothing (RFC 9110 §9.2.1)', (method) => {
     expect(isUnsafe(method)).toBe(false);
+  });
+});
+
+describe('isPersonal', () => {
+  it.each<[reason: Reason | undefined, personal: boolean]>([
+    ['authorization', true],
+    ['cookie', true],
+    ['personal', true],
+    ['private', false],
+    [undefined, false],
+  ])('of %j: %s', (reason, personal) => {
+    expect(isPersonal(reason)).toBe(personal);
   });
 });
 
@@ -63,6 +77,11 @@ describe('hasBody', () => {
     [{ 'transfer-encoding': 'chunked' }, true],
   ])('%j: %s', (headers, has) => {
     expect(hasBody({ headers })).toBe(has);
+  });
+
+  it('goes by what follows the fields where these need not tell (HTTP/2)', () => {
+    expect(hasBody({ headers: {}, isFollowed: true })).toBe(true);
+    expect(hasBody({ headers: { 'content-length': '0' }, isFollowed: true })).toBe(false);
   });
 });
 
@@ -114,9 +133,12 @@ describe('barringCredentials', () => {
   it.each<[...Parameters<typeof barringCredentials>, ReturnType<typeof barringCredentials>]>([
     [{ ...none, authorization: true }, none, [], 'authorization'],
     [{ ...none, authorization: true }, { ...none, cookie: true }, [], 'authorization'],
+    [{ ...none, authorization: true }, { ...none, authorization: true }, [], undefined],
     [{ ...none, authorization: true }, none, ['authorization'], undefined],
     [{ ...none, cookie: true }, { ...none, authorization: true }, [], 'cookie'],
     [{ ...none, cookie: true }, { ...none, cookie: true }, [], undefined],
+    [{ ...none, cookie: true }, none, ['cookie'], undefined],
+    [{ ...none, cookie: true }, none, ['authorization'], 'cookie'],
     [named, none, [], 'personal'],
     [named, { ...none, cookie: true }, [], undefined],
     [named, { ...none, authorization: true }, [], 'personal'],

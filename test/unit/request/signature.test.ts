@@ -85,6 +85,57 @@ describe('Signature', () => {
     expect(same).toBeGreaterThan(100);
   });
 
+  it.each([
+    ...['host', 'forwarded', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix'],
+    ...['x-original-url', 'x-rewrite-url', 'x-tenant', 'accept-language', 'x-flavour'],
+  ])('is another where %s is, in the fields and in the lines', (name) => {
+    // One that bars stands where another stands that tells: it has as many signs, and the same first one.
+    const signature = signatureOn({
+      tenant: { header: 'X-Tenant' },
+      vary: ['Accept-Language'],
+      personal: ['x-api-key'],
+    });
+    expect(signature.add(['x-flavour'])).toBe(true);
+    const lines = [[], [name, 'a'], [name, 'b']];
+    const texts = lines.map((each) => signature.of(request({ headers: headersOf(each) })));
+    expect(lines.map((each) => signature.ofLines(request(), each))).toEqual(texts);
+    expect(new Set(texts).size).toBe(3);
+    expect(texts).not.toContain(undefined);
+  });
+
+  it('is another where the authority is, over HTTP/2', () => {
+    const signature = signatureOn();
+    const texts = ['a', 'b'].map((authority) => signature.of(request({ headers: { ':authority': authority } })));
+    expect(new Set([...texts, undefined]).size).toBe(3);
+  });
+
+  it.each<[string, RouteOptions, Partial<RequestView>]>([
+    ['a method that is not looked up', {}, { method: 'POST' }],
+    ['a target that is no path', {}, { target: 'http://h/x' }],
+    ['another URL that a layer has made of it', {}, { rewritten: '/y' }],
+    ['a run of the cache', {}, { refreshing: {} }],
+    ['a run that fills it', {}, { warming: { minFresh: 0, tell: () => {} } }],
+    ['a user that a function finds', { identity: () => 'a' }, {}],
+  ])('is none by the lines either for %s', (_what, options, changes) => {
+    expect(signatureOn().ofLines(request(), ['Host', 'h'])).toBeDefined();
+    expect(signatureOn(options).ofLines(request(changes), ['Host', 'h'])).toBeUndefined();
+  });
+
+  it('is another where the connection is encrypted, and that of a GET for a HEAD', () => {
+    const signature = signatureOn();
+    const texts = [false, true, false].map((secure) => signature.of(request({ secure })));
+    expect(texts[1]).not.toBe(texts[0]);
+    expect(texts[2]).toBe(texts[0]);
+    expect(signature.of(request({ method: 'HEAD' }))).toBe(texts[0]);
+  });
+
+  it.each(['X-Dragon-Id', 'X-Api-Kex'])('does not take %s for a field that begins and is as long as it', (name) => {
+    const signature = signatureOn({ personal: ['x-api-key'] });
+    const without = signature.ofLines(request(), ['Host', 'h', 'X-Client-Id', 'a']);
+    expect(without).toBeDefined();
+    expect(signature.ofLines(request(), ['Host', 'h', 'X-Client-Id', 'a', name, 'b'])).toBe(without);
+  });
+
   it('knows a field that it is told of later, in the lines too', () => {
     const signature = signatureOn();
     const lines = ['Host', 'h', 'X-Flavour', 'a'];
@@ -119,15 +170,26 @@ describe('Signature', () => {
     ['a body', {}, { headers: { 'content-length': '1' } }],
     ['a body in chunks', {}, { headers: { 'transfer-encoding': 'chunked' } }],
     ['preconditions', {}, { headers: { 'if-match': '*' } }],
+    ['a precondition of time', {}, { headers: { 'if-unmodified-since': 'x' } }],
+    ['another protocol', {}, { headers: { upgrade: 'h2c' } }],
+    ['what is expected first', {}, { headers: { expect: '100-continue' } }],
+    ['what follows the fields', {}, { isFollowed: true }],
+    ['another URL that a layer has made of it', {}, { rewritten: '/y' }],
     ['what a client asks of the cache', { requestDirectives: 'honor' }, { headers: { 'cache-control': 'no-cache' } }],
+    ['the same said as of old', { requestDirectives: 'honor' }, { headers: { pragma: 'no-cache' } }],
     ['a method that is not looked up', {}, { method: 'POST' }],
     ['a target that is no path', {}, { target: 'http://h/x' }],
     ['several lines of a field', {}, { headers: { host: ['a', 'b'] } }],
     ['a run of the cache', {}, { refreshing: {} }],
+    ['a run that fills it', {}, { warming: { minFresh: 0, tell: () => {} } }],
+    ['a field with the end of a line', {}, { headers: { host: 'h\n1 a' } }],
     ['what is too long', {}, { target: `/${'x'.repeat(5000)}` }],
+    ['fields that are too long', {}, { headers: { host: 'x'.repeat(2048) } }],
+    ['a field that every object has', { vary: ['constructor'] }, { headers: {} }],
     ['a route that asks a function', { when: () => true }, {}],
     ['a tenant that a function finds', { tenant: () => 'a' }, {}],
     ['a user that a function finds', { identity: () => 'a' }, {}],
+    ['a key that a function finds', { key: () => 'a' }, {}],
     ['shadow mode', { shadow: 0.5 }, {}],
     ['early refreshes', { earlyRefresh: 1 }, {}],
   ])('is none for %s', (_what, options, changes) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RequestView } from '../../../src/request/request.js';
-import { escapeTenant, NO_TENANT, resolveTenant, type TenantRule } from '../../../src/request/tenant.js';
+import { escapeTenant, NO_TENANT, resolveTenant, shownTenant, type TenantRule } from '../../../src/request/tenant.js';
 import type { Fields } from '../../../src/types.js';
 
 const request = (headers: Fields = {}): RequestView => ({
@@ -92,5 +92,27 @@ describe('escapeTenant', () => {
     ['', ''],
   ])('%j', (name, escaped) => {
     expect(escapeTenant(name)).toBe(escaped);
+  });
+});
+
+describe('escapeTenant, of a long name', () => {
+  it('is a hash from 201 signs on, those counted that escapes have', () => {
+    expect(escapeTenant('x'.repeat(200))).toBe('x'.repeat(200));
+    expect(escapeTenant(':'.repeat(40))).toBe('%003A'.repeat(40));
+    const hashed = ['x'.repeat(201), 'x'.repeat(202), ':'.repeat(41), ':'.repeat(42)].map(escapeTenant);
+    for (const each of hashed) expect(each).toMatch(/^%sha256\.[\w-]{43}$/);
+    expect(new Set(hashed).size).toBe(4);
+  });
+});
+
+describe('shownTenant', () => {
+  it.each(['acme', 'a:b', '100%', '%003A', '\u00fc', '\u{1F600}', ''])('is the name: %j', (name) => {
+    expect(shownTenant(escapeTenant(name))).toBe(name);
+  });
+
+  it('is the hash of a name that is too long, and no name looks like one', () => {
+    const hashed = escapeTenant('x'.repeat(201));
+    expect(shownTenant(hashed)).toBe(hashed);
+    expect(shownTenant(escapeTenant(hashed))).toBe(escapeTenant(hashed));
   });
 });
