@@ -35,7 +35,8 @@ function directivesOf(dictionary: Dictionary): Directives {
 function argumentOf(value: BareItem): string | true | null {
   if (value === true) return true;
   if (value instanceof Token) return value.toString();
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : null;
+  // No Decimal is among them by now.
+  if (typeof value === 'number') return String(value);
   return typeof value === 'string' && !/^\d+$/.test(value) ? value : null;
 }
 

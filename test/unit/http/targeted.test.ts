@@ -111,6 +111,7 @@ describe('targetedDirectives', () => {
     ['max-age="60"', 0],
     ['max-age=60.0', 0],
     ['max-age=60.5', 0],
+    ['max-age=60.125', 0],
     ['max-age=60.0;x=1.5, a="1.0"', 0],
     ['a=1.0, max-age=60', 60],
     ['a="=1.0, max-age=1.0", max-age=60;x=1.0', 60],
@@ -126,6 +127,8 @@ describe('targetedDirectives', () => {
 
   it('names the fields of a qualified directive', () => {
     expect(fieldList(read('no-cache="A, b"')!, 'no-cache')).toEqual(['a', 'b']);
+    expect(fieldList(read('private="x-1, 2"')!, 'private')).toEqual(['x-1', '2']);
+    expect(fieldList(read('private="1-x"')!, 'private')).toEqual(['1-x']);
     expect(fieldList(read('no-cache')!, 'no-cache')).toBeUndefined();
   });
 });

@@ -141,6 +141,8 @@ describe('withVary', () => {
     ['Accept', ['accept'], 'Accept'],
     ['Accept', ['X-Client-Id'], 'Accept, X-Client-Id'],
     ['Accept', ['accept', 'origin'], 'Accept, origin'],
+    ['accept', ['Accept', 'Origin'], 'accept, Origin'],
+    [undefined, ['A', 'b', 'a'], 'A, b'],
     ['*', ['a'], '*'],
     ['Accept, *', ['a'], 'Accept, *'],
   ])('%j and %j', (current, names, vary) => {
