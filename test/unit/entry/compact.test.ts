@@ -126,6 +126,7 @@ describe('what is held', () => {
       [weight({ body: Buffer.alloc(1005) }), 1000],
       [weight({ body: Buffer.alloc(5005) }), 5200],
       [weight({ tags: ['t', 'x'.repeat(100)] }), 200],
+      [weight({ forms: { plainBytes: 9, list: [{ coding: 'br', bytes: 5 }] } }), 100],
       [
         weight({
           headers: [

@@ -88,5 +88,9 @@ describe('mouldOf', () => {
   it('weighs its texts', () => {
     const { mould } = mouldOf(stored({ headers: [['X'.repeat(100), 'v']], removed: ['y'.repeat(100)] }));
     expect(mouldBytes(mould)).toBeGreaterThan(400);
+    const more = mouldOf(stored({ headers: [], appended: ['z'.repeat(100)], keyed: ['k'.repeat(100)] }));
+    expect(mouldBytes(more.mould) - mouldBytes(mouldOf(stored({ headers: [] })).mould)).toBeGreaterThanOrEqual(
+      200 + 2 * 80,
+    );
   });
 });
