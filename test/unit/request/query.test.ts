@@ -18,6 +18,26 @@ describe('normalizeQuery', () => {
     );
   });
 
+  it.each([
+    ['%61=1&A=1', 'A=1&%61=1'],
+    ['a-b=1&a=1', 'a=1&a-b=1'],
+    ['b+c=1&b%20a=1', 'b%20a=1&b+c=1'],
+  ])('is by names and not by how they are written: %j', (query, normal) => {
+    expect(normalizeQuery(query, ALL)).toBe(normal);
+  });
+
+  it('is sorted also where there are many parameters', () => {
+    const names = [...'zyxwvutsrqponmlkjihgfedcba'];
+    const query = [...names, ...names].map((name, i) => `${name}=${i}`).join('&');
+    const sorted = names.map((name, i) => `${name}=${i}&${name}=${i + names.length}`).reverse();
+    expect(normalizeQuery(query, ALL)).toBe(sorted.join('&'));
+  });
+
+  it('leaves out each of several parameters, and those alone', () => {
+    expect(normalizeQuery('a=1&b=2&c=3', ignoring('a', 'c'))).toBe('b=2');
+    expect(normalizeQuery('a=1&b=2&c=3', only('a', 'c'))).toBe('a=1&c=3');
+  });
+
   it('is sorted by name, those of one name as they came, be they few or many', () => {
     const list = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'B', 'ab'), fc.nat(9)), { maxLength: 40 });
     fc.assert(
