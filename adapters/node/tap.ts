@@ -67,6 +67,8 @@ class Tap {
   #message: string | undefined;
   /** All of the body, where it has come at once. */
   #whole: EndedBody | undefined;
+  /** Its head was not written by itself, but begins with the first piece of its body. */
+  #isImplied = false;
 
   /** The same three functions for all responses, which find the tap that was put on one first. */
   static readonly #methods = {
@@ -200,20 +202,20 @@ class Tap {
   }
 
   #write([chunk, encoding, callback]: WriteArguments): boolean {
-    const forward = () =>
+    const write = () =>
       this.#writeBefore.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
     if (this.#state === 'held' && !isChunk(chunk)) refuse(chunk);
-    if (this.#ended || !isChunk(chunk)) return this.#inLine(forward, true);
-    if (this.#state === 'open') this.#res.writeHead(this.#res.statusCode);
+    if (this.#ended || !isChunk(chunk)) return this.#inLine(write, true);
+    if (this.#state === 'open') this.#headBeforeBody();
     this.#sink.write(chunk, encodingOf(encoding));
     if (this.#state === 'held') {
       // It is held for an operation's deadline at the most. `false` would ask the handler to wait for a `drain` that it
       // may listen for elsewhere: a compressing layer takes such listeners to itself.
-      this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : forward()));
+      this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : this.#past(write)));
       return true;
     }
     if (this.#state === 'passing') {
-      const goesOn = forward();
+      const goesOn = this.#past(write);
       if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUpWaiting());
       return goesOn;
     }
@@ -244,16 +246,26 @@ class Tap {
     return this.#res;
   }
 
-  /** Ends the response by what is outside: layers inside with a `writeHead` of theirs have seen its head, or are not to see it. */
   #endPast(args: unknown[]): ServerResponse {
-    const res = this.#res;
     const end = this.#endBefore as (...args: unknown[]) => ServerResponse;
-    if (res.writeHead === this.#writeHeadOwn) return end.apply(res, args);
-    return withHead(
-      res,
-      (...head: unknown[]) => this.#passHead(head),
-      () => end.apply(res, args),
-    );
+    return this.#past(() => end.apply(this.#res, args));
+  }
+
+  /** Calls what is outside: layers inside with a `writeHead` of theirs have seen the head by then, or are not to see it. */
+  #past<T>(call: () => T): T {
+    if (this.#res.headersSent || this.#res.writeHead === this.#writeHeadOwn) return call();
+    return withHead(this.#res, (...head: unknown[]) => this.#passHead(head), call);
+  }
+
+  /** Begins an answer whose body begins, too. Node writes its head then, and layers outside that wait for the whole may change it. */
+  #headBeforeBody(): void {
+    this.#isImplied = true;
+    try {
+      this.#res.writeHead(this.#res.statusCode);
+    } catch (error) {
+      this.#isImplied = false;
+      throw error;
+    }
   }
 
   /** Begins the answer that is this body. Where that cannot be, its handler may send another one. */
@@ -327,7 +339,7 @@ class Tap {
     if (reply === undefined) {
       this.#state = 'passing';
       // With the whole body at hand Node writes the head itself, and the body's length into it.
-      if (this.#whole === undefined) writeHeadOf(res, this.#message, this.#writeHeadBefore);
+      if (this.#whole === undefined && !this.#isImplied) writeHeadOf(res, this.#message, this.#writeHeadBefore);
       return;
     }
     this.#state = 'muted';

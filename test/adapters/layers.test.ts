@@ -26,6 +26,7 @@ function callable<T>(name: string): T {
 const compression = load<(options?: object) => RequestHandler>('compression');
 const koaCompress = callable<(options?: object) => Middleware>('koa-compress');
 const session = load<(options: object) => RequestHandler>('express-session');
+const onHeaders = load<(res: unknown, listener: () => void) => void>('on-headers');
 const cors = load<(options?: object) => RequestHandler>('cors');
 const koaCors = load<(options?: object) => Middleware>('@koa/cors');
 const koaEtag = callable<() => Middleware>('koa-etag');
@@ -303,6 +304,48 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
       expect([answer.header('x-ended'), answer.header('cache-status')]).toEqual(['yes', expect.stringMatching(status)]);
     }
   });
+});
+
+describe.each(OF_EXPRESS)('layers: $label', (combination) => {
+  it.each(['GET', 'POST'])(
+    'a layer outside that waits for all pieces of a %s, and then changes its head, may',
+    async (method) => {
+      const host = await bench.start(combination);
+      const rewriting: RequestHandler = (_req, res, next) => {
+        const { end } = res;
+        const pieces: string[] = [];
+        const keep = (piece: unknown) => void (piece !== undefined && pieces.push(String(piece)));
+        res.write = (piece: unknown) => {
+          keep(piece);
+          return true;
+        };
+        res.end = ((piece?: unknown) => {
+          keep(piece);
+          const body = pieces.join('').toUpperCase();
+          res.setHeader('Content-Length', body.length);
+          return Reflect.apply(end, res, [body]);
+        }) as typeof end;
+        next();
+      };
+      const inside: RequestHandler = (_req, res, next) => {
+        onHeaders(res, () => res.appendHeader('X-Inside', 'once'));
+        next();
+      };
+      host.use(new Layer(rewriting, notHere), {}, new Layer(inside, notHere));
+      const pieces = raw((res) => {
+        for (const piece of ['a', 'b']) res.write(piece);
+        res.end('c');
+      });
+      host.get('/x', pieces);
+      host.post('/x', pieces);
+      for (let i = 0; i < 2; i++) {
+        const answer = await host.ask('/x', { method });
+        expect([answer.status, answer.text]).toEqual([200, 'ABC']);
+        expect([answer.header('content-length'), answer.header('x-inside')]).toEqual(['3', 'once']);
+      }
+      expect(host.cache.getStats().hits).toBe(method === 'GET' ? 1 : 0);
+    },
+  );
 });
 
 describe.each(OF_EXPRESS)('layers: $label', (combination) => {
