@@ -44,6 +44,7 @@ function core() {
     hit('express', 'memory', { mount: 'createServer', quick: true }),
     hit('express', 'redis', { mount: 'createServer' }),
     outside('nginx', quick),
+    outside('nginx as installed'),
     outside('varnish', quick),
   ];
 }
@@ -95,6 +96,7 @@ const TOGETHER = [
   ['express withCache hit memory', 'express bare', 'express apicache memory'],
   ['express createServer hit memory', 'express bare', 'express apicache memory'],
   ['express withCache hit memory', 'express createServer hit memory', 'outside nginx', 'outside varnish'],
+  ['express withCache hit memory', 'outside nginx as installed'],
   ...['http', 'express', 'koa'].map((stack) => [`${stack} one getBuffer`, `${stack} one getBuffer, ioredis 5`]),
 ];
 
