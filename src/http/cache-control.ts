@@ -12,9 +12,9 @@ export type Directives = ReadonlyMap<string, string | true | null>;
 export const MAX_DELTA_SECONDS: number = 2 ** 31;
 
 const NONE: Directives = new Map();
-// One list member: a token, then an argument in quotes (with escapes) and what stands wrongly behind it, or bare, up
-// to the next comma. White space on either side of the equals sign is caught, because it must not be there.
-const MEMBER: RegExp = /\s*([^=,;\s"]+)(\s*)(?:=(\s*)(?:"((?:[^"\\]|\\.)*)"([^,]*)|([^,]*)))?[^,]*(?:,|$)/sy;
+// One list member: a token, then an argument in quotes (with escapes) or bare, and what stands wrongly behind the token or the
+// quotes, up to the next comma. White space on either side of the equals sign is caught, because it must not be there.
+const MEMBER: RegExp = /\s*([^=,;\s"]+)(\s*)(?:=(\s*)(?:"((?:[^"\\]|\\.)*)"|([^,"][^,]*|)))?([^,]*)(?:,|$)/sy;
 
 /**
  * Parses the text of a `Cache-Control` field. Case does not matter, quotes are understood, rubbish is passed over; the
@@ -41,9 +41,11 @@ export function parseCacheControl(text: string | undefined): Directives {
 }
 
 function argumentOf(match: RegExpExecArray): string | true | null {
-  const [, , before, after, quoted, behind, bare] = match;
+  const [, , before, after, quoted, bare, behind] = match;
+  // `public; max-age=0` says nothing that anybody may go by.
+  if (behind!.trim() !== '') return null;
   if (after === undefined) return true;
-  if (before !== '' || after !== '' || (behind ?? '').trim() !== '') return null;
+  if (before !== '' || after !== '') return null;
   return quoted === undefined ? bare!.trimEnd() : quoted.replace(/\\(.)/gs, '$1');
 }
 

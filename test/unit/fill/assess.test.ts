@@ -3,6 +3,7 @@ import { Control } from '../../../src/control.js';
 import { decode, encode } from '../../../src/entry/codec.js';
 import type { CacheEvents } from '../../../src/events.js';
 import { assess, type Context, type Terms, tagsOf, termsOf } from '../../../src/fill/assess.js';
+import { MAX_DELTA_SECONDS } from '../../../src/http/cache-control.js';
 import type { RouteOptions } from '../../../src/route-options.js';
 import type { Fields } from '../../../src/types.js';
 import { BORN, contextOf, dateAt, servicesOf, stored, view } from '../made.js';
@@ -119,8 +120,8 @@ describe('termsOf', () => {
     expect(lives({})).toEqual([300, 300]);
   });
 
-  it('keep for ever what is fresh for ever', () => {
-    expect(lives({}, { ttl: Number.POSITIVE_INFINITY })).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  it('keep what is fresh for ever for as long as HTTP can say', () => {
+    expect(lives({}, { ttl: Number.POSITIVE_INFINITY })).toEqual([MAX_DELTA_SECONDS, MAX_DELTA_SECONDS]);
   });
 
   it.each([

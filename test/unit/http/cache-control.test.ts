@@ -18,6 +18,12 @@ describe('parseCacheControl', () => {
     ['max-age="60" ', { 'max-age': '60' }],
     ['max-age="1"rubbish', { 'max-age': null }],
     ['max-age=', { 'max-age': '' }],
+    // A semicolon separates nothing: what is said wrongly allows nothing.
+    ['public; max-age=60', { public: null }],
+    ['must-revalidate ; public, public', { 'must-revalidate': null, public: true }],
+    ['no-store; private, max-age=5', { 'no-store': null, 'max-age': '5' }],
+    ['public max-age=5', { public: null }],
+    ['public \t, max-age=5', { public: true, 'max-age': '5' }],
     ['public,max-age=1,,  s-maxage=2\t', { public: true, 'max-age': '1', 's-maxage': '2' }],
     [', ,max-age=1', { 'max-age': '1' }],
     ['private="set-cookie, x-user", max-age=5', { private: 'set-cookie, x-user', 'max-age': '5' }],

@@ -18,7 +18,8 @@ function standingStill<T>(answer: T): Promise<T> {
 const link = {
   ready: () => {},
   run: async () => [Buffer.from(HEAD), TABLE, []],
-  client: { get: () => standingStill(HEAD) },
+  send: (command: (to: { get: () => Promise<string> }) => Promise<string>) =>
+    command({ get: () => standingStill(HEAD) }),
   strings: () => standingStill([Buffer.from(HEAD)]),
 };
 
