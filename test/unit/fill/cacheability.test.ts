@@ -266,6 +266,8 @@ describe('unstorable, by credentials', () => {
     [AUTHORIZATION, 'proxy-revalidate', 'authorization'],
     [AUTHORIZATION, 'public=1', 'authorization'],
     [AUTHORIZATION, 'must-revalidate=x', 'authorization'],
+    [AUTHORIZATION, 'public; max-age=60', 'authorization'],
+    [AUTHORIZATION, 'must-revalidate; max-age=0', 'authorization'],
     [COOKIE, '', 'cookie'],
     [COOKIE, 'max-age=60', 'cookie'],
     [COOKIE, 'public', undefined],
