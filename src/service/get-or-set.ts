@@ -56,6 +56,8 @@ interface Terms {
 interface Call<T> extends Terms {
   readonly place: Place;
   readonly factory: Factory<T>;
+  /** Whether its caller has been answered without the factory. */
+  left: boolean;
 }
 
 /** What a look at the store has found. */
@@ -87,7 +89,7 @@ export class GetOrSet {
 
   /** @throws what the factory throws; {TimeoutError} after `hardTimeout` */
   async call<T>(place: Place, factory: Factory<T>, options: GetOrSetOptions): Promise<T> {
-    const call: Call<T> = { place, factory, ...this.#terms(options) };
+    const call: Call<T> = { place, factory, left: false, ...this.#terms(options) };
     const look = await this.#look(place);
     if (this.#isUsable(place, look.entry, 0)) return this.#served(call, look, false);
     if (this.#isUsable(place, look.entry, call.whileRevalidate)) {
@@ -121,7 +123,7 @@ export class GetOrSet {
       return this.#served(call, look, true);
     }
     if (value === LATE && standsIn()) {
-      this.#leave(obtaining);
+      this.#leave(call, obtaining);
       return this.#served(call, look, true);
     }
     this.#values.miss(place, look.ms);
@@ -139,13 +141,14 @@ export class GetOrSet {
     return valid !== undefined && this.#values.staleFor(valid) < window;
   }
 
-  #giveUp<T>({ hard }: Call<T>, obtaining: Promise<T>): never {
-    this.#leave(obtaining);
-    throw new TimeoutError(`the factory took longer than ${hard} ms`);
+  #giveUp<T>(call: Call<T>, obtaining: Promise<T>): never {
+    this.#leave(call, obtaining);
+    throw new TimeoutError(`the factory took longer than ${call.hard} ms`);
   }
 
   /** Nobody waits for it any more: what comes of it is stored, or told of as an error. */
-  #leave(obtaining: Promise<unknown>): void {
+  #leave<T>(call: Call<T>, obtaining: Promise<T>): void {
+    call.left = true;
     obtaining.catch((error) => this.#services.events.emit('error', { operation: 'factory', error }));
   }
 
@@ -198,11 +201,13 @@ export class GetOrSet {
    * waiting in vain. `since`: what is made counts as begun then.
    */
   async #make<T>(
-    { place, factory, made }: Call<T>,
+    { place, factory, made, left }: Call<T>,
     turn: Extract<Turn<Stored | Failure>, { kind: 'lead' | 'run' }>,
     { failed, since }: Pick<Look, 'failed' | 'since'>,
   ): Promise<T> {
     const lead = turn.kind === 'lead' ? turn.lead : undefined;
+    // All who have waited in vain for a factory that hangs would run theirs at the same time, and for nobody.
+    if (turn.kind === 'run' && left) return undefined as T;
     const { ledger } = this.#services.backend;
     const asOf = since ?? ledger.position();
     try {

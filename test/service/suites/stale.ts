@@ -196,6 +196,23 @@ export function staleSuite(bench: Bench): void {
       expect(factory).toHaveBeenCalledTimes(1);
     });
 
+    it('has no factory run for who has waited for another that hangs, and waits no more', async () => {
+      const cache = bench.open({ collapseTimeout: 100 });
+      const hanging = vi.fn(() => NEVER);
+      const patient = cache.getOrSet('hangs', hanging, 'c').catch(() => {});
+      await vi.waitFor(() => expect(hanging).toHaveBeenCalled());
+      const factory = vi.fn(() => 'late');
+      const asked = Array.from({ length: 20 }, () => cache.getOrSet('hangs', factory, 'c', { hardTimeout: 1 }));
+      const answers = await Promise.allSettled(asked);
+      expect(answers.every((each) => each.status === 'rejected' && each.reason instanceof TimeoutError)).toBe(true);
+      // It comes to wait after them, and so it waits in vain after them.
+      const last = vi.fn(() => 'last');
+      expect(await cache.getOrSet('hangs', last, 'c')).toBe('last');
+      expect(factory).not.toHaveBeenCalled();
+      expect(hanging).toHaveBeenCalledTimes(1);
+      void patient;
+    });
+
     it('lets a TimeoutError of the factory’s own pass', async () => {
       const { ask } = await withStale({}, 5);
       const own = new TimeoutError('its own');
