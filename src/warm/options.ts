@@ -41,7 +41,7 @@ export interface WarmOptions {
   secure?: boolean;
   /** How many requests are under way at the same time. Default 4. */
   concurrency?: number;
-  /** How often a request that fails (5xx, no answer) is tried again. Default 2. */
+  /** How often a request that fails (5xx, no answer, invalidated meanwhile) is tried again. Default 2. */
   retries?: number;
   /** How long a request may take, ms. Default 30,000. */
   timeout?: number;

@@ -56,10 +56,11 @@ async function visitOnce(plan: WarmPlan, what: Visit): Promise<Visited> {
     );
     return written ? { outcome: 'warmed' } : { outcome: 'failed', reason: 'the store could not take it' };
   }
-  // Redis was not there: it may be the next time.
-  if (told?.refused === 'unavailable') return { outcome: 'failed', reason: 'unavailable' };
+  // Redis was not there, or something was invalidated meanwhile: the next time it may do.
+  const refused = told?.refused;
+  if (refused === 'unavailable' || refused === 'invalidated') return { outcome: 'failed', reason: refused };
   if (status >= 500) return { outcome: 'failed', reason: `status ${status}` };
-  return { outcome: 'uncacheable', reason: told?.refused ?? 'no cacheMiddleware of this cache' };
+  return { outcome: 'uncacheable', reason: refused ?? 'no cacheMiddleware of this cache' };
 }
 
 /** Runs one through the application. A text says why it cannot be. */

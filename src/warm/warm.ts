@@ -28,7 +28,7 @@ export interface WarmReport {
   readonly fresh: number;
   /** What its handler, or its request, forbids to store. */
   readonly uncacheable: number;
-  /** What was not answered, or with 5xx, as often as it was tried. */
+  /** What was not answered, or with 5xx, or could not be stored just then, as often as it was tried. */
   readonly failed: number;
   /** The last two kinds, the first thousand of them. */
   readonly problems: readonly WarmProblem[];

@@ -153,6 +153,25 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     expect(runs).toBe(3);
   });
 
+  it('tries again what was invalidated while it was made', async () => {
+    const host = await start();
+    let runs = 0;
+    host.get('/x', {}, async () => {
+      if (++runs === 1) await host.cache.clear();
+      return { body: 'x' };
+    });
+    host.get('/always', {}, async () => {
+      await host.cache.invalidateKey('/always', null);
+      return { body: 'x' };
+    });
+    expect(await warm(host, { urls: ['/x'] })).toMatchObject({ warmed: 1, problems: [] });
+    expect((await host.ask('/x', { headers: { Host: 'localhost' } })).header('cache-status')).toMatch(
+      /^respcache; hit/,
+    );
+    const problems = [{ url: '/always', reason: 'invalidated' }];
+    expect(await warm(host, { urls: ['/always'], retries: 1 })).toMatchObject({ failed: 1, uncacheable: 0, problems });
+  });
+
   it('gives up a handler that does not answer', async () => {
     const host = await start();
     host.get('/x', {}, () => new Promise<never>(() => {}));
