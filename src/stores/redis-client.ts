@@ -53,14 +53,29 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
     connectTimeout: 2000,
     disconnectTimeout: 100,
     retryStrategy: retry,
-    // After a failover the old master answers READONLY until the connection is made anew.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: onceDemoted(),
   };
   if (typeof target === 'string') return keptToDatabase(neverSilent(new Redis(target, options)));
   if (!('cluster' in target)) return keptToDatabase(neverSilent(new Redis({ ...options, ...target })));
   const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
   const redisOptions = { ...options, ...target.options?.redisOptions };
   return new Cluster([...target.cluster], { ...cluster, redisOptions });
+}
+
+/**
+ * After a failover the old master answers READONLY until the connection is made anew. That is said once for all that it
+ * refuses at a time: for each, ioredis would end the connection again, and listen to it once more, until Node warns of a leak.
+ */
+function onceDemoted(): (error: Error) => boolean {
+  let said = false;
+  return (error) => {
+    if (said || !error.message.startsWith('READONLY')) return false;
+    said = true;
+    setImmediate(() => {
+      said = false;
+    });
+    return true;
+  };
 }
 
 /**

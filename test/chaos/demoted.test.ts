@@ -1,0 +1,40 @@
+// A master that has become a replica while it is written to.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createCache } from 'respcache';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { type RedisServer, startRedis } from '../support/redis.js';
+
+let server: RedisServer;
+
+beforeEach(async () => {
+  server = await startRedis();
+});
+afterEach(() => server.stop());
+
+it('is left for a new connection without a warning, however many writes it refuses at once', async () => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  onTestFinished(() => void process.off('warning', warned));
+  const cache = createCache({ redis: server.url, timeout: 5000, breaker: { failures: 1000 } });
+  onTestFinished(() => cache.close());
+  const refused: string[] = [];
+  cache.on('error', ({ operation, error }) => operation === 'write' && refused.push(String(error)));
+  await cache.set('a', 1, 'c');
+  const left = new Promise((resolve) => cache.services.backend.link!.client.once('close', resolve));
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  await Promise.all(Array.from({ length: 50 }, (_, i) => cache.set(`key:${i}`, 1, 'c')));
+  await left;
+  await nextTurn();
+  expect(refused.filter((error) => error.includes('READONLY')).length).toBeGreaterThan(10);
+  expect(warnings.map(({ name }) => name)).not.toContain('MaxListenersExceededWarning');
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  await vi.waitFor(
+    async () => {
+      await cache.set('b', 2, 'c');
+      expect(await cache.get('b', 'c')).toBe(2);
+    },
+    { timeout: 10_000, interval: 20 },
+  );
+});
