@@ -28,8 +28,9 @@ export function onSubmit(id, run) {
   };
   form.addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    if (button.disabled) return;
-    button.disabled = true;
+    // Not `disabled`: that takes the focus away, and whoever has only keys begins at the top of the page again.
+    if (button.ariaDisabled === 'true') return;
+    button.ariaDisabled = 'true';
     say('');
     try {
       await run(form, say);
@@ -37,7 +38,7 @@ export function onSubmit(id, run) {
       if (!(error instanceof Refused)) console.warn('respcache:', error);
       say(error instanceof Refused ? error.message : 'The answer could not be read.', 'failed');
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = 'false';
     }
   });
 }

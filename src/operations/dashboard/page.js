@@ -74,12 +74,18 @@ byId('pause').addEventListener('click', (/** @type {Event} */ event) => {
   show();
 });
 
+/** The focus goes to what opens it: what is closed would take it along. */
+function closeAccess() {
+  byId('access').open = false;
+  byId('access').querySelector('summary').focus();
+}
+
 /** @param {string} value */
 function useToken(value) {
   setToken(value);
   byId('token').value = '';
   byId('access').classList.toggle('used', value !== '');
-  byId('access').open = false;
+  closeAccess();
   stream.restart();
 }
 
@@ -90,9 +96,7 @@ byId('token-form').addEventListener('submit', (/** @type {Event} */ event) => {
 });
 byId('forget').addEventListener('click', () => useToken(''));
 byId('access').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-  if (event.key !== 'Escape') return;
-  byId('access').open = false;
-  byId('access').querySelector('summary').focus();
+  if (event.key === 'Escape') closeAccess();
 });
 
 // By the server's clock: this machine's may be another.

@@ -1,0 +1,90 @@
+// The page for who has no pointer, sees by colours of their own, or lets no page keep anything.
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dashboardPage, dashboardPolicy } from '../../src/operations/dashboard/dashboard.js';
+import { openBrowser } from './browser.js';
+import { startFakeStatistics } from './fake-statistics.mjs';
+
+let browser: Browser;
+let page: Page;
+let fake: Awaited<ReturnType<typeof startFakeStatistics>>;
+
+beforeAll(async () => {
+  fake = await startFakeStatistics({ page: dashboardPage, policy: dashboardPolicy });
+  browser = await openBrowser();
+  page = await opened();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await fake?.close();
+});
+
+/** A page that is live; `before` runs in it ahead of its own scripts. */
+async function opened(before = ''): Promise<Page> {
+  const made = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+  made.setDefaultTimeout(15_000);
+  await made.addInitScript(before);
+  await made.goto(fake.url);
+  await made.locator('#connection[data-state=live]').waitFor();
+  return made;
+}
+
+/** What has the focus, as one would say it. */
+function focused(): Promise<unknown> {
+  return page.evaluate('document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)');
+}
+
+describe('the focus', () => {
+  it('stays at the button that asked, be the answer no or yes', async () => {
+    const button = page.locator('#clear-form button');
+    for (const key of ['Escape', 'Enter']) {
+      await button.press('Enter');
+      await page.locator('#confirm-no:focus').waitFor();
+      await page.keyboard.press(key);
+      await page.locator('#confirm').waitFor({ state: 'hidden' });
+      expect(await focused(), key).toBe('Clear the cache…');
+    }
+    await button.press('Enter');
+    await page.locator('#confirm-yes').press('Enter');
+    await page.locator('#clear-status', { hasText: 'Cleared in every process.' }).waitFor();
+    expect(await focused()).toBe('Clear the cache…');
+  });
+
+  it('stays at the button of what takes a while, which takes no second press meanwhile', async () => {
+    const sent: string[] = [];
+    let answer = () => {};
+    const may = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/warm', async (route) => {
+      sent.push(route.request().url());
+      await may;
+      await route.continue();
+    });
+    await page.fill('#warm-urls', '/users');
+    const button = page.locator('#warm-form button');
+    const asked = page.waitForRequest('**/warm');
+    await button.press('Enter');
+    await asked;
+    await page.keyboard.press('Enter');
+    expect(await focused()).toBe('Warm');
+    answer();
+    await page.locator('#warm-status', { hasText: 'Of 3' }).waitFor();
+    expect(await focused()).toBe('Warm');
+    expect(sent).toHaveLength(1);
+    await page.unroute('**/warm');
+  });
+
+  it('is where the token was asked for, once it is used or forgotten', async () => {
+    for (const button of ['#token-form button.primary', '#forget']) {
+      await page.locator('#access summary').press('Enter');
+      await page.fill('#token', 'secret');
+      const used = fake.next('events');
+      await page.locator(button).press('Enter');
+      await used;
+      expect(await focused(), button).toBe('Access');
+    }
+  });
+});
