@@ -88,3 +88,14 @@ describe('the focus', () => {
     }
   });
 });
+
+describe("colours of the reader's own", () => {
+  it('tell which figures are chosen', async () => {
+    await page.emulateMedia({ forcedColors: 'active' });
+    const look = (selector: string) =>
+      page.evaluate(`(({ color, backgroundColor }) => color + backgroundColor)
+        (getComputedStyle(document.querySelector('${selector}')))`);
+    expect(await look('.segments input:checked + span')).not.toBe(await look('.segments input:not(:checked) + span'));
+    await page.emulateMedia({ forcedColors: 'none' });
+  });
+});
