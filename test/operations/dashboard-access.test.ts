@@ -1,7 +1,7 @@
 // The page for who has no pointer, sees by colours of their own, or lets no page keep anything.
 
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dashboardPage, dashboardPolicy } from '../../src/operations/dashboard/dashboard.js';
 import { openBrowser } from './browser.js';
 import { startFakeStatistics } from './fake-statistics.mjs';
@@ -97,5 +97,27 @@ describe("colours of the reader's own", () => {
         (getComputedStyle(document.querySelector('${selector}')))`);
     expect(await look('.segments input:checked + span')).not.toBe(await look('.segments input:not(:checked) + span'));
     await page.emulateMedia({ forcedColors: 'none' });
+  });
+});
+
+describe('the token', () => {
+  it('is used by this page alone where a browser lets it keep nothing', async () => {
+    const denied = () => {
+      const get = () => {
+        throw new DOMException('denied', 'SecurityError');
+      };
+      Object.defineProperty(globalThis, 'sessionStorage', { get });
+    };
+    const strict = await opened(`(${denied})()`);
+    const asked = () => fake.requests.filter(({ headers }) => headers.authorization === 'Bearer not-kept').length;
+    await strict.click('#access summary');
+    await strict.fill('#token', 'not-kept');
+    await strict.click('#token-form button.primary');
+    await vi.waitFor(() => expect(asked()).toBe(1), 15_000);
+    await strict.click('#access summary');
+    await strict.click('#forget');
+    await strict.locator('#connection[data-state=live]').waitFor();
+    expect(asked()).toBe(1);
+    await strict.close();
   });
 });

@@ -6,20 +6,26 @@ const TOKEN = 'respcache-token';
 /** A request that was not answered as it should have been; its message is for people. */
 export class Refused extends Error {}
 
+/** What this page was given, where storage is forbidden: it goes when the page does. */
+let unkept = '';
+
 /** @returns {string} */
 export function token() {
   try {
     return sessionStorage.getItem(TOKEN) ?? '';
   } catch {
-    // Storage may be forbidden; then the page goes without.
-    return '';
+    return unkept;
   }
 }
 
 /** @param {string} value an empty one forgets */
 export function setToken(value) {
-  if (value === '') sessionStorage.removeItem(TOKEN);
-  else sessionStorage.setItem(TOKEN, value);
+  try {
+    if (value === '') sessionStorage.removeItem(TOKEN);
+    else sessionStorage.setItem(TOKEN, value);
+  } catch {
+    unkept = value;
+  }
 }
 
 /** @returns {Record<string, string>} */
