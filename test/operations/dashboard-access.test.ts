@@ -120,4 +120,19 @@ describe('the token', () => {
     expect(asked()).toBe(1);
     await strict.close();
   });
+
+  it('is refused where no field of a request can carry it', async () => {
+    const invalid = page.locator('#token:invalid');
+    await page.click('#access summary');
+    for (const token of ['sec\u200bret', 'key…', '“key”']) {
+      await page.fill('#token', token);
+      await page.click('#token-form button.primary');
+      expect(await invalid.count(), token).toBe(1);
+      expect(await page.locator('#token').inputValue()).toBe(token);
+    }
+    await page.fill('#token', 'ab+/=. é~');
+    expect(await invalid.count()).toBe(0);
+    await page.fill('#token', '');
+    await page.locator('#token').press('Escape');
+  });
 });
