@@ -11,7 +11,7 @@ const MOST_STREAMS = 50;
 const open = new WeakMap<Cache, Set<ReportStream>>();
 
 /** Of a request: how it asks, and whether its server is about to end. */
-type Asking = Pick<OperationsRequest, 'method' | 'closing'>;
+type Asking = Pick<OperationsRequest, 'method' | 'closing' | 'authorized'>;
 
 /** The figures as server-sent events; 503 where too many follow them already, and where all is about to end. */
 export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, request: Asking): OperationsReply {
@@ -45,7 +45,8 @@ function streamsOf(cache: Cache): Set<ReportStream> {
 class ReportStream extends Readable {
   readonly #cache: Cache;
   readonly #scope: Scope;
-  readonly #authorized: boolean;
+  /** As it was asked last; `undefined` once it has been used: sessions end, and a stream may go on for days. */
+  #authorized: boolean | undefined;
   readonly #request: Asking;
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
@@ -80,7 +81,9 @@ class ReportStream extends Readable {
   async #send(): Promise<void> {
     if (this.#request.closing()) return this.finish();
     try {
-      const report = await this.#cache.statistics.report(this.#scope, this.#authorized);
+      const authorized = this.#authorized ?? (await this.#request.authorized());
+      this.#authorized = undefined;
+      const report = await this.#cache.statistics.report(this.#scope, authorized);
       this.#timer = undefined;
       if (!this.destroyed && !this.#finished) this.push(`event: stats\ndata: ${JSON.stringify(report)}\n\n`);
     } catch (error) {

@@ -129,6 +129,21 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     expect(host.cache.getStats().totalRequests).toBe(2);
   });
 
+  it('name no tenants in the events once whoever reads them is no longer let', async () => {
+    let sessions = 1;
+    const host = await started({ authorize: () => sessions > 0 });
+    const reading = await host.begin('/cache/events');
+    await host.texts('/users/1', 1, { headers: { 'X-Client-Id': 'acme' } });
+    for (let event = ''; !event.includes('acme'); ) event = await nextOf(reading);
+    sessions = 0;
+    // Some may have been on their way.
+    let last = '';
+    while (!last.includes('"authorized":false')) last = await nextOf(reading);
+    for (const event of [last.slice(last.lastIndexOf('event: ')), await nextOf(reading)])
+      expect(event).not.toMatch(/acme|users/);
+    reading.abort();
+  });
+
   it('end the events when the cache is closed', async () => {
     const host = await started();
     const reading = await host.begin('/cache/events');
