@@ -82,10 +82,7 @@ export class Engine {
     if (!exchange.isHandled) return this.handle(exchange);
     const elsewhere = looksUpElsewhere(route, outer);
     const { method } = exchange.request;
-    if (method === 'POST' && route.storePost && exchange.plan === undefined) {
-      if (elsewhere) exchange.depth++;
-      return this.#post(exchange);
-    }
+    if (method === 'POST') return this.#repost(exchange, elsewhere);
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     // A mount may keep its handler out of shadow mode: then it is looked up once more, and what is stored or under way is of use.
     const tried = exchange.isShadowed || isTried(exchange, outer);
@@ -113,6 +110,15 @@ export class Engine {
       const plan = name === undefined ? undefined : this.planner.plan(exchange, name, events);
       return plan === undefined ? exchange.bypass('method') : exchange.post(plan);
     });
+  }
+
+  /** A mount inside has its say of a POST, too: what others are given is kept where it looks, under its name, or not at all. */
+  #repost(exchange: Exchange, elsewhere: boolean): MaybePromise<undefined> {
+    const { plan, route } = exchange;
+    if (elsewhere) exchange.depth++;
+    if (!route.storePost) return plan === undefined ? undefined : exchange.bypass('method');
+    if (plan === undefined || elsewhere) return this.#post(exchange);
+    return typeof route.key === 'string' ? exchange.rename(route.key) : undefined;
   }
 
   #tenantOf({ route, request }: Exchange): MaybePromise<string | undefined> {

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Context } from 'koa';
+import type { RouteOptions } from 'respcache';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMBINATIONS, compare, Gate, numbered, OF_EXPRESS, OF_KOA, type Pair, pair, useBench } from './bench.js';
 import type { Ask } from './client.js';
-import { type Handler, Layer, notHere, raw } from './hosts.js';
+import { type Handler, Layer, notHere, raw, type Source } from './hosts.js';
 import { ALL_BYTES, BY_EXPRESS, BY_KOA, HERE, UMLAUTS, WRITES } from './ways.js';
 
 const bench = useBench();
@@ -63,6 +64,50 @@ describe.each(COMBINATIONS)('capture: $label', (combination) => {
       expect(await host.ask('/x')).toMatchObject({ status: 200, text: status === 200 ? 'run 1' : 'run 2' });
     },
   );
+
+  describe('what a POST is answered at a mount inside another', () => {
+    const said = { 'Cache-Control': 'max-age=60', 'Content-Location': '/x' };
+    /** An application in which GETs and POSTs have the same mount inside another, which keeps what POSTs are answered. */
+    const inside = async (options: RouteOptions<Source>) => {
+      const host = await bench.start(combination);
+      host.use({ storePost: true });
+      const handler = numbered(({ headers }) => ({ headers: said, body: `for ${headers['x-org']}` }));
+      host.post('/x', options, handler);
+      host.get('/x', options, handler);
+      return host;
+    };
+    const orgOf = (source: Source) => String(source.headers['x-org']);
+    const of = (org: string, method = 'GET') => ({ method, headers: { 'X-Client-Id': 'acme', 'X-Org': org } });
+
+    it.each<[what: string, options: RouteOptions<Source>]>([
+      ['tenant', { tenant: { header: 'x-org' } }],
+      ['identity', { identity: orgOf }],
+      ['key', { key: orgOf }],
+    ])('is for whom that mount says, by its %s', async (_, options) => {
+      const host = await inside({ ...options, storePost: true });
+      await host.ask('/x', of('a', 'POST'));
+      expect((await host.ask('/x', of('b'))).text).toBe('for b');
+      expect(await host.ask('/x', of('a'))).toMatchObject({ text: 'for a' });
+      expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1 });
+    });
+
+    it.each<[what: string, options: RouteOptions<Source>]>([
+      ['storePost', { storePost: false }],
+      ['when', { storePost: true, when: () => false }],
+    ])('is not kept where that mount says so, by its %s', async (_, options) => {
+      const host = await inside(options);
+      await host.ask('/x', of('a', 'POST'));
+      expect((await host.ask('/x', of('b'))).text).toBe('for b');
+    });
+
+    it('is invalidated by the name that this mount gives it', async () => {
+      const host = await inside({ storePost: true, key: 'things' });
+      await host.ask('/x', of('a', 'POST'));
+      expect((await host.ask('/x', of('b'))).text).toBe('for a');
+      await host.cache.delete('things', 'acme');
+      expect((await host.ask('/x', of('b'))).text).toBe('for b');
+    });
+  });
 
   it('keeps nothing for GETs of a POST whose client says no-store, where that is heard', async () => {
     const host = await bench.start(combination, { requestDirectives: 'honor' });
