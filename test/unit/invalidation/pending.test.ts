@@ -35,6 +35,25 @@ describe('PendingPurges', () => {
     expect(pending.empty).toBe(true);
   });
 
+  it('kills what one of both reaches, what is on its way and what waits behind it', () => {
+    const pending = new PendingPurges();
+    pending.add(tags('a'));
+    pending.take();
+    pending.add(pattern('users:*', 'other'));
+    const others: Subject = { ...subject(), tenant: 'other' };
+    expect([subject('a'), others, subject('b')].map((each) => pending.reaches(each))).toEqual([true, true, false]);
+    expect(pending.causeOf(subject('a'), 4)).toMatchObject({ by: 'tag', name: 'a', sequence: 4, pending: true });
+    expect(pending.causeOf(others, 4)).toMatchObject({ by: 'pattern', name: 'users:*', pending: true });
+    expect(pending.causeOf(subject('b'), 4)).toBeUndefined();
+  });
+
+  it('keeps the same pattern of two tenants apart, and that of one once', () => {
+    const pending = new PendingPurges();
+    for (const tenant of ['acme', 'other', 'acme']) pending.add(pattern('users:*', tenant));
+    for (const tenant of ['acme', 'other']) expect(pending.reaches({ ...subject(), tenant })).toBe(true);
+    expect(pending.take()?.patterns.map(({ tenant }) => tenant)).toEqual(['acme', 'other']);
+  });
+
   it('knows at which places several purges went as one, though they were the same', () => {
     const pending = new PendingPurges();
     pending.add(tags('a'));

@@ -44,6 +44,14 @@ describe('ruleOf', () => {
     expect(purgeOf(spec)).toEqual({ tags, patterns: [] });
   });
 
+  it('is only what counts for all tenants, where the tenant cannot be found', () => {
+    const nobody = { ...context(), tenant: undefined };
+    const spec = { keys: 'a', tags: 'b', patterns: 'c:*' };
+    expect(ruleOf(spec)(nobody)).toEqual({ tags: [], patterns: [] });
+    expect(ruleOf({ ...spec, allTenants: true })(nobody)).toEqual({ tags: ['G:b'], patterns: [] });
+    expect(changedUrls(nobody)).toEqual({ tags: [], patterns: [] });
+  });
+
   it('keeps patterns to the tenant of the request', () => {
     expect(purgeOf({ patterns: ['users:*', '*'], tags: ['a'], allTenants: true })).toEqual({
       tags: ['G:a'],
@@ -63,6 +71,9 @@ describe('ruleOf', () => {
     [[1], '1'],
     [{ allTenants: true }, 'allTenants'],
     [{ tag: 'users' }, 'tag'],
+    [{ keys: 'users:list', tag: 'users' }, 'tag'],
+    [[], '[]'],
+    [{ tags: [] }, 'tags'],
     [{ tags: 5 }, 'tags'],
     [{ tags: [''] }, 'tags'],
     [{ keys: [5] }, 'keys'],

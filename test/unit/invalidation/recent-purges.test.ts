@@ -56,6 +56,19 @@ describe('isOnly', () => {
     expect(recent.isOnly({ purge: OWN, sequence: 11 }, subject, 10)).toBe(false);
   });
 
+  it('is not so for one of as many tags, of which others are its own', () => {
+    for (const other of [purge(OWN.tags[0]!, 'g:acme:t'), purge('k:acme:/a', 'g:acme:t')]) {
+      recent = new RecentPurges(4, 10);
+      recent.add(other, 11);
+      expect(recent.isOnly({ purge: OWN, sequence: 11 }, subject, 10)).toBe(false);
+    }
+  });
+
+  it('is not so for the same at another place: somebody else has purged it', () => {
+    recent.add(OWN, 12);
+    expect(recent.isOnly({ purge: OWN, sequence: 11 }, subject, 10)).toBe(false);
+  });
+
   it('is not so for a purge with patterns, which may reach what nobody foresees', () => {
     const own: Purge = { tags: OWN.tags, patterns: [{ tenant: 'acme', glob: '/a' }] };
     recent.add(own, 11);
@@ -74,6 +87,17 @@ describe('isOnly', () => {
 });
 
 describe('what is remembered', () => {
+  it('is given as far as it is wanted', () => {
+    for (const sequence of [11, 12, 13]) recent.add(purge('x'), sequence);
+    expect(recent.filter(({ sequence }) => sequence > 12)).toEqual([{ purge: purge('x'), sequence: 13 }]);
+  });
+
+  it('is all of what there is room for', () => {
+    for (const sequence of [11, 12, 13, 14]) recent.add(purge('x'), sequence);
+    expect(recent.filter(() => true)).toHaveLength(4);
+    expect(recent.from).toBe(10);
+  });
+
   it('is bounded: the older half goes when it is full', () => {
     for (const sequence of [11, 12, 13, 14, 15]) recent.add(purge('x'), sequence);
     expect(recent.filter(() => true).map(({ sequence }) => sequence)).toEqual([13, 14, 15]);
