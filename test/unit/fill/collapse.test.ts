@@ -371,6 +371,67 @@ describe('Collapse over processes', () => {
     expect(leases.take).toHaveBeenCalledTimes(length);
   });
 
+  it('renews a lease until its run is over, and one that it has: what another process has by then stays there', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const leases = leasesThat('taken');
+    const leader = await lead(made(leases), { stands: () => false });
+    vi.advanceTimersByTime(400);
+    expect(leases.take).toHaveBeenCalledTimes(2);
+    expect(leases.take.mock.lastCall?.[3](position(9))).toBe(true);
+    leader.filled('made', undefined);
+    vi.advanceTimersByTime(4000);
+    expect(leases.take).toHaveBeenCalledTimes(2);
+  });
+
+  it('renews none that it does not have', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const leases = leasesThat(new Error('Redis is down'), 'taken');
+    await lead(made(leases));
+    vi.advanceTimersByTime(1000);
+    expect(leases.take).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[what: string, states: (LeaseState | Error)[], go: (collapse: Collapse<string>) => Promise<unknown>]>([
+    ['is given back', ['taken'], async (collapse) => (await lead(collapse)).filled('made', undefined)],
+    ['may be granted late', [new Error('Redis is down')], lead],
+    ['is of no use any more', ['taken'], async (collapse) => collapse.enter(part({ look: async () => 'made' }))],
+    ['of a refresh may be granted late', [new Error('Redis is down')], (collapse) => collapse.tryLead(part())],
+  ])('leaves no rejection unhandled where Redis fails as a lease %s', async (_, states, go) => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    onTestFinished(() => void process.off('unhandledRejection', unhandled));
+    const leases = leasesThat(...states);
+    leases.release.mockRejectedValue(new Error('Redis is down'));
+    await go(made(leases));
+    await vi.waitFor(() => expect(leases.release).toHaveBeenCalledTimes(1));
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('leaves none unhandled where Redis fails as a lease is renewed', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    onTestFinished(() => void process.off('unhandledRejection', unhandled));
+    const leases = leasesThat('taken', new Error('Redis is down'));
+    await lead(made(leases));
+    vi.advanceTimersByTime(400);
+    expect(leases.take).toHaveBeenCalledTimes(2);
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('has room again for who waits for another process, when that is over', async () => {
+    const leases = leasesThat(HELD, 'taken', HELD, 'taken');
+    const collapse = made(leases, 5000, 1);
+    for (const key of ['a', 'b']) await lead(collapse, { key });
+    // With no room it would not have asked a second time.
+    expect(leases.take).toHaveBeenCalledTimes(4);
+  });
+
   it('runs when the other process takes too long, and gives back no lease that it does not have', async () => {
     const leases = leasesThat(HELD);
     (await lead(made(leases, 10))).filled('x', undefined);

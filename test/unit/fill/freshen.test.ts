@@ -63,6 +63,14 @@ describe('speaksOf (RFC 9111 §4.3.4)', () => {
       { etag: 'W/"a"', 'last-modified': dateAt(0) },
       [['Last-Modified', dateAt(0)]],
     ],
+    [
+      'a strong tag and a date that was strong when it was made',
+      { etag: '"a"', 'last-modified': dateAt(0) },
+      [
+        ['Last-Modified', dateAt(0)],
+        ['Date', dateAt(1)],
+      ],
+    ],
     ['nothing, of what has a tag', {}, [['ETag', '"a"']]],
     ['nothing, of what has nothing', {}, []],
     ['a tag that is none, if it is the same', { etag: 'a' }, [['ETag', 'a']]],
@@ -89,6 +97,14 @@ describe('speaksOf (RFC 9111 §4.3.4)', () => {
       'a strong tag and a date that is not as strong',
       { etag: '"a"', 'last-modified': dateAt(0) },
       [['Last-Modified', dateAt(0)]],
+    ],
+    [
+      'a strong tag and a date that was not as strong when it was made',
+      { etag: '"a"', 'last-modified': EARLY },
+      [
+        ['Last-Modified', EARLY],
+        ['Date', EARLY],
+      ],
     ],
     ['another date', { 'last-modified': dateAt(-30) }, [['Last-Modified', EARLY]]],
   ])('is not so for %s', (_, said, headers) => {
@@ -256,6 +272,8 @@ describe('the fields of a response that was confirmed (RFC 9111 §3.2)', () => {
     expect(targeted.rule).toEqual({ keyOrder: false, ignore: ['u'], except: [] });
     expect(targeted.entry.tags).toEqual(['b']);
     expect(Object.keys(lines(targeted))).toEqual(['content-type', 'etag', 'cache-control']);
+    const plain = { 'cache-control': 'max-age=7' };
+    expect(fresh(plain, { entry: { headers: [] }, stamp: { outside: plain } }).entry.freshUntil).toBe(NOW + 7000);
     const { expires } = outside;
     const dated = fresh({ expires, date: dateAt(400) }, { entry: { headers: [] }, stamp: { outside: { expires } } });
     expect(dated.entry.freshUntil).toBe(NOW + 60_000);
@@ -269,6 +287,26 @@ describe('the fields of a response that was confirmed (RFC 9111 §3.2)', () => {
     );
     expect([...found.entry.appended].sort()).toEqual(['link', 'x-a,']);
     expect(lines(found)).toEqual({ link: ['</b>'], 'x-a': '3' });
+  });
+
+  it('are told to vary by the coding that the stored bytes were chosen by, though the newer head has nothing to compress', () => {
+    const headers: HeaderLine[] = [
+      ['Vary', 'Accept, Accept-Encoding'],
+      ['Content-Encoding', 'gzip'],
+    ];
+    const confirmed = fresh({ Vary: 'Accept', 'X-A': '1' }, { entry: { headers } });
+    expect(lines(confirmed)).toEqual({ vary: 'Accept, Accept-Encoding', 'content-encoding': 'gzip', 'x-a': '1' });
+    expect(confirmed.varies).toEqual(['accept', 'accept-encoding']);
+    expect(lines(fresh({ vary: ['Accept', 'Origin'] }, { entry: { headers } })).vary).toBe(
+      'Accept, Origin, Accept-Encoding',
+    );
+    expect(lines(fresh({ Vary: 'Accept' }, { entry: { headers: [['Vary', 'Accept']] } })).vary).toBe('Accept');
+  });
+
+  it('have the tag of before, where the newer head has none: that is the handler’s', () => {
+    const confirmed = fresh({});
+    expect(confirmed.entry.etagMade).toBe(false);
+    expect(lines(confirmed).etag).toBe('"a"');
   });
 
   it('leave the tag that was made here, until the handler gives one', () => {

@@ -118,6 +118,24 @@ describe('keptFields, where layers outside have set some', () => {
     });
   });
 
+  it.each<[what: string, now: string[], before: string | string[]]>([
+    ['one of those before was changed', ['</a>', '</c>', '</d>'], ['</a>', '</b>']],
+    ['the one before was added to, and others came behind', ['</a>, </b>', '</c>'], '</a>'],
+  ])('are all lines where %s', (_, now, before) => {
+    expect(kept({ Link: now }, { link: before })).toMatchObject({ headers: [['Link', now]], appended: [] });
+  });
+
+  it('are which version the response is, whoever said so', () => {
+    const fields = { ETag: '"a"', 'Last-Modified': 'Sun, 06 Nov 1994 08:49:37 GMT', 'X-A': '1' };
+    const outside = { etag: fields.ETag, 'last-modified': fields['Last-Modified'], 'x-a': '1' };
+    expect(names(fields, outside)).toEqual(['ETag', 'Last-Modified']);
+  });
+
+  it('take away what is said to this cache alone, though a layer outside has said it', () => {
+    const said = { 'respcache-cache-control': 'max-age=5', 'x-a': '1' };
+    expect(kept(said, said).removed).toEqual(['respcache-cache-control']);
+  });
+
   it('are the whole line of Vary, which each answer joins anew', () => {
     expect(kept({ Vary: 'Origin, Accept' }, { vary: 'Origin' })).toMatchObject({
       headers: [['Vary', 'Origin, Accept']],

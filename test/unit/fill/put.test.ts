@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Services } from '../../../src/backend.js';
 import type { Entry, IndexEntry, ResponseEntry } from '../../../src/entry/entry.js';
 import type { CacheEvents } from '../../../src/events.js';
-import { put, type Variant } from '../../../src/fill/put.js';
+import { type Filled, put, type Variant } from '../../../src/fill/put.js';
 import { variantKey } from '../../../src/http/vary.js';
 import { responseAddress, variantAddress } from '../../../src/request/key.js';
 import { SORTED } from '../../../src/request/query.js';
@@ -36,6 +36,46 @@ describe('put', () => {
     services.events.on('set', (event) => sets.push(event));
     put(services, ADDRESS, begun(services), alone);
     expect(sets).toEqual([{ tenant: 'acme', key: ADDRESS.key, ms: expect.any(Number), bytes: 5 }]);
+  });
+
+  it('says where it is stored, be it beside others', () => {
+    const services = servicesOf();
+    const variant = { ...alone, varies: ['accept'], request: ACCEPT };
+    expect(put(services, ADDRESS, begun(services), alone)).toMatchObject({ key: ADDRESS.key });
+    expect(put(services, ADDRESS, begun(services), variant)).toMatchObject({ key: placeOf(['accept'], ACCEPT) });
+  });
+
+  it('leaves what has come in the place of the response that it was made of, and tells of nothing stored', () => {
+    const services = servicesOf();
+    const known = begun(services);
+    const newer = begun(services, { storedAt: BORN + 1000, status: 404 });
+    const variants = { ...alone, varies: ['accept'], request: ACCEPT };
+    put(services, ADDRESS, known, variants);
+    put(services, ADDRESS, newer, { ...alone, index: indexOf([['accept']]) });
+    const sets = vi.fn();
+    services.events.on('set', sets);
+    const variant = { ...alone, request: ACCEPT, index: indexOf([['accept']]) };
+    const before = { entry: known, varies: ['accept'] };
+    expect(put(services, ADDRESS, begun(services), { ...variant, before }, known)).toMatchObject({ written: false });
+    expect(sets).not.toHaveBeenCalled();
+    expect(kept(services, placeOf([], {}), placeOf(['accept'], ACCEPT))).toEqual([newer, known]);
+  });
+
+  it('tells that it is stored when the store has it, and of none that it could not take', async () => {
+    const words: ((error?: Error) => void)[] = [];
+    const services = servicesOf();
+    const set = () => new Promise<void>((done, fail) => void words.push((error) => (error ? fail(error) : done())));
+    vi.spyOn(services.backend.store, 'set').mockImplementation(set);
+    const sets = vi.fn();
+    services.events.on('set', sets);
+    const written = [1, 2].map(() => (put(services, ADDRESS, begun(services), alone) as Filled).written);
+    await vi.waitFor(() => expect(words).toHaveLength(2));
+    expect(sets).not.toHaveBeenCalled();
+    words[0]!(new Error('no room'));
+    words[1]!();
+    expect((await Promise.allSettled(written)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(sets).toHaveBeenCalledTimes(1);
+    expect(sets.mock.lastCall?.[0].ms).toBeLessThan(60_000);
   });
 
   it.each(['t:acme', 'k:acme:/users', 'u:acme:http://example.com/users?a=1', 'g:acme:tag', 'k:acme:name'])(
