@@ -87,6 +87,18 @@ describe('lifetime', () => {
     expect(of(fields, { told: 60 })).toMatchObject({ seconds: 60, source: 'told' });
   });
 
+  it('is none where the handler has said no-cache, whatever it told this cache', () => {
+    const fields = { 'cache-control': 'no-cache' };
+    expect(of(fields, { told: 60 })).toMatchObject({ seconds: 0, source: 'told', mustRevalidate: true });
+    // Of one field alone it does not speak against the rest.
+    expect(of({ 'cache-control': 'no-cache="x-a"' }, { told: 60 })).toMatchObject({ seconds: 60 });
+  });
+
+  it('is what one of several targeted fields says', () => {
+    const fields = { [OWN]: 'max-age=5', 'cache-control': 'max-age=60' };
+    expect(of(fields, {}, ['cdn-cache-control', OWN])).toMatchObject({ seconds: 5 });
+  });
+
   it.each([{ told: Number.POSITIVE_INFINITY }, { fallback: Number.POSITIVE_INFINITY }])(
     'is no more than delta-seconds can say: %o',
     (at) => {

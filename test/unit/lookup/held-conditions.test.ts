@@ -200,3 +200,70 @@ describe('taking twice in a row', () => {
     expect(headers).toEqual({ host: 'h' });
   });
 });
+
+describe('a request in all the forms in which Node gives it', () => {
+  const lines: [string, string][] = [
+    ['If-None-Match', '"a"'],
+    ['If-Modified-Since', DATE],
+    ['Range', 'bytes=0-1'],
+    ['X-A', '1'],
+  ];
+  const asked = () => {
+    const { headers, raw } = request(...lines);
+    const distinct = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+    const before = structuredClone({ headers, raw, distinct });
+    return { headers, raw, distinct, before, conditions: new HeldConditions({ headers, rawHeaders: raw, distinct }) };
+  };
+
+  it('has lost what is held, wherever it stood, and has it back', () => {
+    const { headers, raw, distinct, before, conditions } = asked();
+    conditions.take();
+    expect(raw).toEqual(['Range', 'bytes=0-1', 'X-A', '1']);
+    expect(distinct).toEqual({ range: ['bytes=0-1'], 'x-a': ['1'] });
+    conditions.giveBack();
+    expect({ headers, raw, distinct }).toEqual(before);
+  });
+
+  it('asks the handler in all of them', () => {
+    const { headers, raw, distinct, before, conditions } = asked();
+    conditions.take(TAG);
+    expect(headers).toEqual({ 'x-a': '1', 'if-none-match': '"mine"' });
+    expect(raw).toEqual(['X-A', '1', 'if-none-match', '"mine"']);
+    expect(distinct).toEqual({ 'x-a': ['1'], 'if-none-match': ['"mine"'] });
+    conditions.giveBack();
+    expect({ headers, raw, distinct }).toEqual(before);
+  });
+
+  it('is what layers have made of it since it was given back', () => {
+    const { headers, conditions } = asked();
+    conditions.take();
+    conditions.giveBack();
+    headers['if-none-match'] = '"c"';
+    expect(conditions.current).toEqual({ ifNoneMatch: '"c"', ifModifiedSince: DATE });
+    conditions.giveBack();
+    expect(headers['if-none-match']).toBe('"c"');
+  });
+});
+
+describe('tags of compressed forms', () => {
+  it('are the handler’s own while it runs, in both fields that name tags, and in no other', () => {
+    const { headers, raw, conditions } = request(
+      ['If-Match', '"a--gzip"'],
+      ['If-None-Match', '"a--br", "b"'],
+      ['If-Range', '"a--gzip"'],
+    );
+    conditions.takePlainTags();
+    expect(headers).toEqual({ 'if-match': '"a"', 'if-none-match': '"a", "b"', 'if-range': '"a--gzip"' });
+    expect(raw).toEqual(['If-Range', '"a--gzip"', 'if-match', '"a"', 'if-none-match', '"a", "b"']);
+    conditions.giveBack();
+    expect(headers).toEqual({ 'if-match': '"a--gzip"', 'if-none-match': '"a--br", "b"', 'if-range': '"a--gzip"' });
+    expect(raw.slice(0, 2)).toEqual(['If-Match', '"a--gzip"']);
+  });
+
+  it('are not looked for in a request without them, which stays as it is', () => {
+    const { headers, raw, conditions } = request(['If-None-Match', '"a"'], ['X-A', '1']);
+    const before = structuredClone({ headers, raw });
+    conditions.takePlainTags();
+    expect({ headers, raw }).toEqual(before);
+  });
+});

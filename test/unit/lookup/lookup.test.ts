@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Services } from '../../../src/backend.js';
 import type { ResponseEntry } from '../../../src/entry/entry.js';
 import { put } from '../../../src/fill/put.js';
-import { type Found, Lookup, type Wanted } from '../../../src/lookup/lookup.js';
+import { type Found, Lookup, type Sight, type Wanted } from '../../../src/lookup/lookup.js';
 import { responseAddress } from '../../../src/request/key.js';
 import { SORTED } from '../../../src/request/query.js';
 import type { Fields } from '../../../src/types.js';
-import { BORN, servicesOf, stored, view } from '../made.js';
+import { BORN, dateAt, servicesOf, stored, view } from '../made.js';
 
 const ADDRESS = responseAddress('', 'acme', view({ target: '/users' }), SORTED, []);
 
@@ -60,6 +60,30 @@ describe('Lookup', () => {
   it('says that there are other variants, where this one is missing', () => {
     store('html', ['accept'], HTML);
     expect(find({ request: JSON_ })).toMatchObject({ forward: 'vary-miss', index: { varies: [['accept']] } });
+  });
+
+  it('goes by when they were made, as they say themselves, whichever was stored last', () => {
+    store('made last', ['accept'], HTML, { headers: [['Date', dateAt(5)]] });
+    store('stored last', ['origin'], HTML, { headers: [['Date', dateAt(1)]], storedAt: BORN + 2000 });
+    expect(textOf(find({ request: HTML }))).toBe('made last');
+    // What says nothing, or no date, was made as it was stored.
+    store('undated', ['accept'], HTML, { headers: [['Date', 'today']], storedAt: BORN + 9000 });
+    expect(textOf(find({ request: HTML }))).toBe('undated');
+  });
+
+  it('tells who watches of each that there is, and why it will not do', async () => {
+    const seen: Sight[] = [];
+    const watch = (sight: Sight) => void seen.push(sight);
+    store('dead', ['accept'], HTML, { tags: ['old'] });
+    await services.backend.purge({ tags: ['g:acme:old'], patterns: [] });
+    store('good', ['origin'], HTML);
+    find({ request: HTML, watch });
+    expect(seen.at(-1)?.candidates.map(({ entry, varies, barred }) => [String(entry.body), varies, barred])).toEqual([
+      ['good', ['origin'], undefined],
+      ['dead', ['accept'], 'invalidated'],
+    ]);
+    find({ request: HTML, watch, search: 'another' });
+    expect(seen.at(-1)?.candidates.map(({ barred }) => barred)).toEqual(['search', 'search']);
   });
 
   it('finds the newest of several that match', () => {

@@ -166,6 +166,8 @@ describe('mayStandIn (RFC 5861 §4)', () => {
   it('may not where nobody has said so', () => {
     expect(standsIn(300, {})).toBe(false);
     expect(standsIn(310, { staleWhileRevalidate: 30 })).toBe(false);
+    // Nor what is fresh, where the client wanted the handler.
+    expect(standsIn(10, {})).toBe(false);
   });
 
   it('may not where nothing stale may be used (RFC 9111 §4.2.4)', () => {
