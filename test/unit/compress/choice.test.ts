@@ -54,6 +54,19 @@ describe('choose', () => {
     expect(choose(entry, asked(accepted))).toEqual({ coding, part: undefined, held: false });
   });
 
+  it.each([
+    ['br;q=0.5, *;q=0.8', undefined],
+    ['br;q=0.8, *;q=0.5', 'br'],
+  ])('weighs the plain body of %j as what is not named', (accepted, coding) => {
+    const single = packed(plain, [{ coding: 'br', bytes: Buffer.alloc(20, 'br') }]);
+    expect(choose(single, asked(accepted)).coding).toBe(coding);
+  });
+
+  it('does not take a plain body for held that the client says it cannot read', () => {
+    const held = (accepted: string) => choose(entry, asked(accepted, noneMatch('"t"'))).held;
+    expect([held('br'), held('br, *;q=0'), held('br, identity;q=0')]).toEqual([true, false, false]);
+  });
+
   it('is none where nothing may be changed, or there are no forms yet', () => {
     expect(choose(entry, asked('br', { fixed: true })).coding).toBeUndefined();
     const fixed = { ...entry, headers: [['Cache-Control', 'max-age=1, no-transform'] as const] };
