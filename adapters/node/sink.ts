@@ -21,6 +21,7 @@ export interface Sink {
   /** What leaves where the handler destroys its response before its head, if anything does. */
   hungUp(bag: HeaderBag): Reply | undefined;
   write(chunk: Uint8Array | string, encoding?: BufferEncoding): void;
+  /** Fields follow its beginning: trailers, or more of a head that has not left yet. */
   trailers(): void;
   end(): void;
   /** The handler has given up. */

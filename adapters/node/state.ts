@@ -85,3 +85,8 @@ export function trailersOf(res: ServerResponse): string | undefined {
   const { _trailer: text } = res as { readonly _trailer?: unknown };
   return typeof text === 'string' ? text : undefined;
 }
+
+/** The head that stands on a response, to be compared with a later one. `said`: what `writeHead` is called with. */
+export function textOfHead(res: ServerResponse, [status = res.statusCode, ...more]: unknown[] = []): string {
+  return [status, ...Object.entries(res.getHeaders()).flat(2), ...more].join('\n');
+}

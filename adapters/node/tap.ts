@@ -22,6 +22,7 @@ import {
   isCut,
   isGivenUp,
   isGone,
+  textOfHead,
   trailersOf,
   whenLostInLine,
   whenStreamCloses,
@@ -69,6 +70,8 @@ class Tap {
   #whole: EndedBody | undefined;
   /** Its head was not written by itself, but begins with the first piece of its body. */
   #isImplied = false;
+  /** Its head as a piece has gone by, where a layer outside that waits for the whole has it wait, too. */
+  #waiting: string | undefined;
 
   /** The same three functions for all responses, which find the tap that was put on one first. */
   static readonly #methods = {
@@ -192,6 +195,7 @@ class Tap {
   }
 
   #passHead(args: unknown[]): ServerResponse {
+    this.#hearWaitingHead(args);
     const returned = this.#writeHeadBefore.apply(this.#res, args as Parameters<ServerResponse['writeHead']>);
     // Node takes a 101 (or another of the kind) for the head all the same: what comes behind it is no answer.
     if (this.#state === 'open' && this.#res.headersSent) {
@@ -206,16 +210,17 @@ class Tap {
       this.#writeBefore.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
     if (this.#state === 'held' && !isChunk(chunk)) refuse(chunk);
     if (this.#ended || !isChunk(chunk)) return this.#inLine(write, true);
+    this.#hearWaitingHead();
     if (this.#state === 'open') this.#headBeforeBody();
     this.#sink.write(chunk, encodingOf(encoding));
     if (this.#state === 'held') {
       // It is held for an operation's deadline at the most. `false` would ask the handler to wait for a `drain` that it
       // may listen for elsewhere: a compressing layer takes such listeners to itself.
-      this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : this.#past(write)));
+      this.#held.push(() => (this.#state === 'muted' ? answer(callback ?? encoding) : this.#piecePast(write)));
       return true;
     }
     if (this.#state === 'passing') {
-      const goesOn = this.#past(write);
+      const goesOn = this.#piecePast(write);
       if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUpWaiting());
       return goesOn;
     }
@@ -230,6 +235,7 @@ class Tap {
     const fits = body || isNothing(chunk, this.#res);
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
     if (this.#ended || !fits) return this.#inLine(forward, this.#res);
+    this.#hearWaitingHead();
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
@@ -249,6 +255,19 @@ class Tap {
   #endPast(args: unknown[]): ServerResponse {
     const end = this.#endBefore as (...args: unknown[]) => ServerResponse;
     return this.#past(() => end.apply(this.#res, args));
+  }
+
+  #piecePast(write: () => boolean): boolean {
+    const goesOn = this.#past(write);
+    if (!this.#res.headersSent && this.#sink.isFilling) this.#waiting = textOfHead(this.#res);
+    return goesOn;
+  }
+
+  /** What has been said of a head since it was judged, and before it left, as by an error handler, is not in what would be stored. */
+  #hearWaitingHead(said?: unknown[]): void {
+    const before = this.#waiting;
+    this.#waiting = undefined;
+    if (before !== undefined && before !== textOfHead(this.#res, said)) this.#sink.trailers();
   }
 
   /** Calls what is outside: layers inside with a `writeHead` of theirs have seen the head by then, or are not to see it. */

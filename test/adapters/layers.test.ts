@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
@@ -306,27 +306,29 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
   });
 });
 
+/** Waits for all pieces of an answer, and then changes its head. */
+const rewriting: RequestHandler = (_req, res, next) => {
+  const { end } = res;
+  const pieces: string[] = [];
+  const keep = (piece: unknown) => void (piece !== undefined && pieces.push(String(piece)));
+  res.write = (piece: unknown) => {
+    keep(piece);
+    return true;
+  };
+  res.end = ((piece?: unknown) => {
+    keep(piece);
+    const body = pieces.join('').toUpperCase();
+    if (!res.headersSent) res.setHeader('Content-Length', body.length);
+    return Reflect.apply(end, res, [body]);
+  }) as typeof end;
+  next();
+};
+
 describe.each(OF_EXPRESS)('layers: $label', (combination) => {
   it.each(['GET', 'POST'])(
     'a layer outside that waits for all pieces of a %s, and then changes its head, may',
     async (method) => {
       const host = await bench.start(combination);
-      const rewriting: RequestHandler = (_req, res, next) => {
-        const { end } = res;
-        const pieces: string[] = [];
-        const keep = (piece: unknown) => void (piece !== undefined && pieces.push(String(piece)));
-        res.write = (piece: unknown) => {
-          keep(piece);
-          return true;
-        };
-        res.end = ((piece?: unknown) => {
-          keep(piece);
-          const body = pieces.join('').toUpperCase();
-          res.setHeader('Content-Length', body.length);
-          return Reflect.apply(end, res, [body]);
-        }) as typeof end;
-        next();
-      };
       const inside: RequestHandler = (_req, res, next) => {
         onHeaders(res, () => res.appendHeader('X-Inside', 'once'));
         next();
@@ -346,6 +348,50 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
       expect(host.cache.getStats().hits).toBe(method === 'GET' ? 1 : 0);
     },
   );
+
+  it('what a handler changes of a head behind its first piece, while a layer outside waits for all, keeps the answer from being stored', async () => {
+    const host = await bench.start(combination);
+    host.use(new Layer(rewriting, notHere), {});
+    const changes: Record<string, (res: ServerResponse) => unknown> = {
+      '/failed': (res) => (res.statusCode = 500),
+      '/private': (res) => res.setHeader('Cache-Control', 'private'),
+      '/another-value': (res) => res.appendHeader('X-List', 'two'),
+      '/fewer': (res) => res.removeHeader('X-List'),
+      '/written': (res) => res.writeHead(500),
+      '/written-with-fields': (res) => res.writeHead(200, { 'Cache-Control': 'private' }),
+      '/flushed': (res) => {
+        res.setHeader('Cache-Control', 'private');
+        res.flushHeaders();
+      },
+    };
+    for (const [path, change] of Object.entries(changes))
+      host.get(
+        path,
+        raw((res) => {
+          res.setHeader('X-List', ['one']);
+          res.write('a');
+          change(res);
+          res.end('b');
+        }),
+      );
+    host.get(
+      '/same',
+      raw((res) => {
+        res.write('a');
+        res.flushHeaders();
+        res.write('b');
+        res.end('c');
+      }),
+    );
+    const seen = async (path: string) => {
+      const { status, header, text, all } = await host.ask(path);
+      return [status, header('cache-control'), all('x-list'), text];
+    };
+    for (const path of Object.keys(changes)) expect([path, await seen(path)]).toEqual([path, await seen(path)]);
+    expect(host.cache.getStats()).toMatchObject({ hits: 0, sets: 0 });
+    expect(await seen('/same')).toEqual(await seen('/same'));
+    expect(host.cache.getStats().hits).toBe(1);
+  });
 });
 
 describe.each(OF_EXPRESS)('layers: $label', (combination) => {
