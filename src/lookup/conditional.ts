@@ -34,12 +34,13 @@ export function isNotModified(
   return since !== undefined && modified !== undefined && modified <= since;
 }
 
-/** Fields that describe a body and have no place in a 304 (RFC 9110 §15.4.5). */
+/** Fields that describe a body, or what follows it, and have no place in a 304 (RFC 9110 §15.4.5). */
 export function isOfBody(lowerName: string): boolean {
   return (
     (lowerName.startsWith('content-') &&
       lowerName !== 'content-location' &&
       !lowerName.startsWith('content-security')) ||
-    lowerName === 'transfer-encoding'
+    lowerName === 'transfer-encoding' ||
+    lowerName === 'trailer'
   );
 }

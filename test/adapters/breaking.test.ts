@@ -192,6 +192,18 @@ describe.each(COMBINATIONS)('breaking: $label', (combination) => {
       expect(plain.trailers).toEqual([['X-Sum', '42']]);
       expect(stored).toBe(false);
     });
+
+    it('are not there where a condition of the client is met', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, ({ res }) => {
+        const body = stream(['a', 'b']);
+        body.once('end', () => late && res.addTrailers({ 'X-Sum': '42' }));
+        return { headers, body };
+      });
+      const answer = await host.ask('/x', { headers: { 'If-None-Match': '*' } });
+      expect([answer.status, answer.text, answer.trailers]).toEqual([304, '', []]);
+      expect((await host.ask('/x')).text).toBe('ab');
+    });
   });
 });
 

@@ -70,6 +70,7 @@ describe('isOfBody', () => {
     'content-language',
     'content-range',
     'transfer-encoding',
+    'trailer',
   ])('drops %s from a 304', (name) => {
     expect(isOfBody(name)).toBe(true);
   });
