@@ -90,14 +90,17 @@ export function define(res: ServerResponse, name: string, value: unknown): void 
   Object.defineProperty(res, name, { value, configurable: true, writable: true });
 }
 
-/** Calls with another `writeHead` on a response: as it ends, Node asks for the head once more, and layers that have one of theirs with it. */
+/**
+ * Calls with another `writeHead` on a response: as it ends, Node asks for the head once more, and layers that have one of theirs with
+ * it. Where a layer outside ends it later, it stays.
+ */
 export function withHead<T>(res: ServerResponse, head: ServerResponse['writeHead'], call: () => T): T {
   const { writeHead } = res;
   res.writeHead = head;
   try {
     return call();
   } finally {
-    if (res.writeHead === head) res.writeHead = writeHead;
+    if (res.writeHead === head && res.headersSent) res.writeHead = writeHead;
   }
 }
 

@@ -306,6 +306,16 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
   });
 });
 
+/** Adds a field whenever it is asked to write a head. */
+const linking: RequestHandler = (_req, res, next) => {
+  const { writeHead } = res;
+  res.writeHead = ((...args: Parameters<typeof writeHead>) => {
+    res.appendHeader('X-Link', 'one');
+    return writeHead.apply(res, args);
+  }) as typeof writeHead;
+  next();
+};
+
 /** Waits for all pieces of an answer, and then changes its head. */
 const rewriting: RequestHandler = (_req, res, next) => {
   const { end } = res;
@@ -346,6 +356,33 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
         expect([answer.header('content-length'), answer.header('x-inside')]).toEqual(['3', 'once']);
       }
       expect(host.cache.getStats().hits).toBe(method === 'GET' ? 1 : 0);
+    },
+  );
+
+  it.each(['end', 'write'])(
+    'a layer inside that has a writeHead of its own is asked once where one outside is late to %s',
+    async (name) => {
+      const host = await bench.start(combination);
+      const late: RequestHandler = (_req, res, next) => {
+        const { end } = res;
+        const pieces: unknown[] = [];
+        res.write = (piece: unknown) => pieces.push(piece) > 0;
+        res.end = ((piece?: unknown) => {
+          setImmediate(() => Reflect.apply(end, res, [[...pieces, piece].join('')]));
+          return res;
+        }) as typeof end;
+        next();
+      };
+      host.use(new Layer(late, notHere), {}, new Layer(linking, notHere));
+      host.get(
+        '/x',
+        raw((res) => {
+          if (name === 'write') res.write('a');
+          res.end('b');
+        }),
+      );
+      const answer = await host.ask('/x');
+      expect([answer.text, answer.all('x-link')]).toEqual([name === 'write' ? 'ab' : 'b', ['one']]);
     },
   );
 
