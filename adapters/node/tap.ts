@@ -73,6 +73,9 @@ class Tap {
   /** Its head as a piece has gone by, where a layer outside that waits for the whole has it wait, too. */
   #waiting: string | undefined;
 
+  /** What leaves in its place when a layer outside that may change its head then has ended it. */
+  #laid: Reply | undefined;
+
   /** The same three functions for all responses, which find the tap that was put on one first. */
   static readonly #methods = {
     writeHead(this: Tapped, ...args: unknown[]): ServerResponse {
@@ -276,6 +279,11 @@ class Tap {
     return withHead(this.#res, (...head: unknown[]) => this.#passHead(head), call);
   }
 
+  /** Whether a layer outside ends the response, and may change a head then that was not written by itself. */
+  get #endsOutside(): boolean {
+    return this.#endBefore !== end && hasReason(this.#res) && (this.#isImplied || this.#whole !== undefined);
+  }
+
   /** Begins an answer whose body begins, too. Node writes its head then, and layers outside that wait for the whole may change it. */
   #headBeforeBody(): void {
     this.#isImplied = true;
@@ -317,7 +325,9 @@ class Tap {
       answer(callback);
       return this.#res;
     }
-    return (this.#endBefore as (done?: () => void) => ServerResponse).call(this.#res, callback);
+    // What was said of the head since then was said of the handler's answer.
+    if (this.#laid !== undefined && !this.#res.headersSent) layOn(this.#res, this.#laid);
+    return this.#endPast([callback]);
   }
 
   /** A handler that gives up before it has said anything may be stood in for. */
@@ -365,7 +375,10 @@ class Tap {
     layOn(res, reply);
     // A body that is captured beside it is waited for: only its end says that it was whole.
     if ((this.#sink.isFilling || this.#sink.outlastsReply) && reply.body === undefined) {
-      this.#writeHeadBefore.call(res, res.statusCode);
+      if (this.#endsOutside) {
+        this.#laid = reply;
+        this.#waiting = textOfHead(res);
+      } else this.#writeHeadBefore.call(res, res.statusCode);
       return;
     }
     this.#replaced = true;

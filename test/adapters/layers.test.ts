@@ -386,6 +386,37 @@ describe.each(OF_EXPRESS)('layers: $label', (combination) => {
     },
   );
 
+  it('a layer outside that changes a head at the end may change that of a 304, too', async () => {
+    const host = await bench.start(combination);
+    const summing: RequestHandler = (_req, res, next) => {
+      const { write, end } = res;
+      res.write = () => true;
+      res.end = ((...given: unknown[]) => {
+        res.setHeader('X-Sum', 'yes');
+        Object.assign(res, { write });
+        return Reflect.apply(end, res, given);
+      }) as typeof end;
+      next();
+    };
+    host.use(new Layer(summing, notHere), {});
+    const answering = (pieces: string[], late = false) =>
+      raw((res) => {
+        res.setHeader('ETag', '"x"');
+        for (const piece of pieces) res.write(piece);
+        if (late) res.statusCode = 500;
+        res.end('end');
+      });
+    host.get('/pieces', answering(['a']));
+    host.get('/whole', answering([]));
+    host.get('/failed', answering(['a'], true));
+    for (const path of ['/pieces', '/whole', '/failed']) {
+      const { status, header, text } = await host.ask(path, { headers: { 'If-None-Match': '"x"' } });
+      expect([path, status, header('x-sum'), text]).toEqual([path, 304, 'yes', '']);
+    }
+    expect((await host.ask('/pieces')).header('cache-status')).toContain('hit');
+    expect((await host.ask('/failed')).status).toBe(500);
+  });
+
   it('what a handler changes of a head behind its first piece, while a layer outside waits for all, keeps the answer from being stored', async () => {
     const host = await bench.start(combination);
     host.use(new Layer(rewriting, notHere), {});
