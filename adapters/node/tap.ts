@@ -1,6 +1,7 @@
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
-import { tapBegun, tellPast } from './begun.js';
+import { Attention, type Given } from './attention.js';
+import { tapBegun } from './begun.js';
 import {
   answer,
   type Callback,
@@ -16,17 +17,7 @@ import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import {
-  hasReason,
-  isClosed,
-  isCut,
-  isGivenUp,
-  isGone,
-  textOfHead,
-  trailersOf,
-  whenLostInLine,
-  whenStreamCloses,
-} from './state.js';
+import { hasReason, isGone, textOfHead } from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -47,9 +38,10 @@ const TAP = Symbol('respcache.tap');
 
 type Tapped = ServerResponse & { [TAP]: Tap };
 
-class Tap {
+class Tap implements Given {
   readonly #res: ServerResponse;
   readonly #sink: Sink;
+  readonly #attention: Attention;
   readonly #writeHeadBefore: ServerResponse['writeHead'];
   readonly #writeBefore: ServerResponse['write'];
   readonly #endBefore: ServerResponse['end'];
@@ -61,18 +53,14 @@ class Tap {
   #ended = false;
   /** Something else has left, whole, in place of the response. */
   #replaced = false;
-  #attended = false;
-  /** Trailers were given to a response that cannot be asked for them. */
-  #trailing = false;
   /** Its reason, where that is not its status' own. */
   #message: string | undefined;
   /** All of the body, where it has come at once. */
   #whole: EndedBody | undefined;
-  /** Its head was not written by itself, but begins with the first piece of its body. */
+  /** Its head was not written by itself, but with its body's first piece, or all of that. */
   #isImplied = false;
   /** Its head as a piece has gone by, where a layer outside that waits for the whole has it wait, too. */
   #waiting: string | undefined;
-
   /** What leaves in its place when a layer outside that may change its head then has ended it. */
   #laid: Reply | undefined;
 
@@ -92,10 +80,29 @@ class Tap {
   constructor(res: ServerResponse, sink: Sink) {
     this.#res = res;
     this.#sink = sink;
+    this.#attention = new Attention(res, sink, this);
     this.#writeHeadBefore = res.writeHead;
     this.#writeHeadOwn = Tap.#methods.writeHead;
     this.#writeBefore = res.write;
     this.#endBefore = res.end;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get isReplaced(): boolean {
+    return this.#replaced;
+  }
+
+  giveInstead(reply: Reply): void {
+    this.#ended = true;
+    this.#sink.end();
+    this.#release(reply);
   }
 
   install(): void {
@@ -108,17 +115,7 @@ class Tap {
       res.write = ((...args: WriteArguments) => this.#write(args)) as ServerResponse['write'];
       res.end = ((...args: WriteArguments) => this.#end(args)) as ServerResponse['end'];
     }
-    const gone = isGivenUp(res);
-    this.#sink.whenWaitedFor((atOnce) => {
-      if (atOnce || trailersOf(res) === undefined) this.#attend();
-      else queueMicrotask(() => this.#attendLater(gone));
-    });
-    // Whose client has gone during the lookup says so no more.
-    if (isClosed(res)) this.#leave();
-    else {
-      res.once('close', () => this.#leave());
-      whenLostInLine(res, () => this.#leave());
-    }
+    this.#attention.begin();
   }
 
   /**
@@ -132,54 +129,6 @@ class Tap {
     res.writeHead = writeHead;
     res.write = write;
     res.end = end;
-  }
-
-  /**
-   * Listens also to how the response may fail. Not before it is of use, most handlers having ended by then: where a framework
-   * gives each response another prototype, every property costs microseconds.
-   */
-  #attend(): void {
-    if (this.#attended) return;
-    this.#attended = true;
-    const res = this.#res;
-    const { destroy } = res;
-    res.destroy = (error) => this.#destroy(error, destroy);
-    whenStreamCloses(res, () => this.#giveUp());
-    // Where they can be asked for at the end, nobody has to listen.
-    if (trailersOf(res) !== undefined) return;
-    const trailing = res as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
-    for (const name of ['addTrailers', 'setTrailer']) {
-      const method = trailing[name];
-      if (method === undefined) continue;
-      trailing[name] = (...args) => {
-        this.#trailing = true;
-        return method.apply(res, args);
-      };
-    }
-  }
-
-  /** `gone`: its client had gone before the handler began. */
-  #attendLater(gone: boolean): void {
-    if (this.#ended) return;
-    if (isGivenUp(this.#res) && !gone) this.#giveUp();
-    else this.#attend();
-  }
-
-  #leave(): void {
-    if (this.#ended) return;
-    if (this.#state === 'open' && this.#res.headersSent) tellPast(this.#res, this.#sink);
-    else this.#sink.leave(isCut(this.#res));
-    // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
-    for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#giveUp());
-  }
-
-  /** What has gone never drains: who waits for that waits for ever. Who does not goes on to the end. */
-  #giveUpWaiting(): void {
-    if (this.#res.listenerCount('drain') > 0) this.#giveUp();
-  }
-
-  #giveUp(): void {
-    if (!this.#ended) this.#sink.abandon();
   }
 
   #writeHead(args: unknown[]): ServerResponse {
@@ -203,7 +152,7 @@ class Tap {
     // Node takes a 101 (or another of the kind) for the head all the same: what comes behind it is no answer.
     if (this.#state === 'open' && this.#res.headersSent) {
       this.#state = 'passing';
-      this.#giveUp();
+      this.#attention.giveUp();
     }
     return returned;
   }
@@ -224,7 +173,7 @@ class Tap {
     }
     if (this.#state === 'passing') {
       const goesOn = this.#piecePast(write);
-      if (!goesOn && isGone(this.#res)) setImmediate(() => this.#giveUpWaiting());
+      if (!goesOn && isGone(this.#res)) setImmediate(() => this.#attention.giveUpWaiting());
       return goesOn;
     }
     answer(callback ?? encoding);
@@ -242,10 +191,10 @@ class Tap {
     if (this.#state === 'open') {
       // So Koa 3 ends what it does not say to a client that has gone: it is less than the handler has made.
       if (!body && isGone(this.#res)) this.#sink.abandon();
-      this.#headOf(new EndedBody(body ? chunk : '', encodingOf(encoding)));
+      this.#headBeforeBody(new EndedBody(body ? chunk : '', encodingOf(encoding)));
     }
     if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
-    if (this.#trailing || trailersOf(this.#res)) this.#sink.trailers();
+    if (this.#attention.hasTrailers) this.#sink.trailers();
     this.#ended = true;
     this.#sink.end();
     const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : this.#endPast(this.#told(args)));
@@ -281,26 +230,20 @@ class Tap {
 
   /** Whether a layer outside ends the response, and may change a head then that was not written by itself. */
   get #endsOutside(): boolean {
-    return this.#endBefore !== end && hasReason(this.#res) && (this.#isImplied || this.#whole !== undefined);
+    return this.#endBefore !== end && hasReason(this.#res) && this.#isImplied;
   }
 
-  /** Begins an answer whose body begins, too. Node writes its head then, and layers outside that wait for the whole may change it. */
-  #headBeforeBody(): void {
+  /**
+   * Begins an answer whose body begins, too. `whole`: all of that. Node writes its head then, and layers outside that wait for the whole
+   * may change it. Where it cannot begin so, its handler may send another one.
+   */
+  #headBeforeBody(whole?: EndedBody): void {
     this.#isImplied = true;
-    try {
-      this.#res.writeHead(this.#res.statusCode);
-    } catch (error) {
-      this.#isImplied = false;
-      throw error;
-    }
-  }
-
-  /** Begins the answer that is this body. Where that cannot be, its handler may send another one. */
-  #headOf(whole: EndedBody): void {
     this.#whole = whole;
     try {
       this.#res.writeHead(this.#res.statusCode);
     } catch (error) {
+      this.#isImplied = false;
       this.#whole = undefined;
       throw error;
     }
@@ -330,23 +273,6 @@ class Tap {
     return this.#endPast([callback]);
   }
 
-  /** A handler that gives up before it has said anything may be stood in for. */
-  #destroy(error: Error | undefined, destroy: ServerResponse['destroy']): ServerResponse {
-    const res = this.#res;
-    // What has taken the response's place is on its way: whoever gives up the response does not mean that.
-    if (this.#replaced && !res.writableFinished) return res;
-    const reply = this.#state === 'open' && !res.headersSent ? this.#sink.hungUp(res) : undefined;
-    if (reply === undefined) {
-      // Nothing more will come: nobody is to wait for it.
-      this.#giveUp();
-      return destroy.call(res, error);
-    }
-    this.#ended = true;
-    this.#sink.end();
-    this.#release(reply);
-    return res;
-  }
-
   /** Keeps the head here until its listener is done. */
   #hold(verdict: Promise<Reply | undefined>): void {
     this.#state = 'held';
@@ -367,8 +293,8 @@ class Tap {
     const res = this.#res;
     if (reply === undefined) {
       this.#state = 'passing';
-      // With the whole body at hand Node writes the head itself, and the body's length into it.
-      if (this.#whole === undefined && !this.#isImplied) writeHeadOf(res, this.#message, this.#writeHeadBefore);
+      // With the body at hand Node writes the head itself, and if it is whole, the body's length into it.
+      if (!this.#isImplied) writeHeadOf(res, this.#message, this.#writeHeadBefore);
       return;
     }
     this.#state = 'muted';
