@@ -53,7 +53,7 @@ export type Tier = 'memory' | 'redis';
 export interface RequestSeen {
   /** Path and query, as the client sent them. */
   readonly target: string;
-  /** Names in lower case; of the request itself, so not to be changed. */
+  /** Names in lower case; of the request itself, so not to be changed, with its credentials: for logs leave out what is secret. */
   readonly headers: Fields;
   /** Whether its connection is encrypted. */
   readonly secure: boolean;
