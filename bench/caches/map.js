@@ -7,9 +7,6 @@ export function middleware({ stack }) {
   return (req, res, next) => express(entries, req, res, next);
 }
 
-/** Koa's handler has nothing to do with it. */
-export const already = () => false;
-
 function express(entries, req, res, next) {
   const { originalUrl } = req;
   const found = entries.get(originalUrl);

@@ -49,11 +49,14 @@ if (wanted.cache === 'redis') {
 } else {
   const { middleware, already } = await import(`../caches/${wanted.cache}.js`);
   app.use(await middleware(wanted));
-  app.use(async (ctx) => {
-    if (await already(ctx)) return;
-    await slowly?.();
-    ctx.body = wanted.handler === undefined ? structuredClone(data) : data;
-  });
+  if (already === undefined) app.use(bare());
+  else {
+    app.use(async (ctx) => {
+      if (await already(ctx)) return;
+      await slowly?.();
+      ctx.body = wanted.handler === undefined ? structuredClone(data) : data;
+    });
+  }
 }
 
 serve(await inFront('koa', app, app.callback()));

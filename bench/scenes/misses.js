@@ -31,6 +31,10 @@ const peer = (stack, cache) =>
     limit: `${stack} bare`,
   });
 
+/** What goes by the least that may be done with it. */
+const field = (stack) =>
+  contender(stack, 'field', { handler: 'json', cache: 'field', store: 'memory', limit: `${stack} bare` });
+
 const both = (settings) => ['express', 'koa'].flatMap((stack) => forStack(stack, settings));
 const common = { kind: 'rounds', size: SIZE };
 const EACH =
@@ -44,12 +48,14 @@ export default [
     title: 'Misses and bypasses, a route that answers with JSON',
     about:
       `${EACH} The handler is \`res.json(value)\`, in Koa \`ctx.body = value\`. The goals are judged by this. ` +
-      'The rows of `map` are no cache that anybody would use: the bytes in a Map, under the URL. No cache takes less.',
+      'The rows of `map` are no cache that anybody would use: the bytes in a Map, under the URL. No miss takes less. Those of ' +
+      '`field` are none at all: a middleware of two lines that says `Cache-Status`. No bypass takes less.',
     quick: true,
     entries: [
       ...both({ handler: 'json', quick: true }),
       ...['map', 'apicache', 'cache-express', 'route-cache', 'bentocache'].map((cache) => peer('express', cache)),
       ...['map', 'koa-cash'].map((cache) => peer('koa', cache)),
+      ...['express', 'koa'].map(field),
     ],
   },
   {
