@@ -20,10 +20,10 @@ it('counts every answer, those of the lead-in apart', async () => {
   try {
     const job = { connections: 2, awake: false, most: 1_000_000, request: requests({}), expected: { body } };
     const { port } = server.address() as AddressInfo;
-    const { answers, led } = await applyLoad(port, { ...job, seconds: 0.05, leadIn: 0.05 });
+    const { answers, led } = await applyLoad(port, { ...job, seconds: 0.25, leadIn: 0.25 });
     expect([led > 0, answers > 0, led + answers]).toEqual([true, true, asked]);
     asked = 0;
-    const whole = await applyLoad(port, { ...job, seconds: 0.05 });
+    const whole = await applyLoad(port, { ...job, seconds: 0.25 });
     expect([whole.led, whole.answers]).toEqual([0, asked]);
   } finally {
     server.close();

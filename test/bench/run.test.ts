@@ -45,7 +45,7 @@ it('measures hits of the built package, tells the goals, and takes its own resul
   );
   expect(goal.found).toBe(rows[1].ratio.median);
   expect(bench('--render', file).stdout).toBe(run.stdout);
-});
+}, 60_000);
 
 it.each([
   ['run.js', ['--rounds', 'many'], '--rounds takes a whole number from 1 to 1000, not many'],
