@@ -40,9 +40,14 @@ export class Engine {
     this.mounts.add(route, outer);
   }
 
-  /** Begins the exchange of one request, at the outermost mount of this cache. `outside`: the fields set so far. */
+  /**
+   * Begins the exchange of one request, at the outermost mount of this cache, or at what invalidates where there is none: an
+   * unsafe request's own URL is invalidated either way. `outside`: the fields set so far.
+   */
   open(request: RequestView, route: Route, outside: Fields, recall?: Recall): Exchange {
-    return new Exchange(this.#services, request, route, outside, recall);
+    const exchange = new Exchange(this.#services, request, route, outside, recall);
+    if (isUnsafe(request.method)) exchange.onSuccess(changedUrls);
+    return exchange;
   }
 
   /** The short way of hits, for the mounts of a route. */
@@ -58,7 +63,6 @@ export class Engine {
     const { request, route } = exchange;
     const started = performance.now();
     const barred = ineligible(request);
-    if (barred === 'method' && isUnsafe(request.method)) exchange.onSuccess(changedUrls);
     if (barred === 'method' && request.method === 'POST' && route.storePost) return this.#post(exchange);
     if (barred !== undefined) return exchange.bypass(barred);
     const asked = heardFrom(exchange);

@@ -436,6 +436,18 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
       expect(sorted).toEqual(['/a?x=1&y=2']);
     });
 
+    it('its own URL, where it passes no mount of the cache but an invalidate() of something else', async () => {
+      const host = await bench.start(combination);
+      host.get('/a', {}, numbered());
+      host.get('/b', host.invalidating('something:else'), numbered());
+      host.post('/a', host.invalidating('something:else'), done);
+      expect(await host.texts('/a', 2)).toEqual(['run 1', 'run 1']);
+      await host.ask('/b');
+      expect(await host.texts('/a', 1)).toEqual(['run 1']);
+      await host.ask('/a', { method: 'POST' });
+      expect(await host.texts('/a', 1)).toEqual(['run 2']);
+    });
+
     it('its own URL, written in another way', async () => {
       const host = await changing({ body: 'done' });
       const on = (name: string) => ({ headers: { Host: name } });

@@ -360,6 +360,18 @@ describe.each(STORES)('withInvalidation on %s', (store) => {
     expect(await host.texts('/users', 1)).toEqual(['run 2']);
   });
 
+  it("invalidates an unsafe request's own URL, too, whatever it is given", async () => {
+    const list = counting();
+    const host = await bench.serve(store, (cache) => {
+      const write = withInvalidation((_req, res) => res.end(), 'something:else', { cache });
+      const read = withCache(list, { cache });
+      return (req, res) => (req.method === 'GET' ? read : write)(req, res);
+    });
+    expect(await host.texts('/users', 2)).toEqual(['run 1', 'run 1']);
+    await host.ask('/users', { method: 'PUT' });
+    expect(await host.texts('/users', 1)).toEqual(['run 2']);
+  });
+
   it('is one exchange with the cache around it, and with the cache inside it', async () => {
     const list = counting();
     const host = await bench.serve(store, (cache) => {
