@@ -90,7 +90,9 @@ export class Explainer {
 
   #inspect(visit: Visit, plan: Plan, asked: Asked | undefined, trail: Trail): Promise<Told> {
     const { address, credentials, search } = plan;
-    const host = visit.request.headers.host === undefined ? ' No Host is given, which is a part of it.' : '';
+    const { headers } = visit.request;
+    const host =
+      (headers.host ?? headers[':authority']) === undefined ? ' No Host is given, which is a part of it.' : '';
     const shorter =
       search === undefined ? '' : ' By what its path said last (No-Vary-Search), part of the query is left out.';
     trail.learn({ key: address.key });

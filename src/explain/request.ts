@@ -35,7 +35,9 @@ export function viewOf(request: ExplainRequest): RequestView {
   if (!URL.canParse(originalUrl) || !/^https?:/i.test(originalUrl))
     throw new TypeError('the url of a request is a path, or begins with http:// or https://');
   const { host, pathname, search, protocol } = new URL(originalUrl);
-  return { ...base, target: pathname + search, headers: { host, ...fields }, secure: protocol === 'https:' };
+  // Requests of HTTP/2 have no Host (RFC 9113 §8.3.1).
+  const origin = fields[':authority'] === undefined ? { host } : {};
+  return { ...base, target: pathname + search, headers: { ...origin, ...fields }, secure: protocol === 'https:' };
 }
 
 /** Names in lower case, as Node gives them. */

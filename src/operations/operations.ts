@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Cache } from '../cache.js';
+import { fieldText } from '../http/headers.js';
 import { tellingFields } from '../request/telling.js';
 import { showsNames } from '../stats/prometheus.js';
 import type { Scope } from '../stats/statistics.js';
@@ -75,10 +76,13 @@ async function explain(cache: Cache, { query, headers, secure }: OperationsReque
   if (url === null || !(url.startsWith('/') || (/^https?:\/\//i.test(url) && URL.canParse(url))))
     return json(400, { error: 'send ?url= with a path or an http URL, and &tenant= where there is one' });
   const tenant = query.get('tenant');
-  const named = tenant ? Object.fromEntries(cache.tenantHeaders.map((header) => [header, tenant])) : {};
+  const whose = tenant ? Object.fromEntries(cache.tenantHeaders.map((header) => [header, tenant])) : {};
+  const authority = fieldText(headers, ':authority');
   const { host = 'localhost', ...telling } = tellingFields(headers);
-  const asked = url.startsWith('/') ? `${secure ? 'https' : 'http'}://${host}${url}` : url;
+  const asked = url.startsWith('/') ? `${secure ? 'https' : 'http'}://${authority ?? host}${url}` : url;
   // Clients may call the host anything.
   if (!URL.canParse(asked)) return json(400, { error: 'its Host is none: send ?url= with an http URL' });
-  return json(200, await cache.explain({ url: asked, headers: { ...telling, ...named } }));
+  // Over HTTP/2 as it came itself, if it did.
+  const named = authority === undefined ? {} : { ':authority': new URL(asked).host };
+  return json(200, await cache.explain({ url: asked, headers: { ...telling, ...whose, ...named } }));
 }

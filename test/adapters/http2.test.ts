@@ -14,8 +14,8 @@ import {
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type Koa from 'koa';
-import type { Cache } from 'respcache';
-import { cacheMiddleware } from 'respcache/koa';
+import type { Cache, Explanation } from 'respcache';
+import { cacheMiddleware, statsRouter } from 'respcache/koa';
 import { type CachedResponse, type Listener, withCache } from 'respcache/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { load } from './hosts.js';
@@ -329,6 +329,20 @@ describe('over HTTP/2', () => {
     expect(await write('204')).toBe('run 2');
   });
 
+  it('the page of statistics explains what is asked for as it is asked for itself', async () => {
+    const { cache } = await bench.cache('memory');
+    const client = await served(cache);
+    await ask(client, '/users');
+    const explained = async (url: string) =>
+      JSON.parse((await ask(client, `/cache/explain?url=${url}`)).body) as Explanation;
+    for (const url of ['/users', `${originOf(client)}/users`]) {
+      const { outcome, steps } = await explained(url);
+      expect(outcome, url).toBe('hit');
+      expect(steps.map(({ text }) => text).join('\n')).not.toContain('No Host is given');
+    }
+    expect(await explained('http://elsewhere.test/users')).toMatchObject({ outcome: 'miss' });
+  });
+
   it('warns of nothing', async () => {
     const warnings: string[] = [];
     const hear = (warning: Error) => warnings.push(warning.message);
@@ -362,4 +376,21 @@ function koa(cache: Cache, body: () => string): unknown {
     ctx.body = body();
   });
   return app.callback();
+}
+
+/** A client of an application with a page of statistics. */
+function served(cache: Cache): Promise<ClientHttp2Session> {
+  const app = new (load<typeof Koa>('koa'))();
+  const mount = load<(path: string, layer: Koa.Middleware) => Koa.Middleware>('koa-mount');
+  app.use(mount('/cache', statsRouter({ cache, authorize: () => true })));
+  app.use(cacheMiddleware({ cache }));
+  app.use((ctx) => {
+    ctx.body = 'a';
+  });
+  return serve(app.callback());
+}
+
+/** Of the server that a client is connected to. */
+function originOf(client: ClientHttp2Session): string {
+  return `http://127.0.0.1:${client.socket.remotePort}`;
 }
