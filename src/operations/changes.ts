@@ -45,11 +45,12 @@ function isFromElsewhere({ headers }: OperationsRequest): boolean {
   const origin = fieldText(headers, 'origin');
   if (origin === undefined) return false;
   if (!URL.canParse(origin)) return true;
-  const { protocol, host } = new URL(origin);
+  const { protocol, host: page } = new URL(origin);
   // As a browser would write it: of several proxies the first was asked, and some add the port or keep capitals.
-  const [asked = ''] = (fieldText(headers, 'x-forwarded-host') ?? fieldText(headers, 'host') ?? '').split(',');
+  const host = fieldText(headers, 'host') ?? fieldText(headers, ':authority') ?? '';
+  const [asked = ''] = (fieldText(headers, 'x-forwarded-host') ?? host).split(',');
   const own = `${protocol}//${asked.trim()}`;
-  return !URL.canParse(own) || new URL(own).host !== host;
+  return !URL.canParse(own) || new URL(own).host !== page;
 }
 
 /** Body: `{ "tenant": "client-123", "keys": […], "tags": […], "patterns": […] }`; tags alone may lack the tenant, of which `null` is none. */

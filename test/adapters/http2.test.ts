@@ -343,6 +343,19 @@ describe('over HTTP/2', () => {
     expect(await explained('http://elsewhere.test/users')).toMatchObject({ outcome: 'miss' });
   });
 
+  it('the page of statistics is known to be of this site by a browser that names the origin alone', async () => {
+    const { cache } = await bench.cache('memory');
+    const client = await served(cache);
+    await ask(client, '/users');
+    // Safari before 16.4 sends no `Sec-Fetch-Site`.
+    const clear = async (origin: string) => {
+      const fields = { ':method': 'POST', 'content-type': 'application/json', origin };
+      return (await ask(client, '/cache/clear', fields, '{}')).head[':status'];
+    };
+    expect(await clear('http://elsewhere.test')).toBe(403);
+    expect(await clear(originOf(client))).toBe(200);
+  });
+
   it('warns of nothing', async () => {
     const warnings: string[] = [];
     const hear = (warning: Error) => warnings.push(warning.message);
