@@ -212,8 +212,11 @@ export class Run {
   }
 
   #whole(seat: Seat): ResponseEntry | undefined {
-    // Since its head left the handler may have said so.
-    if (seat.control.refused) this.fail('handler');
+    // Since its head left the handler may have said so: against what is stored, too.
+    if (seat.control.refused && this.#filling !== undefined) {
+      this.fail('handler');
+      if (this.going.stale !== undefined) this.outdate(this.going.stale, seat);
+    }
     const entry = this.#filling?.fill.finish(this.tags(seat));
     if (typeof entry !== 'string') return entry;
     this.#skip(entry, entry === 'handler' ? seat.control.because : undefined);

@@ -1,12 +1,14 @@
 // What the middleware can be told, by its options and by handlers, and how it refuses what it cannot use.
 
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CacheControl, ConfigError, createCache, type RouteOptions } from 'respcache';
 import * as forExpress from 'respcache/express';
 import * as forKoa from 'respcache/koa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NEWEST, numbered, useBench } from './bench.js';
 import { Layer, type Source } from './hosts.js';
+import { soon } from './traffic.js';
 
 const bench = useBench();
 
@@ -156,6 +158,31 @@ describe.each(NEWEST)('options: $label', (combination) => {
       expect(await host.texts('/x', 2)).toEqual(['run 1', 'run 2']);
       expect(host.cache.getStats().sets).toBe(0);
       expect(because).toEqual(['mine', undefined]);
+    });
+
+    it.each([
+      ['at once', true],
+      ['while it streams', false],
+    ])('that keeps its answer out %s has what is stale served no more', async (_when, atOnce) => {
+      const host = await bench.start(combination);
+      let runs = 0;
+      host.get('/x', { ttl: 10, staleWhileRevalidate: 60 }, ({ cache }) => {
+        const run = ++runs;
+        if (atOnce && run > 1) cache.noStore();
+        const pieces = async function* () {
+          yield 'run ';
+          // The head has left by then.
+          await nextTurn();
+          if (run > 1) cache.noStore();
+          yield `${run}`;
+        };
+        return { body: Readable.from(pieces()) };
+      });
+      await host.ask('/x');
+      host.clock.forward(11);
+      expect(await host.texts('/x', 1)).toEqual(['run 1']);
+      await soon(() => expect(host.cache.getStats().sets).toBe(2));
+      expect(await host.texts('/x', 2)).toEqual(['run 3', 'run 4']);
     });
 
     it('is told what became of the request, and layers outside too', async () => {
