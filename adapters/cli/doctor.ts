@@ -113,7 +113,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     return problem(`This user may not run ${missing.join(', ')}: docs/security.md has the rights that are needed.`);
   },
   cluster: async ({ client }) => {
-    if (!('nodes' in client)) return ok('a single server');
+    if (!('nodes' in client)) return alone(textOf(await client.info()));
     const info = textOf(await client.cluster('INFO'));
     const masters = client.nodes('master').length;
     const state = `${masters} masters, ${info.get('cluster_slots_ok')} of 16384 slots served`;
@@ -122,8 +122,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
       : problem(`${state}: the cluster is ${info.get('cluster_state')}.`);
   },
   replication: each(async (info) => {
-    if (info.get('role') !== 'master')
-      return problem(`It is a ${info.get('role')}: a replica may not know the newest invalidation. Name the master.`);
+    const role = info.get('role');
+    if (role === undefined) return problem('It does not say whether it is a master.');
+    if (role !== 'master')
+      return problem(`It is a ${role}: a replica may not know the newest invalidation. Name the master.`);
     const replicas = Number(info.get('connected_slaves') ?? 0);
     return ok(replicas === 0 ? 'a master without replicas' : `a master with ${replicas} replicas`);
   }),
@@ -194,6 +196,18 @@ export async function doctor(link: RedisLink, prefix: string, terminal: Terminal
   }
   const problems = findings.filter(({ state }) => state === 'problem').length;
   if (problems > 0) throw new Failure(`${problems} ${problems === 1 ? 'problem' : 'problems'} found.`);
+}
+
+/** What is named by one URL. */
+function alone(info: Map<string, string>): readonly Omit<Finding, 'check'>[] {
+  const mode = info.get('redis_mode');
+  if (mode === 'cluster')
+    return problem('It is a node of a Cluster: name that, here by --cluster, in applications by { cluster }.');
+  if (mode === 'sentinel')
+    return problem(
+      'It is a Sentinel, which keeps nothing: name the master here, and in applications { sentinels, name }.',
+    );
+  return ok('a single server');
 }
 
 /** A check of every server that holds keys. */

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../adapters/cli/program.js';
 import { clusterOf } from '../../adapters/cli/seeds.js';
 import { ms, span } from '../../adapters/cli/terminal.js';
-import type { RedisServer } from '../support/redis.js';
+import { startSentinel } from '../stores/sentinel.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
 import { openSite, ownFolder, type Site } from './site.js';
 import { cli } from './streams.js';
 
@@ -191,6 +192,26 @@ describe('the doctor', () => {
     const url = redis.url.replace('redis://', 'redis://shop:pw@');
     const { out } = await cli(['--redis', url, '--prefix', 'shop:', 'doctor']);
     expect(out).toMatch(/^✓ rights /m);
+  });
+
+  it('knows a node of a Cluster, and a Sentinel, that are taken for a Redis of their own', async () => {
+    const node = await startRedis({ config: { 'cluster-enabled': 'yes' } });
+    const sentinel = await startSentinel(redis.port);
+    try {
+      const ofNode = await cli(['--redis', node.url, 'doctor']);
+      expect([ofNode.code, ofNode.out]).toEqual([
+        1,
+        expect.stringMatching(/^✗ cluster +.*a node of a Cluster: .*--cluster/m),
+      ]);
+      const ofSentinel = await cli(['--redis', `redis://127.0.0.1:${sentinel.port}`, 'doctor']);
+      expect([ofSentinel.code, ofSentinel.out]).toEqual([
+        1,
+        expect.stringMatching(/^✗ cluster +.*a Sentinel, .*the master/m),
+      ]);
+      expect(ofSentinel.out).not.toContain('undefined');
+    } finally {
+      await Promise.all([node.stop(), sentinel.stop()]);
+    }
   });
 });
 
