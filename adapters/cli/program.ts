@@ -47,7 +47,12 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     .description('Looks at a cache in Redis, changes it, and says how it is.')
     .version((JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version)
     .option('--redis <url>', 'the Redis to use')
-    .option('--cluster <nodes>', 'nodes of a Cluster, host:port,host:port,…, or URLs: rediss://user:password@host:port')
+    .addOption(
+      new Option(
+        '--cluster <nodes>',
+        'nodes of a Cluster, host:port,host:port,…, or URLs: rediss://user:password@host:port',
+      ).conflicts('redis'),
+    )
     .option('--prefix <prefix>', 'the prefix of the cache')
     .option('--json', 'write one JSON document')
     .option('--no-color', 'without colours')

@@ -38,6 +38,7 @@ describe('usage', () => {
   it.each([
     [['keys', '--limit', '0'], /It takes a whole number, 1 or more/],
     [['top', '--count', '0'], /It takes a whole number, 1 or more/],
+    [['keys', '--cluster', '127.0.0.1:1'], /--cluster <nodes>' cannot be used with option '--redis <url>'/],
     [['warm', '/x', '--origin', 'http://127.0.0.1:1', '--concurrency', '0'], /It takes a whole number, 1 or more/],
     [
       ['warm', '/x', 'http://[', '--origin', 'http://127.0.0.1:1', '--retries', '0'],
