@@ -306,6 +306,24 @@ describe('the stream', () => {
     await page.locator('#connection[data-state=live]').waitFor();
   });
 
+  it('is let go by a tab that nobody sees, as a browser has six connections, and taken up when it is seen again', async () => {
+    const turn = (hidden: boolean) =>
+      page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`);
+    const gone = fake.next('gone');
+    await turn(true);
+    await gone;
+    // It was not lost, nor given up after a silence.
+    expect(await page.getAttribute('#connection', 'data-state')).toBe('live');
+    fake.report = later(fake.report);
+    await page.evaluate("dispatchEvent(new Event('online'))");
+    const again = fake.next('events');
+    await turn(false);
+    await again;
+    await page.locator('#figure-requests', { hasText: '2,000,001' }).waitFor();
+    expect(fake.requests.slice(before).map(({ url }) => url.pathname)).toEqual(['/cache/events']);
+  });
+
   it('is of the scope that was chosen', async () => {
     for (const [label, scope] of [
       ['Fleet', 'fleet'],

@@ -232,7 +232,7 @@ export async function startFakeStatistics({ page, policy, report = sampleReport(
     end() {
       for (const stream of streams) stream.end();
     },
-    /** The next request to that path. @param {string} path @returns {Promise<any>} */
+    /** The next request to that path; of `gone`: the next stream that ends. @param {string} path @returns {Promise<any>} */
     async next(path) {
       const [request] = await once(told, path);
       return request;
@@ -250,6 +250,7 @@ export async function startFakeStatistics({ page, policy, report = sampleReport(
     const body = req.method === 'POST' ? await json(req) : undefined;
     const request = { method: req.method ?? '', url, headers: req.headers, body };
     fake.requests.push(request);
+    if (url.pathname.endsWith('/events')) res.on('close', () => told.emit('gone'));
     answer(fake, streams, { page, policy }, request, res);
     told.emit(url.pathname.replace(/^\/cache\//, ''), request);
   });

@@ -14,7 +14,7 @@ const LONGEST_WAIT = 15_000;
  */
 
 /**
- * Listens until the page is left, and connects again whenever it has lost the connection.
+ * Listens while the page is seen, and connects again whenever it has lost the connection.
  * @param {Listening} listening
  * @returns {{ restart(): void }} `restart` gives the connection up for a new one, at once
  */
@@ -36,6 +36,8 @@ export function listen(listening) {
 
   function restart() {
     controller.abort();
+    // Over HTTP/1 a browser has six connections to an origin: with a stream in six tabs it would open nothing else there.
+    if (document.hidden) return;
     controller = new AbortController();
     attempts = 0;
     listening.onState('connecting', 'Connecting…');
@@ -44,7 +46,8 @@ export function listen(listening) {
 
   // A tab that comes back, and a network that does, need not wait for the next attempt.
   const soon = () => {
-    if (attempts > 0 && !document.hidden) restart();
+    if (document.hidden) controller.abort();
+    else if (attempts > 0 || controller.signal.aborted) restart();
   };
   addEventListener('online', soon);
   document.addEventListener('visibilitychange', soon);

@@ -15,12 +15,12 @@ const tenants = createRanking('tenants', 'Tenant');
 
 let scope = 'process';
 let paused = false;
-/** The newest report, which may not be shown yet: paused, or the tab is hidden. */
+/** The newest report, which is not shown yet while the page is paused. */
 /** @type {any} */
 let latest;
 
 function show() {
-  if (latest === undefined || paused || document.hidden) return;
+  if (latest === undefined || paused) return;
   const report = latest;
   byId('main').removeAttribute('aria-busy');
   showHealth(report);
@@ -56,8 +56,6 @@ const stream = listen({
     setText(connection, text);
   },
 });
-
-document.addEventListener('visibilitychange', show);
 
 for (const choice of document.querySelectorAll('input[name=scope]')) {
   choice.addEventListener('change', () => {
