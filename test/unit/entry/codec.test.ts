@@ -10,6 +10,7 @@ import {
   PREAMBLE,
 } from '../../../src/entry/codec.js';
 import { type Entry, entryBytes, type ResponseEntry, type ValueEntry } from '../../../src/entry/entry.js';
+import { makeEtag } from '../../../src/http/etag.js';
 
 const KEY = 'client:acme:k';
 const value: ValueEntry = {
@@ -132,6 +133,7 @@ describe('frames of version 6', () => {
   const epoch = '4.16.256.0a1b2c3d4e5f.1795420800000001';
   const usual: ResponseEntry = { ...response, asOf: { epoch, sequence: 1795420800000002 }, etagMade: true, cost: 3 };
   const etag = 'W/"4-abcdefghijklmnopqrstuvwxyz0"';
+  const longer = Buffer.from('x'.repeat(300));
 
   it('are those of responses as most are, and short', () => {
     const entry: ResponseEntry = {
@@ -160,6 +162,8 @@ describe('frames of version 6', () => {
     ['a tag with bits to spare', { headers: [['ETag', 'W/"4-abcdefghijklmnopqrstuvwxyz1"']] }, 6],
     ['a tag of an odd length', { headers: [['ETag', 'W/"04-abcdefghijklmnopqrstuvwxyz0"']] }, 6],
     ['a tag of a body as a name', { headers: [[etag, etag]] }, 6],
+    ['a tag with more behind it', { headers: [['X', `${etag}, "b"`]] }, 6],
+    ['the tag of a longer body', { body: longer, headers: [['ETag', makeEtag(longer)]] }, 6],
     ['texts that are not Latin', { headers: [['X', '\u00fc\u{1F600}']] }, 6],
     ['half a sign', { headers: [['X', '\ud800']] }, 3],
     ['an empty text', { headers: [['', '']] }, 6],
@@ -187,6 +191,7 @@ describe('frames of version 6', () => {
     ['a place far into its epoch', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 48 - 1 } }, 6],
     ['one further than that', { asOf: { epoch, sequence: 1795420800000001 + 2 ** 48 } }, 3],
     ['half a ms in which it is stale', { freshUntil: 1999.5 }, 3],
+    ['a ms in which it is stale', { freshUntil: 1999 }, 6],
     ['a time in which it is stale, longer than its life', { freshUntil: -5 }, 6],
     ['one that is too long', { freshUntil: 2000 - 2 ** 32 }, 3],
     ['an epoch beyond whole numbers', { asOf: { epoch: `${epoch.slice(0, 22)}9999999999999999`, sequence: 2 } }, 3],
@@ -198,7 +203,7 @@ describe('frames of version 6', () => {
     expect(frame[2]).toBe(version);
     expect(decode(KEY, frame)).toEqual(entry);
     const head = frame.subarray(0, headLength(frame));
-    expect(decodeHead(KEY, head)).toEqual({ entry: { ...entry, body: Buffer.alloc(0) }, bytes: 4 });
+    expect(decodeHead(KEY, head)).toEqual({ entry: { ...entry, body: Buffer.alloc(0) }, bytes: entry.body.length });
   });
 
   const frame = encode(KEY, { ...usual, headers: [['X', 'text']] });
@@ -224,6 +229,13 @@ describe('frames of version 6', () => {
   ])('are refused with %s', (_, bytes) => {
     expect(decode(KEY, frame)).toMatchObject({ headers: [['X', 'text']] });
     expect(() => decode(KEY, bytes)).toThrow(FrameError);
+  });
+
+  it('are refused with a text that a later version knows, where all else can be read', () => {
+    const later = encode(KEY, { ...usual, headers: [['X', 'etag']] });
+    expect(decode(KEY, later)).toMatchObject({ headers: [['X', 'etag']] });
+    later[56]!++;
+    expect(() => decode(KEY, later)).toThrow(FrameError);
   });
 
   it('are refused without a head, where only that is read', () => {
