@@ -78,6 +78,7 @@ describe('variantKey', () => {
       expect(same(name, 'x_;y,z', 'z,x_;y')).toBe(false);
       const long = 'z'.repeat(300);
       expect(same(name, `x_;y , ${long}`, `x_;y,${long}`)).toBe(true);
+      expect(same(name, `x_;y,${long}`, `x_;z,${long}`)).toBe(false);
     },
   );
 
