@@ -1,9 +1,9 @@
 // Shadow mode: the handler is asked although there is an answer, its answer leaves, and the two are compared.
 
-import { type CacheEvents, createCache } from 'respcache';
+import { type CacheEvents, createCache, type RouteOptions } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { Gate, NEWEST, numbered, stream, useBench } from './bench.js';
-import type { Said } from './hosts.js';
+import { Gate, NEWEST, numbered, OF_EXPRESS, stream, useBench } from './bench.js';
+import { raw, type Said, type Source } from './hosts.js';
 
 const bench = useBench();
 
@@ -27,9 +27,15 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     expect(answers.map(({ text }) => text)).toEqual(Array(3).fill('{"a":1}'));
     expect(answers[1]!.header('cache-status')).toBe('respcache; fwd=bypass; detail=shadow');
     expect(seen).toEqual([
-      expect.objectContaining({ tenant: '', route: '/x', differences: [] }),
+      expect.objectContaining({
+        tenant: '',
+        route: '/x',
+        differences: [],
+        request: expect.objectContaining({ target: '/x' }),
+      }),
       expect.objectContaining({ differences: [] }),
     ]);
+    expect(seen.map(({ suspect }) => suspect)).toEqual([undefined, undefined]);
     expect(host.cache.getStats()).toMatchObject({
       ...{ hits: 0, misses: 1, bypassed: 2, totalRequests: 3, reasons: { shadow: 2 } },
       shadow: { compared: 2, different: 0 },
@@ -207,9 +213,23 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     });
     await Promise.all([host.ask('/x'), host.ask('/y')]);
     fails = true;
-    expect((await host.ask('/x')).status).toBe(500);
+    const failed = await host.ask('/x');
+    expect([failed.status, failed.text]).toEqual([500, 'no']);
     expect((await host.ask('/y')).text).toBe('new');
     expect(seen).toEqual([]);
+  });
+
+  it.each<[what: string, said: Said, options: RouteOptions<Source>]>([
+    ['a 200', {}, {}],
+    ['a 404', { status: 404 }, {}],
+    ['one that has its own', { headers: { ETag: '"own"' } }, {}],
+    ['a 200 in the mode of the RFC', { headers: { 'Cache-Control': 'max-age=60' } }, { mode: 'rfc9111' }],
+  ])('gives an answer a tag where one that is stored has it: %s', async (_what, said, options) => {
+    const host = await bench.start(combination);
+    host.get('/x', { shadow: 1, ...options }, () => ({ body: 'x', ...said }));
+    const [miss, shadowed] = [await host.ask('/x'), await host.ask('/x')];
+    expect(shadowed.header('cache-status')).toContain('detail=shadow');
+    expect(shadowed.header('etag')).toBe(miss.header('etag'));
   });
 
   it('answers conditions itself, for the whole is compared', async () => {
@@ -275,6 +295,36 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     expect(await host.cache.warm({ app, urls: ['/x'] })).toMatchObject({ warmed: 1 });
     expect(await host.cache.warm({ app, urls: ['/x'] })).toMatchObject({ fresh: 1, uncacheable: 0 });
     expect(handler.runs).toBe(1);
+  });
+});
+
+describe.each(OF_EXPRESS)('shadow mode: $label', (combination) => {
+  it('compares what is written as text by its bytes', async () => {
+    const host = await bench.start(combination);
+    const seen: CacheEvents['shadow'][] = [];
+    host.cache.on('shadow', (event) => seen.push(event));
+    let coffee = 'caf\xe9';
+    host.get(
+      '/x',
+      { shadow: 1 },
+      raw((res) => {
+        res.write(coffee, 'latin1');
+        res.end(', ol\xe9');
+      }),
+    );
+    for (let i = 0; i < 2; i++) await host.ask('/x');
+    coffee = 'th\xe9';
+    await host.ask('/x');
+    expect(seen.map(({ differences }) => differences)).toEqual([
+      [],
+      [
+        {
+          what: 'body',
+          stored: expect.stringMatching(/^10 bytes, /),
+          fresh: expect.stringMatching(/^9 bytes, /),
+        },
+      ],
+    ]);
   });
 });
 

@@ -160,7 +160,11 @@ describe('unstorable, by must-understand (RFC 9111 §5.2.2.3)', () => {
     expect(strictly({ fields: alone, lifetime: explicit, status })).toBe('status');
   });
 
-  it.each([201, 302, 400, 402, 404, 410, 500, 503])('stores a %i, which it understands', (status) => {
+  it.each([
+    ...[200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 305, 307, 308],
+    ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 413, 414, 415, 417, 421, 422, 426],
+    ...[500, 501, 502, 503, 504, 505],
+  ])('stores a %i, which it understands', (status) => {
     expect(strictly({ fields, lifetime: explicit, status })).toBeUndefined();
   });
 
