@@ -577,15 +577,16 @@ export function chosenCache(cache: Cache | undefined): Cache {
 let shared: Cache | undefined;
 
 /**
- * The cache of all middleware that is given none, made from the environment when it is first asked for.
+ * The cache of all middleware that is given none, made from the environment when it is first asked for, and anew when the last one
+ * has been closed.
  *
  * @throws {ConfigError} for an environment variable that cannot be used
  * @example
  * ```ts
- * const { store } = await defaultCache().health(); // 'redis', where REDIS_URL or REDIS_HOST says so
+ * const { store } = await defaultCache().health(); // 'redis', where REDIS_URL, REDIS_HOST or REDIS_PORT says so
  * ```
  */
 export function defaultCache(): Cache {
-  shared ??= createCache();
+  if (shared === undefined || shared.closed) shared = createCache();
   return shared;
 }

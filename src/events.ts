@@ -149,7 +149,10 @@ export interface CacheEvents {
   persist: { tenant: string; key: string; handler: string; id: string; attempt?: number; ms?: number; dead?: string };
   /** Something was invalidated. `durable`: whether every process is bound by it already. */
   purge: { tags: number; patterns: number; tenant: string | undefined; durable: boolean };
-  /** A store, the ledger, or a function among the options failed; the request went on without it. */
+  /**
+   * A store, the ledger, or a function among the options failed; the request went on without it. Or, as `factory` or
+   * `write-behind`, what the application makes or persists did, and nobody else is told: these do not count for `health()`.
+   */
   error: { operation: string; error: unknown };
   /** The breaker around the store opened or closed. */
   breaker: { state: 'open' | 'closed' };

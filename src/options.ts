@@ -153,7 +153,7 @@ export function resolveSettings(options: CacheOptions): Settings {
   const { refreshTimeout = 30_000, maxRefreshes = 20, sweepInterval = 60, timeout = 50, breaker = {} } = options;
   const { maxItems = environment.maxItems ?? 1000, maxBytes = environment.maxBytes ?? 67_108_864 } = options;
   const { degradedErrors = 5, unhealthyErrors = 10, errorWindow = 60, publishInterval = 5 } = options;
-  const { writeBehind = {}, clock = systemClock, ttl = environment.ttl } = options;
+  const { writeBehind = {}, clock = systemClock } = options;
   knownOnly('breaker.', anObject('option breaker', breaker), ['failures', 'openFor']);
   const { failures = 5, openFor = 1000 } = breaker;
   const store = options.store === undefined ? undefined : checkStore(options.store, options.redis);
@@ -186,7 +186,10 @@ export function resolveSettings(options: CacheOptions): Settings {
     logger: options.logger === undefined ? undefined : checkLogger(options.logger),
     writeBehind: checkWriteBehind(writeBehind, redis !== undefined),
     clock: checkClock(clock),
-    route: resolveRoute(ttl === undefined ? options : { ...options, ttl }, DEFAULT_ROUTE),
+    route: resolveRoute(
+      options,
+      environment.ttl === undefined ? DEFAULT_ROUTE : resolveRoute({ ttl: environment.ttl }, DEFAULT_ROUTE),
+    ),
   });
 }
 

@@ -7,7 +7,10 @@ import type { MaybePromise } from './types.js';
  * called with: Express' request, or Koa's context.
  */
 export interface RouteOptions<S = unknown> {
-  /** Seconds that a response stays fresh when its handler does not say. Default 300. */
+  /**
+   * Seconds that a response stays fresh when its handler does not say. Default 300. Of a function that returns `undefined`: what a mount
+   * around it, or the cache, says as a number.
+   */
   ttl?: number | ((source: S) => number | undefined);
   /** The same for 404 and 410, seconds; 0 stores none. Default 10. */
   negativeTtl?: number;

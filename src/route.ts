@@ -23,6 +23,8 @@ import type { RouteOptions } from './route-options.js';
 /** Route options, checked and complete. */
 export interface Route {
   readonly ttl: number | ((source: unknown) => number | undefined);
+  /** Seconds, where a function says nothing: the number that was said further out. */
+  readonly usualTtl: number;
   readonly negativeTtl: number;
   readonly tags: readonly string[] | ((source: unknown) => readonly string[]);
   readonly key: string | ((source: unknown) => string) | undefined;
@@ -59,11 +61,12 @@ export interface Route {
 /** One object, so that saying the default is no change. */
 const NOTHING: readonly string[] = [];
 
-/** Seconds, where no option says, or a function does not. */
-export const USUAL_TTL = 300;
+/** Seconds, where no option says. */
+const USUAL_TTL = 300;
 
 export const DEFAULT_ROUTE: Route = Object.freeze({
   ttl: USUAL_TTL,
+  usualTtl: USUAL_TTL,
   negativeTtl: 10,
   tags: [],
   key: undefined,
@@ -119,6 +122,7 @@ export function resolveRoute<S>(options: RouteOptions<S>, base: Route): Route {
     const check = CHECKS[name as keyof typeof CHECKS];
     if (value !== undefined && check !== undefined) route[name] = check(value, route.query);
   }
+  if (typeof route.ttl === 'number') route.usualTtl = route.ttl;
   return Object.freeze(route) as unknown as Route;
 }
 
@@ -132,7 +136,9 @@ function modeDefaults(
 }
 
 /** `query`: the rule so far. */
-const CHECKS: { [K in Exclude<keyof Route, 'policy' | 'version'>]: (value: unknown, query: QueryRule) => Route[K] } = {
+const CHECKS: {
+  [K in Exclude<keyof Route, 'policy' | 'version' | 'usualTtl'>]: (value: unknown, query: QueryRule) => Route[K];
+} = {
   ttl: (value) => orFunction(value, () => aboveZero('option ttl', value, 'seconds')),
   negativeTtl: (value) => notNegative('option negativeTtl', value, 'seconds'),
   tags: (value) => orFunction(value, () => texts('option tags', value)),

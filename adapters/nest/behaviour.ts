@@ -25,7 +25,7 @@ export interface CacheableOptions
    * credentials. On any other method the value's key, which is needed.
    */
   key?: Of<string>;
-  /** Seconds. Default: the cache's. */
+  /** Seconds. Default, and where a function returns `undefined`: the cache's. */
   ttl?: Of<number | undefined>;
   /** Names that it can be invalidated by, with others. */
   tags?: Of<readonly string[]>;

@@ -2,12 +2,15 @@ import type { IncomingMessage } from 'node:http';
 
 const MOST = 65_536;
 
-/** A request's JSON body: as another middleware has parsed it, or read here, up to 64 KiB; `{}` for an empty one, `undefined` if it is none. */
+/**
+ * A request's JSON body: as another middleware has parsed it, or read here, up to 64 KiB; `{}` for an empty one, `undefined` if it is
+ * none.
+ */
 export async function jsonBody(
   req: IncomingMessage & { body?: unknown },
   parsed: unknown = req.body,
 ): Promise<unknown> {
-  if (parsed !== undefined) return parsed;
+  if (parsed !== undefined && !(isEmpty(parsed) && !req.readableEnded)) return parsed;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -20,4 +23,9 @@ export async function jsonBody(
   } catch {
     return undefined;
   }
+}
+
+/** So a parser leaves it that has not read it, being one for another type: those of Express 4 do. */
+function isEmpty(parsed: unknown): boolean {
+  return typeof parsed === 'object' && parsed !== null && Object.keys(parsed).length === 0;
 }

@@ -8,7 +8,7 @@ import { fieldText } from '../http/headers.js';
 import { type Lifetime, lifetime, type Said, saidBy } from '../lookup/freshness.js';
 import type { Credentials } from '../request/eligibility.js';
 import type { RequestView } from '../request/request.js';
-import { type Route, USUAL_TTL } from '../route.js';
+import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
 import { hasValidator, sharedWith, unstorable } from './cacheability.js';
 
@@ -121,8 +121,8 @@ export function tagsOf({ services, route, request }: Context, fields: Fields): r
 }
 
 function fallbackTtl({ route, services, request }: Context, status: number): number {
-  const { ttl, negativeTtl } = route;
+  const { ttl, usualTtl, negativeTtl } = route;
   if (status === 404 || status === 410) return negativeTtl;
   if (typeof ttl === 'number') return ttl;
-  return ask(services.events, 'ttl', 0, () => secondsAtOnce('the option ttl', ttl(request.source)) ?? USUAL_TTL);
+  return ask(services.events, 'ttl', 0, () => secondsAtOnce('the option ttl', ttl(request.source)) ?? usualTtl);
 }

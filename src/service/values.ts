@@ -7,7 +7,6 @@ import { Collapse, type Lead } from '../fill/collapse.js';
 import type { Receipt } from '../invalidation/ledger.js';
 import type { Purge } from '../invalidation/purge-table.js';
 import type { Subject } from '../invalidation/tags.js';
-import { USUAL_TTL } from '../route.js';
 import { type Place, placeOf } from './place.js';
 
 /** How a value is stored. */
@@ -121,8 +120,7 @@ export class Values {
    */
   maker({ ttl, tags = [] }: SetOptions, stale = 0): Maker {
     const { route, clock } = this.#services.settings;
-    const usual = typeof route.ttl === 'number' ? route.ttl : USUAL_TTL;
-    const seconds = ttl === undefined ? usual : aboveZero('option ttl', ttl, 'seconds');
+    const seconds = ttl === undefined ? route.usualTtl : aboveZero('option ttl', ttl, 'seconds');
     const checked = texts('option tags', tags);
     const entry = (body: Buffer, asOf: Position): ValueEntry => {
       const now = clock.now();

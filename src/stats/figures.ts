@@ -27,7 +27,10 @@ export interface Stats {
   sets: number;
   /** Removals and invalidations. */
   deletes: number;
-  /** Failures of the store, the ledger, or a function of the options; each request went on without it. */
+  /**
+   * Failures of the store, the ledger, or a function of the options, each of which a request went on without; and of the
+   * application's own, as far as nobody else is told: of a factory whose place a stale value took, and of a write behind, at each try.
+   */
   errors: number;
   /** Everything that was asked: hits, misses and bypassed, each request once. */
   totalRequests: number;

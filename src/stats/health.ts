@@ -13,12 +13,18 @@ export interface Health {
   reachable: boolean;
   /** Whether the breaker keeps requests from waiting for the store. */
   breaker: 'open' | 'closed';
-  /** Errors in the last minute, or in whatever the option `errorWindow` says. */
+  /**
+   * Errors in the last minute, or in whatever the option `errorWindow` says; without those of factories and of what persists
+   * writes behind, which are the application's own.
+   */
   recentErrors: number;
   stats: Stats;
 }
 
 const SLOTS = 60;
+
+/** What the application's own functions fail with says nothing of the cache: it is not what is to be restarted, or left out. */
+const OF_THE_APPLICATION: ReadonlySet<string> = new Set(['factory', 'write-behind']);
 
 /** Counts errors of the last minute (or another window) in sixty slots, in bounded memory. */
 export class ErrorWindow {
@@ -31,7 +37,9 @@ export class ErrorWindow {
   constructor(clock: Clock, events: Events, seconds: number) {
     this.#clock = clock;
     this.#step = (seconds * 1000) / SLOTS;
-    events.on('error', () => this.#add());
+    events.on('error', ({ operation }) => {
+      if (!OF_THE_APPLICATION.has(operation)) this.#add();
+    });
   }
 
   /** How many there were within the window. Of a time that has not come yet, since the clock was put back, none counts. */

@@ -121,11 +121,12 @@ const METRICS: Readonly<Record<string, Kind>> = {
     'max',
   ),
   respcache_ledger_sequence: gauge('The last purge known, µs since 1970.', ({ ledger }) => ledger.sequence ?? 0, 'max'),
-  respcache_ledger_lag_seconds: gauge(
-    'How long ago all purges were known.',
-    ({ ledger }) => (ledger.lag ?? 0) / 1000,
-    'max',
-  ),
+  respcache_ledger_lag_seconds: {
+    help: 'How long ago all purges were known; since the process began, where they never were.',
+    type: 'gauge',
+    aggregator: 'max',
+    values: ({ statistics }) => [{ labels: {}, value: statistics.unheard / 1000 }],
+  },
 };
 
 const sources = new WeakMap<Registry, Map<Statistics, Source>>();

@@ -94,6 +94,12 @@ export class Statistics {
     };
   }
 
+  /** For how many ms this process has not known all purges; of one that never has, since it began. */
+  get unheard(): number {
+    const { backend, settings } = this.#services;
+    return backend.ledger.lag() ?? Math.max(0, settings.clock.now() - this.#since);
+  }
+
   /** Puts this process' figures where the others find them, now. Never rejects. */
   async publish(): Promise<void> {
     await this.#fleet?.publish();

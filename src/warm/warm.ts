@@ -153,12 +153,14 @@ export class Warmer {
 
   async #visits(plan: WarmPlan): Promise<Visit[]> {
     const listed = plan.sitemap === undefined ? plan.urls : [...plan.urls, ...(await sitemapUrls(plan, plan.sitemap))];
-    const visits = (plan.tenants ?? [undefined]).flatMap((tenant) =>
-      [...new Set(listed)].map((url) => {
+    const urls = [...new Set(listed)];
+    const visits = (plan.tenants ?? [undefined]).flatMap((tenant) => {
+      const headers = plan.headers(tenant);
+      return urls.map((url) => {
         const { host, ...place } = placeOf(url, plan);
-        return { ...place, tenant, headers: { host, ...plan.headers(tenant) } };
-      }),
-    );
+        return { ...place, tenant, headers: { host, ...headers } };
+      });
+    });
     return plan.popular === 0 ? visits : [...visits, ...(await this.#popular(plan))];
   }
 

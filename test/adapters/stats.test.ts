@@ -290,6 +290,20 @@ describe.each(NEWEST)('stats: $label', (combination) => {
       expect((await host.ask('/cache/invalidate', post({ tags: ['x'] }, ADMIN))).status).toBe(200);
       expect(await host.texts('/x', 1)).toEqual(['run 2']);
     });
+
+    it('read a body that a parser of another type has left', async () => {
+      const host = await bench.start(combination);
+      const express = load<{ urlencoded(options: object): RequestHandler }>(
+        combination.framework === 'express 4' ? 'express4' : 'express',
+      );
+      const { koaBody } = load<{ koaBody: (options: object) => Middleware }>('koa-body');
+      host.use(new Layer(express.urlencoded({ extended: false }), koaBody({ json: false })));
+      host.mount('/cache', host.stats({ authorize }));
+      host.get('/x', { tags: ['x'] }, numbered());
+      await host.texts('/x', 1);
+      expect((await host.ask('/cache/invalidate', post({ tags: ['x'] }, ADMIN))).status).toBe(200);
+      expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    });
   });
 
   it('add up: every request is counted once, whatever became of it', async () => {

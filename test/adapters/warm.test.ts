@@ -36,6 +36,15 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     await vi.waitFor(() => expect(host.cache.getStats()).toMatchObject(figures), { interval: 2 });
   });
 
+  it('asks for the fields of each tenant once, and for each URL once, however often it is named', async () => {
+    const host = await start();
+    host.get('/:page', {}, numbered());
+    const headers = vi.fn((tenant: string | undefined) => ({ 'X-Client-Id': `${tenant}` }));
+    const tenants = ['acme', 'b'];
+    expect(await warm(host, { urls: ['/x', '/y', '/x'], tenants, headers })).toMatchObject({ requested: 4, warmed: 4 });
+    expect(headers.mock.calls).toEqual([['acme'], ['b']]);
+  });
+
   it('leaves what is fresh, and makes anew what would not be for long enough', async () => {
     const host = await start();
     const handler = numbered();

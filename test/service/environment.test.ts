@@ -1,4 +1,4 @@
-import { ConfigError, createCache } from 'respcache';
+import { ConfigError, createCache, defaultCache } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { byUrl, manualClock, useBackend } from './backends.js';
 
@@ -76,6 +76,31 @@ describe('a bad environment variable is an error at start', () => {
   it('is no error where the value is good: options still win over it', () => {
     vi.stubEnv('CACHE_TTL', '60');
     expect(createCache({ ttl: 5 }).settings.route.ttl).toBe(5);
+  });
+
+  it('CACHE_TTL counts where a function of the options says nothing, and for values', async () => {
+    vi.stubEnv('CACHE_TTL', '60');
+    const clock = manualClock();
+    const cache = createCache({ redis: false, clock, ttl: () => undefined });
+    expect(cache.settings.route.usualTtl).toBe(60);
+    await cache.set('a', 1, 'c');
+    clock.advance(59.999);
+    expect(await cache.has('a', 'c')).toBe(true);
+    clock.advance(0.001);
+    expect(await cache.has('a', 'c')).toBe(false);
+  });
+});
+
+describe('defaultCache', () => {
+  it('is one, and another once that has been closed', async () => {
+    const first = defaultCache();
+    expect(defaultCache()).toBe(first);
+    await first.close();
+    const second = defaultCache();
+    expect(second).not.toBe(first);
+    await second.set('a', 1, 'c');
+    expect(await defaultCache().get('a', 'c')).toBe(1);
+    await second.close();
   });
 });
 

@@ -10,7 +10,7 @@ describe('resolveRoute', () => {
   it('knows each option', () => {
     // A mode stands in a route as the policy that it means.
     const named = Object.keys(DEFAULT_ROUTE).map((name) => (name === 'policy' ? 'mode' : name));
-    expect(named.filter((name) => name !== 'version').sort()).toEqual([...ROUTE_OPTIONS].sort());
+    expect(named.filter((name) => name !== 'version' && name !== 'usualTtl').sort()).toEqual([...ROUTE_OPTIONS].sort());
   });
 
   it('is the base where nothing is said, and undefined says nothing', () => {

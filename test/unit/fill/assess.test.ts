@@ -4,6 +4,7 @@ import { decode, encode } from '../../../src/entry/codec.js';
 import type { CacheEvents } from '../../../src/events.js';
 import { assess, type Context, type Terms, tagsOf, termsOf } from '../../../src/fill/assess.js';
 import { MAX_DELTA_SECONDS } from '../../../src/http/cache-control.js';
+import { DEFAULT_ROUTE, resolveRoute } from '../../../src/route.js';
 import type { RouteOptions } from '../../../src/route-options.js';
 import type { Fields } from '../../../src/types.js';
 import { BORN, contextOf, dateAt, servicesOf, stored, view } from '../made.js';
@@ -43,6 +44,12 @@ describe('assess', () => {
 
   it('takes the usual lifetime where a function says nothing', () => {
     expect(life({ ttl: () => undefined }).seconds).toBe(300);
+  });
+
+  it('takes the number that was said further out where a function says nothing', () => {
+    const outer = resolveRoute({ ttl: () => 7 }, resolveRoute({ ttl: 60 }, DEFAULT_ROUTE));
+    const route = resolveRoute({ ttl: () => undefined }, outer);
+    expect(life({}, 200, {}, { route }).seconds).toBe(60);
   });
 
   it.each<[what: string, ttl: () => unknown, told: string]>([

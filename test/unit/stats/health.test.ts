@@ -22,6 +22,12 @@ describe('ErrorWindow', () => {
     expect(window.count()).toBe(3);
   });
 
+  it.each(['factory', 'write-behind'])("leaves out those of the application's own functions: %s", (operation) => {
+    events.emit('error', { operation, error: new Error('no') });
+    fail();
+    expect(window.count()).toBe(1);
+  });
+
   it('counts those of the last minute', () => {
     fail(2);
     now += 30_000;

@@ -2,6 +2,8 @@ import { Counter, type OpenMetricsContentType, Registry } from 'prom-client';
 import { createCache } from 'respcache';
 import { describe, expect, it } from 'vitest';
 import { showIn } from '../../../src/stats/prometheus.js';
+import { ManualClock } from '../../../src/testing/index.js';
+import { freePort } from '../../support/port.js';
 
 const sourceOf = (name: string) => {
   const cache = createCache({ redis: false });
@@ -28,6 +30,16 @@ describe('showIn', () => {
     const text = await registry.metrics();
     expect(text).toContain('respcache_requests_total{outcome="miss",cache="shop"} 2\n');
     expect(text).toContain('respcache_requests_total{outcome="miss",cache="blog"} 1\n');
+  });
+
+  it('says since when all purges are not known, and of a process that never knew them, since it began', async () => {
+    const registry = new Registry();
+    const clock = new ManualClock();
+    const cache = createCache({ redis: { host: '127.0.0.1', port: await freePort() }, clock });
+    showIn(registry, { name: 'shop', statistics: cache.statistics, labels: [] });
+    clock.forward(90);
+    expect(await registry.metrics()).toContain('respcache_ledger_lag_seconds{cache="shop"} 90\n');
+    await cache.close();
   });
 
   it('shows a cache once, however often it is told to', async () => {
