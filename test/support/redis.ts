@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findOnPath, REDIS_SERVERS } from './executables.mjs';
+import { Reaper } from './reaper.js';
 
 export interface StartRedisOptions {
   /** A fixed port; without it a free one is found. */
@@ -339,42 +340,38 @@ async function standsStill(pid: number, wanted: boolean): Promise<void> {
 
 const RUNNING = Symbol.for('respcache.test.redis');
 
-/**
- * The children that have not exited, each with its reaper; killed when this process exits or loses the test runner
- * that started it. Kept with the process and not with the module: a runner may load the module many times, and there
- * shall be one listener.
- */
-function running(): Map<ChildProcess, ChildProcess> {
-  const holder = globalThis as { [RUNNING]?: Map<ChildProcess, ChildProcess> };
-  const known = holder[RUNNING];
-  if (known !== undefined) return known;
-  const children = new Map<ChildProcess, ChildProcess>();
-  holder[RUNNING] = children;
-  process.on('exit', function killRedisChildren() {
-    for (const child of children.keys()) child.kill('SIGKILL');
-  });
-  process.on('disconnect', () => {
-    for (const reaper of children.values()) reaper.stdin?.destroy();
-  });
-  return children;
+/** What one process has started, and who ends it when that process cannot. */
+interface Running {
+  readonly children: Set<ChildProcess>;
+  readonly reaper: Reaper;
 }
 
-/** Reads one line: if its stdin ends without one, this process has died, and the server and its directory go too. */
-const REAPER = 'read -r line || { kill -9 "$1"; if [ -n "$2" ]; then rm -rf -- "$2"; fi; }';
-
 /**
- * A process that is killed by a signal has no 'exit' event, and that is how Vitest ends its workers. So a shell waits
- * beside each server, in a session of its own where Ctrl-C does not reach it.
+ * The children that have not exited, and their reaper; killed when this process exits or loses the test runner that
+ * started it. Kept with the process and not with the module: a runner may load the module many times, and there shall
+ * be one listener, and one reaper: to start a process takes one as large as this long.
  */
+function running(): Running {
+  const holder = globalThis as { [RUNNING]?: Running };
+  const known = holder[RUNNING];
+  if (known !== undefined) return known;
+  const children = new Set<ChildProcess>();
+  const reaper = new Reaper();
+  holder[RUNNING] = { children, reaper };
+  process.on('exit', function killRedisChildren() {
+    for (const child of children) child.kill('SIGKILL');
+  });
+  process.on('disconnect', () => reaper.reap());
+  return holder[RUNNING];
+}
+
 function guard(child: ChildProcess, ownDir: string): void {
-  const args = ['-c', REAPER, 'reaper', String(child.pid), ownDir];
-  const reaper = spawn('sh', args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  // Should it have been killed, there is nobody to tell.
-  reaper.stdin.on('error', () => {});
-  running().set(child, reaper);
+  const { children, reaper } = running();
+  children.add(child);
+  reaper.runs(child, ownDir);
   child.once('exit', () => {
-    running().delete(child);
-    reaper.stdin.end('exited\n');
+    children.delete(child);
+    reaper.hasExited(child);
   });
 }
 

@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process';
 import { type EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Cluster as Cluster6, Redis } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis5';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Reaper } from './reaper.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from './redis.js';
 import { startProxy, type TcpProxy } from './tcp-proxy.js';
 
@@ -154,6 +159,28 @@ describe('startRedis', () => {
     listeners[0]?.call(process, 0);
     await Promise.all([...servers.map((one) => one.stop()), server.restart()]);
     for (const { pid } of servers) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+  });
+});
+
+describe('Reaper', () => {
+  it('ends what runs when its parent has gone, with the directories, and leaves alone what had exited', async () => {
+    const reaper = new Reaper();
+    const dirs = await Promise.all(
+      ['exited', 'runs', 'late'].map((name) => mkdtemp(join(tmpdir(), `reaper ${name}-`))),
+    );
+    atEnd(() => Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true }))));
+    const children = dirs.map(() => spawn('sleep', ['60'], { stdio: 'ignore' }));
+    atEnd(() => children.map((child) => child.kill('SIGKILL')));
+    const [exited, ...others] = children.map((child) => once(child, 'exit'));
+    for (const [i, child] of children.entries()) reaper.runs(child, dirs[i]!);
+    children[0]!.kill('SIGTERM');
+    await exited;
+    reaper.hasExited(children[0]!);
+    const bare = spawn('sleep', ['60'], { stdio: 'ignore' });
+    reaper.runs(bare, '');
+    reaper.reap();
+    expect(await Promise.all([...others, once(bare, 'exit')])).toEqual(Array(3).fill([null, 'SIGKILL']));
+    await expect.poll(() => dirs.map((dir) => existsSync(dir))).toEqual([true, false, false]);
   });
 });
 
