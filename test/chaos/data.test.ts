@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCache } from 'respcache';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { openRig, type Rig } from './rig.js';
 
@@ -11,11 +11,18 @@ const LEDGER = ['head', 'table', 'log', 'patterns'].map((part) => `{respcache}:$
 describe('under load, when Redis loses', () => {
   let server: RedisServer;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     server = await startRedis();
   });
 
-  afterEach(() => server.stop());
+  afterAll(() => server.stop());
+
+  /** As a server begins: with nothing, and as much room as it likes. */
+  beforeEach(async () => {
+    await server.command('CONFIG', 'SET', 'maxmemory', '0');
+    await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    await server.command('FLUSHALL');
+  });
 
   /** Invalidates on both sides of the fault: what was durable before it must not come back. */
   async function survive(rig: Rig, strike: () => Promise<unknown>): Promise<void> {
