@@ -45,7 +45,8 @@ export default defineConfig({
     // Most of what a test makes is garbage soon: with more room for what is young, less of it is copied before it goes.
     execArgv: ['--max-semi-space-size=64'],
     setupFiles: [at('./test/support/expectations.ts')],
-    testTimeout: 20_000,
+    // For what hangs, and not for what is slow: on a busy machine a test of a silent network took 20 s, that of an example 10.
+    testTimeout: 60_000,
     // On a busy machine a second is short, and a breaker stays open for as long.
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
