@@ -381,6 +381,20 @@ describe('the forms', () => {
     await status.filter({ hasText: 'in this process; not durable yet' }).waitFor();
   });
 
+  it('invalidate what requests without a tenant are answered, where that is chosen', async () => {
+    await page.fill('#invalidate-keys', 'users:list');
+    await page.fill('#invalidate-tenant', 'acme');
+    await page.check('#invalidate-form input[name=nobody]');
+    await page.click('#invalidate-form button');
+    expect(await text(page, '#invalidate-status')).toBe('Name a tenant, or choose the requests that name none.');
+    await page.fill('#invalidate-tenant', '');
+    await page.click('#invalidate-form button');
+    expect(await text(page, '#confirm')).toContain('For requests that name no tenant:');
+    const sent = fake.next('invalidate');
+    await page.click('#confirm-yes');
+    expect((await sent).body).toEqual({ tenant: null, keys: ['users:list'] });
+  });
+
   it('send nothing on a no, nor what the server would refuse', async () => {
     await page.click('#invalidate-form button');
     expect(await text(page, '#invalidate-status')).toBe('Name a key, a tag or a pattern.');

@@ -45,22 +45,26 @@ export function onSubmit(id, run) {
 
 /** @type {Parameters<typeof onSubmit>[1]} */
 async function invalidate(form, say) {
-  const tenant = textOf(form, 'tenant').trim();
+  const named = textOf(form, 'tenant').trim();
+  const nobody = new FormData(form).has('nobody');
+  if (nobody && named !== '') return say('Name a tenant, or choose the requests that name none.', 'failed');
+  const tenant = nobody ? null : named;
   const lists = { keys: linesOf(form, 'keys'), tags: linesOf(form, 'tags'), patterns: linesOf(form, 'patterns') };
-  const named = Object.entries(lists).filter(([, list]) => list.length > 0);
-  if (named.length === 0) return say('Name a key, a tag or a pattern.', 'failed');
+  const filled = Object.entries(lists).filter(([, list]) => list.length > 0);
+  if (filled.length === 0) return say('Name a key, a tag or a pattern.', 'failed');
   if (tenant === '' && lists.keys.length + lists.patterns.length > 0) {
     form.querySelector('input')?.focus();
     return say('Keys and patterns are those of a tenant: name it.', 'failed');
   }
+  const one = nobody ? 'requests that name no tenant' : `the tenant ${named}`;
   const agreed = await confirmed({
     title: 'Invalidate?',
-    text: tenant === '' ? 'For all tenants:' : `For the tenant ${tenant}:`,
-    items: named.map(([kind, list]) => `${kind}: ${list.join(', ')}`),
+    text: `For ${tenant === '' ? 'all tenants' : one}:`,
+    items: filled.map(([kind, list]) => `${kind}: ${list.join(', ')}`),
     yes: 'Invalidate',
   });
   if (!agreed) return;
-  const receipt = await post('invalidate', { ...(tenant === '' ? {} : { tenant }), ...Object.fromEntries(named) });
+  const receipt = await post('invalidate', { ...(tenant === '' ? {} : { tenant }), ...Object.fromEntries(filled) });
   sayReceipt('Invalidated', receipt, say);
 }
 
