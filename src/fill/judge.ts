@@ -69,6 +69,7 @@ function hasChanged(
   tenant: string | undefined,
 ): boolean {
   const now = request.current ?? request.headers;
-  if (tenant !== undefined && fieldText(now, tenant) !== fieldText(asked, tenant)) return true;
-  return varies.length > 0 && variantKey(varies, asked) !== variantKey(varies, now);
+  const hasMoved = (name: string) => fieldText(now, name) !== fieldText(asked, name);
+  if (tenant !== undefined && hasMoved(tenant)) return true;
+  return varies.some(hasMoved) && variantKey(varies, asked) !== variantKey(varies, now);
 }

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,16 @@ describe('the packed package', () => {
     const required = node('-e', `console.log(Object.keys(require('${entry}')).length > 0)`);
     expect(required.output).toContain('true');
     expect(required.status).toBe(0);
+  });
+
+  it('has the pages that its README leads to', () => {
+    const own = (path: string) => join(folder, 'node_modules/respcache', path);
+    const text = readFileSync(own('README.md'), 'utf8');
+    const linked = [...text.matchAll(/\]\(([^)#:]+)/g)].map(([, path]) => path!);
+    // These are run in the project itself.
+    const pages = linked.filter((path) => !/^(examples|bench)\//.test(path));
+    expect(pages.length).toBeGreaterThan(20);
+    expect(pages.filter((path) => !existsSync(own(path)))).toEqual([]);
   });
 
   it('exports the names of its contract', () => {
