@@ -126,8 +126,8 @@ export class Handling {
     const reason = this.barred ?? (run === undefined ? 'unavailable' : run.judge(head, this.#seat()));
     if (reason !== undefined) run?.letGo(status);
     this.count(reason);
-    const shares = run?.isFilling === true && !saysNothing(route);
-    const shared = shares ? { route, tags: run.tags(this.#seat()) } : undefined;
+    const tags = saysNothing(route) ? undefined : this.#tagsOfShared(head);
+    const shared = tags && { route, tags };
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const { compress } = route;
@@ -137,6 +137,12 @@ export class Handling {
     const vary = negotiated ? [...namesInVary(route), ...ACCEPT_ENCODING] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
+  }
+
+  /** The tags of a response that others are given, or would be, were it not compared; `undefined` if they are not. */
+  #tagsOfShared(head: ResponseHead): readonly string[] | undefined {
+    const run = this.#run;
+    return run?.isFilling === true ? run.tags(this.#seat()) : this.#shadow?.tags(head, this.#seat());
   }
 
   /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */

@@ -11,6 +11,7 @@ import { responseSubject } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
+import { judge, type Seat } from './judge.js';
 import { keptFields } from './kept-fields.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -32,6 +33,9 @@ export class Shadow {
   readonly #services: Services;
   readonly #request: RequestView;
   readonly #stored: ResponseEntry;
+  /** The request's fields as they were looked up: layers inside may change them. */
+  readonly #asked: Fields;
+  readonly #requestedAt: number;
   readonly #body = createHash('sha256');
   #bytes = 0;
   #differences: ShadowDifference[] | undefined;
@@ -41,6 +45,8 @@ export class Shadow {
     this.#request = request;
     this.plan = plan;
     this.#stored = stored;
+    this.#asked = { ...request.headers };
+    this.#requestedAt = services.settings.clock.now();
   }
 
   /** The head of the handler's response, before this cache has added to it. It is given a tag as any other. */
@@ -54,6 +60,16 @@ export class Shadow {
     if (fields['set-cookie'] !== undefined) this.#differs('set-cookie', 'none', 'there is one');
     const isTagged = !policy.makesEtag || status !== 200 || fields.etag !== undefined;
     if (whole !== undefined && !isTagged) bag.setHeader('ETag', makeEtag(whole.bytes()));
+  }
+
+  /** The tags of the handler's response, if it could be stored; `undefined` if not. */
+  tags(head: ResponseHead, seat: Seat): readonly string[] | undefined {
+    const { request, route, control, ranged } = seat;
+    const { credentials } = this.plan;
+    const asked = { request, route, control, ranged, credentials, method: request.method };
+    const context = { services: this.#services, requestedAt: this.#requestedAt, ...asked };
+    const verdict = judge(head, seat, context, this.#asked);
+    return typeof verdict === 'string' ? undefined : [...new Set([...verdict.tags, ...control.tags])];
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {

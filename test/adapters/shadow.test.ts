@@ -42,6 +42,25 @@ describe.each(NEWEST)('shadow mode: $label', (combination) => {
     });
   });
 
+  it('tells caches further down of what it compares what they are told of what is stored, and of nothing else', async () => {
+    const host = await bench.start(combination);
+    let said = 'max-age=3600';
+    const options = { shadow: 1, browserTtl: 0, cdnTtl: 30, surrogateTags: 'Cache-Tag', tags: ['of-route'] };
+    host.get('/x', options, ({ cache }) => {
+      cache.tag('of-handler');
+      return { body: 'x', headers: { 'Cache-Control': said } };
+    });
+    const told = async () => {
+      const answer = await host.ask('/x');
+      return ['cache-control', 'cdn-cache-control', 'cache-tag'].map((name) => answer.header(name));
+    };
+    const shared = ['no-cache', 'max-age=30', 'of-route,of-handler'];
+    expect([await told(), await told()]).toEqual([shared, shared]);
+    said = 'private, max-age=60';
+    expect(await told()).toEqual(['private, max-age=60', undefined, undefined]);
+    expect(host.cache.getStats().reasons).toMatchObject({ shadow: 2 });
+  });
+
   it('tells what is stale, and serves what the handler says', async () => {
     let price = 1;
     const { host, seen } = await started(() => ({ status: price === 3 ? 404 : 200, body: { price } }));
