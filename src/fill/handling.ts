@@ -139,10 +139,12 @@ export class Handling {
     return reduced;
   }
 
-  /** The tags of a response that others are given, or would be, were it not compared; `undefined` if they are not. */
+  /**
+   * The tags of a response that others are given, or would be, were it not compared, or Redis not out of reach; `undefined` if they
+   * are not.
+   */
   #tagsOfShared(head: ResponseHead): readonly string[] | undefined {
-    const run = this.#run;
-    return run?.isFilling === true ? run.tags(this.#seat()) : this.#shadow?.tags(head, this.#seat());
+    return this.#run === undefined ? this.#shadow?.tags(head, this.#seat()) : this.#run.tags(this.#seat());
   }
 
   /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */

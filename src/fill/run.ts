@@ -43,7 +43,6 @@ export interface Going {
 /** A response that is being captured, and what is known of it beside its body. */
 interface Filling {
   readonly fill: Fill;
-  readonly tags: readonly string[];
   readonly varies: readonly string[];
 }
 
@@ -59,6 +58,8 @@ export class Run {
   readonly #asked: Fields;
   readonly #requestedAt: number;
   readonly #started = performance.now();
+  /** What the response can be invalidated by, where it could be stored: the names that its head says. */
+  #tags: readonly string[] | undefined;
   #filling: Filling | undefined;
 
   constructor(services: Services, request: RequestView, plan: Plan, going: Going) {
@@ -101,6 +102,7 @@ export class Run {
   judge(head: ResponseHead, seat: Seat): Reason | undefined {
     const verdict = judge(head, seat, this.#context(seat), this.#asked);
     if (typeof verdict === 'string') return verdict;
+    this.#tags = verdict.tags;
     if (this.#asOf === undefined) return 'unavailable';
     this.#begin(head, seat, verdict, this.#asOf);
     return undefined;
@@ -110,7 +112,7 @@ export class Run {
   #begin({ status, message, bag, whole }: ResponseHead, seat: Seat, verdict: Verdict, asOf: Position): void {
     const { plan } = this;
     const { route, outside } = seat;
-    const { fields, context, assessment, tags, varies, etagMade } = verdict;
+    const { fields, context, assessment, varies, etagMade } = verdict;
     const { policy, maxBodyBytes } = route;
     const rule = parseNoVarySearch(fieldText(fields, 'no-vary-search'));
     const entry = begun({
@@ -130,15 +132,16 @@ export class Run {
     // Of a body at hand that has no such field Node itself says how long it is.
     const length = declared === undefined ? whole?.length : Number(declared);
     const fill = new Fill(entry, length, maxBodyBytes, policy.makesEtag);
-    this.#filling = { fill, tags, varies };
+    this.#filling = { fill, varies };
     const address = plan.addressFor(rule);
     if (address !== plan.address) this.plan = { ...plan, address };
   }
 
-  /** The names that what is captured can be invalidated by, as far as they have been said. */
-  tags({ control }: Seat): readonly string[] {
-    const own = this.#filling?.tags ?? [];
-    return control.tags.length === 0 && own.length < 2 ? own : [...new Set([...own, ...control.tags])];
+  /** The names that the response can be invalidated by, as far as they have been said; `undefined` if it may not be stored. */
+  tags({ control }: Seat): readonly string[] | undefined {
+    const own = this.#tags;
+    if (own === undefined || (control.tags.length === 0 && own.length < 2)) return own;
+    return [...new Set([...own, ...control.tags])];
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
@@ -217,7 +220,7 @@ export class Run {
       this.fail('handler');
       if (this.going.stale !== undefined) this.outdate(this.going.stale, seat);
     }
-    const entry = this.#filling?.fill.finish(this.tags(seat));
+    const entry = this.#filling?.fill.finish(this.tags(seat)!);
     if (typeof entry !== 'string') return entry;
     this.#skip(entry, entry === 'handler' ? seat.control.because : undefined);
     return undefined;

@@ -1,11 +1,12 @@
 // Fields between caches: those for this one alone, those for others further down, groups, searches, and what it says it did.
 
-import type { RouteOptions } from 'respcache';
+import { createCache, type RouteOptions } from 'respcache';
 import { parseList } from 'structured-headers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../support/port.js';
 import { type ClockedHost, Gate, NEWEST, numbered, START, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
-import { type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
+import { createHost, type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
 import { nextEvent, Traffic, told } from './traffic.js';
 
 const bench = useBench();
@@ -230,6 +231,22 @@ describe.each(NEWEST)('fields: $label', (combination) => {
         expect(fieldsOf(await host.ask('/x'), 'cache-control', CDN)).toEqual(['no-cache', 'no-cache']);
         host.clock.forward(5);
       }
+    });
+
+    it('are said of what only Redis keeps from being stored: no invalidation would reach it further down', async () => {
+      const cache = createCache({ redis: { host: '127.0.0.1', port: await freePort() }, timeout: 50 });
+      const host = createHost(combination.framework, cache);
+      onTestFinished(async () => {
+        await host.close();
+        await cache.close();
+      });
+      host.get('/x', options, numbered({ headers: { 'Cache-Control': 'max-age=900' } }));
+      host.get('/private', options, numbered({ headers: { 'Cache-Control': 'private, max-age=900' } }));
+      const answer = await host.ask('/x');
+      expect(answer.header('cache-status')).toBe('respcache; fwd=uri-miss; detail=unavailable');
+      expect(fieldsOf(answer, 'cache-control', CDN, 'cache-tag')).toEqual(['max-age=30', 'max-age=600', 'of%20route']);
+      const own = await host.ask('/private');
+      expect(fieldsOf(own, 'cache-control', CDN)).toEqual(['private, max-age=900', undefined]);
     });
 
     it('each leave what the others are about to the handler', async () => {
