@@ -18,6 +18,8 @@ import type { Subject } from './tags.js';
 const CLOSE_DEADLINE = 500;
 /** How long reading the log waits for news at the most, ms: a connection that is dead is to be noticed some time. */
 const LONGEST_BLOCK = 10_000;
+/** After how long without a word from the ledger it is looked at where nothing follows the log, ms. */
+const LONGEST_IDLE = 1000;
 
 export interface RedisLedgerOptions {
   /** Put before the names of the ledger's keys. */
@@ -41,6 +43,8 @@ export class RedisLedger implements Ledger {
   readonly #pending = new PendingPurges();
   readonly #outbox: Outbox;
   readonly #tail: LedgerTail | undefined;
+  readonly #watch: NodeJS.Timeout | undefined;
+  #watching = false;
   /** How many purges have been asked of this process. */
   #purges = 0;
 
@@ -66,6 +70,7 @@ export class RedisLedger implements Ledger {
       this.sync().catch(() => {});
     });
     if (options.maxDisconnected !== undefined) this.#tail = this.#follow(options.maxDisconnected);
+    else this.#watch = setInterval(() => void this.#watchHead(), LONGEST_IDLE).unref();
   }
 
   async sync(): Promise<Position | undefined> {
@@ -158,7 +163,19 @@ export class RedisLedger implements Ledger {
       await withDeadline(this.#pending.sentAll, CLOSE_DEADLINE, 'purge').catch(() => {});
     }
     this.#outbox.close();
+    clearInterval(this.#watch);
     await this.#tail?.close();
+  }
+
+  /**
+   * In a Cluster, and behind a proxy, a replica takes over while the connection stands: no event tells of it, and who only
+   * invalidates asks for nothing. It may be the only one that knows what the replica lacks.
+   */
+  async #watchHead(): Promise<void> {
+    if (this.#watching || this.#copy.table === undefined || this.#copy.age < LONGEST_IDLE) return;
+    this.#watching = true;
+    await this.sync().catch(() => {});
+    this.#watching = false;
   }
 
   #follow(maxDisconnected: number): LedgerTail {

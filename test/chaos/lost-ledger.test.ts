@@ -1,11 +1,19 @@
 // What a process knows of the ledger without having read each purge by itself, when a failover takes that back.
 
 import { Redis } from 'ioredis';
-import { type Cache, createCache, type RedisClient } from 'respcache';
+import { type Cache, type CacheOptions, createCache, type RedisClient } from 'respcache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { tenantTag } from '../../src/invalidation/tags.js';
 import { type RedisPair, startPair } from '../support/failover.js';
+import type { RedisServer } from '../support/redis.js';
 import { purgesIn } from './places.js';
+
+/** Puts the ledger of one prefix in the place of another's, in one step, and gives the head that it has then. */
+function copyLedger(server: RedisServer, from: string, to: string): Promise<unknown> {
+  const keys = [from, to].flatMap((prefix) => ['head', 'table', 'log'].map((part) => `${prefix}{respcache}:${part}`));
+  const lua = "for i = 1, 3 do redis.call('RESTORE', KEYS[i + 3], 0, redis.call('DUMP', KEYS[i]), 'REPLACE') end";
+  return server.command('EVAL', `${lua} return redis.call('GET', KEYS[4])`, '6', ...keys);
+}
 
 describe('what was invalidated does not come back with a replica that lacks it', () => {
   let pair: RedisPair;
@@ -20,8 +28,8 @@ describe('what was invalidated does not come back with a replica that lacks it',
     await pair.stop();
   });
 
-  function open(redis: string | RedisClient): Cache {
-    const cache = createCache({ redis, l1: false, timeout: 2000 });
+  function open(redis: string | RedisClient, options: CacheOptions = { l1: false }): Cache {
+    const cache = createCache({ redis, timeout: 2000, ...options });
     caches.push(cache);
     return cache;
   }
@@ -120,6 +128,21 @@ describe('what was invalidated does not come back with a replica that lacks it',
     await reachable(cache);
     await vi.waitFor(async () => expect(await purgesIn(pair.replica)).toContain(tenantTag('somebody')));
     expect(await cache.get('k', 'c')).toBe('new');
+  });
+
+  it.each<[who: string, options: CacheOptions]>([
+    ['keeps no copies', { l1: false }],
+    ['asks for the head each time', { consistency: 'strong' }],
+    ['follows the log', {}],
+  ])('where connections stand (in a Cluster, say), and who entered it is idle and %s', async (_, options) => {
+    const [writer, reader] = [open(pair.url, options), open(pair.master.url)];
+    await reader.set('k', 'old', 'c', { tags: ['t'] });
+    expect(await writer.get('k', 'c')).toBe('old');
+    const head = await copyLedger(pair.master, '', 'saved:');
+    expect(await writer.invalidateByTags(['t'])).toMatchObject({ durable: true });
+    expect(await copyLedger(pair.master, 'saved:', '')).toBe(head);
+    await vi.waitFor(async () => expect(await purgesIn(pair.master)).toContain('G:t'), { timeout: 5000, interval: 20 });
+    expect(await reader.get('k', 'c')).toBeUndefined();
   });
 
   it('with a write that began before it, where two were masters for a while, and this process was told more by the other', async () => {
