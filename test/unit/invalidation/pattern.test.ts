@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isGlob, matchesPattern } from '../../../src/invalidation/pattern.js';
+import { isGlob, matchesBeginning, matchesPattern } from '../../../src/invalidation/pattern.js';
 import { heapMegabytes } from '../../support/heap.js';
 
 describe('isGlob', () => {
@@ -118,6 +118,27 @@ describe('a glob', () => {
   it('takes new lines and other signs for characters like any', () => {
     expect(matchesPattern('a*b', 'a\n\u0000\u2028b')).toBe(true);
     expect(matchesPattern('a.c?', 'abcd')).toBe(false);
+  });
+});
+
+describe('a glob matches a beginning', () => {
+  it.each([
+    ['/users\\?page=*', '/users?'],
+    ['/users\\?[a-z]age=1', '/users?'],
+    ['/users?[a-z]age=1', '/users?'],
+    ['/users\\??age=1', '/users?'],
+    ['/caf?\\?page=*', '/caf%C3%A9?'],
+  ])('%j that of a text that begins with %j', (glob, beginning) => {
+    expect(matchesBeginning(glob, beginning)).toBe(true);
+  });
+
+  it.each([
+    ['/users\\?page=*', '/users/1?'],
+    ['/users\\?page=*', '/caf%C3%A9?'],
+    ['/users[0-9]*', '/users?'],
+    ['/users', '/users?'],
+  ])('%j none of a text that begins with %j', (glob, beginning) => {
+    expect(matchesBeginning(glob, beginning)).toBe(false);
   });
 });
 
