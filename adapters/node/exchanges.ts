@@ -245,7 +245,7 @@ export class View implements RequestView {
   }
 
   get rerun(): RequestView['rerun'] {
-    const run = this.refreshing === undefined ? copyOf(this.#req, { target: this.target }) : undefined;
+    const run = this.refreshing === undefined ? copyOf(this.#req, this.target) : undefined;
     return (
       run &&
       ((mark, timeout) => {

@@ -3,19 +3,6 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Facts, type How, headText, inject } from '../../src/inject.js';
 
-/** What of a request is another in its copy. */
-export interface Changes {
-  /**
-   * The URL as it came. Default: `req.originalUrl`, where Express keeps it, or `req.url`. Koa keeps it in
-   * `ctx.originalUrl` alone, and `koa-mount` shortens `req.url`.
-   */
-  readonly target?: string;
-  /** Request fields to change: a value sets, `undefined` removes. */
-  readonly headers?: Readonly<Record<string, string | undefined>>;
-}
-
-export interface RerunOptions extends Changes, How {}
-
 /**
  * Fields of one exchange over one connection (RFC 9110 §7.6.1), of a body, or that ask for less than a whole answer.
  */
@@ -60,7 +47,7 @@ type Fields = (readonly [name: string, value: string])[];
  * Whether a request can be run again in process: a GET or HEAD without a body, over HTTP/1, by a server of Node, whose
  * connection is still there. HTTP/2 is not: its requests are streams of a session that cannot be had without one.
  */
-export function canRerun(req: IncomingMessage): boolean {
+function canRerun(req: IncomingMessage): boolean {
   // Express puts its own prototype under whatever request there is: `instanceof` alone would believe it.
   if (!(req instanceof IncomingMessage) || req.httpVersionMajor !== 1 || req.socket.destroyed) return false;
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
@@ -68,25 +55,20 @@ export function canRerun(req: IncomingMessage): boolean {
 }
 
 /**
- * Runs a request, as a GET, once more through the whole application. The copy is made at once, of what came over the
- * wire; it is run after what is to be done now, so that an answer given meanwhile leaves first. Never rejects.
+ * A copy of a request, made at once of what came over the wire, so that it can be run as a GET, through the whole application,
+ * when the original's connection is gone. `undefined` if it cannot be run again. `target`: the URL as it came, which mounts may
+ * have shortened in `req.url`.
  *
- * @returns whether the response was given to its end (`false`: it was aborted, ran out of time, or there was no way to
- *   run it)
+ * A run comes after what is to be done now, so that an answer given meanwhile leaves first. It never rejects.
+ *
+ * @returns what runs it, and says whether the response was given to its end (`false`: it was aborted, ran out of time, or the
+ *   server would not have the request)
  */
-export async function rerun(req: IncomingMessage, options: RerunOptions): Promise<boolean> {
-  return (await copyOf(req, options)?.(options)) ?? false;
-}
-
-/**
- * A copy of a request, made at once, so that it can be run when the original's connection is gone. `undefined` if it
- * cannot be run again.
- */
-export function copyOf(req: IncomingMessage, changes: Changes): ((how: How) => Promise<boolean>) | undefined {
+export function copyOf(req: IncomingMessage, target: string): ((how: How) => Promise<boolean>) | undefined {
   const server = canRerun(req) ? serverOf(req) : undefined;
   if (server === undefined) return undefined;
   try {
-    const head = headOf(req, changes);
+    const head = headOf(req, target);
     const facts = factsOf(req.socket);
     return (how) => inject(server, head, facts, how).catch(() => false);
   } catch {
@@ -119,17 +101,9 @@ function isRepeatable([name, value]: Fields[number]): boolean {
   return tokens.every((token) => token === '' || token === 'close' || DROPPED.has(token));
 }
 
-function headOf(req: IncomingMessage, { target, headers = {} }: Changes): Buffer {
-  const url = target ?? (req as IncomingMessage & { originalUrl?: string }).originalUrl ?? req.url ?? '';
-  const changed = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
-  const kept = fieldsOf(req).filter(([name]) => {
-    const lower = name.toLowerCase();
-    return !DROPPED.has(lower) && !changed.has(lower);
-  });
-  const added = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as const],
-  );
-  return headText('GET', url, req.httpVersion, [...kept, ...added]);
+function headOf(req: IncomingMessage, target: string): Buffer {
+  const kept = fieldsOf(req).filter(([name]) => !DROPPED.has(name.toLowerCase()));
+  return headText('GET', target, req.httpVersion, kept);
 }
 
 function factsOf(socket: Socket): Facts {

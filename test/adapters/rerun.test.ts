@@ -13,9 +13,10 @@ import { finished } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { canRerun, copyOf, rerun } from '../../adapters/node/rerun.js';
+import { copyOf } from '../../adapters/node/rerun.js';
 import type { Sink } from '../../adapters/node/sink.js';
 import { tap } from '../../adapters/node/tap.js';
+import type { How } from '../../src/inject.js';
 import { CERTIFICATE, KEY } from './rerun/certificate.js';
 import { ALL, type Asked, type Framework, type Layer, RICH } from './rerun/frameworks.js';
 import { createHost, type Host, lasting } from './rerun/host.js';
@@ -58,6 +59,12 @@ async function start(
   endings.push(() => host.close());
   return host.listen();
 }
+
+/** Runs a request again, if it can be: without that nothing is run. */
+const rerun = async (req: IncomingMessage, how: Partial<How> = {}, target = req.url ?? ''): Promise<boolean> =>
+  (await copyOf(req, target)?.({ timeout: 1000, prepare: () => {}, ...how })) ?? false;
+
+const canRerun = (req: IncomingMessage): boolean => copyOf(req, req.url ?? '') !== undefined;
 
 /** For events whose emitter a test cannot listen to in time. */
 const soon = (check: () => void): Promise<void> => vi.waitFor(check, { interval: 1, timeout: 10_000 });
@@ -402,40 +409,33 @@ describe.each(ALL)('the request of a rerun: %s', (framework) => {
       app.use(hold, (asked) => asked.send('x'));
     };
     const host = await start(framework, build, { holds: false });
-    const run = await host.rerun(
-      '/caf%C3%A9?b=2&a=1&a=2',
-      [
-        'X-Twice: 1',
-        'x-twice: 2',
-        'Cookie: a=1',
-        'Cookie: b=2',
-        'Authorization: secret',
-        'X-Latin: \xe9',
-        'X-Gone: 1',
-        'X-Changed: 1',
-        'Connection: TE, Keep-Alive, close',
-        'Keep-Alive: timeout=5',
-        'TE: trailers',
-        'Trailer: X',
-        'Proxy-Connection: keep-alive',
-        'Content-Length: 0',
-        'Range: bytes=0-1',
-        'If-None-Match: "x"',
-        'If-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT',
-        'If-Range: "x"',
-      ],
-      { headers: { 'X-GONE': undefined, 'x-changed': '2', 'X-Added': '3' } },
-    );
+    const run = await host.rerun('/caf%C3%A9?b=2&a=1&a=2', [
+      'X-Twice: 1',
+      'x-twice: 2',
+      'Cookie: a=1',
+      'Cookie: b=2',
+      'Authorization: secret',
+      'X-Latin: \xe9',
+      'Connection: TE, Keep-Alive, close',
+      'Keep-Alive: timeout=5',
+      'TE: trailers',
+      'Trailer: X',
+      'Proxy-Connection: keep-alive',
+      'Content-Length: 0',
+      'Range: bytes=0-1',
+      'If-None-Match: "x"',
+      'If-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT',
+      'If-Range: "x"',
+    ]);
     expect(run.whole).toBe(true);
     expect(seen).toEqual(['secret', 'secret']);
     expect(run.req).toMatchObject({ method: 'GET', httpVersion: '1.1', url: '/caf%C3%A9?b=2&a=1&a=2' });
     expect(run.req.rawHeaders).toEqual([
       ...['Host', 'example.com', 'X-Twice', '1', 'x-twice', '2', 'Cookie', 'a=1', 'Cookie', 'b=2'],
-      ...['Authorization', 'secret', 'X-Latin', '\xe9', 'x-changed', '2', 'X-Added', '3'],
+      ...['Authorization', 'secret', 'X-Latin', '\xe9'],
     ]);
     expect(run.req.headers).toEqual({
-      ...{ host: 'example.com', 'x-twice': '1, 2', cookie: 'a=1; b=2', 'x-latin': '\xe9', 'x-changed': '2' },
-      'x-added': '3',
+      ...{ host: 'example.com', 'x-twice': '1, 2', cookie: 'a=1; b=2', 'x-latin': '\xe9' },
     });
     expect(run.req.headersDistinct['x-twice']).toEqual(['1', '2']);
   });
@@ -598,7 +598,7 @@ describe('a request that can be run again', () => {
     const prepare = (made: IncomingMessage) => {
       copy = made;
     };
-    expect(await rerun(req, { timeout: 1000, prepare })).toBe(can);
+    expect(await rerun(req, { prepare })).toBe(can);
     if (can) expect(copy).toMatchObject({ method: 'GET', httpVersion: req.httpVersion });
     client.destroy();
   });
@@ -627,29 +627,31 @@ describe('a request that can be run again', () => {
     await gone;
     for (const req of [...strangers, asked.req]) {
       expect(canRerun(req)).toBe(false);
-      expect(await rerun(req, { timeout: 1000, prepare })).toBe(false);
+      expect(await rerun(req, { prepare })).toBe(false);
     }
     release();
     expect(prepare).not.toHaveBeenCalled();
   });
 
   it.each([
-    ['a target with spaces', { target: '/a b' }],
-    ['a target of more than one line', { target: '/\r\nX-Client-Id: b' }],
-    ['a target beyond bytes', { target: '/日本' }],
-    ['no target', { target: '' }],
-    ['a field of more than one line', { headers: { x: '1\r\nX-Client-Id: b' } }],
-    ['a name of more than one line', { headers: { 'x: 1\r\nx-client-id': 'b' } }],
-    ['no name', { headers: { '': '1' } }],
-    ['a head that the server finds too large', { headers: { x: 'x'.repeat(20_000) } }],
-    ['no Host', { headers: { host: undefined } }],
-  ])('is none with %s', async (_, options) => {
+    ['a target with spaces', '/a b', []],
+    ['a target of more than one line', '/\r\nX-Client-Id: b', []],
+    ['a target beyond bytes', '/日本', []],
+    ['no target', '', []],
+    ['a field of more than one line', '/', ['x', '1\r\nX-Client-Id: b']],
+    ['a name of more than one line', '/', ['x: 1\r\nx-client-id', 'b']],
+    ['no name', '/', ['', '1']],
+    ['a head that the server finds too large', '/', ['x', 'x'.repeat(20_000)]],
+    ['no Host', '/', undefined],
+  ])('is none with %s', async (_, target, more) => {
     const host = await plain();
     host.server.on('clientError', () => {});
     const { asked, release } = await host.held();
+    // What came can be repeated; layers outside may have made something else of it.
+    asked.req.rawHeaders = more === undefined ? [] : [...asked.req.rawHeaders, ...more];
     const prepare = vi.fn();
     const listeners = host.server.listenerCount('request');
-    expect(await rerun(asked.req, { timeout: 60_000, prepare, ...options })).toBe(false);
+    expect(await rerun(asked.req, { timeout: 60_000, prepare }, target)).toBe(false);
     release();
     expect(prepare).not.toHaveBeenCalled();
     expect(host.server.listenerCount('request')).toBe(listeners);
@@ -664,7 +666,7 @@ describe('a request that can be run again', () => {
     const prepare = () => {
       throw new Error('not prepared');
     };
-    expect(await rerun(asked.req, { timeout: 1000, prepare })).toBe(false);
+    expect(await rerun(asked.req, { prepare })).toBe(false);
     release();
     expect(runs).toBe(0);
   });
@@ -677,12 +679,12 @@ describe('a request that can be run again', () => {
     });
     const client = host.connect();
     const { asked, release } = await host.held('/y', ['x: 1'], client);
-    const run = copyOf(asked.req, { headers: { 'x-hold': undefined } });
+    const run = copyOf(asked.req, '/y');
     const gone = once(asked.res, 'close');
     client.destroy();
     await gone;
     release();
-    expect(copyOf(asked.req, {})).toBeUndefined();
+    expect(copyOf(asked.req, '/y')).toBeUndefined();
     for (let i = 0; i < 2; i++) expect(await run?.({ timeout: 1000, prepare: () => {} })).toBe(true);
     expect(seen).toEqual(['/y', '127.0.0.1', '1', '/y', '127.0.0.1', '1']);
   });
@@ -700,8 +702,7 @@ describe('the server of a rerun', () => {
       if (url === '/throws') throw new Error('not a framework');
     });
     const { asked, release } = await host.held();
-    const again = (target: string) =>
-      rerun(asked.req, { target, headers: { 'x-hold': undefined }, timeout: 1000, prepare: () => {} });
+    const again = (target: string) => rerun(asked.req, {}, target);
     for (let i = 0; i < 20; i++) expect(await again('/throws')).toBe(false);
     expect(await again('/')).toBe(true);
     release();
@@ -737,7 +738,7 @@ describe('the server of a rerun', () => {
     const { asked } = await host.held();
     const timers = vi.spyOn(globalThis, 'setTimeout');
     endings.push(() => vi.restoreAllMocks());
-    const again = () => rerun(asked.req, { headers: { 'x-hold': undefined }, timeout: 54_321, prepare: () => {} });
+    const again = () => rerun(asked.req, { timeout: 54_321 });
     const runs = [again()];
     while (host.exchanges.length < 2) await turn();
     // This one has not begun yet.
@@ -775,7 +776,7 @@ describe('the server of a rerun', () => {
     const client = new Socket().connect((outer.address() as AddressInfo).port, '127.0.0.1');
     client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     const [req] = await asked;
-    expect(await rerun(req, { timeout: 1000, prepare: () => {} })).toBe(true);
+    expect(await rerun(req)).toBe(true);
     client.destroy();
   });
 });
@@ -815,7 +816,7 @@ describe('a rerun over TLS', () => {
       const now = about(socket);
       // The copy is asked again when all is over.
       seen.push(whole === undefined ? () => now : () => about(socket));
-      whole ??= rerun(req, { timeout: 1000, prepare: () => {} });
+      whole ??= rerun(req);
       res.end('x');
     });
     const sent = https.get({ ...client, host: '127.0.0.1', port: await port(server), agent: false });
@@ -836,7 +837,7 @@ describe('a rerun over TLS', () => {
     const found: Promise<unknown>[] = [];
     server.on('request', (req: http2.Http2ServerRequest, res: http2.Http2ServerResponse) => {
       const asked = req as unknown as IncomingMessage;
-      found.push(Promise.resolve(canRerun(asked)), rerun(asked, { timeout: 1000, prepare: () => {} }));
+      found.push(Promise.resolve(canRerun(asked)), rerun(asked));
       // As Express does.
       Object.setPrototypeOf(req, IncomingMessage.prototype);
       found.push(Promise.resolve(canRerun(asked)));

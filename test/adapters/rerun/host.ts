@@ -3,11 +3,9 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { type RerunOptions, rerun } from '../../../adapters/node/rerun.js';
+import { copyOf } from '../../../adapters/node/rerun.js';
+import type { How } from '../../../src/inject.js';
 import { type Application, type Asked, FRAMEWORKS, type Framework, type Layer } from './frameworks.js';
-
-/** A request that carries this field is held. The copies that `Held.rerun` makes do not. */
-const HOLD = 'x-hold';
 
 /** An exchange as the server sees it: outside of the application. */
 export interface Exchange {
@@ -15,6 +13,11 @@ export interface Exchange {
   readonly res: ServerResponse;
   /** What has happened, in its order. */
   readonly events: string[];
+}
+
+/** How a request is run again, where not as it came and with time enough. */
+interface Changes extends Partial<How> {
+  readonly target?: string;
 }
 
 /** A run, and what came of it. */
@@ -37,8 +40,9 @@ class Held {
   }
 
   /** Begins a run. `begun` is settled when the application has been given it. */
-  begin(options: Partial<RerunOptions> = {}): { begun: Promise<Exchange>; done: Promise<Run> } {
-    const { req, target } = this.asked;
+  begin(options: Changes = {}): { begun: Promise<Exchange>; done: Promise<Run> } {
+    const { req } = this.asked;
+    const { target = this.asked.target, timeout = 10_000 } = options;
     let [begin, refuse] = [(_: Exchange) => {}, (_: unknown) => {}];
     const begun = new Promise<Exchange>((resolve, reject) => {
       [begin, refuse] = [resolve, reject];
@@ -51,10 +55,7 @@ class Held {
       // This is before the spy outside of the application has seen it.
       queueMicrotask(() => begin(this.#host.exchangeOf(copy)));
     };
-    const headers = { [HOLD]: undefined, ...options.headers };
-    // Where the request knows it, as with Express, it need not be said.
-    const url = 'originalUrl' in req ? {} : { target };
-    const running = rerun(req, { ...url, timeout: 10_000, ...options, headers, prepare });
+    const running = copyOf(req, target)?.({ prepare, timeout }) ?? Promise.resolve(false);
     const done = running.then(async (whole) => {
       refuse(new Error('it never began'));
       return { ...(await begun), whole, wire: Buffer.concat(written).toString('latin1') };
@@ -62,7 +63,7 @@ class Held {
     return { begun, done };
   }
 
-  rerun(options: Partial<RerunOptions> = {}): Promise<Run> {
+  rerun(options: Changes = {}): Promise<Run> {
     return this.begin(options).done;
   }
 }
@@ -85,7 +86,7 @@ export class Host {
   readonly app: Application;
   readonly server: Server;
   readonly exchanges: Exchange[] = [];
-  /** Holds requests that ask for it; goes on with all others. */
+  /** Holds the request that `held` has sent; goes on with all others. */
   readonly hold: Layer;
   readonly #told = new EventEmitter();
 
@@ -95,7 +96,7 @@ export class Host {
     // Stands in for any layer outside of the application.
     server.on('request', (req, res) => this.#spy(req, res));
     this.hold = async (asked, next) => {
-      if (asked.req.headers[HOLD] === undefined) return next();
+      if (this.#told.listenerCount('held') === 0) return next();
       await new Promise<void>((release) => this.#told.emit('held', new Held(this, asked, release)));
       asked.send('the original');
     };
@@ -129,12 +130,12 @@ export class Host {
   async held(target = '/', lines: readonly string[] = [], socket?: Socket): Promise<Held> {
     const held = once(this.#told, 'held') as Promise<[Held]>;
     const client = socket ?? this.connect();
-    client.write(head(target, [`${HOLD}: 1`, ...lines]), 'latin1');
+    client.write(head(target, lines), 'latin1');
     return (await held)[0];
   }
 
   /** Holds a request, runs it again once, and lets it go. */
-  async rerun(target = '/', lines: readonly string[] = [], options: Partial<RerunOptions> = {}): Promise<Run> {
+  async rerun(target = '/', lines: readonly string[] = [], options: Changes = {}): Promise<Run> {
     const held = await this.held(target, lines);
     try {
       return await held.rerun(options);
