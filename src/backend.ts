@@ -1,5 +1,6 @@
 import type { Compressor } from './compress/compressor.js';
 import type { PlainEntries } from './compress/plain.js';
+import { withDeadline } from './deadline.js';
 import type { Entry, Position, ResponseEntry } from './entry/entry.js';
 import type { Events } from './events.js';
 import type { LeaseTable } from './fill/collapse.js';
@@ -13,7 +14,7 @@ import { ownTurn, Sweeper, type SweepTurn, sharedTurn } from './invalidation/swe
 import type { Settings } from './options.js';
 import { keySpace } from './request/key.js';
 import type { QueryRules } from './request/query.js';
-import { Guard, withDeadline } from './stores/guard.js';
+import { Guard } from './stores/guard.js';
 import { lossOr, unavailableOr } from './stores/loss.js';
 import { MemoryStore } from './stores/memory.js';
 import type { Reads } from './stores/reads.js';

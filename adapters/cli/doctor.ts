@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { orAborted } from '../../src/aborted.js';
+import { withDeadline } from '../../src/deadline.js';
 import { UnavailableError } from '../../src/errors.js';
 import { epochStart, parseHead, readSnapshot } from '../../src/invalidation/redis-table.js';
 import { fleetReport } from '../../src/stats/fleet.js';
-import { withDeadline } from '../../src/stores/guard.js';
 import type { RedisLink } from '../../src/stores/redis-link.js';
 import { script } from '../../src/stores/script.js';
 import { Failure } from './failure.js';

@@ -1,7 +1,7 @@
 import { type Cache, createCache } from '../../src/cache.js';
+import { withDeadline } from '../../src/deadline.js';
 import { ConfigError } from '../../src/errors.js';
 import { type CacheOptions, resolveSettings, type Settings } from '../../src/options.js';
-import { withDeadline } from '../../src/stores/guard.js';
 import { lossOr } from '../../src/stores/loss.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { EXIT, Failure } from './failure.js';

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
+import { withDeadline } from '../deadline.js';
 import type { Position } from '../entry/entry.js';
 import { remember } from '../remember.js';
-import { withDeadline } from '../stores/guard.js';
 import type { MaybePromise } from '../types.js';
 import type { LeaseState } from './lease.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
+import { withDeadline } from '../deadline.js';
 import { UnavailableError } from '../errors.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 
 /** One purge as the log holds it: id, then fields and values by turns. */

@@ -1,4 +1,5 @@
-import { isAnswer, withDeadline } from '../stores/guard.js';
+import { withDeadline } from '../deadline.js';
+import { isAnswer } from '../stores/guard.js';
 import { Silence } from '../stores/silence.js';
 import type { Batch, PendingPurges } from './pending.js';
 import type { Purge } from './purge-table.js';

@@ -1,5 +1,5 @@
+import { withDeadline } from '../deadline.js';
 import { Generations } from '../generations.js';
-import { withDeadline } from '../stores/guard.js';
 import { type Cause, causeIn } from './cause.js';
 import { GEOMETRY, type PatternPurge, type Purge, patternReaches, weightOfName } from './purge-table.js';
 import { EVERYTHING, purgeTags, type Subject, tenantTag } from './tags.js';

@@ -1,6 +1,6 @@
+import { withDeadline } from '../deadline.js';
 import type { Position } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { type Cause, firstCause, lastCause } from './cause.js';
 import type { Ledger, Receipt } from './ledger.js';

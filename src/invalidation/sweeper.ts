@@ -1,6 +1,6 @@
+import { withDeadline } from '../deadline.js';
 import type { Entry } from '../entry/entry.js';
 import { keySpace, subjectOfKey } from '../request/key.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { script } from '../stores/script.js';
 import type { Store, SweepProgress } from '../stores/store.js';

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { ask, textAtOnce } from '../ask.js';
+import { withDeadline } from '../deadline.js';
 import type { Events } from '../events.js';
 import { fieldText } from '../http/headers.js';
-import { withDeadline } from '../stores/guard.js';
 import type { MaybePromise } from '../types.js';
 import type { RequestView } from './request.js';
 

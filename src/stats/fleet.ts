@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { withDeadline } from '../stores/guard.js';
+import { withDeadline } from '../deadline.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { type Part, type Report, reportOf, VERSION } from './report.js';
 

@@ -1,5 +1,5 @@
+import { withDeadline } from '../deadline.js';
 import { UnavailableError } from '../errors.js';
-import { withDeadline } from './guard.js';
 import { Silence } from './silence.js';
 
 /** How many commands may be without an answer beyond their time. */

@@ -1,6 +1,6 @@
 import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { withDeadline } from '../deadline.js';
 import { ConfigError, UnavailableError } from '../errors.js';
-import { withDeadline } from './guard.js';
 import { lossOr } from './loss.js';
 import { Overdue } from './overdue.js';
 import { followed, mind, type Send, sent } from './redirects.js';

@@ -1,8 +1,8 @@
+import { withDeadline } from '../deadline.js';
 import { Decoder, encode, encodeAtLength, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
 import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
-import { withDeadline } from './guard.js';
 import type { RedisLink } from './redis-link.js';
 import { entryOf, framesOf, headOf, keysBelow } from './redis-scan.js';
 import { script } from './script.js';

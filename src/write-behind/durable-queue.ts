@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
+import { withDeadline } from '../deadline.js';
 import { QueueFullError, RespcacheError, UnavailableError } from '../errors.js';
-import { withDeadline } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { Holds } from './holds.js';
 import { type Count, type Hold, type Lane, Lanes, type Ticketed } from './lanes.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
+import { withDeadline } from '../deadline.js';
 import { QueueFullError, RespcacheError } from '../errors.js';
-import { withDeadline } from '../stores/guard.js';
 import {
   closed,
   type Dead,

@@ -1,7 +1,7 @@
 import type * as BullMQ from 'bullmq';
+import { withDeadline } from '../deadline.js';
 import { ConfigError, UnavailableError } from '../errors.js';
 import { loadPeer } from '../peer.js';
-import { withDeadline } from '../stores/guard.js';
 import { unavailableOr } from '../stores/loss.js';
 import type { RedisClient } from '../stores/redis-client.js';
 import type { RedisLink } from '../stores/redis-link.js';
