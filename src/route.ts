@@ -14,7 +14,7 @@ import {
 } from './check.js';
 import { type CompressRule, checkCompress } from './compress/rule.js';
 import { ConfigError } from './errors.js';
-import { OWN_FIELD } from './lookup/downstream.js';
+import { OWN_FIELD } from './http/own-field.js';
 import { MODES, type Mode, type Policy } from './policy.js';
 import { type QueryRule, SORTED } from './request/query.js';
 import type { TenantRule } from './request/tenant.js';

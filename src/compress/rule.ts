@@ -3,7 +3,7 @@ import type { Coding, ResponseEntry } from '../entry/entry.js';
 import { ConfigError } from '../errors.js';
 import { parseCacheControl } from '../http/cache-control.js';
 import { fieldText, tokens } from '../http/headers.js';
-import { OWN_FIELD } from '../lookup/downstream.js';
+import { OWN_FIELD } from '../http/own-field.js';
 import type { Fields } from '../types.js';
 import { CODECS } from './codings.js';
 

@@ -1,7 +1,7 @@
 import type { ResponseEntry } from '../entry/entry.js';
 import { fieldList } from '../http/cache-control.js';
 import { asTexts, fieldFilter, type HeaderLine, linesOf } from '../http/headers.js';
-import { OWN_FIELD } from '../lookup/downstream.js';
+import { OWN_FIELD } from '../http/own-field.js';
 import type { Said } from '../lookup/freshness.js';
 import type { Policy } from '../policy.js';
 import type { Fields, HeaderBag } from '../types.js';

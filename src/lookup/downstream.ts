@@ -1,5 +1,6 @@
 import { type Directives, fieldList, MAX_DELTA_SECONDS } from '../http/cache-control.js';
 import type { HeaderLine } from '../http/headers.js';
+import { OWN_FIELD } from '../http/own-field.js';
 
 /** What caches further down, browsers and CDNs, are told of a response that this cache shares. */
 export interface Downstream {
@@ -10,9 +11,6 @@ export interface Downstream {
   /** The field in which a CDN finds the tags to purge by. */
   readonly surrogateTags: string | undefined;
 }
-
-/** The field for this cache alone (RFC 9213 §2): nobody further down is to read it. */
-export const OWN_FIELD = 'respcache-cache-control';
 
 /**
  * The fields that say it, each in place of what the handler may have said. Lifetimes count from now: the age that the

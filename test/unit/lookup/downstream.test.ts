@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Downstream,
-  downstreamLines,
-  isOverruled,
-  OWN_FIELD,
-  saysNothing,
-} from '../../../src/lookup/downstream.js';
+import { OWN_FIELD } from '../../../src/http/own-field.js';
+import { type Downstream, downstreamLines, isOverruled, saysNothing } from '../../../src/lookup/downstream.js';
 
 const say = (changes: Partial<Downstream>): Downstream => ({
   browserTtl: undefined,
