@@ -2,14 +2,13 @@ import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cache } from '../../src/cache.js';
 import { escapeTenant, shownTenant } from '../../src/request/tenant.js';
-import type { Stats } from '../../src/stats/figures.js';
+import { OUTCOMES, type Outcomes, type Stats } from '../../src/stats/figures.js';
 import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
 import { Failure } from './failure.js';
 import { failureOf, type Session } from './session.js';
 import { bytes, count, ms, span, type Terminal, visible, visibleJson } from './terminal.js';
 
-const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
 const LISTED = 15;
 
 export interface StatsOptions {
@@ -148,7 +147,7 @@ function screen(terminal: Terminal, report: Report, whole: boolean): void {
 }
 
 /** Requests a second in the last minute, by outcome. */
-function ratesOf({ timeline, now }: Report): Record<(typeof OUTCOMES)[number], number> {
+function ratesOf({ timeline, now }: Report): Record<keyof Outcomes, number> {
   const recent = timeline.slots.filter(({ at }) => at > now - 60_000);
   return Object.fromEntries(
     OUTCOMES.map((name) => [name, recent.reduce((sum, { outcomes }) => sum + outcomes[name], 0) / 60]),

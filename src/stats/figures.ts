@@ -17,6 +17,8 @@ export interface Outcomes {
   bypass: number;
 }
 
+export const OUTCOMES: readonly (keyof Outcomes)[] = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'];
+
 /** The figures of a cache, or of one tenant. */
 export interface Stats {
   /** Answers from the cache, of responses and of `get`s. */
@@ -178,7 +180,8 @@ export function statsOf(counts: Counts): Stats {
   };
 }
 
-function mean(sum: number, count: number): number {
+/** Of none: 0. */
+export function mean(sum: number, count: number): number {
   return count === 0 ? 0 : rounded(sum / count, 4);
 }
 

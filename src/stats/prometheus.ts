@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.js';
 import { shownTenant } from '../request/tenant.js';
-import type { Counts } from './figures.js';
+import { type Counts, OUTCOMES } from './figures.js';
 import type { Histogram } from './histogram.js';
 import type { Statistics } from './statistics.js';
 import type { Ranked } from './tallies.js';
@@ -49,7 +49,6 @@ type Kind = Pick<Metric, 'help' | 'type'> & {
   values(source: Source, name: string): Value[];
 };
 
-const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
 /** The ends of a histogram's buckets, µs: 16 µs to 33 s. */
 const ENDS = Array.from({ length: 22 }, (_, i) => 16 * 2 ** i);
 

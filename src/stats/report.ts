@@ -1,6 +1,6 @@
 import { shownTenant } from '../request/tenant.js';
 import type { Snapshot } from './counters.js';
-import { addCounts, type Counts, type Latency, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
+import { addCounts, type Counts, type Latency, mean, noCounts, type Outcomes, type Stats, statsOf } from './figures.js';
 import type { Health } from './health.js';
 import { Histogram } from './histogram.js';
 import { mergeSlots, STEP } from './timeline.js';
@@ -158,8 +158,4 @@ function byName(
     for (const [name, counts] of Object.entries(record))
       sums.set(name, addCounts(sums.get(name) ?? noCounts(), counts));
   return Object.fromEntries([...sums].map(([name, counts]) => [shown(name), statsOf(counts)]));
-}
-
-function mean(sum: number, count: number): number {
-  return count === 0 ? 0 : Number((sum / count).toFixed(4));
 }

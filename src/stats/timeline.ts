@@ -1,11 +1,9 @@
 import type { Clock } from '../clock.js';
-import type { Outcomes } from './figures.js';
+import { OUTCOMES, type Outcomes } from './figures.js';
 
 /** How long a step is, seconds, and how many there are: a quarter of an hour. */
 export const STEP = 5;
 const SLOTS = 180;
-
-const OUTCOMES = ['fresh', 'stale', 'collapsed', 'revalidated', 'miss', 'bypass'] as const;
 
 /** What became of the requests of one step, and how long they took on the whole, ms. */
 export interface Slot extends Outcomes {
