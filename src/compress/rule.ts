@@ -119,8 +119,9 @@ export function asksForFixed(requestDirectives: 'ignore' | 'honor', request: Fie
 
 /** The names that an entry's answers vary by for the sake of its forms. */
 export function varyOfForms(entry: ResponseEntry): readonly string[] {
-  return entry.negotiated ? ACCEPT_ENCODING : NONE;
+  return entry.negotiated ? NEGOTIATED_BY : NONE;
 }
 
-export const ACCEPT_ENCODING: readonly string[] = ['Accept-Encoding'];
+/** What a content coding is chosen by (RFC 9110 §12.5.3), as `Vary` names it. */
+export const NEGOTIATED_BY: readonly string[] = ['Accept-Encoding'];
 const NONE: readonly string[] = [];

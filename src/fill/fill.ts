@@ -7,14 +7,14 @@ import { Capture } from './capture.js';
 import type { KeptFields } from './kept-fields.js';
 
 /** What is known of an entry when its head has been judged. */
-export interface Begun
+export interface Judged
   extends Pick<ResponseEntry, 'asOf' | 'status' | 'message' | 'name' | 'keyed' | 'etagMade' | 'search' | 'cost'> {
   readonly kept: KeptFields;
   readonly terms: Terms;
 }
 
 /** The entry that this is the beginning of. */
-export function begun(head: Begun): Unfinished {
+export function begun(head: Judged): Unfinished {
   const { kept, terms } = head;
   // Each field by its name: on Node 20 it takes microseconds to spread the parts into it.
   return {

@@ -1,4 +1,4 @@
-import { ACCEPT_ENCODING } from '../compress/rule.js';
+import { NEGOTIATED_BY } from '../compress/rule.js';
 import { plainBytes, type ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import { parseHttpDate } from '../http/date.js';
@@ -148,7 +148,7 @@ function updatedFields(entry: ResponseEntry, newer: KeptFields, all: Fields, tar
 function withCoding(line: HeaderLine): HeaderLine {
   const [name, value] = line;
   if (name.toLowerCase() !== 'vary') return line;
-  return [name, withVary(fieldText({ vary: value }, 'vary'), ACCEPT_ENCODING) ?? value];
+  return [name, withVary(fieldText({ vary: value }, 'vary'), NEGOTIATED_BY) ?? value];
 }
 
 /** Fields by their names in lower case. */

@@ -1,6 +1,6 @@
 import type { Account } from '../account.js';
 import type { Services } from '../backend.js';
-import { ACCEPT_ENCODING, mayNegotiate } from '../compress/rule.js';
+import { mayNegotiate, NEGOTIATED_BY } from '../compress/rule.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import type { CacheStatus } from '../http/cache-status.js';
@@ -134,7 +134,7 @@ export class Handling {
     const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), outside);
     const reduced = reduceToNotModified(bag, status, conditions.held, negotiated ? accepted : undefined);
     this.outlastsReply = reduced !== undefined && !(Number(bag.getHeader('content-length')) > route.maxBodyBytes);
-    const vary = negotiated ? [...namesInVary(route), ...ACCEPT_ENCODING] : namesInVary(route);
+    const vary = negotiated ? [...namesInVary(route), ...NEGOTIATED_BY] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
   }

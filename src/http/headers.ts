@@ -139,9 +139,9 @@ export function fieldFilter(
   const named = tokens(fieldText(fields, 'connection'));
   const dropped = named.length + more.length === 0 ? NO_NAMES : new Set([...named, ...more]);
   return (name) =>
-    !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || dropped.has(name)) && !(personal && isPersonal(name));
+    !(HOP_BY_HOP.has(name) || RECOMPUTED.has(name) || dropped.has(name)) && !(personal && isPersonalField(name));
 }
 
-function isPersonal(name: string): boolean {
+function isPersonalField(name: string): boolean {
   return PERSONAL.has(name) || PERSONAL_PREFIX.test(name);
 }
