@@ -26,11 +26,6 @@ export class Refreshes<G extends { readonly lead?: Lead<R> | undefined }, R> {
     this.#options = options;
   }
 
-  /** How many are under way. */
-  get running(): number {
-    return this.#running;
-  }
-
   /** Begins a run for a key, unless there are too many, or `lead` finds that somebody is about it already. */
   begin(rerun: Rerun, key: string, lead: () => Promise<Lead<R> | undefined>, going: G): void {
     if (this.#running >= this.#options.most) return;
