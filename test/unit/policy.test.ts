@@ -77,7 +77,7 @@ describe('a mode', () => {
 
   it('is what the mount outside says, where nothing is said', () => {
     const outer = resolve({ mode: 'rfc9111' });
-    expect(resolve({ ttl: 5 }, outer)).toEqual({ ...outer, ttl: 5 });
+    expect(resolve({ ttl: 5 }, outer)).toEqual({ ...outer, ttl: 5, usualTtl: 5 });
   });
 
   it.each<[inner: 'application' | 'rfc9111', outer: 'application' | 'rfc9111', defaults: object]>([
