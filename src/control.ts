@@ -2,9 +2,13 @@ import { aboveZero, texts } from './check.js';
 
 /** How a handler speaks to the cache, and to others around it: `res.cache` under Express, `ctx.cache` under Koa. */
 export interface CacheControl {
-  /** Adds names that the response can be invalidated by. */
+  /** Adds names that the response can be invalidated by. @throws {ConfigError} if one of them is no text, or empty */
   tag(...tags: string[]): this;
-  /** Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others. */
+  /**
+   * Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others.
+   *
+   * @throws {ConfigError} if that is no number above 0
+   */
   ttl(seconds: number): this;
   /** The response is not stored. `reason`: why, in your words; the events `miss` or `skip`, and so the log, tell it. */
   noStore(reason?: string): this;
@@ -35,7 +39,7 @@ export class Control implements CacheControl {
   around: Control | undefined;
 
   tag(...tags: string[]): this {
-    const more = texts('res.cache.tag()', tags);
+    const more = texts('cache.tag()', tags);
     this.#add(more);
     this.passOn(more);
     return this;
@@ -56,7 +60,7 @@ export class Control implements CacheControl {
   }
 
   ttl(seconds: number): this {
-    this.seconds = aboveZero('res.cache.ttl()', seconds, 'seconds');
+    this.seconds = aboveZero('cache.ttl()', seconds, 'seconds');
     this.around?.ttl(seconds);
     return this;
   }

@@ -5,7 +5,8 @@ export class RespcacheError extends Error {
 
 /**
  * A configuration value that cannot be used. The message names the option or environment variable, what it held,
- * and what it takes. Thrown at construction, never while a request runs.
+ * and what it takes. Options of a cache, a mount or a route are refused as these are made, never while a request runs; what is
+ * given to a call is refused by that call: `cache.set(…, { ttl: -1 })`, or `res.cache.ttl(0)`, which then throws in its handler.
  *
  * @example
  * ```ts
@@ -18,7 +19,7 @@ export class ConfigError extends RespcacheError {
   readonly code = 'ERR_RESPCACHE_CONFIG';
 
   constructor(
-    /** The option or variable, for example `option ttl` or `environment variable CACHE_TTL`. */
+    /** The option, argument or variable, for example `option ttl`, `cache.ttl()` or `environment variable CACHE_TTL`. */
     readonly setting: string,
     /** What it held. */
     readonly held: unknown,

@@ -207,12 +207,12 @@ describe.each(NEWEST)('options: $label', (combination) => {
       expect((await host.ask('/x', { method: 'POST' })).text).toBe('bypass');
     });
 
-    it.each<[string, (cache: CacheControl) => unknown]>([
-      ['a ttl of 0', (cache) => cache.ttl(0)],
-      ['a ttl that is no number', (cache) => cache.ttl('60' as unknown as number)],
-      ['an empty tag', (cache) => cache.tag('')],
-      ['a tag that is no text', (cache) => cache.tag(7 as unknown as string)],
-    ])('is refused %s', async (_, misuse) => {
+    it.each<[string, string, (cache: CacheControl) => unknown]>([
+      ['a ttl of 0', 'cache.ttl() is 0', (cache) => cache.ttl(0)],
+      ['a ttl that is no number', 'cache.ttl() is "60"', (cache) => cache.ttl('60' as unknown as number)],
+      ['an empty tag', 'cache.tag() is [""]', (cache) => cache.tag('')],
+      ['a tag that is no text', 'cache.tag() is [7]', (cache) => cache.tag(7 as unknown as string)],
+    ])('is refused %s', async (_, told, misuse) => {
       const host = await bench.start(combination);
       const thrown: unknown[] = [];
       host.get('/x', {}, ({ cache }) => {
@@ -225,6 +225,7 @@ describe.each(NEWEST)('options: $label', (combination) => {
       });
       await host.ask('/x');
       expect(thrown).toEqual([expect.any(ConfigError)]);
+      expect((thrown[0] as ConfigError).message.split(';')[0]).toBe(told);
     });
   });
 
