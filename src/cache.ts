@@ -18,6 +18,7 @@ import { QueryRules } from './request/query.js';
 import type { RouteOptions } from './route-options.js';
 import { CacheService, type EraseOptions } from './service/cache-service.js';
 import type { GetOrSetOptions } from './service/get-or-set.js';
+import type { IncrementOptions } from './service/increment.js';
 import { ownerOf } from './service/place.js';
 import { type SetOptions, Values } from './service/values.js';
 import type { WriteThroughOptions } from './service/write-through.js';
@@ -94,6 +95,7 @@ export class Cache {
   /**
    * The value under a key of a client's, a copy of its own; `undefined` if there is none, or Redis does not answer.
    *
+   * @throws {TypeError} if the key or the client is empty
    * @example
    * ```ts
    * const users = await cache.get('users:list', 'client-123'); // undefined where there is none
@@ -121,6 +123,7 @@ export class Cache {
   /**
    * Invalidates a key, fills of it that are under way too, and says whether there was a value.
    *
+   * @throws {TypeError} if the key or the client is empty
    * @example
    * ```ts
    * const was = await cache.delete('users:list', 'client-123'); // true, if there was a value
@@ -133,6 +136,7 @@ export class Cache {
   /**
    * Whether there is a value under the key. It counts as neither hit nor miss.
    *
+   * @throws {TypeError} if the key or the client is empty
    * @example
    * ```ts
    * if (!(await cache.has('users:list', 'client-123'))) console.log('not yet');
@@ -145,6 +149,7 @@ export class Cache {
   /**
    * The values under several keys, in their order.
    *
+   * @throws {TypeError} if the client is empty; {ConfigError} if the keys are no list of texts, or one of them is empty
    * @example
    * ```ts
    * const [list, count] = await cache.mget(['users:list', 'users:count'], 'client-123');
@@ -157,6 +162,7 @@ export class Cache {
   /**
    * Stores several values with the same options.
    *
+   * @throws {TypeError} if a key or the client is empty, or the values are a Map; what {@link set} throws
    * @example
    * ```ts
    * await cache.mset({ 'users:list': users, 'users:count': users.length }, 'client-123', { ttl: 300 }); // s
@@ -171,8 +177,8 @@ export class Cache {
    * processes; who calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and
    * not stored, unless there is a stale value to stand in.
    *
-   * @throws what `factory` throws; {TimeoutError} if it takes longer than `hardTimeout`; {ConfigError} for an option that
-   * cannot be used
+   * @throws what `factory` throws; {TimeoutError} if it takes longer than `hardTimeout`; {TypeError} if the key or the client is
+   * empty; {ConfigError} for an option that cannot be used
    * @example
    * ```ts
    * const users = await cache.getOrSet('users:list', () => db.users(), 'client-123', {
@@ -195,7 +201,7 @@ export class Cache {
    * leaves nothing of it in the cache, as it may have been done in part. Where others write the same key at the same time,
    * nothing is stored: the next reader takes what the database says.
    *
-   * @throws what `persist` throws
+   * @throws what `persist` throws; {TypeError} if the key or the client is empty; {ConfigError} for an option that cannot be used
    * @example
    * ```ts
    * const user = await cache.writeThrough((made) => `users:${made.id}`, () => db.create(data), 'client-123', {
@@ -241,7 +247,8 @@ export class Cache {
    * after all attempts is a dead letter, and no longer in the cache.
    *
    * @throws {QueueFullError} if too many wait; {UnavailableError} if it is to be durable and Redis does not answer, or refuses;
-   * {RespcacheError} if there is no such handler in this process, and the queue is: then nothing is in the cache
+   * {RespcacheError} if there is no such handler in this process, and the queue is: then nothing is in the cache; what {@link set}
+   * throws
    * @example
    * ```ts
    * await cache.writeBehind('users:7', user, 'client-123', { handler: 'users:save', ttl: 600, tags: ['users'] });
@@ -254,6 +261,7 @@ export class Cache {
   /**
    * Resolves when all that was written behind so far has been persisted, or has become a dead letter.
    *
+   * @throws {UnavailableError} if Redis, which has what waits, does not answer
    * @example
    * ```ts
    * await cache.flush(); // before a test looks at the database, say
@@ -264,8 +272,9 @@ export class Cache {
   }
 
   /**
-   * Writes that were given up, the oldest first. @throws {UnavailableError} if Redis, which has them, does not answer
+   * Writes that were given up, the oldest first, `most` of them at the most: 100, if it does not say.
    *
+   * @throws {UnavailableError} if Redis, which has them, does not answer; {ConfigError} if `most` is no whole number above 0
    * @example
    * ```ts
    * for (const { id, key, error } of await cache.deadLetters()) console.log(id, key, error);
@@ -279,7 +288,8 @@ export class Cache {
    * Has dead letters (one by its id, or all) persisted after all, behind what waits for the same key; gives their number.
    * The cache is left as it is, and what they change in the database is invalidated once they are persisted.
    *
-   * @throws {RespcacheError} once the cache is closed: they stay dead letters
+   * @throws {RespcacheError} once the cache is closed: they stay dead letters; {UnavailableError} if Redis, which has them, does
+   * not answer: some of them may wait to be persisted then
    * @example
    * ```ts
    * const count = await cache.replayDeadLetters(); // all of them
@@ -292,6 +302,7 @@ export class Cache {
   /**
    * Forgets dead letters (one by its id, or all); gives their number.
    *
+   * @throws {UnavailableError} if Redis, which has them, does not answer: some of them may be forgotten then
    * @example
    * ```ts
    * const count = await cache.discardDeadLetters(); // all of them
@@ -305,13 +316,15 @@ export class Cache {
    * Adds to a whole number in one atomic step over all processes, and returns the sum. A counter begins at 0 and does
    * not expire unless `ttl` says so when it begins.
    *
-   * @throws {TypeError} if the value is no whole number; {RangeError} if `by` is none; {UnavailableError} if Redis does not answer, or refuses
+   * @throws {TypeError} if the key or the client is empty, or the value is no whole number; {RangeError} if `by` is none;
+   * {RespcacheError} if the sum would be beyond `Number.MAX_SAFE_INTEGER`: then nothing is added; {UnavailableError} if Redis does
+   * not answer, or refuses; {ConfigError} for an option that cannot be used
    * @example
    * ```ts
    * const views = await cache.increment('page:views', 1, 'client-123');
    * ```
    */
-  increment(key: string, by: number, clientId: string, options?: SetOptions): Promise<number> {
+  increment(key: string, by: number, clientId: string, options?: IncrementOptions): Promise<number> {
     return this.#service.increment(key, by, clientId, options);
   }
 
@@ -319,6 +332,7 @@ export class Cache {
    * Invalidates a key of one client: a value's, a route's name (all its queries and variants), or a path. `null` in place of
    * the client: of the responses that belong to none, as their requests named none, or the option `tenant` is `false`.
    *
+   * @throws {TypeError} if the key or the client is empty
    * @example
    * ```ts
    * const { durable } = await cache.invalidateKey('users:list', 'client-123');
@@ -333,6 +347,7 @@ export class Cache {
    * Invalidates everything that has one of the tags: of one client, or without `clientId` of all. `null`: of the
    * responses that belong to no client.
    *
+   * @throws {TypeError} if the client is empty; {ConfigError} if the tags are no list of texts, or one of them is empty
    * @example
    * ```ts
    * await cache.invalidateByTags(['users'], 'client-123'); // of one client
@@ -348,6 +363,7 @@ export class Cache {
    * it: `users:list` reaches `users:list` and `users:list:page:2`. It never reaches another client. `null`: the responses that
    * belong to no client.
    *
+   * @throws {TypeError} if the pattern or the client is empty
    * @example
    * ```ts
    * await cache.invalidatePattern('users:*', 'client-123');
@@ -364,6 +380,7 @@ export class Cache {
    *
    * @throws {UnavailableError} only with `erase`, if Redis does not answer, or refuses: then not all is deleted
    * @throws the reason of `signal`, if that says so before all is deleted
+   * @throws {TypeError} if the client is empty; {ConfigError} for an option that cannot be used
    * @example
    * ```ts
    * await cache.invalidateTenant('client-123', { erase: true, onProgress: console.log });

@@ -28,6 +28,7 @@ export type { Mode } from './policy.js';
 export type { RouteOptions } from './route-options.js';
 export type { EraseOptions } from './service/cache-service.js';
 export type { GetOrSetOptions } from './service/get-or-set.js';
+export type { IncrementOptions } from './service/increment.js';
 export type { SetOptions } from './service/values.js';
 export type { Outdated, WriteThroughOptions } from './service/write-through.js';
 export type { Latency, Outcomes, Stats } from './stats/figures.js';

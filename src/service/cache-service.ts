@@ -8,7 +8,7 @@ import { EVERYTHING, globalTag, ownTag, tenantTag } from '../invalidation/tags.j
 import { normalizePattern } from '../request/key.js';
 import type { SweepProgress } from '../stores/store.js';
 import { type Factory, GET_OR_SET_OPTIONS, GetOrSet, type GetOrSetOptions } from './get-or-set.js';
-import { Increments } from './increment.js';
+import { type IncrementOptions, Increments } from './increment.js';
 import { ownerOf, type Place, tenantOf, textOf } from './place.js';
 import { SET_OPTIONS, type SetOptions, type Values } from './values.js';
 import { WRITE_THROUGH_OPTIONS, WriteThrough, type WriteThroughOptions } from './write-through.js';
@@ -94,7 +94,7 @@ export class CacheService {
     return entry !== undefined;
   }
 
-  async increment(key: string, by: number, clientId: string, options: SetOptions = {}): Promise<number> {
+  async increment(key: string, by: number, clientId: string, options: IncrementOptions = {}): Promise<number> {
     return this.#increments.add(key, by, clientId, optionsOf('increment', options, SET_OPTIONS));
   }
 

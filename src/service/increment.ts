@@ -3,7 +3,15 @@ import type { CounterEntry, Entry, ValueEntry } from '../entry/entry.js';
 import { RespcacheError, show, UnavailableError } from '../errors.js';
 import { unavailableOr } from '../stores/loss.js';
 import type { Place } from './place.js';
-import { contentOf, type Maker, type SetOptions, type Stored, type Values } from './values.js';
+import { contentOf, type Maker, type Stored, type Values } from './values.js';
+
+/** How a counter begins; one that there is already stays as it is. */
+export interface IncrementOptions {
+  /** Seconds until it expires, from its beginning on. Default: never. */
+  ttl?: number;
+  /** Names that it can be invalidated by, with others. */
+  tags?: readonly string[];
+}
 
 /** How often an increment looks again when others change the entry under its hands. */
 const MOST_ATTEMPTS = 20;
@@ -18,7 +26,7 @@ export class Increments {
     this.#values = values;
   }
 
-  async add(key: string, by: number, clientId: string, options: SetOptions): Promise<number> {
+  async add(key: string, by: number, clientId: string, options: IncrementOptions): Promise<number> {
     if (!Number.isSafeInteger(by)) throw new RangeError(`increment by ${show(by)}: it takes a whole number`);
     const place = this.#values.place(key, clientId);
     const made = this.#values.maker({

@@ -150,7 +150,7 @@ cache.health().then(({ store, reachable }) => console.log(store, reachable)).the
       join(folder, 'use.mts'),
       `import express from 'express';
 import Koa from 'koa';
-import { createCache, type Stats } from 'respcache';
+import { createCache, type IncrementOptions, type Stats } from 'respcache';
 import session from 'express-session';
 import koaSession from 'koa-session'; // version 6, whose types are a package of their own
 import { cacheMiddleware, invalidate, rateLimit, sessionStore, statsRouter } from 'respcache/express';
@@ -189,6 +189,8 @@ CacheModule.forRoot({ ttl: '60', tenant: (req) => req.get('x-tenant') });
 Cacheable({ key: (id: string) => id, clientId: 'shared', ttl: 5 });
 const service: CacheService = new CacheService(cache);
 const stats: Stats = service.getStats();
+const counted: IncrementOptions = { ttl: 60, tags: ['a'] };
+await cache.increment('n', 1, 'b', counted);
 const value: number | undefined = await cache.get<number>('a', 'b');
 console.log(stats.hits, value, layers);
 `,
