@@ -19,7 +19,8 @@ export interface ExplainRequest {
 export interface ExplanationStep {
   /**
    * What is asked about: `mount`; `method`, `target`, `upgrade` or `precondition`; `request`, `when`, `tenant`, `key`, `body`,
-   * `credentials`, `redis` (it does not answer), `stored`, `variant`, `search`, `invalidated`, `fresh`, `storable`; at the end `answer`.
+   * `credentials`, `redis` (it does not answer), `stored`, `variant`, `search`, `invalidated`, `fresh`, `shadow`,
+   * `storable`; at the end `answer`.
    */
   readonly step: string;
   /** Whether it speaks for an answer from the cache. */
@@ -32,7 +33,7 @@ export interface ExplanationStep {
 export interface StoredEntry {
   readonly tier: 'memory' | 'redis';
   readonly status: number;
-  /** The body's length. */
+  /** The length of its body as it is kept: of one that is kept compressed, of all its compressed forms together. */
   readonly bytes: number;
   readonly contentType?: string;
   /** ms since 1970. */

@@ -7,7 +7,7 @@ import type { Subject } from './tags.js';
 
 /** What an invalidation gives back. */
 export interface Receipt {
-  /** The purge's place in the ledger; while it is not durable, the last place that this process knows. */
+  /** The purge's place in the ledger, µs since 1970 by its clock; while it is not durable, the last place that this process knows. */
   readonly sequence: number;
   /**
    * `true`: no process serves anything older from now on. `false`: the ledger could not be reached; this process obeys

@@ -13,19 +13,21 @@ export interface Facts {
   /** When it began to count, ms since 1970. */
   readonly since: number;
   readonly status: Health['status'];
+  /** How many errors there were within `errorWindow`, as `health()` counts them. */
   readonly recentErrors: number;
   readonly store: {
     readonly kind: 'memory' | 'redis';
     readonly breaker: 'open' | 'closed';
-    /** What is kept in the process, and how much may be. */
+    /** How many entries are kept in the process, and how many may be. */
     readonly items: number;
+    /** What they take of its memory, bytes, and how much they may. */
     readonly bytes: number;
     readonly maxItems: number;
     readonly maxBytes: number;
   };
   readonly ledger: {
     readonly epoch: string | undefined;
-    /** The last purge that it knows. */
+    /** The place of the last purge that it knows, µs since 1970. */
     readonly sequence: number | undefined;
     /** How long ago it was certain to know all, ms; `undefined`: never yet. */
     readonly lag: number | undefined;
@@ -41,12 +43,15 @@ export interface Part {
   readonly counted: Snapshot;
 }
 
-/** Requests of some seconds by what became of them, and how long hits and misses took on the average, ms. */
+/** The requests of one step of the timeline. */
 export interface TimelineSlot {
   /** When it began, ms since 1970. */
   readonly at: number;
+  /** How many requests, by what became of them. */
   readonly outcomes: Outcomes;
+  /** How long hits took on the average, ms; 0 where there were none. */
   readonly hitTime: number;
+  /** The same of misses. */
   readonly missTime: number;
 }
 
@@ -58,9 +63,15 @@ export interface Report extends Stats, Facts {
    * that is worst off.
    */
   readonly processes: number;
+  /** When it was made, ms since 1970. */
   readonly now: number;
   readonly latency: Latency;
-  readonly timeline: { readonly step: number; readonly slots: readonly TimelineSlot[] };
+  readonly timeline: {
+    /** How long a step is, seconds. */
+    readonly step: number;
+    /** The steps of the last quarter of an hour in which anything was asked, the oldest first. */
+    readonly slots: readonly TimelineSlot[];
+  };
   /** Whether whoever asks may see tenants and routes, and change things. */
   readonly authorized: boolean;
   /**

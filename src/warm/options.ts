@@ -15,7 +15,9 @@ export type App =
 
 /** How far warming is. */
 export interface WarmProgress {
+  /** How many requests there are to make: each URL for each tenant, and the popular ones. */
   readonly total: number;
+  /** How many of them are done, be they warmed or not. */
   readonly done: number;
 }
 
@@ -49,6 +51,7 @@ export interface WarmOptions {
   minFresh?: number;
   /** Told now and then how far it is. */
   onProgress?: (progress: WarmProgress) => void;
+  /** Ends it before its time: the promise then rejects with the signal's reason, and `keepWarm` begins no more rounds. */
   signal?: AbortSignal;
 }
 
