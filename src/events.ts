@@ -10,11 +10,11 @@ export type Reason =
   | 'method' // neither GET nor HEAD
   | 'target' // not a path and a query: `OPTIONS *`, an absolute URL, or one with a fragment
   | 'tenant' // the tenant cannot be resolved, or is required and missing
-  | 'when' // the option `when` said no, or threw
+  | 'when' // the option `when` said no, threw, or gave what cannot be used
   | 'upgrade' // the connection is to be upgraded
   | 'precondition' // If-Match and If-Unmodified-Since are for the handler
   | 'body' // a GET or HEAD with a body, which is no part of the key unless a function makes it
-  | 'key' // the option `key` or `identity` threw
+  | 'key' // the option `key` or `identity` threw, or gave what cannot be used
   | 'begun' // a layer outside has sent the head of the answer already
   | 'shadow' // shadow mode asked the handler instead, and compared
   | 'request' // the client's Cache-Control said no-store (requestDirectives: 'honor')
@@ -42,7 +42,7 @@ export type Reason =
   | 'too-large'
   | 'length-mismatch'
   | 'aborted'
-  | 'tags' // the option `tags` threw
+  | 'tags' // the option `tags` threw, or gave what cannot be used
   | 'invalidated' // what it was made of was invalidated before it was done
   | 'unavailable'; // the ledger has no position to stamp: Redis has not been reached yet
 

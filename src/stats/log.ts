@@ -28,7 +28,10 @@ const MOST = 100;
  */
 export function logTo(logger: Logger, events: Events, clock: Clock): void {
   const wanted = (level: 'debug' | 'info') => logger.isLevelEnabled?.(level) ?? true;
-  const debug = <K extends 'hit' | 'miss' | 'bypass' | 'set' | 'skip' | 'refresh'>(kind: K, title: Title<K>) =>
+  const debug = <K extends 'hit' | 'miss' | 'bypass' | 'set' | 'compress' | 'skip' | 'refresh'>(
+    kind: K,
+    title: Title<K>,
+  ) =>
     events.on(kind, (event) => {
       if (wanted('debug')) return logger.debug(detailsOf(kind, event), `${title(event)}${spentOn(event)}`);
     });
@@ -36,6 +39,10 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
   debug('miss', ({ key, revalidated }) => `${revalidated ? 'REVALIDATED' : 'MISS'} ${key}`);
   debug('bypass', ({ reason, route }) => `BYPASS ${route ?? ''} (${reason})`);
   debug('set', ({ key, bytes }) => `SET ${key} (${bytes} bytes)`);
+  debug(
+    'compress',
+    ({ key, codings, bytes, plainBytes }) => `COMPRESS ${key} (${codings.join(', ')}: ${bytes} of ${plainBytes} bytes)`,
+  );
   debug('skip', ({ key, reason }) => `SKIP ${key} (${reason})`);
   debug('refresh', ({ key }) => `REFRESH ${key}`);
   events.on('purge', (event) => {

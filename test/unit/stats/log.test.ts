@@ -45,6 +45,8 @@ describe('a log', () => {
     events.emit('miss', { ...hit, reason: 'private' });
     events.emit('miss', { ...hit, revalidated: true });
     events.emit('set', { tenant: 't', key: 'client:t:k', ms: 0.5, bytes: 5 });
+    const sizes = { plainBytes: 900, bytes: 300 };
+    events.emit('compress', { tenant: 't', key: 'client:t:k', ms: 2, codings: ['gzip', 'br'], ...sizes });
     events.emit('bypass', { tenant: 't', reason: 'cookie', route: '/x', request });
     events.emit('skip', { tenant: 't', key: 'client:t:k', reason: 'aborted' });
     events.emit('refresh', { tenant: 't', key: 'client:t:k' });
@@ -55,6 +57,7 @@ describe('a log', () => {
       ['debug', 'MISS client:t:k 1.23 ms'],
       ['debug', 'REVALIDATED client:t:k 1.23 ms'],
       ['debug', 'SET client:t:k (5 bytes) 0.50 ms'],
+      ['debug', 'COMPRESS client:t:k (gzip, br: 300 of 900 bytes) 2.00 ms'],
       ['debug', 'BYPASS /x (cookie)'],
       ['debug', 'SKIP client:t:k (aborted)'],
       ['debug', 'REFRESH client:t:k'],
