@@ -4,17 +4,26 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { Report } from 'respcache';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EVENT_KINDS } from '../../src/events.js';
+import { freePort } from '../support/port.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
 import { Snippets } from './snippets.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
 const snippets = new Snippets(page);
 const folder = mkdtempSync(join(tmpdir(), 'respcache-'));
+let redis: RedisServer;
 
-afterAll(() => {
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(async () => {
   snippets.close();
+  await redis.stop();
   rmSync(folder, { recursive: true });
 });
 
@@ -28,7 +37,7 @@ describe.concurrent('docs/operations.md', () => {
   it('has no code that is not run here', () => {
     expect(page.match(/^```(js|ts|javascript|typescript)$/gm)).toHaveLength(snippets.code.size);
     expect([...snippets.code.keys()]).toEqual([
-      ...['guarded', 'metrics', 'logs', 'tracing', 'explain', 'shadow', 'warming', 'backup'],
+      ...['guarded', 'fleet', 'health', 'metrics', 'logs', 'tracing', 'explain', 'shadow', 'warming', 'backup'],
     ]);
   });
 
@@ -54,6 +63,30 @@ describe.concurrent('docs/operations.md', () => {
       fetch(`${address}/cache/clear`, { method: 'POST', body: '{}', headers: { ...json, ...more } });
     expect((await clear({})).status).toBe(404);
     expect((await clear(headers)).status).toBe(200);
+  });
+
+  it('adds up the figures of all processes', async () => {
+    const env = { REDIS_URL: redis.url };
+    const addresses = [(await snippets.serve('fleet', env)).address, (await snippets.serve('fleet', env)).address];
+    for (const address of addresses) await texts(`${address}/users`, 2);
+    const figures = async (address: string, scope: string) =>
+      (await (await fetch(`${address}/cache?scope=${scope}`)).json()) as Report;
+    const own = await Promise.all(addresses.map((address) => figures(address, 'process')));
+    const totalRequests = own.reduce((sum, each) => sum + each.totalRequests, 0);
+    for (const address of addresses)
+      await vi.waitFor(
+        async () =>
+          expect(await figures(address, 'fleet')).toMatchObject({ scope: 'fleet', processes: 2, totalRequests }),
+        { timeout: 10_000, interval: 100 },
+      );
+  });
+
+  it('says how the cache is', async () => {
+    const printed = await snippets.run('health');
+    expect(printed).toBe('healthy memory true closed\n');
+    expect(snippets.code.get('health')).toContain(`// ${printed.trim()}\n`);
+    const nowhere = `redis://127.0.0.1:${await freePort()}`;
+    expect(await snippets.run('health', { REDIS_URL: nowhere })).toMatch(/^degraded redis false /);
   });
 
   it('shows metrics in the registry of the application', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ConfigError, createCache } from 'respcache';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { startRedis } from '../support/redis.js';
 import { Snippets } from './snippets.js';
@@ -55,6 +56,19 @@ describe('the README', () => {
       expect(readme).toContain(`](${page}`);
       expect(site).toContain(`'/${page.replace(/\.md$/, '')}'`);
     }
+  });
+
+  it('names every option of createCache()', () => {
+    let takes = '';
+    try {
+      createCache({ nothing: 1 } as object);
+    } catch (error) {
+      takes = (error as ConfigError).takes;
+    }
+    const names = /\((.*)\)$/.exec(takes)![1]!.split(', ');
+    expect(names.length).toBeGreaterThan(40);
+    const rows = readme.match(/^\| `.*$/gm)!.map((row) => row.split('|')[1]);
+    for (const name of names) expect(rows.join()).toContain(`\`${name}\``);
   });
 
   it('names every reason that the cache gives', () => {
