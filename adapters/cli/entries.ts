@@ -50,6 +50,7 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
   const now = Date.now();
   const pattern = options.pattern === undefined ? undefined : normalizePattern(options.pattern);
   let left = options.limit;
+  let more = false;
   const steps = backend.store.scan(keySpace(settings.prefix, tenant), { heads: true })[Symbol.asyncIterator]();
   // One step at a time, each within a deadline; and no more of them when nobody reads on.
   scan: while (terminal.read) {
@@ -61,12 +62,14 @@ export async function keys({ cache, terminal, signal }: Session, options: KeysOp
       const valid = backend.ledger.stands(subject, entry.asOf);
       if (!valid && !options.all) continue;
       if (pattern !== undefined && !subject.names.some((name) => matchesPattern(pattern, name))) continue;
+      // Only the one beyond the last says that they are not all.
+      more = left-- === 0;
+      if (more) break scan;
       show(listedOf(key, entry, size, valid, now));
-      if (--left === 0) break scan;
     }
   }
-  if (terminal.json) terminal.document({ keys: found, complete: left > 0 });
-  else if (left === 0) terminal.line(`… there may be more than ${options.limit}: say --limit`);
+  if (terminal.json) terminal.document({ keys: found, complete: !more });
+  else if (more) terminal.line(`… there are more than ${options.limit}: say --limit`);
 }
 
 function listedOf(key: string, entry: Entry, size: number, valid: boolean, now: number): Listed {

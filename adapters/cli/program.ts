@@ -119,7 +119,7 @@ function addLooking(program: Command, here: Here): void {
     .action((options) => here((session) => keys(session, options)));
   program
     .command('get <key>')
-    .description('a value by its key, the response to a URL, or what is under a key as `keys` shows it')
+    .description('a value by its key, the response stored for a URL, or what is under a key as `keys` shows it')
     .option('--tenant <name>', 'of this client')
     .addOption(tenantHeader())
     .addOption(several('--header <line>', "a field of the request, 'Name: value'"))

@@ -123,7 +123,10 @@ describe('what is stored', () => {
       ...{ keptFor: expect.any(Number), tags: ['users'], valid: true },
     });
     expect((await at(['keys', '--pattern', 'users:*'])).out.trim().split('\n')).toHaveLength(2);
-    expect((await at(['keys', '--limit', '1'])).out).toMatch(/there may be more than 1/);
+    expect((await at(['keys', '--limit', '2'])).out).toMatch(/there are more than 2/);
+    expect((await at(['keys', '--limit', '2', '--json'])).json()).toMatchObject({ complete: false });
+    expect((await at(['keys', '--limit', '3'])).out.trim().split('\n')).toHaveLength(3);
+    expect((await at(['keys', '--limit', '3', '--json'])).json()).toMatchObject({ complete: true });
   });
 
   it('is listed without what was invalidated, unless that is asked for', async () => {
