@@ -17,7 +17,7 @@ import type { Asked } from './request/directives.js';
 import { responseSubject } from './request/key.js';
 import { after, type Fields, type MaybePromise } from './types.js';
 
-/** What a request is answered with whose place is known: what is stored there, what another request makes of it, or the handler. */
+/** What a request whose place is known is answered with: what is stored there, what another request makes of it, or the handler. */
 export class Answering {
   readonly #services: Services;
   readonly #lookup: Lookup;
@@ -59,7 +59,7 @@ export class Answering {
     // Neither what others are answered may leave, nor what is stale.
     if (isOnTrial(exchange, asked)) return this.#forward(turn, { forward, index });
     const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
-    // Who cannot hear of purges does not know which flights they have killed; who asks for the handler is not to wait.
+    // A process that cannot hear of purges does not know which flights they have killed; a client that asks for the handler is not to wait.
     const alone = found === NOTHING;
     const deaf = alone && !this.#services.backend.ledger.isCurrent();
     if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return this.#forward(turn, found);
@@ -94,7 +94,7 @@ export class Answering {
 
   #isGoodFor({ entry, varies, request, search }: Shared, turn: Turn): boolean {
     const { exchange, plan } = turn;
-    // Who had one place by what the last answer said of queries may have two by what this one says.
+    // Two requests that had one place by what the last answer said of queries may have two by what this one says.
     if ([search, plan.search].some((rule) => rule !== undefined && rule !== entry.search)) return false;
     const subject = responseSubject(plan.address, entry);
     if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
@@ -244,7 +244,7 @@ function learn({ exchange, plan }: Turn, found: Present): void {
 function isShadowed({ exchange: { route, request, part }, asked }: Turn): boolean {
   if (route.shadow === 0 || request.method !== 'GET' || part !== undefined || request.warming !== undefined)
     return false;
-  // Who wants what is stored, or nothing, is not to wait for a handler.
+  // A client that wants what is stored, or nothing, is not to wait for a handler.
   if (asked?.onlyIfCached) return false;
   return Math.random() < route.shadow;
 }

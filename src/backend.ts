@@ -25,7 +25,7 @@ import { isNewer, renew } from './stores/renew.js';
 import type { Increment, Store, StoreItem, SweepProgress } from './stores/store.js';
 import { after, type MaybePromise } from './types.js';
 
-/** A write is not on the way of a request; but one that takes so long says that the server does not answer. */
+/** A write is not on the way of a request; but one that takes longer than this, ms, says that the server does not answer. */
 const WRITE_DEADLINE = 2000;
 /** What a step of maintenance, some hundred commands, may take, ms. */
 const MAINTENANCE_DEADLINE = 10_000;
@@ -191,7 +191,7 @@ export class Backend {
     );
   }
 
-  /** Brings this process up to the ledger's head, and gives it, for who can wait for it so many ms. Rejects on failure. */
+  /** Brings this process up to the ledger's head, and gives it. `patience`: ms that the caller can wait. Rejects on failure. */
   sync(patience: number = WRITE_DEADLINE): MaybePromise<Position | undefined> {
     return this.#run('read', patience, () => this.ledger.sync());
   }
@@ -271,7 +271,7 @@ export class Backend {
   async close(): Promise<void> {
     this.#sweeper.close();
     await this.ledger.close();
-    // Who no longer hears of purges may not serve copies: they would only be in the way.
+    // A process that no longer hears of purges may not serve copies: they would only be in the way.
     this.#near?.close();
     this.#near = undefined;
     await this.store.close();

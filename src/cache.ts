@@ -174,7 +174,7 @@ export class Cache {
 
   /**
    * The value under a key, or what `factory` makes, which is then stored. Concurrent callers share one run of it, over all
-   * processes; who calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and
+   * processes; one that calls after an invalidation never shares a run that began before it. What `factory` throws is thrown, and
    * not stored, unless there is a stale value to stand in.
    *
    * @throws what `factory` throws; {TimeoutError} if it takes longer than `hardTimeout`; {TypeError} if the key or the client is
@@ -221,7 +221,7 @@ export class Cache {
   }
 
   /**
-   * Registers who persists the writes of {@link writeBehind} that name it. It is called for one write of a key at a time, in
+   * Registers the handler that persists the writes of {@link writeBehind} that name it. It is called for one write of a key at a time, in
    * the order in which they were written; again, after a pause, where it fails; and perhaps again where a process has ended
    * before it could say that it was done, so that it should do the same thing twice without harm (`id` tells). Returns the
    * function that takes it away, which resolves when what is at work is done.
@@ -479,7 +479,7 @@ export class Cache {
   }
 
   /**
-   * Warms the cache now, and every so many seconds from then on; what would expire before the next round is made anew.
+   * Warms the cache now, and each `every` seconds from then on; what would expire before the next round is made anew.
    * Returns the function that ends it; `close()` ends it too.
    *
    * @example

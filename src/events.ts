@@ -143,7 +143,7 @@ export interface CacheEvents {
     suspect?: 'stale' | 'varies';
   };
   /**
-   * A write-behind write was persisted, at which attempt, its handler taking so many ms; or was given up, and is among the
+   * A write-behind write was persisted, at which `attempt`, its handler taking `ms`; or was given up, and is among the
    * dead letters, because of what `dead` says.
    */
   persist: { tenant: string; key: string; handler: string; id: string; attempt?: number; ms?: number; dead?: string };

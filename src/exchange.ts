@@ -194,7 +194,7 @@ export class Exchange implements Asker {
     this.#handling.rename(name);
   }
 
-  /** Another mount takes over: who waits for a response under this one's key waits in vain. */
+  /** Another mount takes over: requests that wait for a response under this one's key would wait in vain. */
   letGo(): void {
     this.#handling.letGo(200);
     this.key = undefined;
@@ -250,7 +250,7 @@ export class Exchange implements Asker {
     if (head.status < 200 || this.#headed) return undefined;
     this.#hearMethod();
     this.#headed = true;
-    // Who has given up waiting for a handler has not undone what it changes.
+    // A layer that has given up waiting for a handler has not undone what that changes.
     if (this.#state === 'done') return this.#invalidated(head, undefined);
     if (this.#state !== 'open') return undefined;
     this.#state = 'head';

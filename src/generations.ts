@@ -1,5 +1,5 @@
 /**
- * What was last needed by its key, in bounded memory: two generations of at most so many. Whatever is asked for moves into
+ * What was last needed by its key, in bounded memory: two generations of at most `most` keys each. Whatever is asked for moves into
  * the newer one; when that is full the older one goes. It costs less than an order of use, and is nearly as good.
  */
 export class Generations<T> {

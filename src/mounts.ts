@@ -3,7 +3,7 @@ import { looksUpElsewhere, type Route } from './route.js';
 /** The options of a mount, and where it looks. */
 export interface Mount {
   readonly route: Route;
-  /** Of so many mounts around it, none looks where this one does. */
+  /** The number of mounts around it that look in other places than it does: 0 for the outermost. */
   readonly depth: number;
 }
 

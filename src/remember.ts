@@ -1,4 +1,4 @@
-/** Puts a value into a map, behind all others, and has what has been there for longest make room beyond so many. */
+/** Puts a value into a map, behind all others, and has what has been there for longest make room beyond `most`. */
 export function remember<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
   map.delete(key);
   map.set(key, value);

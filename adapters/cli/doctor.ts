@@ -24,7 +24,7 @@ const warning = (text: string) => [{ state: 'warning', text }] as const;
 const problem = (text: string) => [{ state: 'problem', text }] as const;
 
 const PINGS = 50;
-/** A request waits so long for Redis, ms: `timeout`, if nobody says otherwise. */
+/** How long a request waits for Redis, ms: the default of the option `timeout`. */
 const DEADLINE = 50;
 /** What a check may take, ms: fifty round trips over a long way, too. */
 const PATIENCE = 10_000;

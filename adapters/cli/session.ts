@@ -149,7 +149,7 @@ function withoutPassword(text: string): string {
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigError || error instanceof TypeError) return new Failure(messageOf(error), EXIT.usage);
-  // What Redis and the system say of a failure is for who reads this; where it came up is for who mends a mistake of ours.
+  // What Redis and the system say of a failure is for the reader; where it came up is for those who mend a mistake of ours.
   const mistake = error instanceof RangeError || error instanceof ReferenceError || error instanceof SyntaxError;
   return new Failure(mistake ? (error.stack ?? error.message) : messageOf(error));
 }

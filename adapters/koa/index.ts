@@ -197,7 +197,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
   }
 }
 
-/** Who writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */
+/** A handler that writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */
 async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   exchange.abandon();
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
@@ -270,7 +270,7 @@ function giveUp(ctx: Context, exchange: Exchange): void {
   sendInstead(ctx, instead);
 }
 
-/** Who has failed may have told Koa before to leave the answer to it: then nobody would send the one in its place. */
+/** A handler that has failed may have told Koa before to leave the answer to it: then nobody would send the one in its place. */
 function sendInstead(ctx: Context, reply: Reply): void {
   if (ctx.respond === false) ctx.respond = true;
   send(ctx, reply);

@@ -55,7 +55,7 @@ export class Attention {
     if (!this.#given.hasEnded) this.#sink.abandon();
   }
 
-  /** What has gone never drains: who waits for that waits for ever. Who does not goes on to the end. */
+  /** What has gone never drains: a handler that waits for that waits for ever. One that does not goes on to the end. */
   giveUpWaiting(): void {
     if (this.#res.listenerCount('drain') > 0) this.giveUp();
   }

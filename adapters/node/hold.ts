@@ -23,7 +23,7 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
   // express-session sees by Node's own text whether a head has left, and has Node make one where there is none.
   const { flushHeaders, _implicitHeader, _send } = res as ServerResponse & Internals;
   define(res, '_implicitHeader', () => {});
-  // Who flushes a head that nobody has said yet has Node ask for it, and send it after that.
+  // A handler that flushes a head which nobody has said yet has Node ask for it, and send it after that.
   if (_send !== undefined) define(res, '_send', (...args: unknown[]) => later(() => _send.apply(res, args)));
   const methods = HEAD_METHODS.map((name) => [name, res[name]] as const);
   for (const [name] of methods) define(res, name, tooLate(name));

@@ -20,7 +20,7 @@ export interface OperationsOptions<S> {
    * prom-client's own, once `/metrics` is asked for.
    */
   registry?: Registry;
-  /** Which figures also stand there by name; then only who is authorised may see them here. Default: none. */
+  /** Which figures also stand there by name; then only those whom `authorize` lets may see them here. Default: none. */
   metricLabels?: readonly MetricLabel[];
 }
 

@@ -2,7 +2,7 @@ import type { ResponseHead } from '../../src/fill/response-head.js';
 import type { Reply } from '../../src/lookup/reply.js';
 import type { HeaderBag, MaybePromise } from '../../src/types.js';
 
-/** Who listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
+/** What listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
   /** What leaves in place of the response, if anything does. A promise holds it back until it is settled. */
   head(head: ResponseHead): MaybePromise<Reply | undefined>;

@@ -123,7 +123,7 @@ export function linesOf(reply: Reply): readonly string[] {
   return reply.lines ?? flat(reply.headers);
 }
 
-/** Whether fields are those of a reply and those outside. Who had methods of Node's replaced earlier may have added more. */
+/** Whether fields are those of a reply and those outside. A layer that had replaced methods of Node's earlier may have added more. */
 function isAllOf(fields: Fields, { headers }: Reply, outside: Fields | null): boolean {
   const own = new Map(headers.map(([name, value]) => [name.toLowerCase(), value]));
   return Object.entries(fields).every(([name, [, value]]) => value === (own.get(name) ?? outside?.[name]?.[1]));

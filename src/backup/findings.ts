@@ -72,7 +72,7 @@ export class Reading {
     return true;
   }
 
-  /** Counts the entries of a block: those that are whole, of so many. */
+  /** Counts the entries of a block: `whole` of its `records` are whole. */
   block(whole: number, records: number, fault: Fault | undefined): void {
     this.findings.entries += whole;
     if (fault === undefined) return;

@@ -34,7 +34,7 @@ const NO_WEIGHTS: Weights = new Map();
 
 /**
  * The form of a response that a client is given (RFC 9110 §12.5.3): that of its forms which the client likes best, of those
- * liked equally well the smallest. A part is one of the body as its handler gave it. Who has a form already that it can
+ * liked equally well the smallest. A part is one of the body as its handler gave it. A client that has a form already which it can
  * read is told that this one still holds, whichever it would be given otherwise.
  */
 export function choose(entry: ResponseEntry, { accepted, fixed, part, conditions }: AskedForm): Choice {

@@ -12,7 +12,7 @@ const MOST_AT_ONCE = 2;
 /** Bytes of what waits for it, and how many there may be. What comes beyond stays as it is. */
 const MOST_WAITING = 32 * 1024 * 1024;
 const MOST_BODIES = 10_000;
-/** A form must be smaller than so much of the body: less is not worth its being unpacked. */
+/** Of what part of the body a form must be smaller: less of a gain is not worth its being unpacked. */
 const WORTH = 0.9;
 
 /** Where stored responses are, and what tells whether they are still valid. */

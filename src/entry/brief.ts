@@ -203,7 +203,7 @@ class Texts {
     return text;
   }
 
-  /** Goes on by so many bytes, and says where they began. */
+  /** Goes on by this many bytes, and says where they began. */
   #pass(bytes: number): number {
     const at = this.at;
     this.at += bytes;

@@ -23,7 +23,7 @@ export { FrameError };
  *    …  …  the body, raw
  *
  * In version 4 the body is there in compressed forms, one behind another, of which the metadata tells (`z`). All else is as
- * in version 3: who knows only that one takes the others for misses, and never for bodies. Most responses are written briefly,
+ * in version 3: processes that know only that one take the others for misses, and never for bodies. Most responses are written briefly,
  * in version 6; what cannot be, and all other kinds, in these. Version 5 was never released, and is read no more.
  */
 /** The newest version of the frames that are written, and the oldest that is read. */
@@ -76,7 +76,7 @@ function begun(frame: Buffer, version: number, key: string, { kind }: Entry): Bu
   return frame;
 }
 
-/** How many heads of frames are remembered, two generations of so many, and how long they may be, bytes. */
+/** How many heads of frames are remembered, two generations of this many, and how long they may be, bytes. */
 const HEADS = 2048;
 const LONGEST_HEAD = 1024;
 

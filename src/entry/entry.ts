@@ -98,7 +98,7 @@ export interface CounterEntry extends Common {
 export type Entry = ResponseEntry | IndexEntry | ValueEntry | CounterEntry;
 
 /**
- * Bodies of so many bytes at the most are held as text in latin1: an object for bytes takes some 200 more, and small bodies
+ * How many bytes a body may have to be held as text in latin1: an object for bytes takes some 200 more, and small bodies
  * leave as text anyway.
  */
 export const LONGEST_TEXT = 2048;

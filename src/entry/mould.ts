@@ -33,7 +33,7 @@ export interface Moulded {
 
 /** Fields that are others for each response: no two entries have the same line. */
 const OWN: ReadonlySet<string> = new Set(['etag', 'date', 'last-modified', 'location', 'content-location']);
-/** How many lines and moulds are known: two generations of so many; and how long a common line may be. */
+/** How many lines and moulds are known: two generations of this many; and how long a common line may be. */
 const MOST = 500;
 const LONGEST = 200;
 

@@ -40,7 +40,7 @@ export interface StoredEntry {
   readonly storedAt: number;
   /** Seconds, as the field `Age` has it. */
   readonly age: number;
-  /** Seconds for which it stays fresh; below zero: stale for so long. For ever is 2,147,483,648. */
+  /** Seconds for which it stays fresh; below zero: those for which it has been stale. For ever is 2,147,483,648. */
   readonly freshFor: number;
   /** Seconds for which it is kept, fresh or stale. */
   readonly keptFor: number;

@@ -98,7 +98,7 @@ export function termsOf({ route }: Context, { said, life }: Assessment, fields: 
   };
 }
 
-/** Stale responses are kept at least so long, and at most, if the option does not say; seconds. */
+/** For how long stale responses are kept at least and at most, if the option `retain` does not say; seconds. */
 const LEAST_RETAINED = 300;
 const MOST_RETAINED = 86_400;
 

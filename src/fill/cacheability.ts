@@ -81,7 +81,7 @@ const ACCEPT_ENCODING = 'accept-encoding';
 /**
  * The request fields that are a part of the key of a response, whatever its `Vary` says: those of the option `vary`; and
  * `Accept-Encoding`, where it is in a coding. Packages that choose one, and do not say so, are among the most used
- * (`koa-static`, `koa-send`, `http-compression`): who cannot read it would be given it. What it says is left as it is.
+ * (`koa-static`, `koa-send`, `http-compression`): clients that cannot read it would be given it. What it says is left as it is.
  */
 export function keyedOf(policy: Policy, vary: readonly string[], fields: Fields): readonly string[] {
   const coding = fieldText(fields, 'content-encoding')?.trim().toLowerCase() ?? '';

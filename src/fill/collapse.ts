@@ -21,9 +21,9 @@ export type Turn<R> =
 export interface Lead<R> {
   /** It is made. `written`: when it is in the store, so that other processes can be let go to look for it. */
   filled(result: R, written: MaybePromise<unknown>): void;
-  /** There is nothing to share: everybody runs. `remember`: for so many ms nobody queues for this key again. */
+  /** There is nothing to share: everybody runs. `remember`: for how many ms nobody queues for this key again. */
   unfilled(remember: number): void;
-  /** It has been broken off, which says nothing of the key: who waits takes part again, and one of them runs. */
+  /** It has been broken off, which says nothing of the key: those who wait take part again, and one of them runs. */
   abandoned(): void;
 }
 
@@ -58,7 +58,7 @@ export interface CollapseOptions {
   readonly patience: number;
   /** Whether waiting holds the process. Default `false`: a client that is still there does, by its connection; one that has gone is not to. */
   readonly holds?: boolean;
-  /** How many may wait at the same time, whatever they wait for; who comes then runs. Default 10,000. */
+  /** How many may wait at the same time, whatever they wait for; one that comes then runs by itself. Default 10,000. */
   readonly mostWaiting?: number;
 }
 
@@ -92,7 +92,7 @@ class Flight<R> {
     this.hasBegun = true;
   }
 
-  /** For somebody who comes upon it: how long it has been under way since somebody did, ms. */
+  /** For a request that comes upon it: how long it has been under way since the first one did, ms. */
   meet(): number {
     const now = performance.now();
     this.#met ??= now;
@@ -113,7 +113,7 @@ const MOST_FLIGHTS = 10_000;
 const MOST_PASSED = 10_000;
 /** How long this process believes another that a key is not worth waiting for, before it asks again, ms. */
 const PASS_AGAIN = 1000;
-/** How long a lease lasts without being renewed, ms: so long others wait for a process that has died. */
+/** How long a lease lasts without being renewed, ms: others wait that long for a process that has died. */
 const LEASE = 1000;
 /** How often a process looks whether another one is done, ms: from the first pause, doubling, to the last. */
 const FIRST_PAUSE = 4;
@@ -290,7 +290,7 @@ export class Collapse<R> {
   }
 }
 
-/** What who has waited for a run is to do, after what that came to. */
+/** What a request that has waited for a run is to do, by what the run came to. */
 function turnOf<R>(outcome: Outcome<R>): Turn<R> {
   if (outcome === undefined) return RUN;
   return outcome === 'abandoned' ? AGAIN : { kind: 'result', result: outcome.result };

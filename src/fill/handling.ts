@@ -52,7 +52,7 @@ export class Handling {
     this.#shadow = new Shadow(this.#services, this.#asker.request, plan, stored);
   }
 
-  /** It only passes through. Who waits for it is let go, because of this status. */
+  /** It only passes through. Those who wait for it are let go, because of this status. */
   letGo(status: number): void {
     this.#run?.letGo(status);
     this.#run = undefined;

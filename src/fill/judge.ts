@@ -42,7 +42,7 @@ export function judge(head: ResponseHead, seat: Seat, context: Context, asked: F
   if (assessment.reason !== undefined) return assessment.reason;
   if (request.method === 'POST' && !(status === 200 && isSelf(request, fieldText(fields, 'content-location'))))
     return 'method';
-  // Its hits would lead to itself, and who follows them nowhere.
+  // Its hits would lead to itself, and clients that follow them nowhere.
   if (status >= 300 && status < 400 && isLoop(fields, seat)) return 'loop';
   const tags = tagsOf(context, fields);
   if (tags === undefined) return 'tags';

@@ -50,7 +50,7 @@ export class Leases {
     return state === 'taken' || state === 'pass' ? state : { heldSince: positionIn(state) };
   }
 
-  /** Gives a lease back; with `pass`, tells others for so many ms not to wait for this key. */
+  /** Gives a lease back; with `pass`, tells others for that many ms not to wait for this key. */
   async release(key: string, pass: number, asOf: Position): Promise<void> {
     await this.#link.ready();
     await this.#link.run(RELEASE, [this.#name(key)], [this.#value(asOf), Math.ceil(pass)]);

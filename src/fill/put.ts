@@ -11,7 +11,7 @@ export interface Variant {
   /** The request fields by which it varies, and the request that it answers. */
   readonly varies: readonly string[];
   readonly request: Fields;
-  /** The rule by which the request's query was made shorter, if one was: who waits for the same place may ask for another URL. */
+  /** The rule by which the request's query was made shorter, if one was: others that wait for the same place may ask for another URL. */
   readonly search: string | undefined;
   /** Whether the order of languages that are liked equally counts. */
   readonly languageOrder: boolean;

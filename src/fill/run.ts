@@ -247,7 +247,7 @@ export class Run {
     const variant = { varies, request: this.#asked, search, languageOrder, index, before };
     const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
-      // Who waits for it sees that it is dead, and takes part again: one of them runs the handler.
+      // Those who wait for it see that it is dead, and take part again: one of them runs the handler.
       lead?.filled({ entry, varies, request: this.#asked, search }, undefined);
       this.#skip(filled);
       return undefined;

@@ -2,7 +2,7 @@ import { type Purge, type PurgeTable, patternReaches, type Reaching } from './pu
 import type { RecentPurges } from './recent-purges.js';
 import { type PurgeTarget, purgeTags, type Subject, targetOf } from './tags.js';
 
-/** The purge that reaches an entry, for who wants to know why it is not served. */
+/** The purge that reaches an entry: why it is not served. */
 export interface Cause extends PurgeTarget {
   /** Its place in the ledger, µs since 1970; of one that waits to be entered, the last place known. */
   readonly sequence: number;

@@ -21,10 +21,10 @@ export interface Batch {
   readonly waiting: Set<(sequence: number | undefined) => void>;
 }
 
-/** Beyond so many tags and patterns, or so much of them, a batch becomes a purge of everything: bounded, and never stale. */
+/** The most tags and patterns of a batch, and their most characters; beyond that it becomes a purge of everything: bounded, and never stale. */
 const MOST = 10_000;
 const HEAVIEST = 16_777_216;
-/** How many places are remembered where several purges went as one, two generations of so many. */
+/** How many places in the ledger are remembered where several purges went as one: two generations of this many. */
 const JOINT = 2048;
 
 /**
@@ -54,8 +54,8 @@ export class PendingPurges {
   }
 
   /**
-   * The sequence once the ledger has a batch; `undefined` as soon as an attempt has failed. Rejects after so many ms. Nothing is
-   * kept of who has been told: while Redis is away a batch stays, whoever comes.
+   * The sequence once the ledger has a batch; `undefined` as soon as an attempt has failed. Rejects after `ms`. Nothing is
+   * kept of callers that have been told: while Redis is away a batch stays, whoever comes.
    */
   async told(batch: Batch, ms: number): Promise<number | undefined> {
     if (batch.failed) return undefined;

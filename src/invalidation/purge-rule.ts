@@ -92,7 +92,7 @@ function checked<S>(spec: InvalidateSpec<S>): Checked<S> {
   if (keys === undefined && tags === undefined && patterns === undefined) {
     throw new ConfigError('what invalidate() is given', spec, takes);
   }
-  // Without tags it would have no effect, and who said it would wait in vain for the other tenants' keys to go.
+  // Without tags it would have no effect, and the other tenants' keys would stay, which was not what it was said for.
   if (allTenants !== undefined && flag('option allTenants of invalidate', allTenants) && tags === undefined)
     throw new ConfigError(
       'option allTenants of invalidate',

@@ -84,7 +84,7 @@ export class RedisLedger implements Ledger {
     return connections === this.#link.connections ? head : (position ?? head);
   }
 
-  /** The key of the ledger's head, for who reads it together with something else. */
+  /** The key of the ledger's head, to be read together with something else. */
   get head(): string {
     return this.#copy.keys.head;
   }
@@ -216,7 +216,7 @@ export class RedisLedger implements Ledger {
         const sequence = Number(first);
         if (copy.table === table && table.sequence === Number(before)) copy.apply(purge, sequence);
         else await copy.reach(`${table.epoch}:${sequence}`);
-        // Who has taken it may be gone, and with it the purge: then it is entered where we are now.
+        // The server that has taken it may be gone, and with it the purge: then it is entered where we are now.
         if (copy.table?.holds(purge, sequence)) return sequence;
       } else if (verdict === 'LOST') await copy.begin(first ?? '');
       else await copy.reach(first ?? '');

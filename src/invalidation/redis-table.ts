@@ -33,7 +33,7 @@ function tableBytes({ rows, bits }: Geometry): number {
 
 /** How many purges the log in Redis keeps, about; a process further behind reads the table instead. */
 const LOG_LENGTH = 10_000;
-/** Of long ones it keeps fewer, in characters so many, about. */
+/** Where purges are long it keeps fewer: about this many characters of all together. */
 const LOG_SIZE = 8_388_608;
 
 /** The arguments with which the APPEND script enters a purge. */

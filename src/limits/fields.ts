@@ -29,7 +29,7 @@ export function limitField({ name }: LimitRule, count: Count): string {
   ]);
 }
 
-/** Seconds until the window ends, at least 1: whoever comes back after so long is not too early. */
+/** Seconds until the window ends, at least 1: a client that comes back after them is not too early. */
 export function seconds({ msBeforeNext }: Count): number {
   return Math.max(1, Math.ceil(msBeforeNext / 1000));
 }

@@ -22,8 +22,8 @@ export interface RateLimitOptions<S = unknown> {
   /** Points that a request costs, a whole number; 0: it is let through uncounted. Default 1. */
   cost?: number | ((source: S) => number);
   /**
-   * What a request costs that the cache turns out to answer: the same (`'count'`), nothing (`'exempt'`), or so many
-   * points. What it was charged beyond that is given back as its answer has left. Default `'count'`.
+   * What a request costs that the cache turns out to answer: the same (`'count'`), nothing (`'exempt'`), or this number
+   * of points. What it was charged beyond that is given back as its answer has left. Default `'count'`.
    */
   hits?: 'count' | 'exempt' | number;
   /**
@@ -33,7 +33,7 @@ export interface RateLimitOptions<S = unknown> {
   onUnavailable?: 'allow' | 'deny';
   /** What the limit is called in keys and in the fields `RateLimit`; limits of one name count together. Default `'default'`. */
   name?: string;
-  /** Seconds for which who has exceeded the limit stays out; 0: until its window ends. Default 0. */
+  /** Seconds for which a client that has exceeded the limit stays out; 0: until its window ends. Default 0. */
   block?: number;
   /** Which requests are let through uncounted. Default: none. */
   skip?: (source: S) => boolean;

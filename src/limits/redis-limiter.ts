@@ -4,8 +4,9 @@ import { script } from '../stores/script.js';
 import type { Flexible, Limiter } from './flexible.js';
 
 /**
- * Counts in one step, blocks who comes to exceed the limit, and never gives back more than there is: nobody saves up for
- * the next window; nor anything to who is blocked: hits that were under way would let them in again. KEYS: the count. ARGV: points, seconds of the window, points of the limit, seconds of a block.
+ * Counts in one step, blocks a client that comes to exceed the limit, and never gives back more than there is: nobody saves up for
+ * the next window; nor anything to a client that is blocked: hits that were under way would let it in again. KEYS: the count.
+ * ARGV: points, seconds of the window, points of the limit, seconds of a block.
  */
 const COUNT = script(`
 local by = tonumber(ARGV[1])

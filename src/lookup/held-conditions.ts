@@ -8,7 +8,7 @@ import { type Conditions, conditionsOf } from './conditional.js';
 const CONDITIONS = ['if-none-match', 'if-modified-since'] as const;
 /** Those by which a client asks for a part, or for a difference (RFC 3229) from what it has. */
 const LESS = ['range', 'if-range', 'a-im'] as const;
-/** Those that name entity tags. Not `If-Range`: who has a part of a form is not to go on with the plain body. */
+/** Those that name entity tags. Not `If-Range`: a client that has a part of a form is not to go on with the plain body. */
 const TAGGED = ['if-match', 'if-none-match'] as const;
 
 /** Validators that a handler is to compare with what it has (RFC 9111 §4.3.1). */

@@ -4,7 +4,7 @@ import type { Coding } from '../entry/entry.js';
 import type { HeaderLine } from '../http/headers.js';
 import { flat, type Reply, type SharedHead } from './reply.js';
 
-/** Fields of so many signs at the most are kept. */
+/** How many characters the fields of a reply may have for it to be kept. */
 const LONGEST_FIELDS = 4096;
 
 /**

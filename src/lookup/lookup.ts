@@ -174,7 +174,7 @@ export class Lookup {
     return this.#backend.ledger.stands(subject, asOf);
   }
 
-  /** Each of them by itself, for who watches. */
+  /** Each of them by itself, for explanations. */
   #judged(entries: readonly (Entry | undefined)[], varies: readonly (readonly string[])[], asked: Wanted): Candidate[] {
     return entries.flatMap((entry, i) => {
       if (entry?.kind !== 'response') return [];

@@ -26,7 +26,7 @@ export interface Plan {
 export interface Visit {
   readonly request: RequestView;
   readonly route: Route;
-  /** Of so many mounts around it, none looks where this one does. */
+  /** The number of mounts around it that look in other places than it does: 0 for the outermost. */
   readonly depth: number;
 }
 
@@ -68,7 +68,7 @@ export class Planner {
    */
   plan({ route, request, depth }: Visit, tenant: string, events: Events): Plan | undefined {
     const { key, identity: whose } = route;
-    // `null` is no text either, and nobody's mistake: who gives it says that the request has none.
+    // `null` is no text either, and nobody's mistake: a function that gives it says that the request has none.
     const named =
       typeof key === 'function'
         ? ask(events, 'key', null, () => textAtOnce('the option key', key(request.source)))

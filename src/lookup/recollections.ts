@@ -3,7 +3,7 @@ import type { Subject } from '../invalidation/tags.js';
 import type { KeptReply } from './kept-reply.js';
 import type { Whereabouts } from './whereabouts.js';
 
-/** How many requests are remembered at a time: two generations of so many. */
+/** How many requests are remembered at a time: two generations of this many. */
 const MOST = 2048;
 
 /** What a request has come to. */
@@ -59,7 +59,7 @@ export class Recollections {
   }
 
   delete(signature: string, target: string): void {
-    // It counts all the same: of who says something new each time an empty map stays, until the generation is over.
+    // It counts all the same: of a client that says something new each time an empty map stays, until the generation is over.
     this.#newer.get(signature)?.delete(target);
     this.#older.get(signature)?.delete(target);
   }

@@ -27,7 +27,7 @@ export interface Asker {
   readonly key: string | undefined;
 }
 
-/** The answer from an entry, for who asks. */
+/** The answer from an entry, for the client that asks. */
 export function replyTo(asker: Asker, entry: ResponseEntry, status: CacheStatus, now: number): Reply {
   const { route, outside, control, key } = asker;
   const conditions = asker.conditions.current;

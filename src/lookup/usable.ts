@@ -20,7 +20,7 @@ export function useOf(entry: ResponseEntry, now: number, asked: Asked | undefine
   if (asked !== undefined && !isContent(asked, fresh, ageOf(entry, now))) return 'validate';
   if (fresh > 0) return 'fresh';
   if (entry.mustRevalidate) return 'validate';
-  // Who limits the age and says nothing of stale answers does not want one (RFC 9111 §5.2.1.1).
+  // A client that limits the age and says nothing of stale answers does not want one (RFC 9111 §5.2.1.1).
   if (asked?.maxAge !== undefined && asked.maxStale === undefined) return 'validate';
   if (asked?.maxStale !== undefined && -fresh <= asked.maxStale) return 'stale';
   return -fresh < entry.staleWhileRevalidate ? 'refresh' : 'validate';
@@ -48,7 +48,7 @@ export function mayStandIn(entry: ResponseEntry, now: number): boolean {
   return !mustRevalidate && staleIfError > 0 && (now - freshUntil) / 1000 < staleIfError;
 }
 
-/** Whether the client is content with an answer of this age that is fresh for so long (RFC 9111 §5.2.1). */
+/** Whether the client is content with an answer of this age that stays fresh for `fresh` seconds (RFC 9111 §5.2.1). */
 function isContent({ noCache, maxAge, minFresh }: Asked, fresh: number, age: number): boolean {
   // An age is told in whole seconds: nothing that is stored is of no age at all.
   if (noCache || maxAge === 0 || (maxAge !== undefined && age > maxAge)) return false;

@@ -70,7 +70,7 @@ function sortByBase(kept: Parameter[]): void {
   }
 }
 
-/** Beyond so many it would take a time that grows by their square. */
+/** Up to how many are sorted by insertion: beyond that its time grows by their square. */
 const FEW = 16;
 
 /** Whether a query has its normal form as it came, by what is seen at once; no name is then one of an array, or escaped. */

@@ -3,7 +3,7 @@ import type { Fields, MaybePromise } from '../types.js';
 
 /** What is to come of a request that is made to fill the cache. */
 export interface Warming {
-  /** What is fresh for so many seconds more need not be made anew. */
+  /** Seconds: what stays fresh for longer need not be made anew. */
   readonly minFresh: number;
   /** Hears that nothing had to be done, that an entry is on its way into the store, or why there is none. */
   tell(result: 'fresh' | { readonly stored: MaybePromise<unknown> } | { readonly refused: Reason }): void;
@@ -29,7 +29,7 @@ export interface RequestView {
   readonly rawHeaders: string[];
   /** The same, each with a list of its lines; absent over HTTP/2. */
   readonly distinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined;
-  /** The same, where nobody has read `headers` yet, let alone changed them: so long these lines are all that was said. */
+  /** The same, where nobody has read `headers` yet, let alone changed them: until then these lines are all that was said. */
   readonly untouched?: readonly string[] | undefined;
   /** Whether something follows the fields that they need not tell of: over HTTP/2. */
   readonly isFollowed?: boolean;

@@ -1,6 +1,6 @@
-/** Beyond so many parts the rest is one. */
+/** How many parts of a name are told apart; the rest becomes one, `…`. */
 const DEPTH = 8;
-/** A part of so many signs is no name, whatever they are; a shorter one has to have a digit, and so many signs to be more than a number. */
+/** From which length on a part is one of many whatever it holds; a shorter one has to have a digit, and `CODE` characters unless all are digits. */
 const LONG = 49;
 const CODE = 8;
 /** A hash, a UUID, or a token, of a part that has a digit. */

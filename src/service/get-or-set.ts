@@ -135,7 +135,7 @@ export class GetOrSet {
     return value as T;
   }
 
-  /** Whether what was found may be used so many ms after its time. */
+  /** Whether what was found may be used, up to `window` ms after its time. */
   #isUsable(place: Place, entry: Stored | undefined, window: number): boolean {
     const valid = this.#values.standing(place, entry);
     return valid !== undefined && this.#values.staleFor(valid) < window;
@@ -165,7 +165,7 @@ export class GetOrSet {
     };
     // Twice: what was made before a purge that this call comes after is no answer; then it takes part again.
     for (let attempt = 0; attempt < 2; attempt++) {
-      // Who cannot hear of purges does not know which flights they have killed.
+      // A process that cannot hear of purges does not know which flights they have killed.
       const asOf = look.heard ? ledger.position() : undefined;
       const turn = await this.#values.runs.enter({ key, asOf, stands, look: lookAgain, alone: look.failed });
       // A writer may have put a value there since that look, of which nobody has told us: what is made now is not to come over it.
@@ -215,7 +215,7 @@ export class GetOrSet {
       const bytes = serializeValue(value);
       if (asOf === undefined) return deserializeValue(bytes) as T;
       const entry = made.entry(bytes, asOf);
-      // What is dead already would only take the place of what is newer. Who waits for it takes part again.
+      // What is dead already would only take the place of what is newer. Those who wait for it take part again.
       if (!ledger.stands(subjectOf(place, made.tags), asOf)) lead?.filled(entry, undefined);
       else {
         const written = this.#values.store([[place, entry]]);
@@ -266,7 +266,7 @@ export class GetOrSet {
 /** In place of what took too long. */
 const LATE: unique symbol = Symbol('late');
 
-/** What becomes of work within so many ms. */
+/** What becomes of work within `ms`. */
 async function within<T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> {
   if (ms === Number.POSITIVE_INFINITY) return work;
   let timer: NodeJS.Timeout | undefined;

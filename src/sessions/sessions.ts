@@ -57,13 +57,13 @@ export class Sessions {
     return text === undefined ? undefined : (JSON.parse(text) as SessionRecord);
   }
 
-  /** Keeps a session for so long, ms; not at all, if its time is over. `existing`: only if it is still there. */
+  /** Keeps a session for `life`, ms; not at all, if its time is over. `existing`: only if it is still there. */
   async set(id: string, session: object, life: number, existing = false): Promise<void> {
     if (!(life > 0)) return this.destroy(id);
     await this.#space.set(escapeTenant(id), JSON.stringify(session), bounded(life), existing);
   }
 
-  /** Lays some of its fields over a session that is still there, and lets it live for so long, ms. What else it holds by now stays. */
+  /** Lays some of its fields over a session that is still there, and lets it live for `life`, ms. What else it holds by now stays. */
   async renew(id: string, fields: object, life: number): Promise<void> {
     if (!(life > 0)) return this.destroy(id);
     const name = escapeTenant(id);
@@ -76,7 +76,7 @@ export class Sessions {
     }
   }
 
-  /** Lets a session that is still there live for so long from now on, ms. */
+  /** Lets a session that is still there live for `life` from now on, ms. */
   async touch(id: string, life: number): Promise<void> {
     if (!(life > 0)) return this.destroy(id);
     await this.#space.touch(escapeTenant(id), bounded(life));

@@ -13,7 +13,7 @@ export interface KeptSession {
  */
 export interface SessionSpace {
   get(name: string): MaybePromise<string | undefined>;
-  /** Keeps a text for so long. `existing`: only where there is one already, so that what was destroyed stays away. */
+  /** Keeps a text for `life`. `existing`: only where there is one already, so that what was destroyed stays away. */
   set(name: string, text: string, life: number, existing: boolean): MaybePromise<void>;
   /** Keeps another text in the place of one that is still there, and says whether it was. */
   replace(name: string, from: string, to: string, life: number): MaybePromise<boolean>;

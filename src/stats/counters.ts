@@ -106,7 +106,7 @@ export class Counters implements HitCounter {
     return this.#popular.top(most);
   }
 
-  /** What was counted for tenants, by escaped name: at most so many, the most asked. */
+  /** What was counted for tenants, by escaped name: the `most` of them that were most asked. */
   tenants(most?: number): Ranked {
     this.#sums.settle();
     return this.#tenants.top(most);

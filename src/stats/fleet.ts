@@ -3,9 +3,9 @@ import { withDeadline } from '../deadline.js';
 import type { RedisLink } from '../stores/redis-link.js';
 import { type Part, type Report, reportOf, VERSION } from './report.js';
 
-/** A process of which nothing is heard for so many times its interval is gone. */
+/** A process is gone of which nothing is heard for this many of its intervals. */
 const MISSED = 4;
-/** So long after it is gone its place in the list is cleared, ms: the clocks of machines may differ. */
+/** How long after it is gone its place in the list is cleared, ms: the clocks of machines may differ. */
 const FORGOTTEN = 3_600_000;
 /** How long the list stays behind the last that has told its figures, ms: another may tell its own but once a day. */
 const LISTED = 86_400_000 * MISSED;
@@ -88,7 +88,10 @@ export class Fleet {
   }
 }
 
-/** The figures of all processes, for who is none of them; `undefined` if none tells its. Rejects if Redis cannot be reached. */
+/**
+ * The figures of all processes, for a caller that is none of them (the command line); `undefined` if none tells its. Rejects if
+ * Redis cannot be reached.
+ */
 export async function fleetReport(link: RedisLink, prefix: string): Promise<Report | undefined> {
   const now = Date.now();
   const [first, ...rest] = await withDeadline(partsIn(link, indexOf(prefix)), DEADLINE, READING);

@@ -34,7 +34,7 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** `times`: how many took so long. */
+  /** `times`: how many took this long. */
   add(ms: number, times = 1): void {
     this.#counts[bucketOf(ms)]! += times;
     this.#count += times;
@@ -62,7 +62,7 @@ export class Histogram {
     return { p50: this.#at(0.5), p90: this.#at(0.9), p99: this.#at(0.99), max: rounded(this.#max) };
   }
 
-  /** How many took no longer than so many µs: of powers of two exactly. */
+  /** How many took no longer than `us`, µs: of powers of two exactly. */
   countUpTo(us: number): number {
     let sum = 0;
     for (let bucket = 0; bucket < BUCKETS && endOf(bucket) <= us; bucket++) sum += this.#counts[bucket]!;

@@ -8,7 +8,7 @@ const MOST = 1000;
 export interface Taker {
   /** The hits of a place, all of one step of the timeline. `now`: a time in it, ms since 1970. */
   takeHits(place: HitPlace, now: number): void;
-  /** So many of them took so long, ms. */
+  /** `times` of them took `ms` each. */
   takeTimes(ms: number, times: number): void;
 }
 

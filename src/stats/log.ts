@@ -16,7 +16,7 @@ export interface Logger {
   isLevelEnabled?(level: string): boolean;
 }
 
-/** Of one operation's errors one is told, and then none for so long, ms; their number is told with the next. */
+/** For how long, ms, an operation's errors are not told after one that was; their number is told with the next. */
 const QUIET = 10_000;
 /** Of how many operations is remembered when they were last told of. */
 const MOST = 100;
@@ -24,7 +24,7 @@ const MOST = 100;
 /**
  * Tells a logger what the cache does: `HIT`, `MISS`, `SET` and the like at `debug`, what an operator should know of at
  * `info` and `warn`, errors at `error`, of which one operation's are told once in ten seconds. A logger that throws is no
- * concern of a request's, nor is one that rejects: what it gives goes to `Events`, who hears of that.
+ * concern of a request's, nor is one that rejects: what it gives goes back to `Events`, which drops the rejection.
  */
 export function logTo(logger: Logger, events: Events, clock: Clock): void {
   const wanted = (level: 'debug' | 'info') => logger.isLevelEnabled?.(level) ?? true;

@@ -6,7 +6,7 @@ import { tellingFields } from '../request/telling.js';
 const MOST = 500;
 const PERIOD = 600_000;
 const PERIODS = 6;
-/** Beyond so many requests of a period one of about so many stands for all. */
+/** Beyond `FEW` requests of a period one of about `SHARE` stands for all of them. */
 const FEW = 1000;
 const SHARE = 8;
 /** Longer targets are not counted: memory is bounded. */

@@ -75,7 +75,7 @@ export interface Report extends Stats, Facts {
   /** Whether whoever asks may see tenants and routes, and change things. */
   readonly authorized: boolean;
   /**
-   * By name; the empty one is requests without. One of more than 200 characters stands as a hash. Only for who is authorised, like
+   * By name; the empty one is requests without. One of more than 200 characters stands as a hash. Only where whoever asks is authorised, like
    * the two that follow.
    */
   readonly tenants?: Readonly<Record<string, Stats>>;

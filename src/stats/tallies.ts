@@ -10,7 +10,7 @@ export interface Ranked {
 const COMPARED = 8;
 
 /**
- * Counts by name, for so many names at the most. Where one more comes, the least asked of some makes room for it, the
+ * Counts by name, for `most` names at the most. Where one more comes, the least asked of some makes room for it, the
  * less likely the more it was asked (randomised admission: Ben Basat et al., 2017): so whoever invents names does not push
  * out those that are in use. What has no name of its own is counted in `other`, so that the sum stays the sum.
  */
@@ -48,7 +48,7 @@ export class Tallies {
     return counts;
   }
 
-  /** All that are known, the most asked first, at most so many; the rest of them is in `other`. */
+  /** All that are known, the most asked first, at most `most`; the rest of them is in `other`. */
   top(most: number = this.#most): Ranked {
     const ranked = [...this.#known].sort(([, a], [, b]) => requestsIn(b) - requestsIn(a));
     const other = addCounts(noCounts(), this.other);

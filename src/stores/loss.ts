@@ -9,7 +9,7 @@ export function lossOr(error: unknown): unknown {
   return lost ? new UnavailableError('the connection to Redis was lost', { cause: error }) : error;
 }
 
-/** The same, for who is promised an {@link UnavailableError}: what Redis refuses (a replica, a user's missing rights) is one, too. */
+/** The same, for callers that are promised an {@link UnavailableError}: what Redis refuses (a replica, a user's missing rights) is one, too. */
 export function unavailableOr(error: unknown): unknown {
   const told = lossOr(error);
   const refused = told instanceof Error && told.name === 'ReplyError';

@@ -62,7 +62,7 @@ export class MemoryStore implements Store {
     return found && entryOf(found);
   }
 
-  /** Its place, for who comes back to it: as long as it is not empty, it holds what is under the key. */
+  /** Its place, for callers that come back to it: as long as it is not empty, it holds what is under the key. */
   slot(key: string): Slot | undefined {
     const slot = this.#entries.get(key);
     if (slot === undefined) return undefined;

@@ -27,7 +27,7 @@ export class Overdue {
     if (this.#count >= MOST) throw new UnavailableError(`${operation}: Redis does not answer any more`);
   }
 
-  /** Waits for a command for so many ms. @throws {UnavailableError} if it has no answer by then */
+  /** Waits for a command for `ms`. @throws {UnavailableError} if it has no answer by then */
   async wait<T>(working: Promise<T>, ms: number, operation: string): Promise<T> {
     let isAnswered = false;
     let isOverdue = false;

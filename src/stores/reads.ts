@@ -6,7 +6,7 @@ interface Batch<T> {
 }
 
 /**
- * Reads of one turn of the event loop, made as one when it ends: so many requests that come together cost one command, one
+ * Reads of one turn of the event loop, made as one when it ends: requests that come together cost one command, one
  * deadline and one answer to wait for. What is read was asked for before it is read, by each of them.
  */
 export class Reads<T> {

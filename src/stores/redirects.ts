@@ -34,7 +34,7 @@ const minded = new WeakSet<Redis>();
 
 /**
  * For each server of a Cluster: what a client sends it before a command that was redirected there (`ASKING`) nobody waits for, and where
- * the connection ends just then the rejection would end the process. The command itself tells who has asked.
+ * the connection ends just then the rejection would end the process. The command itself tells its caller.
  */
 export function mind(node: Redis): void {
   if (minded.has(node)) return;

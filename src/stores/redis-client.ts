@@ -106,7 +106,7 @@ export function keptToDatabase(client: Redis): Redis {
   return client;
 }
 
-/** An error of a client's, as who has set it up understands it. */
+/** An error of a client's, in words for whoever has configured it. */
 export function understood(error: unknown): unknown {
   const database = refusedDatabase(error);
   if (database === undefined) return error;

@@ -85,7 +85,7 @@ export class RedisLink {
   }
 
   /**
-   * Runs commands within so many ms, for who does not go by the store's guard: none, while too many before have had no answer.
+   * Runs commands within `ms`, for callers that do not go by the store's guard: none, while too many before have had no answer.
    * @throws {UnavailableError} if Redis does not answer, or refuses
    */
   async within<T>(ms: number, operation: string, work: () => Promise<T>): Promise<T> {
@@ -149,7 +149,7 @@ export class RedisLink {
 
   /**
    * The servers that hold keys: one, or a Cluster's masters.
-   * @throws {UnavailableError} if one of them is down: who goes through all keys would take the rest for all
+   * @throws {UnavailableError} if one of them is down: a scan of all keys would take those of the rest for all
    */
   masters(): Redis[] {
     const { client } = this;

@@ -10,7 +10,7 @@ import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, Sw
 
 /** Frames that are on their way to Redis at the same time, bytes: a slow server must not fill this process' memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-/** From so many ms on (a century) an entry does not expire: Redis counts in 64 bits, and not from the same zero. */
+/** An entry that lives for this many ms (a century) or more does not expire: Redis counts in 64 bits, and not from the same zero. */
 const LONGEST = 3.2e12;
 
 /** What is under the key, if it is a text: in the place of something of another type, which nobody could read, all may be put. */

@@ -57,7 +57,7 @@ export class ChaosStore implements Store {
     this.#trouble(operations, () => opened);
   }
 
-  /** Has operations take so many ms longer. */
+  /** Has operations take `ms` longer. */
   slow(ms: number, ...operations: StoreOperation[]): void {
     if (!(Number.isFinite(ms) && ms >= 0))
       throw new ConfigError('the ms of slow()', ms, 'a number of milliseconds, 0 or more');

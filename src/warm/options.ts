@@ -47,7 +47,7 @@ export interface WarmOptions {
   retries?: number;
   /** How long a request may take, ms. Default 30,000. */
   timeout?: number;
-  /** What stays fresh for so many seconds is left as it is. Default 0: whatever is fresh. */
+  /** What stays fresh for this many seconds more is left as it is. Default 0: whatever is fresh. */
   minFresh?: number;
   /** Told now and then how far it is. */
   onProgress?: (progress: WarmProgress) => void;

@@ -4,7 +4,7 @@ import { markOwnRun } from '../request/own-runs.js';
 import type { WarmPlan } from './options.js';
 import { send } from './visits.js';
 
-/** As sitemaps.org bounds one: so many URLs or sitemaps, so many bytes. And of all together so many URLs. */
+/** As sitemaps.org bounds one: how many URLs or sitemaps it may have, and how many bytes. And how many URLs all of them together. */
 const MOST_LOCATIONS = 50_000;
 const MOST_BYTES = 52_428_800;
 const MOST_URLS = 500_000;

@@ -35,7 +35,7 @@ export interface DurableQueueOptions {
 
 /** Between two looks whether there is room, or all is done, ms. */
 const LOOK_AGAIN = 20;
-/** Where Redis has failed, it is tried again after so many ms. */
+/** After how many ms Redis is tried again where it has failed. */
 const AFTER_FAILURE = 1000;
 /** How long it waits, as it is closed, for the tickets of what is left at work to be put back, ms. */
 const LEAVING = 500;
@@ -74,7 +74,7 @@ export class DurableQueue implements WriteQueue {
   async add(write: Write, handler: Handler | undefined): Promise<void> {
     const until = performance.now() + this.#options.patience;
     return this.#surely(async () => {
-      // Who waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
+      // A write that waits for room is not overtaken; and where Redis has failed one, those behind it do not try in their turn.
       const lane = await this.#turns.take(laneOf(write), (failure) => {
         if (failure instanceof UnavailableError) throw failure;
         return this.#place(write, handler, until);
@@ -168,7 +168,7 @@ export class DurableQueue implements WriteQueue {
       const turn = await this.#lanes.take(hold, lease);
       if (turn === undefined) return undefined;
       if ('wait' in turn) later = turn.wait;
-      // Who has heard of it so late, or stood still since, may not be alone with it any more.
+      // A process that has heard of it so late, or stood still since, may not be alone with it any more.
       else if (performance.now() - asked >= lease) later = 0;
       else later = await this.#holds.during(hold, () => this.#persist(handler, hold, turn.write, turn.attempt));
     }
@@ -210,7 +210,7 @@ export class DurableQueue implements WriteQueue {
     if (await this.#lanes.die(hold, dead)) await work.dead(write, error, () => this.#waits(hold.lane, 0));
   }
 
-  /** Whether more than so many wait in a lane. Where that cannot be said: no, for then the key is purged, which is safe. */
+  /** Whether more than `most` wait in a lane. Where that cannot be said: no, for then the key is purged, which is safe. */
   #waits(lane: Lane, most: number): Promise<boolean> {
     return this.#lanes.waiting(lane).then(
       (count) => count > most,

@@ -18,7 +18,7 @@ import {
 
 /** What a step with Redis may take, ms. */
 const DEADLINE = 2000;
-/** How often it is looked if a write has died whose death had no answer, and after what pause, ms. */
+/** How many times Redis is asked whether a write has died, where giving it up had no answer, and after what pause, ms. */
 const MOST_LOOKS = 20;
 const LOOK_AGAIN = 500;
 
@@ -47,7 +47,7 @@ export interface Count {
   readonly begun: string | null | undefined;
 }
 
-/** What there is to do in a lane: its first write; or nothing for so many ms; or nothing at all. */
+/** What there is to do in a lane: its first write; or nothing for `wait` ms; or nothing at all. */
 export type Turn = { readonly write: Write; readonly attempt: number } | { readonly wait: number } | undefined;
 
 /**
@@ -80,7 +80,7 @@ export class Lanes {
     }
   }
 
-  /** Takes a lane, for so many ms unless it is renewed. */
+  /** Takes a lane, for `lease` ms unless it is renewed. */
   async take({ lane, pass }: Hold, lease: number): Promise<Turn> {
     const found = await this.#run(TAKE, keysOf(lane), [pass, lease]);
     const [state, wait, frame, attempt] = found as [unknown, unknown, Buffer, unknown];
@@ -115,7 +115,7 @@ export class Lanes {
     await this.#run(DONE, [...keysOf(lane), this.key('size'), this.key('lanes')], [pass, entryOf(lane)]);
   }
 
-  /** The first write is tried again after so many ms: the lane is let go. */
+  /** The first write is tried again after `ms`: the lane is let go. */
   async retry({ lane, pass }: Hold, ms: number): Promise<void> {
     const [, lock, state] = keysOf(lane);
     await this.#run(RETRY, [lock, state], [pass, ms]);

@@ -20,7 +20,7 @@ interface TicketsOptions {
 /** What writing a ticket may take, and after how long without any answer BullMQ's connection is given up, ms. */
 const DEADLINE = 2000;
 const SILENCE = 4000;
-/** A ticket never fails for good: where Redis did, it is tried again so often, after so many ms. */
+/** A ticket never fails for good: where Redis did, how often it is tried again, and after how many ms. */
 const FOR_EVER = 1_000_000_000;
 const AFTER_FAILURE = 1000;
 
@@ -106,7 +106,7 @@ export class Tickets {
     this.#client.disconnect();
   }
 
-  /** Whether the connection lives. Who works and writes nothing would not notice: BullMQ waits for an answer for ever. */
+  /** Whether the connection lives. A process that works and writes nothing would not notice: BullMQ waits for an answer for ever. */
   #look(): void {
     const asked = this.#asked;
     if (asked === undefined) {
@@ -119,7 +119,7 @@ export class Tickets {
       this.#client.exists(this.#options.prefix).then(answered, answered);
       return;
     }
-    // When this process was busy itself, the answer may be waiting in its socket. And who has no connection is at it already.
+    // When this process was busy itself, the answer may be waiting in its socket. And without a connection a new one is made already.
     setImmediate(() => {
       const { status } = this.#client;
       if (this.#asked === asked && (status === 'ready' || status === 'connect')) this.#silence.unheard(asked);

@@ -95,7 +95,7 @@ export function decodeWrite(bytes: Buffer): Write {
   return { ...rest, invalidate: decodeOutdated(bytes) };
 }
 
-/** So many names one write outdates at the most for others beside its own: who adds more waits by itself, and counts. */
+/** How many names one write outdates at the most for others that it has replaced, beside its own: one with more waits by itself, and counts. */
 const MOST_NAMES = 1000;
 
 /**
@@ -176,14 +176,14 @@ export interface WriteQueue {
   work(handler: Handler): () => Promise<void>;
   /** Resolves when all that waits now has been persisted or given up. */
   flush(): Promise<void>;
-  /** Resolves when what would be lost with this process has been persisted or given up, or after so many ms. */
+  /** Resolves when what would be lost with this process has been persisted or given up, or after `patience` ms. */
   settle(patience: number): Promise<void>;
   deadLetters(most: number): Promise<readonly Dead[]>;
   /** Puts dead letters (one, or all) back among those that wait; gives their number. */
   replay(id: string | undefined): Promise<number>;
   /** Forgets dead letters (one, or all); gives their number. */
   discard(id: string | undefined): Promise<number>;
-  /** Ends all work; what is left after so many ms stays where it is. */
+  /** Ends all work; what is left after `patience` ms stays where it is. */
   close(patience: number): Promise<void>;
 }
 

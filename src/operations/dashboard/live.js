@@ -1,6 +1,6 @@
 // The stream of reports. Read with fetch, not with EventSource: that one cannot send an Authorization field.
 
-/** Nothing heard for so long, in ms, is a connection that is dead without saying so: a report is due each second. */
+/** After how many ms without a word a connection counts as dead: a report is due each second. */
 const SILENCE = 10_000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;

@@ -176,7 +176,7 @@ function fillShare(cell, value) {
   setText(text, percent(value));
 }
 
-/** A maker of rows: a heading and so many cells. */
+/** A maker of rows: a heading and its cells. */
 function row(/** @type {number} */ cells) {
   return () => {
     const head = element('th');
