@@ -114,7 +114,7 @@ export class DurableQueue implements WriteQueue {
   async replay(id: string | undefined): Promise<number> {
     if (this.#closed) throw closed();
     let count = 0;
-    for (const dead of await this.#chosen(id))
+    for (const dead of await this.#lanes.dead(this.#failed, id))
       await this.#surely(async () => {
         const lane = await this.#lanes.replay(dead);
         if (lane === undefined) return;
@@ -248,11 +248,6 @@ export class DurableQueue implements WriteQueue {
       }
     }
     this.#adopting = false;
-  }
-
-  async #chosen(id: string | undefined): Promise<readonly Dead[]> {
-    const all = await this.#lanes.dead(this.#failed);
-    return id === undefined ? all : all.filter(({ write }) => write.id === id);
   }
 
   readonly #failed = (error: unknown): void => this.#options.onError('write-behind', error);

@@ -146,10 +146,14 @@ export class Lanes {
     return false;
   }
 
-  /** All that have died, the first first. `onDamage`: told of each that cannot be read, which is left out. */
-  async dead(onDamage: (error: unknown) => void): Promise<readonly Dead[]> {
-    const found = await this.#redis(() => this.#link.send((to) => to.hvalsBuffer(this.key('dead'))));
+  /** All that have died, the first first, or the one of an id. `onDamage`: told of each that cannot be read, which is left out. */
+  async dead(onDamage: (error: unknown) => void, id?: string): Promise<readonly Dead[]> {
+    const key = this.key('dead');
+    const found = await this.#redis(() =>
+      this.#link.send(async (to) => (id === undefined ? to.hvalsBuffer(key) : [await to.hgetBuffer(key, id)])),
+    );
     const all = found.flatMap((frame) => {
+      if (frame === null) return [];
       try {
         return [deserializeValue(frame) as Dead];
       } catch (error) {

@@ -320,6 +320,28 @@ describe('durable write-behind', () => {
     expect(await cache.deadLetters()).toEqual([]);
   });
 
+  it('a dead letter that is replayed by its id is the only one that is read', async () => {
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix);
+    const save = vi.fn().mockRejectedValueOnce(new Error('never'));
+    cache.onWriteBehind('save', save, { retries: 0 });
+    await cache.writeBehind('a', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    const [letter] = await cache.deadLetters();
+    const redis = new Redis(server.url);
+    await redis.hset(`${prefix}{respcache}:behind:dead`, 'damaged', 'damaged');
+    redis.disconnect();
+    const told = vi.fn();
+    cache.on('error', told);
+    expect(await cache.replayDeadLetters('another')).toBe(0);
+    expect(await cache.replayDeadLetters(letter!.id)).toBe(1);
+    await cache.flush();
+    expect(save).toHaveBeenCalledTimes(2);
+    expect(told).not.toHaveBeenCalled();
+    expect(await cache.replayDeadLetters('damaged')).toBe(0);
+    expect(told).toHaveBeenCalledWith(expect.objectContaining({ operation: 'write-behind' }));
+  });
+
   it('writes that are coalesced while the database is down share one ticket', async () => {
     const prefix = `${randomUUID()}:`;
     const cache = open(prefix);
