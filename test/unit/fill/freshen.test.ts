@@ -342,6 +342,14 @@ describe('a response that was confirmed', () => {
     expect(fresh({}, { entry, options: { ttl: 7 } }).entry.freshUntil).toBe(NOW + 7000);
   });
 
+  it('is kept beyond that, to be confirmed once more, where the handler has given it a tag; one that was made here is none', () => {
+    const { freshUntil, expiresAt } = fresh({}).entry;
+    expect(expiresAt).toBe(freshUntil + 300_000);
+    const made = fresh({}, { entry: { etagMade: true } }).entry;
+    expect(made.expiresAt).toBe(made.freshUntil);
+    expect(fresh({ ETag: '"a"' }, { entry: { etagMade: true } }).entry.expiresAt).toBe(expiresAt);
+  });
+
   it('has the age that the newer head comes with, and none of before (§4.2.3)', () => {
     const entry = { initialAge: 1000 };
     expect(fresh({}, { entry }).entry).toMatchObject({ initialAge: 0 });
@@ -395,7 +403,9 @@ describe('a response that was confirmed', () => {
   });
 
   it('is judged as a response to a GET of the whole, whatever asked for it', () => {
-    expect(fresh({}, { context: { method: 'HEAD', ranged: true } }).reason).toBeUndefined();
+    const context = { method: 'HEAD', ranged: true };
+    expect(fresh({}, { context }).reason).toBeUndefined();
+    expect(fresh({}, { context, entry: { status: 404 } }).reason).toBeUndefined();
   });
 
   it('depends on its query as its new fields say, or as it did', () => {

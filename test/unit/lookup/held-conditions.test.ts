@@ -124,7 +124,7 @@ describe('giving back', () => {
     const { headers, raw, conditions } = request(['Host', 'h']);
     conditions.take(BOTH);
     conditions.giveBack();
-    expect(headers).toEqual({ host: 'h' });
+    expect(headers).toStrictEqual({ host: 'h' });
     expect(raw).toEqual(['Host', 'h']);
   });
 
@@ -232,6 +232,20 @@ describe('a request in all the forms in which Node gives it', () => {
     expect(distinct).toEqual({ 'x-a': ['1'], 'if-none-match': ['"mine"'] });
     conditions.giveBack();
     expect({ headers, raw, distinct }).toEqual(before);
+  });
+
+  it('has nothing of what the handler was asked in any of them afterwards, where the client asked nothing', () => {
+    const { headers, raw } = request(['X-A', '1']);
+    const distinct = { 'x-a': ['1'] };
+    const conditions = new HeldConditions({ headers, rawHeaders: raw, distinct });
+    conditions.take(BOTH);
+    expect(distinct).toEqual({ 'x-a': ['1'], 'if-none-match': ['"mine"'], 'if-modified-since': [DATE] });
+    conditions.giveBack();
+    expect({ headers, raw, distinct }).toStrictEqual({
+      headers: { 'x-a': '1' },
+      raw: ['X-A', '1'],
+      distinct: { 'x-a': ['1'] },
+    });
   });
 
   it('is what layers have made of it since it was given back', () => {

@@ -40,6 +40,14 @@ describe('Recollections', () => {
     expect(recollections.get('a', '/kept')).toEqual(known('kept'));
   });
 
+  it('gives nothing up for what is asked for in vain', () => {
+    const recollections = new Recollections();
+    for (let i = 0; i < 2500; i++) recollections.set('a', `/${i}`, known('x'));
+    for (let i = 0; i < 10_000; i++) expect(recollections.get('b', `/${i}`)).toBeUndefined();
+    expect(recollections.get('a', '/0')).toEqual(known('x'));
+    expect(recollections.get('a', '/2499')).toEqual(known('x'));
+  });
+
   it('forgets for good what is deleted, also what was remembered a generation ago', () => {
     const recollections = new Recollections();
     recollections.set('a', '/old', known('old'));
