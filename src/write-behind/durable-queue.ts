@@ -187,7 +187,7 @@ export class DurableQueue implements WriteQueue {
         new RespcacheError(`write-behind: ${lost} processes ended, or stood still, in its handler`),
       );
     try {
-      await work.persist(write, attempt);
+      await work.persist(handler, write, attempt);
     } catch (error) {
       if (this.#holds.left) return undefined;
       if (attempt <= handler.retries) {

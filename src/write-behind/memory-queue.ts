@@ -238,7 +238,7 @@ export class MemoryQueue implements WriteQueue {
     const first = lane.waiting[0]!;
     const { write } = first;
     try {
-      await work.persist(write, ++first.attempts);
+      await work.persist(handler, write, ++first.attempts);
     } catch (error) {
       if (first.attempts <= handler.retries) {
         lane.dueAt = performance.now() + handler.backoff(first.attempts);

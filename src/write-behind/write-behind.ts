@@ -4,7 +4,7 @@ import type { Services } from '../backend.js';
 import { aFunction, flag, optionsOf, wholeNumber } from '../check.js';
 import type { ValueEntry } from '../entry/entry.js';
 import { deserializeValue, serializeValue } from '../entry/value.js';
-import { ConfigError, RespcacheError } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import type { Events } from '../events.js';
 import { type Place, textOf } from '../service/place.js';
 import type { Maker, SetOptions, Values } from '../service/values.js';
@@ -61,7 +61,7 @@ export class WriteBehind {
     const { settings, backend, events } = services;
     const { durable, maxQueue, waitForRoom: patience, lease } = settings.writeBehind;
     const work: Work = {
-      persist: (write, attempt) => this.#persist(write, attempt),
+      persist: (handler, write, attempt) => this.#persist(handler, write, attempt),
       persisted: (write, newer) => this.#persisted(write, newer),
       dead: (write, error, newer) => this.#died(write, error, newer),
     };
@@ -169,11 +169,8 @@ export class WriteBehind {
     return this.#queue.close(this.#services.settings.writeBehind.closeTimeout);
   }
 
-  async #persist(write: Write, attempt: number): Promise<void> {
+  async #persist(handler: Handler, write: Write, attempt: number): Promise<void> {
     const { id, key, clientId, body } = write;
-    const handler = this.#handlers.get(write.handler);
-    if (handler === undefined)
-      throw new RespcacheError(`write-behind: the handler ${write.handler} has been taken away`);
     const started = performance.now();
     try {
       await handler.persist({ id, key, clientId, value: deserializeValue(body), attempt });

@@ -158,8 +158,8 @@ export type Newer = () => boolean | Promise<boolean>;
 
 /** How a write goes on. */
 export interface Work {
-  /** Calls the handler. Rejects with what it fails with. */
-  persist(write: Write, attempt: number): Promise<void>;
+  /** Calls a handler, be it taken away by now. Rejects with what it fails with. */
+  persist(handler: Handler, write: Write, attempt: number): Promise<void>;
   /** It is persisted. Never rejects. */
   persisted(write: Write, newer: Newer): Promise<void>;
   /** It is given up. Never rejects. */

@@ -10,7 +10,7 @@ import { type Cache, createCache, type RedisClient, UnavailableError } from 'res
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { serializeValue } from '../../src/entry/value.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
-import { DEAD } from '../../src/write-behind/lane-scripts.js';
+import { DEAD, TAKE } from '../../src/write-behind/lane-scripts.js';
 import { deferred } from '../service/backends.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -151,6 +151,30 @@ describe('durable write-behind', () => {
       [2, 1],
       [3, 1],
     ]);
+  });
+
+  it('what was being taken for a handler as that is taken away is persisted by it', async () => {
+    const cache = open(`${randomUUID()}:`);
+    const { run } = RedisLink.prototype;
+    const [taken, on] = [deferred<void>(), deferred<void>()];
+    const slow = vi.spyOn(RedisLink.prototype, 'run').mockImplementation(async function (this: RedisLink, ...what) {
+      const answer = await run.apply(this, what);
+      if (what[0] !== TAKE) return answer;
+      taken.resolve();
+      await on.promise;
+      return answer;
+    });
+    cleanups.push(() => slow.mockRestore());
+    const save = vi.fn();
+    const end = cache.onWriteBehind('save', save, { retries: 0 });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await taken.promise;
+    const ended = end();
+    on.resolve();
+    await ended;
+    expect(await cache.deadLetters()).toEqual([]);
+    expect(save).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ value: 1, attempt: 1 }));
+    expect(await cache.get('n', 'c')).toBe(1);
   });
 
   it('a write whose handler does not end is the next process’ once closing has waited long enough', async () => {
