@@ -67,13 +67,13 @@ export class MemorySpace implements SessionSpace {
     const keys = [...this.#all.keys()].filter((key) => key.startsWith(this.#prefix));
     for (let at = 0; at < keys.length; at += STEP) {
       const names = keys.slice(at, at + STEP).map((key) => key.slice(this.#prefix.length));
-      yield names.filter((name) => this.#live(name) !== undefined);
+      yield names.filter((name) => this.#listed(name) !== undefined);
     }
   }
 
   read(names: readonly string[]): readonly KeptSession[] {
     return names.flatMap((name) => {
-      const text = this.get(name);
+      const text = this.#listed(name)?.text;
       return text === undefined ? [] : [{ name, text }];
     });
   }
@@ -83,8 +83,15 @@ export class MemorySpace implements SessionSpace {
   }
 
   #live(name: string): Kept | undefined {
+    const kept = this.#listed(name);
+    if (kept !== undefined) this.#all.get(this.#prefix + name);
+    return kept;
+  }
+
+  /** For whoever lists all: that is no use of any, and says nothing of who is to leave first. */
+  #listed(name: string): Kept | undefined {
     const key = this.#prefix + name;
-    const kept = this.#all.get(key);
+    const kept = this.#all.peek(key);
     if (kept === undefined || kept.expiresAt > this.#clock.now()) return kept;
     this.#all.delete(key);
     return undefined;

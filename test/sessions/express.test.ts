@@ -157,6 +157,20 @@ describe('sessions in memory', () => {
     expect(await asked((done) => store.length(done))).toBe(0);
   });
 
+  it.each(['length', 'all'] as const)(
+    'leave in the order of their use where there is no more room, also after %s()',
+    async (list) => {
+      const store = expressStore(cache);
+      // Room for four.
+      const session = { cookie: {}, data: 'x'.repeat(8_000_000) };
+      for (const id of ['a', 'b', 'c', 'd']) await asked((done) => store.set(id, session, done));
+      await asked((done) => store[list](done));
+      await asked((done) => store.set('e', session, done));
+      const kept = await asked<{ id: string }[]>((done) => store.all(done));
+      expect(kept?.map(({ id }) => id).sort()).toEqual(['b', 'c', 'd', 'e']);
+    },
+  );
+
   it('are not pushed out by responses, and shared by the stores of one cache', async () => {
     await asked((done) => expressStore(cache).set('id', { cookie: {} }, done));
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1, 'client');
