@@ -100,6 +100,23 @@ describe('a rate limit over Redis', () => {
     expect((await limit.check(visit)).refusal?.status).toBe(429);
   });
 
+  it.each([
+    { block: 600, given: 2, left: [1, 0] },
+    { block: 0, given: 3, left: [2, 1] },
+  ])('gives back to who is not blocked, be there nothing left: %o', async ({ block, given, left }) => {
+    await open([]);
+    const { limit } = limitOf({ points: 2, duration: 60, hits: 'exempt', block, cache: caches[0]! });
+    const visit = { headers: {}, ip: '127.0.0.1', source: undefined };
+    const hits: (() => Promise<void>)[] = [];
+    for (let i = 0; i < 2; i++) hits.push((await limit.check(visit)).onHit!);
+    for (let i = 2; i < given; i++) expect((await limit.check(visit)).refusal?.status).toBe(429);
+    for (const [i, onHit] of hits.entries()) {
+      await onHit();
+      expect(await points()).toBe(left[i]);
+    }
+    expect((await limit.check(visit)).refusal).toBeUndefined();
+  });
+
   it('never gives back more than there is, nor into another window', async () => {
     await open([]);
     const { limit } = limitOf({ points: 9, duration: 60, cost: 5, hits: 'exempt', cache: caches[0]! });

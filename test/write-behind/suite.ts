@@ -516,6 +516,32 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.deadLetters()).toEqual([]);
   });
 
+  it('one that is registered while the one before it still finishes a write waits for that', async () => {
+    const cache = make();
+    const [began, gate] = [deferred<void>(), deferred<void>()];
+    const end = cache.onWriteBehind('save', () => {
+      began.resolve();
+      return gate.promise;
+    });
+    await cache.writeBehind('n', 1, 'c', once());
+    await began.promise;
+    const ended = end();
+    const next = vi.fn();
+    cache.onWriteBehind('save', next);
+    const other = new Promise((resolve) => cache.on('persist', resolve));
+    await cache.writeBehind('n', 2, 'c', once());
+    await cache.writeBehind('m', 1, 'c', once());
+    expect(await other).toMatchObject({ key: expect.stringContaining('m') });
+    expect(next.mock.calls.map(([{ key }]) => key)).toEqual(['m']);
+    gate.resolve();
+    await ended;
+    await cache.flush();
+    expect(next.mock.calls.map(([{ key, value }]) => [key, value])).toEqual([
+      ['m', 1],
+      ['n', 2],
+    ]);
+  });
+
   it('closing the cache waits for what is at work', async () => {
     const cache = make();
     const gate = deferred<void>();
