@@ -135,6 +135,7 @@ export function staleSuite(bench: Bench): void {
       await cache.invalidateByTags(['users'], 'c');
       made.reject(new Error('the database is down'));
       await expect(asked).rejects.toThrow('the database is down');
+      expect(cache.getStats()).toMatchObject({ hits: 0, misses: 2 });
     });
 
     it('softTimeout: stands in for a factory that is slow, whose value is kept when it comes', async () => {
@@ -146,6 +147,40 @@ export function staleSuite(bench: Bench): void {
       await stored;
       expect(await cache.get('users:list', 'c')).toBe('new');
     });
+
+    it.each([true, false])(
+      'softTimeout: who may not have it any more waits for as long as hardTimeout says in all (in time: %s)',
+      async (inTime) => {
+        const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
+        const [soft, hard] = [123_456, 234_567];
+        const late = new Map<number | undefined, () => void>();
+        const { setTimeout: set } = globalThis;
+        const setting = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((
+          call: (...more: unknown[]) => void,
+          ms?: number,
+          ...more: unknown[]
+        ) => {
+          if (ms !== soft && ms !== hard - soft) return set(call, ms, ...more);
+          late.set(ms, () => call(...more));
+          return undefined;
+        }) as typeof setTimeout);
+        try {
+          const made = deferred<string>();
+          const asked = ask(() => made.promise, { softTimeout: soft, hardTimeout: hard });
+          await vi.waitFor(() => expect(late.has(soft)).toBe(true));
+          await cache.invalidateByTags(['users'], 'c');
+          late.get(soft)!();
+          await vi.waitFor(() => expect(late.has(hard - soft)).toBe(true));
+          if (inTime) made.resolve('new');
+          else late.get(hard - soft)!();
+          if (inTime) expect(await asked).toBe('new');
+          else await expect(asked).rejects.toThrow(TimeoutError);
+          expect(cache.getStats()).toMatchObject({ hits: 0, misses: 2 });
+        } finally {
+          setting.mockRestore();
+        }
+      },
+    );
 
     it('hardTimeout: stands in too', async () => {
       const { ask } = await withStale({ staleIfError: 60 }, 5);
