@@ -80,6 +80,37 @@ describe.each(NEWEST)('tenants: $label', (combination) => {
     }
   });
 
+  it.each([
+    ['changes one that the answer varies by', 'X-First', 'vary-changed'],
+    ['changes one that it does not vary by', 'X-Third', undefined],
+    ['writes one in another way', 'Accept', undefined],
+  ])('are not the only fields: a layer inside %s', async (_, field, detail) => {
+    const host = await bench.start(combination);
+    const change = ({ headers }: IncomingMessage) => {
+      headers[field.toLowerCase()] = field === 'Accept' ? 'text/html,text/plain' : 'another';
+    };
+    host.use(
+      {},
+      new Layer(
+        (req, _res, next) => {
+          change(req);
+          next();
+        },
+        (ctx, next) => {
+          change(ctx.req);
+          return next();
+        },
+      ),
+    );
+    host.get('/x', {}, () => ({ body: 'x', headers: { Vary: 'X-First, X-Second, Accept' } }));
+    const answer = await host.ask('/x', {
+      headers: { 'X-First': '1', 'X-Second': '2', Accept: 'text/html, text/plain' },
+    });
+    const status =
+      detail === undefined ? 'respcache; fwd=uri-miss; stored' : `respcache; fwd=uri-miss; detail=${detail}`;
+    expect(answer.header('cache-status')).toBe(status);
+  });
+
   it('are those that a layer outside has named, in place of what the client said', async () => {
     const host = await bench.start(combination);
     const name = (headers: IncomingHttpHeaders) => {
