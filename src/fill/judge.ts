@@ -1,8 +1,10 @@
+import type { Services } from '../backend.js';
 import type { Reason } from '../events.js';
 import { makeEtag } from '../http/etag.js';
 import { fieldText, NO_REASON } from '../http/headers.js';
 import { parseNoVarySearch } from '../http/no-vary-search.js';
 import { variantKey, variesBy } from '../http/vary.js';
+import type { Plan } from '../lookup/plan.js';
 import type { Asker } from '../lookup/reply-to.js';
 import { isSelf, leadsBack } from '../request/reference.js';
 import type { RequestView } from '../request/request.js';
@@ -15,6 +17,12 @@ import type { ResponseHead } from './response-head.js';
 export interface Seat extends Pick<Asker, 'request' | 'route' | 'control' | 'outside'> {
   /** The handler was asked for a part. */
   readonly ranged: boolean;
+}
+
+/** What a response is judged by. `requestedAt`: when the handler was given the request, ms since 1970. */
+export function contextOf(services: Services, { credentials }: Plan, requestedAt: number, seat: Seat): Context {
+  const { request, route, control, ranged } = seat;
+  return { services, request, method: request.method, route, control, credentials, ranged, requestedAt };
 }
 
 /** What a response that may be stored was found to be. */

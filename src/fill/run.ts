@@ -15,7 +15,7 @@ import { type Context, termsOf } from './assess.js';
 import type { Lead } from './collapse.js';
 import { begun, Fill } from './fill.js';
 import { type Freshened, freshened, headSpeaksOf, keepable, outdated, speaksOf, variesOf } from './freshen.js';
-import { judge, type Seat, type Verdict } from './judge.js';
+import { contextOf, judge, type Seat, type Verdict } from './judge.js';
 import { keptFields } from './kept-fields.js';
 import { type Filled, put, type Shared } from './put.js';
 import type { ResponseHead } from './response-head.js';
@@ -272,11 +272,8 @@ export class Run {
     return fresh;
   }
 
-  #context({ request, route, control, ranged }: Seat): Context {
-    const services = this.#services;
-    const { credentials } = this.plan;
-    const requestedAt = this.#requestedAt;
-    return { services, request, method: request.method, route, control, credentials, ranged, requestedAt };
+  #context(seat: Seat): Context {
+    return contextOf(this.#services, this.plan, this.#requestedAt, seat);
   }
 
   #cost(): number {

@@ -11,7 +11,7 @@ import { responseSubject } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import type { Route } from '../route.js';
 import type { Fields } from '../types.js';
-import { judge, type Seat } from './judge.js';
+import { contextOf, judge, type Seat } from './judge.js';
 import { keptFields } from './kept-fields.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -64,12 +64,8 @@ export class Shadow {
 
   /** The tags of the handler's response, if it could be stored; `undefined` if not. */
   tags(head: ResponseHead, seat: Seat): readonly string[] | undefined {
-    const { request, route, control, ranged } = seat;
-    const { credentials } = this.plan;
-    const asked = { request, route, control, ranged, credentials, method: request.method };
-    const context = { services: this.#services, requestedAt: this.#requestedAt, ...asked };
-    const verdict = judge(head, seat, context, this.#asked);
-    return typeof verdict === 'string' ? undefined : [...new Set([...verdict.tags, ...control.tags])];
+    const verdict = judge(head, seat, contextOf(this.#services, this.plan, this.#requestedAt, seat), this.#asked);
+    return typeof verdict === 'string' ? undefined : [...new Set([...verdict.tags, ...seat.control.tags])];
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {

@@ -21,6 +21,19 @@ const named = (name: string) => ({ headers: { 'X-Client-Id': Buffer.from(name).t
 const echo: Handler = ({ headers }) => ({ body: { tenant: headers['x-client-id'] ?? null } });
 const tenantIn = (text: string) => (JSON.parse(text) as { tenant: string | null }).tenant;
 
+/** A layer that changes each request. */
+const changing = (change: (req: IncomingMessage) => void) =>
+  new Layer(
+    (req, _res, next) => {
+      change(req);
+      next();
+    },
+    (ctx, next) => {
+      change(ctx.req);
+      return next();
+    },
+  );
+
 describe.each(NEWEST)('tenants: $label', (combination) => {
   it('each have answers of their own, whatever is in their names', async () => {
     const host = await bench.start(combination);
@@ -59,19 +72,7 @@ describe.each(NEWEST)('tenants: $label', (combination) => {
   ])('that a layer inside names, which %s, are given nothing of one another', async (_, rename) => {
     const host = await bench.start(combination);
     const name = (req: IncomingMessage) => rename(req, String(req.headers['x-api-key']));
-    host.use(
-      {},
-      new Layer(
-        (req, _res, next) => {
-          name(req);
-          next();
-        },
-        (ctx, next) => {
-          name(ctx.req);
-          return next();
-        },
-      ),
-    );
+    host.use({}, changing(name));
     host.get('/who', {}, echo);
     for (const key of ['one', 'two']) {
       const answer = await host.ask('/who', { headers: { 'X-Api-Key': key } });
@@ -89,19 +90,7 @@ describe.each(NEWEST)('tenants: $label', (combination) => {
     const change = ({ headers }: IncomingMessage) => {
       headers[field.toLowerCase()] = field === 'Accept' ? 'text/html,text/plain' : 'another';
     };
-    host.use(
-      {},
-      new Layer(
-        (req, _res, next) => {
-          change(req);
-          next();
-        },
-        (ctx, next) => {
-          change(ctx.req);
-          return next();
-        },
-      ),
-    );
+    host.use({}, changing(change));
     host.get('/x', {}, () => ({ body: 'x', headers: { Vary: 'X-First, X-Second, Accept' } }));
     const answer = await host.ask('/x', {
       headers: { 'X-First': '1', 'X-Second': '2', Accept: 'text/html, text/plain' },
@@ -118,18 +107,7 @@ describe.each(NEWEST)('tenants: $label', (combination) => {
       if (whose !== 'nobody') headers['x-client-id'] = whose;
       else delete headers['x-client-id'];
     };
-    host.use(
-      new Layer(
-        (req, _res, next) => {
-          name(req.headers);
-          next();
-        },
-        (ctx, next) => {
-          name(ctx.req.headers);
-          return next();
-        },
-      ),
-    );
+    host.use(changing(({ headers }) => name(headers)));
     host.get('/who', {}, echo);
     for (const status of [/fwd=uri-miss; stored$/, /; hit;/, /; hit;/]) {
       for (const whose of ['a', 'b', 'nobody']) {
