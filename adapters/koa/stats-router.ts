@@ -2,7 +2,7 @@ import type { Context, Middleware, Next } from 'koa';
 import { operate } from '../../src/operations/operations.js';
 import { jsonBody } from '../node/body.js';
 import { excludeFromStatistics } from '../node/exchanges.js';
-import { type OperationsOptions, operationsOf, requestFacts } from '../node/operations.js';
+import { type OperationsOptions, operationsOf, requestFacts, sendOperations } from '../node/operations.js';
 
 /** What the statistics' router takes; functions are called with the framework's request or context. */
 export interface StatsRouterOptions extends OperationsOptions<Context> {}
@@ -34,6 +34,11 @@ export function statsRouter(options: StatsRouterOptions = {}): Middleware {
     if (replying === undefined) return next();
     excludeFromStatistics(ctx.res);
     const reply = await replying;
+    if (typeof reply.body !== 'string') {
+      // Koa 3 would report an error for everyone who goes while it is sent.
+      ctx.respond = false;
+      return sendOperations(ctx.res, reply);
+    }
     ctx.status = reply.status;
     ctx.set(reply.headers as Record<string, string>);
     ctx.body = reply.body;

@@ -1,9 +1,10 @@
 // What an operator sees and does through statsRouter beside the figures: metrics, events, the page, explanations, warming.
 
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import { Registry } from 'prom-client';
 import type { Explanation, Report, WarmReport } from 'respcache';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Answer, Arriving, Ask } from './client.js';
 import type { Host } from './hosts.js';
@@ -142,6 +143,19 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     for (const event of [last.slice(last.lastIndexOf('event: ')), await nextOf(reading)])
       expect(event).not.toMatch(/acme|users/);
     reading.abort();
+  });
+
+  it('tell nobody of a page that goes, which is no error', async () => {
+    const host = await started();
+    const reading = await host.begin('/cache/events');
+    await nextOf(reading);
+    const server = await host.server();
+    const connections = promisify(server.getConnections.bind(server));
+    reading.abort();
+    await vi.waitFor(async () => expect(await connections()).toBe(0), { interval: 5 });
+    // Whatever comes of that has come by now.
+    expect((await host.ask('/cache/health')).status).toBe(200);
+    expect(host.errors).toEqual([]);
   });
 
   it('end the events when the cache is closed', async () => {
