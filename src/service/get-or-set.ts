@@ -213,11 +213,9 @@ export class GetOrSet {
     try {
       const value = await factory();
       const bytes = serializeValue(value);
-      if (asOf === undefined) return deserializeValue(bytes) as T;
-      const entry = made.entry(bytes, asOf);
       // What is dead already would only take the place of what is newer. Those who wait for it take part again.
-      if (!ledger.stands(subjectOf(place, made.tags), asOf)) lead?.filled(entry, undefined);
-      else {
+      if (asOf !== undefined && ledger.stands(subjectOf(place, made.tags), asOf)) {
+        const entry = made.entry(bytes, asOf);
         const written = this.#values.store([[place, entry]]);
         lead?.filled(entry, written);
         // The value is there: its write is waited for no longer than any answer, and not where the store has just given none.
