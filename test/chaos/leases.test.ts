@@ -60,4 +60,17 @@ describe('a process does not wait for long', () => {
     expect(await near.getOrSet('users:list', () => 'made here', 'c')).toBe('made here');
     expect(performance.now() - started).toBeLessThan(600);
   });
+
+  it('for its own factory from before an invalidation that it has not heard of', async () => {
+    proxy.blackhole();
+    const old = vi.fn(() => new Promise(() => {}));
+    void far.getOrSet('users:list', old, 'c');
+    await vi.waitFor(() => expect(old).toHaveBeenCalled());
+    expect(await near.invalidateKey('users:list', 'c')).toMatchObject({ durable: true });
+    const { ledger } = far.services.backend;
+    await vi.waitFor(() => expect(ledger.isCurrent()).toBe(false), { timeout: 5000 });
+    const began = performance.now();
+    expect(await far.getOrSet('users:list', () => 'new', 'c')).toBe('new');
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
 });

@@ -82,6 +82,25 @@ export function getOrSetSuite(bench: Bench): void {
       expect((await Promise.all(asked)).sort()).toEqual([1, 2, 2, 2]);
     });
 
+    it('gives those who wait for what is invalidated meanwhile what is there by then, and it stays', async () => {
+      const cache = bench.cache();
+      const [made, begun] = [deferred<string>(), deferred<void>()];
+      const found = misses(cache, 3);
+      const slow = () => {
+        begun.resolve();
+        return made.promise;
+      };
+      const factory = vi.fn(() => 'made again');
+      const asked = [slow, factory, factory].map((each) => cache.getOrSet('n', each, 'c', OPTIONS));
+      await Promise.all([found, begun.promise]);
+      await cache.invalidateByTags(['users'], 'c');
+      await cache.set('n', 'set', 'c');
+      made.resolve('old');
+      expect(await Promise.all(asked)).toEqual(['old', 'set', 'set']);
+      expect(factory).not.toHaveBeenCalled();
+      expect(await cache.get('n', 'c')).toBe('set');
+    });
+
     it('gives each of them a value of their own', async () => {
       const cache = bench.cache();
       const made = deferred<{ list: string[]; bytes: Buffer }>();
@@ -106,6 +125,50 @@ export function getOrSetSuite(bench: Bench): void {
       made.resolve('made');
       expect(await Promise.all(asked)).toEqual(['made', 'made', 'made', 'made']);
       expect(factory).toHaveBeenCalledTimes(1);
+    });
+
+    it('has other processes wait until what it has made is in the store', async () => {
+      if (!bench.shared) return;
+      const [one, other] = bench.pair();
+      const { backend } = one.services;
+      const write = backend.write.bind(backend);
+      const storing = deferred<void>();
+      const stored = vi.spyOn(backend, 'write').mockImplementationOnce(async (items) => {
+        await storing.promise;
+        return write(items);
+      });
+      const looks = vi.spyOn(other.services.backend, 'read');
+      try {
+        const making = one.getOrSet('n', () => 'made', 'c');
+        await vi.waitFor(() => expect(stored).toHaveBeenCalled());
+        const factory = vi.fn(() => 'made again');
+        const waiting = other.getOrSet('n', factory, 'c');
+        // Once more after it was told that another makes it: with the lease the factory would run after the second.
+        await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(2));
+        storing.resolve();
+        expect(await Promise.all([making, waiting])).toEqual(['made', 'made']);
+        expect(factory).not.toHaveBeenCalled();
+      } finally {
+        stored.mockRestore();
+        looks.mockRestore();
+      }
+    });
+
+    it('gives what it has made to all who wait, be it stored or not', async () => {
+      const cache = bench.cache();
+      const { backend } = cache.services;
+      const refused = vi.spyOn(backend, 'write').mockRejectedValueOnce(new Error('full'));
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const missed = misses(cache, 3);
+      const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
+      await missed;
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      made.resolve('made');
+      expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
+      expect(factory).toHaveBeenCalledTimes(1);
+      expect(refused).toHaveBeenCalledTimes(1);
+      refused.mockRestore();
     });
 
     it('does not share a run between clients or keys', async () => {
@@ -199,6 +262,23 @@ export function getOrSetSuite(bench: Bench): void {
         for (const each of caches) expect(await each.get('users:list', 'c')).toBe('made');
         expect(factory).toHaveBeenCalledTimes(1);
       });
+    });
+
+    it('is kept, where it waited for another process and began after the invalidation', async () => {
+      if (!bench.shared) return;
+      const [one, other] = bench.pair();
+      const old = deferred<string>();
+      const oldFactory = vi.fn(() => old.promise);
+      const before = one.getOrSet('users:list', oldFactory, 'c', OPTIONS);
+      await vi.waitFor(() => expect(oldFactory).toHaveBeenCalled());
+      const looks = vi.spyOn(other.services.backend, 'read');
+      const after = other.getOrSet('users:list', () => 'new', 'c', OPTIONS);
+      await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(2));
+      looks.mockRestore();
+      await one.invalidateByTags(['users'], 'c');
+      old.resolve('old');
+      expect(await Promise.all([before, after])).toEqual(['old', 'new']);
+      expect(await one.get('users:list', 'c')).toBe('new');
     });
 
     it.each(where)('an invalidation by %s: is not waited for by those who ask later', async (_name, index) => {

@@ -142,10 +142,22 @@ export function staleSuite(bench: Bench): void {
       const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
       const made = deferred<string>();
       expect(await ask(() => made.promise, { softTimeout: 1 })).toBe('old');
+      expect(cache.getStats()).toMatchObject({ hits: 1, stale: 1 });
       const stored = once(cache, 'set');
       made.resolve('new');
       await stored;
       expect(await cache.get('users:list', 'c')).toBe('new');
+    });
+
+    it('softTimeout: tells of a factory that fails when its caller has been given what is stale', async () => {
+      const { cache, ask } = await withStale({ staleIfError: 60 }, 5);
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      expect(await ask(factory, { softTimeout: 1 })).toBe('old');
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      const failed = once(cache, 'error');
+      made.reject(new Error('the database is down'));
+      expect(await failed).toMatchObject({ operation: 'factory', error: { message: 'the database is down' } });
     });
 
     it.each([true, false])(
@@ -246,6 +258,28 @@ export function staleSuite(bench: Bench): void {
       expect(factory).not.toHaveBeenCalled();
       expect(hanging).toHaveBeenCalledTimes(1);
       void patient;
+    });
+
+    it('may be longer than a timer can wait', async () => {
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      const asked = bench.cache().getOrSet('slow', factory, 'c', { hardTimeout: 2 ** 31 });
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      // Such a timer fires after 1 ms, and so before one that is set now for 2.
+      setTimeout(() => made.resolve('made'), 2);
+      expect(await asked).toBe('made');
+    });
+
+    it('leaves no timer behind, for which a script would live on', async () => {
+      const [setting, clearing] = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'clearTimeout')];
+      try {
+        await bench.cache().getOrSet('n', () => 1, 'c', { hardTimeout: 123_456 });
+        const timer = setting.mock.results[setting.mock.calls.findIndex(([, ms]) => ms === 123_456)];
+        expect(clearing).toHaveBeenCalledWith(timer!.value);
+      } finally {
+        setting.mockRestore();
+        clearing.mockRestore();
+      }
     });
 
     it('lets a TimeoutError of the factory’s own pass', async () => {
