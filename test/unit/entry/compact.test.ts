@@ -95,6 +95,12 @@ describe('a compact response', () => {
     expect(isHeld(held({ ...entry, ...changes }), entry)).toBe(false);
   });
 
+  it('is not an entry with as many other tags', () => {
+    const entry = stored({ tags: ['one'] });
+    expect(isHeld(held(entry), entry)).toBe(true);
+    expect(isHeld(held(entry), { ...entry, tags: ['two'] })).toBe(false);
+  });
+
   it('is compared in all that an entry has', () => {
     const all = Object.keys({ ...responseEntry(), negotiated: true, forms: undefined }).sort();
     expect([...new Set(['kind', ...others.flatMap(Object.keys)])].sort()).toEqual(all);

@@ -72,6 +72,11 @@ describe('mouldOf', () => {
     expect(mouldOf(entry).mould).toBe(mould);
   });
 
+  it.each(['removed', 'appended', 'keyed'] as const)('is another one where as many other fields are %s', (list) => {
+    const of = (field: string) => mouldOf(stored({ headers: [], [list]: [field] })).mould[list];
+    for (const field of ['x-one', 'x-two', 'x-one', 'x-two']) expect(of(field)).toEqual([field]);
+  });
+
   it('is bounded in number: the oldest are forgotten, and new when they come again', () => {
     const of = (i: number) => mouldOf(stored({ headers: [[`X-Name-${i}`, 'v']] }));
     expect([of(0).isNew, of(1).isNew, of(0).isNew]).toEqual([true, true, true]);
