@@ -224,6 +224,13 @@ export function redisSuite(name: string, connect: () => RedisClient): void {
       });
     });
 
+    it('of several that find nothing under a key at the same time one is stored', async () => {
+      const entries = ['a', 'b', 'c'].map((text) => valueEntry({ body: Buffer.from(text) }));
+      const done = await Promise.all(entries.map((entry) => store.swap(at('k'), undefined, entry)));
+      expect(done.filter((each) => each)).toHaveLength(1);
+      expect(await store.get([at('k')])).toEqual([entries[done.indexOf(true)]]);
+    });
+
     it("closing leaves the caller's client as it was: open, and without our listeners", async () => {
       const [own, untouched] = [connect(), connect()];
       const count = (each: RedisClient) => each.eventNames().reduce((sum, event) => sum + each.listenerCount(event), 0);
