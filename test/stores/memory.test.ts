@@ -64,6 +64,35 @@ describe('the bounds of MemoryStore', () => {
     expect(store.get(['a', 'b', 'c', 'd']).map((entry) => entry !== undefined)).toEqual([true, false, true, true]);
   });
 
+  it('what is come back to by its place stays, too', () => {
+    const store = made(16, 1_000_000);
+    for (let i = 0; i < 16; i++) put(store, `k${i}`);
+    const slot = store.slot('k0')!;
+    for (let i = 16; i < 64; i++) {
+      put(store, `k${i}`);
+      store.use(slot);
+    }
+    expect(slot.held).toBeDefined();
+    expect(store.get(['k0', 'k1']).map((entry) => entry !== undefined)).toEqual([true, false]);
+  });
+
+  it.each<[how: string, go: (store: MemoryStore) => unknown]>([
+    ['deleted', (store) => store.delete(['a'])],
+    ['replaced', (store) => put(store, 'a')],
+    ['swept', (store) => store.sweep('', () => true)],
+    ['expired', (store) => store.get(['a'])],
+    ['let go for others', (store) => ['b', 'c', 'd', 'e'].map((key) => put(store, key))],
+  ])('the place of what is %s is empty', (how, go) => {
+    const store = made(3, 10_000);
+    now = 0;
+    store.set([{ key: 'a', entry: valueEntry({ expiresAt: 5 }) }]);
+    const slot = store.slot('a')!;
+    expect(slot.held).toBeDefined();
+    if (how === 'expired') now = 5;
+    go(store);
+    expect(slot.held).toBeUndefined();
+  });
+
   it('what is larger than all of it is not stored, and takes nothing with it but its older version', () => {
     const store = made(10, 10_000);
     put(store, 'a');

@@ -87,6 +87,7 @@ describe('normalizeQuery', () => {
     [ignoring('a'), 'a=1&ab=2&A=3', 'A=3&ab=2'],
     [ignoring('a'), 'a[]=1&a[b]=2&a.c=3&d=4', 'd=4'],
     [ignoring('a'), 'a', ''],
+    [ignoring('a[b]'), 'a[b]=1&a[c]=2&a=3', 'a[c]=2&a=3'],
     [ignoring('a b'), 'a+b=1&a%20b=2&c=3', 'c=3'],
     [ignoring('*'), 'a=1&b=2', ''],
     [only('page', 'sort'), 'sort=x&page=2&evil=1', 'page=2&sort=x'],

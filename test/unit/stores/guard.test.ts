@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UnavailableError } from '../../../src/errors.js';
 import { type CacheEvents, Events } from '../../../src/events.js';
 import { Guard } from '../../../src/stores/guard.js';
@@ -16,17 +16,26 @@ const refuses = (message: string) => async () => {
 };
 
 let now: number;
+let elapsed: number;
 let events: Events;
 let told: (CacheEvents['error'] | CacheEvents['breaker'])[];
 let guard: Guard;
+const onSilence = vi.fn();
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 beforeEach(() => {
   now = 1000;
+  elapsed = 0;
+  onSilence.mockReset();
+  vi.spyOn(performance, 'now').mockImplementation(() => elapsed);
   events = new Events();
   told = [];
   events.on('error', (event) => told.push(event));
   events.on('breaker', (event) => told.push(event));
-  guard = new Guard({ failures: 3, timeout: 50, onSilence: () => {}, openFor: 500, clock: { now: () => now }, events });
+  guard = new Guard({ failures: 3, timeout: 50, onSilence, openFor: 500, clock: { now: () => now }, events });
 });
 
 const breakerStates = () => told.flatMap((event) => ('state' in event ? [event.state] : []));
@@ -159,5 +168,54 @@ describe('Guard', () => {
     answer(1);
     await early;
     expect(guard.open).toBe(false);
+  });
+
+  it('takes an answer that took long, to what may take longer, for no sign of health', async () => {
+    const slow = async () => {
+      elapsed += 51;
+    };
+    for (const work of [fails, fails, slow, fails]) await guard.run('write', 2000, work).catch(() => {});
+    expect(guard.open).toBe(true);
+    elapsed = 0;
+    now += 500;
+    await guard.run('write', 2000, slow);
+    expect(guard.open).toBe(true);
+  });
+
+  it('lets no other operation try when one from before it opened fails beside the try', async () => {
+    let [fail, answer] = [(_error: Error) => {}, () => {}];
+    const early = guard.run('read', 10_000, () => new Promise((_resolve, reject) => (fail = reject)));
+    await failThreeTimes();
+    now += 500;
+    const probe = guard.run('read', 10_000, () => new Promise<void>((resolve) => (answer = resolve)));
+    fail(new Error('connection lost'));
+    await expect(early).rejects.toThrow('connection lost');
+    now += 500;
+    await expect(guard.run('read', 50, () => 1)).rejects.toThrow('the breaker is open');
+    answer();
+    await probe;
+  });
+
+  it('says that there is silence when a try fails and nothing was heard for three times as long as it stays open', async () => {
+    const failsAt = async (at: number) => {
+      elapsed = at;
+      now += 500;
+      await guard.run('read', 50, fails).catch(() => {});
+      return onSilence.mock.calls.length;
+    };
+    elapsed = 1000;
+    await guard.run('read', 50, async () => 1);
+    elapsed = 5000;
+    // Nobody has tried since: a connection that was idle is not dead.
+    await failThreeTimes();
+    expect(onSilence).not.toHaveBeenCalled();
+    elapsed = 5500;
+    now += 500;
+    await guard.run('read', 50, async () => 1);
+    await failThreeTimes();
+    expect(await failsAt(7000)).toBe(0);
+    expect(await failsAt(7001)).toBe(1);
+    expect(await failsAt(8501)).toBe(1);
+    expect(await failsAt(8502)).toBe(2);
   });
 });
