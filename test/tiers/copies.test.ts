@@ -1,0 +1,94 @@
+// The copy that this process has of an entry, where another takes its place in Redis, or it is deleted.
+
+import { type Cache, createCache } from 'respcache';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ResponseEntry } from '../../src/entry/entry.js';
+import { responseEntry } from '../../src/testing/suite/entries.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+
+let redis: RedisServer;
+let cache: Cache;
+let key = '';
+let tests = 0;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  cache = createCache({ redis: redis.url, prefix: 'copies:', timeout: 5000 });
+  await cache.has('x', 'x');
+  await vi.waitFor(() => expect(cache.services.backend.ledger.isCurrent()).toBe(true));
+});
+
+afterAll(async () => {
+  await cache.close();
+  await redis.stop();
+});
+
+const storedAt = Date.now();
+const of = (text: string, changes: Partial<ResponseEntry> = {}) => {
+  const times = { storedAt, freshUntil: storedAt + 600_000, expiresAt: storedAt + 600_000 };
+  return responseEntry({ ...times, body: Buffer.from(text), ...changes });
+};
+const [found, next, newer] = [of('found'), of('next'), of('newer', { storedAt: storedAt + 1 })];
+
+const here = () => cache.services.backend.own?.read(key);
+const inRedis = async () => (await cache.services.backend.store.get([key]))[0];
+
+beforeEach(async () => {
+  key = `copies:client:c:k${++tests}`;
+  await cache.services.backend.fill([{ key, entry: found }]);
+});
+
+describe('renewing what was found', () => {
+  const renew = () => cache.services.backend.renew([{ key, entry: next }], found);
+
+  it('is for both', async () => {
+    expect(await renew()).toBe(true);
+    expect([here(), await inRedis()]).toEqual([next, next]);
+  });
+
+  it('is for neither where the copy is newer: its way to Redis may be the longer one', async () => {
+    cache.services.backend.keep([{ key, entry: newer }]);
+    expect(await renew()).toBe(false);
+    expect([here(), await inRedis()]).toEqual([newer, found]);
+  });
+
+  it('leaves no copy where Redis has a newer one of another process', async () => {
+    await cache.services.backend.store.set([{ key, entry: newer }]);
+    expect(await renew()).toBe(false);
+    expect([here(), await inRedis()]).toEqual([undefined, newer]);
+  });
+});
+
+describe('another form in the place of an entry', () => {
+  const replace = () => cache.services.backend.replace(key, found, next);
+
+  it('is for both', async () => {
+    expect(await replace()).toBe(true);
+    expect([here(), await inRedis()]).toEqual([next, next]);
+  });
+
+  it.each<Partial<ResponseEntry>>([
+    { storedAt: newer.storedAt },
+    { asOf: { ...found.asOf, sequence: found.asOf.sequence + 1 } },
+    { body: newer.body },
+  ])('leaves a copy that differs: %o', async (changes) => {
+    const copy = { ...found, ...changes };
+    cache.services.backend.keep([{ key, entry: copy }]);
+    expect(await replace()).toBe(true);
+    expect([here(), await inRedis()]).toEqual([copy, next]);
+  });
+
+  it('is for neither where Redis has another entry', async () => {
+    await cache.services.backend.store.set([{ key, entry: newer }]);
+    expect(await replace()).toBe(false);
+    expect([here(), await inRedis()]).toEqual([found, newer]);
+  });
+});
+
+it('erasing a tenant deletes its copies here, too, and no others', async () => {
+  const { backend } = cache.services;
+  backend.keep(['leaves', 'leaves2'].map((tenant) => ({ key: `copies:client:${tenant}:k`, entry: found })));
+  await cache.invalidateTenant('leaves', { erase: true });
+  const kept = (tenant: string) => backend.own?.read(`copies:client:${tenant}:k`);
+  expect([kept('leaves'), kept('leaves2')]).toEqual([undefined, found]);
+});
