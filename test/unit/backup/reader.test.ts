@@ -163,6 +163,23 @@ describe('BackupFile', () => {
     expect(found).toMatchObject({ keys: ['client:a:0', 'client:a:3'], entries: 2, damaged: 2, damagedBlocks: 2 });
   });
 
+  it('counts what is damaged in a file without an end by what its blocks say they hold', async () => {
+    const torn = block(1, [record(B), record(C)]);
+    torn[50]! ^= 1;
+    const bad = encodeRecord(B, encode(A, stored()))!;
+    const found = await read([block(0, [record(A), bad]), torn], true);
+    expect(found).toMatchObject({ keys: [A], entries: 1, damaged: 3, damagedBlocks: 2, end: undefined });
+  });
+
+  it('tells of a block that is lost once, and of the next that is missing anew', async () => {
+    const torn = block(0, [record(A)]);
+    torn[50]! ^= 1;
+    const found = await read([torn, block(1, [record(B)]), block(3, [record(C)]), end(4, 4)], true);
+    expect(found).toMatchObject({ keys: [B, C], entries: 2, damaged: 2, damagedBlocks: 2 });
+    const problems = [/the checksum of block 0/, /block 3 comes where block 2 should/];
+    expect(found.problems).toEqual(problems.map((problem) => expect.stringMatching(problem)));
+  });
+
   it('tells of blocks that are missing before the end', async () => {
     const found = await read([block(0, [record(A)]), end(3, 4)], true);
     expect(found).toMatchObject({ keys: [A], entries: 1, damaged: 3, damagedBlocks: 2 });

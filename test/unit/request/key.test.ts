@@ -423,6 +423,13 @@ describe('normalizeKeyName', () => {
   });
 });
 
+it('subjectOfKey knows of what is kept under a hash the name alone that its route has', () => {
+  const { key } = responseAddress('', 'acme', request(`/${'x'.repeat(600)}`), ALL, []);
+  const of = (name?: string) => subjectOfKey('', key, { kind: 'response', tags: ['t'], name } as unknown as Entry);
+  expect(of('/users/%31')).toEqual({ tenant: 'acme', names: ['/users/1'], tags: ['t'] });
+  expect(of()).toEqual({ tenant: 'acme', names: [], tags: ['t'] });
+});
+
 describe('normalizePattern', () => {
   it.each([
     ['/users/a%40b.c', '/users/a@b.c'],
