@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCache } from 'respcache';
 import { withCache } from 'respcache/node';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ask } from '../adapters/client.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { reached } from './rig.js';
@@ -26,6 +26,21 @@ it('getOrSet while Redis hangs: its value is there as soon as the factory has ma
     server.pause();
     expect(await cache.getOrSet('x', () => 'made', 'c')).toBe('made');
     expect(failed).toEqual(['read']);
+  } finally {
+    server.resume();
+    await cache.close();
+  }
+});
+
+it('getOrSet while Redis hangs, for all who ask at the same time, so long as what this process knows of it is trusted', async () => {
+  const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
+  try {
+    await reached(cache);
+    server.pause();
+    const factory = vi.fn(async () => 'made');
+    const asked = [1, 2, 3].map(() => cache.getOrSet('x', factory, 'c'));
+    expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
+    expect(factory).toHaveBeenCalledTimes(1);
   } finally {
     server.resume();
     await cache.close();

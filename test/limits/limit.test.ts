@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { createCache } from 'respcache';
 import { rateLimit } from 'respcache/koa';
 import { describe, expect, it } from 'vitest';
 import { networkOf } from '../../src/limits/client.js';
+import { seconds } from '../../src/limits/fields.js';
 import { limitOf } from '../../src/limits/limit.js';
 import type { RateLimitOptions } from '../../src/limits/options.js';
 
@@ -37,6 +39,16 @@ describe('an address', () => {
   });
 });
 
+it.each([
+  [0, 1],
+  [1, 1],
+  [1000, 1],
+  [1001, 2],
+  [59_400, 60],
+])('%i ms until the next window are told as %i s: who comes back then is not too early', (msBeforeNext, told) => {
+  expect(seconds({ msBeforeNext, remainingPoints: 0, consumedPoints: 1 })).toBe(told);
+});
+
 describe('a rate limit', () => {
   it.each([
     [{ points: 0 }, 'option points is 0; it takes a whole number'],
@@ -45,7 +57,13 @@ describe('a rate limit', () => {
     [{ cost: -1 }, 'option cost is -1; it takes a whole number, from 0 to 2147483647, or a function that returns one'],
     [{ hits: 'free' }, `option hits is "free"; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`],
     [{ hits: -1 }, `option hits is -1; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`],
+    [{ hits: 1.5 }, `option hits is 1.5; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`],
+    [
+      { hits: 2 ** 31 },
+      `option hits is 2147483648; it takes 'count', 'exempt', or a whole number, from 0 to 2147483647`,
+    ],
     [{ onUnavailable: 'open' }, `option onUnavailable is "open"; it takes 'allow' or 'deny'`],
+    [{ name: '' }, 'option name is ""; it takes a text of 1 to 64 printable ASCII characters'],
     [{ name: 'ü' }, 'option name is "ü"; it takes a text of 1 to 64 printable ASCII characters'],
     [{ name: 'Gäste' }, 'option name is "Gäste"; it takes a text of 1 to 64 printable ASCII characters'],
     [{ block: -1 }, 'option block is -1; it takes a whole number'],
@@ -174,6 +192,20 @@ describe('a rate limit', () => {
     await first!.check(visit('a'));
     expect((await same!.check(visit('a'))).refusal?.status).toBe(429);
     expect((await other!.check(visit('a'))).refusal).toBeUndefined();
+  });
+
+  it('gives nothing of one window back into the next, which has begun', async () => {
+    let now = 0;
+    const { limit } = open({ points: 9, cost: 4, hits: 'exempt' }, { now: () => now });
+    await limit.check(visit('a'));
+    now = 59_999;
+    const { onHit } = await limit.check(visit('a'));
+    now = 60_000;
+    await limit.check(visit('a'));
+    // The window that the hit was charged in is over for its own clock, too.
+    await pause(5);
+    await onHit?.();
+    expect((await limit.check(visit('a'))).fields).toContainEqual(['RateLimit', '"default";r=1;t=60']);
   });
 
   it('forgets clients rather than to grow without bound', async () => {

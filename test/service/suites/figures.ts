@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Cache, type CacheEvents, ConfigError } from 'respcache';
 import { describe, expect, it } from 'vitest';
+import { valueEntry } from '../../../src/testing/suite/entries.js';
 import { type Bench, manualClock } from '../backends.js';
 
 const NOTHING = {
@@ -80,6 +81,21 @@ export function figuresSuite(bench: Bench): void {
       for (let i = 0; i < hits; i++) await cache.get('a', 'c');
       for (let i = 0; i < misses; i++) await cache.get('missing', 'c');
       expect(cache.getStats()).toMatchObject({ hits, misses, hitRate });
+    });
+
+    it('count a value that cannot be read as a miss, which is told of, and it is made anew', async () => {
+      const cache = bench.open();
+      const errors: string[] = [];
+      cache.on('error', ({ operation }) => errors.push(operation));
+      const { backend } = cache.services;
+      const unreadable = { body: Buffer.from('no value'), expiresAt: Number.POSITIVE_INFINITY };
+      const entry = valueEntry({ asOf: (await backend.sync())!, ...unreadable });
+      await backend.write([{ key: 'client:c:a', entry }]);
+      expect(await cache.get('a', 'c')).toBeUndefined();
+      expect(errors).toEqual(['decode']);
+      expect(cache.getStats()).toMatchObject({ hits: 0, misses: 1 });
+      expect(await cache.getOrSet('a', () => 'made', 'c')).toBe('made');
+      expect(await cache.get('a', 'c')).toBe('made');
     });
 
     it('do not count has', async () => {

@@ -66,6 +66,20 @@ export function getOrSetSuite(bench: Bench): void {
       expect(factory).toHaveBeenCalledTimes(1);
     });
 
+    it('runs the factory once also where nothing is heard of invalidations between lookups', async () => {
+      const cache = bench.open({ l1: false });
+      const made = deferred<string>();
+      const factory = vi.fn(() => made.promise);
+      await cache.get('n', 'c');
+      const missed = misses(cache, 3);
+      const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
+      await missed;
+      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+      made.resolve('made');
+      expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
+      expect(factory).toHaveBeenCalledTimes(1);
+    });
+
     it('runs it once more for all who wait for what is invalidated meanwhile', async () => {
       const cache = bench.cache();
       const [made, begun] = [deferred<number>(), deferred<void>()];
@@ -161,6 +175,7 @@ export function getOrSetSuite(bench: Bench): void {
       const made = deferred<string>();
       const factory = vi.fn(() => made.promise);
       const missed = misses(cache, 3);
+      const { sets } = cache.getStats();
       const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
       await missed;
       await vi.waitFor(() => expect(factory).toHaveBeenCalled());
@@ -168,6 +183,7 @@ export function getOrSetSuite(bench: Bench): void {
       expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
       expect(factory).toHaveBeenCalledTimes(1);
       expect(refused).toHaveBeenCalledTimes(1);
+      expect(cache.getStats().sets).toBe(sets);
       refused.mockRestore();
     });
 

@@ -95,6 +95,8 @@ export function staleSuite(bench: Bench): void {
       await cache.getOrSet('m', () => 5, 'c', { ttl: 10, staleWhileRevalidate: 60 });
       clock.advance(11);
       expect(await cache.increment('m', 1, 'c')).toBe(1);
+      // A counter has no time beyond its own.
+      expect(await cache.get('n', 'c')).toBeUndefined();
     });
 
     it.each(INVALIDATIONS)('is outranked by an invalidation: %s', async (_how, invalidate) => {
