@@ -117,8 +117,22 @@ describe.each(['memory', 'redis'] as const)('express-session over %s', (kind) =>
     await asked((done) => store.set('id', { cookie: {} }, done));
     await asked((done) => store.touch('id', { cookie }, done));
     expect(await asked((done) => store.get('id', done))).toBeUndefined();
+    await asked((done) => store.set('id', { cookie: {} }, done));
     await asked((done) => store.set('id', { cookie }, done));
     expect(await asked((done) => store.get('id', done))).toBeUndefined();
+  });
+
+  it.each([false, null, 'no date'])('lives for ttl where its cookie expires at %o', async (expires) => {
+    const store = expressStore(cache);
+    await asked((done) => store.set('id', { cookie: { expires } }, done));
+    expect(await asked((done) => store.get('id', done))).toEqual({ cookie: { expires } });
+  });
+
+  it.each([60.0005, Number.MAX_VALUE])('takes a ttl of %d s', async (ttl) => {
+    const store = expressStore(cache, { ttl });
+    await asked((done) => store.set('id', { cookie: {} }, done));
+    await asked((done) => store.touch('id', { cookie: {} }, done));
+    expect(await asked((done) => store.get('id', done))).toEqual({ cookie: {} });
   });
 
   it('lets what a callback throws be that of its caller', async () => {
@@ -155,6 +169,23 @@ describe('sessions in memory', () => {
     now += 1;
     expect(await asked((done) => store.get('cookie', done))).toBeUndefined();
     expect(await asked((done) => store.length(done))).toBe(0);
+  });
+
+  it('are not counted any more when their time is over', async () => {
+    const store = expressStore(cache, { ttl: 10 });
+    await asked((done) => store.set('id', { cookie: {} }, done));
+    now += 10_000;
+    expect(await asked((done) => store.length(done))).toBe(0);
+  });
+
+  it('stay where they are read, though they are not written, when there is no more room', async () => {
+    const store = expressStore(cache);
+    const session = { cookie: {}, data: 'x'.repeat(8_000_000) };
+    for (const id of ['a', 'b', 'c', 'd']) await asked((done) => store.set(id, session, done));
+    await asked((done) => store.get('a', done));
+    await asked((done) => store.set('e', session, done));
+    const kept = await asked<{ id: string }[]>((done) => store.all(done));
+    expect(kept?.map(({ id }) => id).sort()).toEqual(['a', 'c', 'd', 'e']);
   });
 
   it.each(['length', 'all'] as const)(
