@@ -97,10 +97,13 @@ export class Lanes {
     return Number(await this.#redis(() => this.#link.send((to) => to.llen(list))));
   }
 
-  /** Whether no other has been put into its lane since; `false` also where that is too long ago to be known. */
+  /** Whether it has not died, and no other has been put into its lane since; `false` also where that is too long ago to be known. */
   async isLast(write: Write): Promise<boolean> {
     const last = lastOf(this.#laneOf(write));
-    return (await this.#redis(() => this.#link.send((to) => to.get(last)))) === write.id;
+    const [id, isDead] = await this.#redis(() =>
+      Promise.all([this.#link.send((to) => to.get(last)), this.#hasDied(write.id)]),
+    );
+    return id === write.id && !isDead;
   }
 
   /** The ticket of a lane's last write; `undefined`: it is empty. */
@@ -138,12 +141,16 @@ export class Lanes {
   async #isDead(id: string): Promise<boolean> {
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       try {
-        return Number(await this.#redis(() => this.#link.send((to) => to.hexists(this.key('dead'), id)))) === 1;
+        return await this.#redis(() => this.#hasDied(id));
       } catch {
         await pause(LOOK_AGAIN, undefined, { ref: false });
       }
     }
     return false;
+  }
+
+  async #hasDied(id: string): Promise<boolean> {
+    return Number(await this.#link.send((to) => to.hexists(this.key('dead'), id))) === 1;
   }
 
   /** All that have died, the first first, or the one of an id. `onDamage`: told of each that cannot be read, which is left out. */

@@ -80,7 +80,7 @@ export class MemoryQueue implements WriteQueue {
     return Promise.resolve();
   }
 
-  /** Those of this process are cached in the order in which they came, and of others it knows nothing. */
+  /** Those of this process are cached in the order in which they came, each before it is purged as given up, and of others it knows nothing. */
   async isLast(): Promise<boolean> {
     return true;
   }

@@ -52,8 +52,6 @@ export class WriteBehind {
   readonly #queue: WriteQueue;
   /** What is done to the cached value of a key, one after the other. */
   readonly #turns = new Turns();
-  /** Writes that are about to be put into the cache. */
-  readonly #caching = new Set<string>();
 
   constructor(services: Services, values: Values) {
     this.#services = services;
@@ -105,23 +103,16 @@ export class WriteBehind {
       ...{ id: randomUUID(), handler: name, key, clientId, body, invalidate: outdated },
       writtenAt: this.#services.settings.clock.now(),
     };
-    this.#caching.add(write.id);
-    try {
-      // First: what is in the cache is certain to be persisted.
-      await this.#queue.add(write, this.#handlers.get(name));
-      // As the queue keeps the order of the calls, so does the cache.
-      await this.#inTurn(write, () => this.#cache(write, place, made));
-    } finally {
-      this.#caching.delete(write.id);
-    }
+    // First: what is in the cache is certain to be persisted.
+    await this.#queue.add(write, this.#handlers.get(name));
+    // As the queue keeps the order of the calls, so does the cache.
+    await this.#inTurn(write, () => this.#cache(write, place, made));
   }
 
   async #cache(write: Write, place: Place, made: Maker): Promise<void> {
     // A factory that begins from now on could bring the old value back over this one: whoever asks waits for it.
     const lead = await this.#values.lead(place);
     try {
-      // It may have died in the meantime.
-      if (!this.#caching.has(write.id)) return;
       const entry = await this.#entry(write, place, made);
       if (entry === undefined) return;
       await this.#values.store([[place, entry]]);
@@ -138,8 +129,9 @@ export class WriteBehind {
     const { durable, sequence } = await this.#values.purge(purgeOf(tenant, { keys: [key] }), tenant);
     const position = this.#services.backend.ledger.position();
     if (!durable || position === undefined) return undefined;
-    // Where a later one is queued by now, it may even be persisted, and nobody look at the key again. Whoever queues one after
-    // this look purges the key after our purge, as whoever persists it does: what is stamped with ours is dead then, however late it comes.
+    // Where a later one is queued by now, it may even be persisted, and nobody look at the key again, as where this one is given up by now.
+    // Whoever queues one after this look purges the key after our purge, as whoever persists one or gives it up does: what is stamped with
+    // ours is dead then, however late it comes.
     if (!(await this.#queue.isLast(write))) return undefined;
     return made.entry(body, { epoch: position.epoch, sequence });
   }
@@ -211,7 +203,6 @@ export class WriteBehind {
    * out of date.
    */
   async #died(write: Write, error: unknown, newer: Newer): Promise<void> {
-    this.#caching.delete(write.id);
     this.#tell(write, { dead: textOfError(error) });
     await this.#outdate(write);
     const { tenant } = this.#values.place(write.key, write.clientId);

@@ -170,7 +170,7 @@ export interface Work {
 export interface WriteQueue {
   /** Resolves when it is certain that the write will be persisted. @throws {QueueFullError} {UnavailableError} */
   add(write: Write, handler: Handler | undefined): Promise<void>;
-  /** Whether no write of its key has been queued after it, by any process. Where that cannot be said: no. Never rejects. */
+  /** Whether it has not been given up, and no write of its key queued after it, by any process. Where that cannot be said: no. Never rejects. */
   isLast(write: Write): Promise<boolean>;
   /** Begins to work with a handler, unless it is closed; returns what ends it. */
   work(handler: Handler): () => Promise<void>;

@@ -270,6 +270,27 @@ describe('durable write-behind', () => {
     expect(await fast.get('n', 'c')).toBe(3);
   });
 
+  it('what a process that stood still had queued does not come into the cache where another has given it up meanwhile', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [slow, fast] = [open(prefix), open(prefix)];
+    const { backend } = slow.services;
+    const purge = backend.purge.bind(backend);
+    const gate = deferred<void>();
+    vi.spyOn(backend, 'purge').mockImplementationOnce(async (...args) => {
+      await gate.promise;
+      return purge(...args);
+    });
+    const end = fast.onWriteBehind('save', () => Promise.reject(new Error('never')), { retries: 0 });
+    const first = slow.writeBehind('n', 1, 'c', { handler: 'save' });
+    await vi.waitFor(async () => expect(await fast.deadLetters()).toHaveLength(1));
+    // Behind what it invalidates then.
+    await end();
+    gate.resolve();
+    await first;
+    expect(await fast.get('n', 'c')).toBeUndefined();
+    expect(await slow.getOrSet('n', () => 'of the database', 'c')).toBe('of the database');
+  });
+
   it('a process that hears of its turn when that is over lets another have it', async () => {
     const prefix = `${randomUUID()}:`;
     const proxy = await startProxy(server.port);
