@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createCache, RespcacheError } from 'respcache';
+import { createCache, type PersistRequest, RespcacheError } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { MemoryQueue } from '../../src/write-behind/memory-queue.js';
@@ -44,7 +44,7 @@ describe('write-behind in this process', () => {
     const gate = deferred<void>();
     const save = vi.fn(() => gate.promise);
     cache.onWriteBehind('save', save, { concurrency: 1 });
-    for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+    for (const key of ['a', 'b', 'a']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
     await cache.close();
     const persisted = new Promise((resolve) => cache.on('persist', resolve));
     gate.resolve();
@@ -145,6 +145,170 @@ describe('write-behind in this process', () => {
       await cache.close();
     },
   );
+
+  it('nor where another one still waits for room behind it', async () => {
+    const cache = createCache({ redis: false, writeBehind: { maxQueue: 1, waitForRoom: 10_000 } });
+    const seen: unknown[] = [];
+    const failing = [deferred<void>(), deferred<void>()];
+    cache.onWriteBehind<number>(
+      'save',
+      async ({ value, attempt }) => {
+        if (attempt === 1 && value < 2) {
+          await failing[value]!.promise;
+          throw new Error('not now');
+        }
+        seen.push(value);
+      },
+      { coalesce: true, backoff: () => 20 },
+    );
+    const write = (value: number) => cache.writeBehind('a', value, 'c', { handler: 'save' });
+    const writes = [0, 1, 2].map(write);
+    for (const { resolve: fail } of failing) {
+      const failed = new Promise((resolve) => cache.on('error', resolve));
+      fail();
+      await failed;
+      await nextTurn();
+    }
+    await Promise.all([...writes, write(3)]);
+    await cache.flush();
+    expect(seen).toEqual([0, 1, 2, 3]);
+    await cache.close();
+  });
+
+  it('nor by what a handler writes as there is room for several', async () => {
+    const cache = createCache({ redis: false, writeBehind: { maxQueue: 2, waitForRoom: 10_000 } });
+    const seen: [key: string, value: unknown][] = [];
+    let [broken, written] = [true, Promise.resolve()];
+    cache.onWriteBehind(
+      'save',
+      ({ key, value }) => {
+        if (broken) throw new Error('never');
+        seen.push([key, value]);
+        if (key === 'a') written = cache.writeBehind('b', 2, 'c', { handler: 'save' });
+      },
+      { retries: 0 },
+    );
+    for (const key of ['d', 'e']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+    await cache.flush();
+    broken = false;
+    const writes = ['a', 'b'].map((key) => cache.writeBehind(key, 1, 'c', { handler: 'save' }));
+    await cache.discardDeadLetters();
+    await Promise.all([...writes, written]);
+    await cache.flush();
+    expect(seen).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['b', 2],
+    ]);
+    await cache.close();
+  });
+
+  it('no more writers are let in than there is room for', async () => {
+    const cache = createCache({ redis: false, writeBehind: { maxQueue: 1, waitForRoom: 10_000 } });
+    const gates = new Map(['a', 'b', 'd'].map((key) => [key, deferred<void>()]));
+    cache.onWriteBehind('save', ({ key }) => gates.get(key)!.promise);
+    const entered: string[] = [];
+    const writes = [...gates.keys()].map(async (key) => {
+      await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+      entered.push(key);
+    });
+    await writes[0];
+    gates.get('a')!.resolve();
+    await writes[1];
+    await nextTurn();
+    expect(entered).toEqual(['a', 'b']);
+    for (const gate of gates.values()) gate.resolve();
+    await Promise.all(writes);
+    await cache.close();
+  });
+
+  it.each([
+    ['later', ['slow', 'quick']],
+    ['sooner', ['quick', 'slow']],
+  ])('what is to be tried again is not late for what failed before it, and is to be tried %s', async (_, names) => {
+    const cache = createCache({ redis: false, writeBehind: { closeTimeout: 1 } });
+    const fail = ({ attempt }: PersistRequest) => {
+      if (attempt === 1) throw new Error('not now');
+    };
+    cache.onWriteBehind('slow', fail, { backoff: () => 60_000 });
+    cache.onWriteBehind('quick', fail, { backoff: () => 20 });
+    const persisted = new Promise((resolve) => cache.on('persist', resolve));
+    for (const handler of names) {
+      const failed = new Promise((resolve) => cache.on('error', resolve));
+      await cache.writeBehind(handler, 1, 'c', { handler });
+      await failed;
+      await nextTurn();
+    }
+    expect(await persisted).toMatchObject({ handler: 'quick', attempt: 2 });
+    await cache.close();
+  });
+
+  it('what is at its next attempt is not begun once more as another one’s pause is over', async () => {
+    const cache = createCache({ redis: false });
+    const gate = deferred<void>();
+    const save = vi.fn(async ({ key, attempt }: PersistRequest) => {
+      if (attempt === 1) throw new Error('not now');
+      if (key === 'a') await gate.promise;
+    });
+    cache.onWriteBehind('save', save, { backoff: () => 1 });
+    await cache.writeBehind('a', 1, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(save).toHaveBeenCalledTimes(2));
+    const persisted = new Promise((resolve) => cache.on('persist', resolve));
+    await cache.writeBehind('b', 1, 'c', { handler: 'save' });
+    await persisted;
+    gate.resolve();
+    await cache.flush();
+    expect(save.mock.calls.map(([{ key, attempt }]) => [key, attempt])).toEqual([
+      ['a', 1],
+      ['a', 2],
+      ['b', 1],
+      ['b', 2],
+    ]);
+    await cache.close();
+  });
+
+  it('leaves no timer behind: neither of who waited for room, nor of what was to be tried again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const cache = createCache({ redis: false, writeBehind: { maxQueue: 2, closeTimeout: 1 } });
+      const gate = deferred<void>();
+      const fail = () => Promise.reject(new Error('not now'));
+      cache.onWriteBehind('slow', fail, { backoff: () => 60_000 });
+      cache.onWriteBehind('slower', fail, { backoff: () => 90_000 });
+      cache.onWriteBehind('save', () => gate.promise);
+      for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', { handler: 'save' });
+      const before = vi.getTimerCount();
+      for (const handler of ['slower', 'slow']) {
+        const failed = new Promise((resolve) => cache.on('error', resolve));
+        const writing = cache.writeBehind(handler, 1, 'c', { handler });
+        gate.resolve();
+        await writing;
+        await failed;
+        await nextTurn();
+      }
+      expect(vi.getTimerCount()).toBe(before + 1);
+      const closed = cache.close();
+      await vi.advanceTimersByTimeAsync(1);
+      await closed;
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('tries a write again after 100 ms, doubling, up to 30 s, unless it is told otherwise, and never later than after a day', () => {
+    const work = vi.spyOn(MemoryQueue.prototype, 'work');
+    const cache = createCache({ redis: false });
+    cache.onWriteBehind('usual', () => {});
+    cache.onWriteBehind('never', () => {}, { backoff: () => Number.POSITIVE_INFINITY });
+    const [usual, never] = work.mock.calls.map(([handler]) => handler);
+    work.mockRestore();
+    expect(usual).toMatchObject({ coalesce: false, retries: 10, concurrency: 10 });
+    expect([1, 2, 3, 9, 10, 2000].map((attempt) => usual!.backoff(attempt))).toEqual([
+      100, 200, 400, 25_600, 30_000, 30_000,
+    ]);
+    expect(never!.backoff(1)).toBe(86_400_000);
+  });
 
   it('cannot be durable without Redis', () => {
     expect(() => createCache({ redis: false, writeBehind: { durable: true } })).toThrow(

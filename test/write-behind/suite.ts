@@ -170,6 +170,33 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.mget(['1:599', '2:599', 'n'], 'c')).toEqual([undefined, undefined, 3]);
   });
 
+  it('coalesce: no write takes the place of one of another client or key, however like theirs are put together', async () => {
+    const cache = make();
+    const [began, gate, seen] = [deferred<void>(), deferred<void>(), [] as unknown[]];
+    cache.onWriteBehind(
+      'save',
+      async ({ key, clientId, value }) => {
+        began.resolve();
+        await gate.promise;
+        seen.push([clientId, key, value]);
+      },
+      { coalesce: true, concurrency: 1 },
+    );
+    await cache.writeBehind('n', 0, 'c', once());
+    await began.promise;
+    await cache.writeBehind('b:n', 1, 'a', once());
+    await cache.writeBehind('n', 2, 'a:b', once());
+    gate.resolve();
+    await cache.flush();
+    expect(seen).toHaveLength(3);
+    expect(seen).toEqual(
+      expect.arrayContaining([
+        ['a', 'b:n', 1],
+        ['a:b', 'n', 2],
+      ]),
+    );
+  });
+
   it('what it outdates is what it was given, whatever becomes of the lists', async () => {
     const cache = make();
     const persisting = deferred<void>();
@@ -198,6 +225,31 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     gate.resolve();
     await cache.flush();
     expect(await cache.getOrSet('n', () => database, 'c')).toBe('new');
+  });
+
+  it('what a reader is about to bring back as the write is persisted does not come', async () => {
+    const cache = make();
+    let database = 'old';
+    const [gate, begun, read] = [deferred<void>(), deferred<void>(), deferred<void>()];
+    cache.onWriteBehind<string>('save', async ({ value }) => {
+      await gate.promise;
+      database = value;
+    });
+    await cache.writeBehind('n', 'new', 'c', { ...once(), tags: ['n'] });
+    await cache.invalidateByTags(['n'], 'c');
+    const factory = async () => {
+      const found = database;
+      begun.resolve();
+      await read.promise;
+      return found;
+    };
+    const reading = cache.getOrSet('n', factory, 'c');
+    await begun.promise;
+    gate.resolve();
+    await cache.flush();
+    read.resolve();
+    expect(await reading).toBe('old');
+    expect(await cache.get('n', 'c')).toBeUndefined();
   });
 
   it('a factory that had begun before does not bring the old value back', async () => {
@@ -516,6 +568,29 @@ export function writeBehindSuite({ durable, target }: Kind): void {
     expect(await cache.deadLetters()).toEqual([]);
   });
 
+  it('one that is taken away leaves the other keys to the next one, and takes that away no more', async () => {
+    const cache = make();
+    const [began, gate] = [deferred<void>(), deferred<void>()];
+    const first = vi.fn((_write: PersistRequest) => {
+      began.resolve();
+      return gate.promise;
+    });
+    const end = cache.onWriteBehind('save', first, { concurrency: 1 });
+    for (const key of ['a', 'b']) await cache.writeBehind(key, 1, 'c', once());
+    await began.promise;
+    const ended = end();
+    const second = vi.fn((_write: PersistRequest) => {});
+    cache.onWriteBehind('save', second);
+    gate.resolve();
+    await ended;
+    await end();
+    await cache.writeBehind('d', 1, 'c', once());
+    await cache.flush();
+    expect(first).toHaveBeenCalledTimes(1);
+    const keys = [...first.mock.calls, ...second.mock.calls].map(([{ key }]) => key);
+    expect(keys.sort()).toEqual(['a', 'b', 'd']);
+  });
+
   it('one that is registered while the one before it still finishes a write waits for that', async () => {
     const cache = make();
     const [began, gate] = [deferred<void>(), deferred<void>()];
@@ -540,6 +615,21 @@ export function writeBehindSuite({ durable, target }: Kind): void {
       ['m', 1],
       ['n', 2],
     ]);
+  });
+
+  it('whoever waits for room as the cache is closed is told', async () => {
+    const cache = make({ maxQueue: 1, waitForRoom: 10_000 });
+    const gate = deferred<void>();
+    const save = vi.fn((_write: PersistRequest) => gate.promise);
+    cache.onWriteBehind('save', save);
+    await cache.writeBehind('a', 1, 'c', once());
+    await vi.waitFor(() => expect(save).toHaveBeenCalled());
+    const waiting = cache.writeBehind('b', 1, 'c', once());
+    const closing = cache.close();
+    await expect(waiting).rejects.toThrow('the cache is closed');
+    gate.resolve();
+    await closing;
+    expect(save).toHaveBeenCalledTimes(1);
   });
 
   it('closing the cache waits for what is at work', async () => {
