@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createCache, UnavailableError } from '../../src/index.js';
+import { sharedTurn } from '../../src/invalidation/sweeper.js';
 import { reached } from '../chaos/rig.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
@@ -122,5 +123,32 @@ it('a sweep removes what was invalidated and has not expired, without reading a 
   expect(await client.keys('sweep:client:*')).toEqual(['sweep:client:c:stays']);
   expect(stats).toMatch(/cmdstat_scan:/);
   expect(stats).not.toMatch(/cmdstat_(keys|flushdb|flushall):/);
+  await cache.close();
+});
+
+it('one process sweeps at a time, and whoever is next knows up to where the one before it has', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'turns:' });
+  const link = cache.services.backend.link!;
+  const [here, there] = [sharedTurn(link, 'turns:'), sharedTurn(link, 'turns:')];
+  expect(await here.take()).toEqual({ sequence: -1 });
+  expect(await there.take()).toBeUndefined();
+  await here.done(7);
+  expect(await there.take()).toEqual({ sequence: 7 });
+  expect(await here.take()).toBeUndefined();
+  await cache.close();
+});
+
+it('a sweep is spared where nothing was invalidated since the last one', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'spared:' });
+  const { backend } = cache.services;
+  const scans = async () => Number(/^cmdstat_scan:calls=(\d+)/m.exec(await client.info('commandstats'))?.[1] ?? 0);
+  await cache.invalidateByTags(['dead'], 'c');
+  await backend.sweep();
+  const before = await scans();
+  await backend.sweep();
+  expect(await scans()).toBe(before);
+  await cache.invalidateByTags(['dead'], 'c');
+  await backend.sweep();
+  expect(await scans()).toBeGreaterThan(before);
   await cache.close();
 });
