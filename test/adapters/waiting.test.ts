@@ -1,8 +1,9 @@
 // Who waits for another request's answer, and who runs the handler beside it.
 
 import { describe, expect, it } from 'vitest';
-import { Gate, NEWEST, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, useBench } from './bench.js';
 import type { Ask } from './client.js';
+import type { Said } from './hosts.js';
 
 const bench = useBench();
 
@@ -12,23 +13,48 @@ describe.each(NEWEST)('beside a request that is being answered: $label', (combin
     // Nobody gives up waiting before the test does.
     const host = await bench.start(combination, { collapseTimeout: 60_000 });
     const gate = new Gate();
-    const state = { runs: 0 };
-    host.get('/x', options, async () => {
+    const state = { asked: 0, runs: 0 };
+    host.get('/x', { when: () => ++state.asked > 0, ...options }, async () => {
       const run = ++state.runs;
       await gate.opened;
       return { body: `run ${run}`, headers: { 'Cache-Control': 'public, max-age=60' } };
     });
+    host.get('/y', {}, numbered());
     return { host, gate, state };
   }
 
   it('another one waits for its answer', async () => {
     const { host, gate, state } = await started();
     const asked = [host.ask('/x'), host.ask('/x')];
-    await expect.poll(() => state.runs).toBe(1);
+    await expect.poll(() => state).toEqual({ asked: 2, runs: 1 });
+    // Its lookup is behind theirs: by its answer both have looked.
+    await host.ask('/y');
     gate.open();
     const answers = await Promise.all(asked);
     expect(answers.map(({ text }) => text)).toEqual(['run 1', 'run 1']);
-    expect(host.cache.getStats()).toMatchObject({ misses: 1, hits: 1, collapsed: 1 });
+    expect(host.cache.getStats()).toMatchObject({ misses: 2, hits: 1, collapsed: 1 });
+  });
+
+  it('another one that needs an answer of its own waits for two of theirs, and for no third', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    const languages = ['de', 'en', 'es', 'fr', 'it'];
+    const gates = languages.map(() => new Gate());
+    const state = { asked: 0, runs: 0 };
+    host.get('/x', { when: () => ++state.asked > 0 }, async ({ headers }) => {
+      await gates[state.runs++]!.opened;
+      return { body: `in ${headers['accept-language']}`, headers: { Vary: 'Accept-Language' } };
+    });
+    host.get('/y', {}, numbered());
+    const asked = languages.map((language) => host.ask('/x', { headers: { 'Accept-Language': language } }));
+    await expect.poll(() => state).toEqual({ asked: 5, runs: 1 });
+    await host.ask('/y');
+    for (const [i, runs] of [2, 5].entries()) {
+      gates[i]!.open();
+      await expect.poll(() => state.runs).toBe(runs);
+    }
+    for (const gate of gates) gate.open();
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ text }) => text)).toEqual(languages.map((language) => `in ${language}`));
   });
 
   it.each<[what: string, options: object, question: Ask]>([
@@ -49,3 +75,36 @@ describe.each(NEWEST)('beside a request that is being answered: $label', (combin
     expect(host.cache.getStats().collapsed).toBe(0);
   });
 });
+
+describe.each(NEWEST.filter(({ store }) => store === 'memory'))(
+  'behind a request that had nothing for others: $label',
+  (combination) => {
+    it.each<[what: string, seconds: number, said: Said]>([
+      ['its handler has failed', 1, { status: 500 }],
+      ['its answer was not to be stored', 10, { headers: { 'Cache-Control': 'no-store' } }],
+    ])('where %s, others wait for one another again after %i s', async (_, seconds, said) => {
+      const host = await bench.start(combination, { collapseTimeout: 60_000 });
+      const gates = [new Gate(), new Gate()];
+      const state = { asked: 0, runs: 0 };
+      host.get('/x', { when: () => ++state.asked > 0 }, async () => {
+        const run = ++state.runs;
+        if (run > 1) await gates[run > 3 ? 1 : 0]!.opened;
+        return said;
+      });
+      host.get('/y', {}, numbered());
+      await host.ask('/x');
+      for (const [i, after] of [
+        { asked: 3, runs: 3 },
+        { asked: 5, runs: 4 },
+      ].entries()) {
+        const asked = [host.ask('/x'), host.ask('/x')];
+        await expect.poll(() => state.asked).toBe(after.asked);
+        await host.ask('/y');
+        expect(state).toEqual(after);
+        gates[i]!.open();
+        await Promise.all(asked);
+        host.clock.forward(seconds);
+      }
+    });
+  },
+);
