@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NEWEST, numbered, ON_REDIS, stream, useBench } from './bench.js';
 import type { Answer, Ask } from './client.js';
 import { type Host, Layer, load, type Said } from './hosts.js';
@@ -270,6 +270,33 @@ describe.each(NEWEST)('compress: $label', (combination) => {
       expect([answer.status, answer.header('content-encoding')]).toEqual([200, accepted]);
       expect(decoded(answer)).toBe(LONG);
     }
+  });
+
+  it('what cannot be unpacked is as if it were not there, fresh or stale, and is made anew', async () => {
+    const host = await bench.start(combination);
+    const handler = numbered(() => ({
+      headers: { ...JSON_TYPE, 'Cache-Control': 'max-age=10', ETag: `"${handler.runs}"` },
+      body: LONG,
+    }));
+    const asked: unknown[] = [];
+    host.get('/', { compress: true }, (request) => {
+      asked.push(request.headers['if-none-match']);
+      return handler(request);
+    });
+    vi.spyOn(host.cache.services.plain, 'of').mockRejectedValue(new Error('damaged'));
+    for (const seconds of [0, 11]) {
+      await filled(host, '/');
+      host.clock.forward(seconds);
+      const told = nextEvent(host.cache, 'error');
+      const compressed = nextEvent(host.cache, 'compress');
+      const answer = await host.ask('/');
+      expect([answer.status, answer.text]).toEqual([200, LONG]);
+      expect(await told).toMatchObject({ operation: 'decompress', error: new Error('damaged') });
+      await compressed;
+      expect(answer.header('cache-status')).toContain('stored');
+      await host.cache.clear();
+    }
+    expect(asked).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   it('an explanation knows of the forms, and tells parts of the plain body', async () => {

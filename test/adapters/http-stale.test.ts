@@ -198,6 +198,24 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
       expect(asked).toEqual([undefined, '"a"']);
     });
 
+    it('that fails leaves what is stale as it is, also where that is not to be stored', async () => {
+      const host = await bench.start(combination);
+      const traffic = new Traffic();
+      host.use(traffic.layer);
+      const handler = numbered(({ cache }) => {
+        if (handler.runs === 1) return {};
+        cache.noStore();
+        return { status: 500 };
+      });
+      host.get('/x', SWR_60, handler);
+      await storing(host, '/x');
+      host.clock.forward(10);
+      expect((await host.ask('/x')).text).toBe('run 1');
+      await traffic.ended(3);
+      expect(handler.runs).toBe(2);
+      expect((await host.ask('/x')).text).toBe('run 1');
+    });
+
     it('is for the variant that was asked for', async () => {
       const host = await bench.start(combination);
       const handler = numbered(({ headers }) => ({
@@ -492,6 +510,23 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
       const answer = await own;
       expect(answer.text).toBe('run 2');
       expect(told(answer)).toMatchObject({ fwd: 'stale' });
+      expect((await host.ask('/x')).text).toBe('run 2');
+    });
+
+    it.each<[string, Ask]>([
+      ['HEAD', { method: 'HEAD' }],
+      ['one with credentials', { headers: { Authorization: 'Basic b' } }],
+      ['one that wants what is stored, or nothing', { headers: { 'Cache-Control': 'only-if-cached' } }],
+    ])('that cannot be run beside itself leaves it to others, if it is %s', async (_, { headers, ...ask }) => {
+      const host = await bench.start(combination);
+      const handler = numbered({ headers: { 'Cache-Control': 'public, max-age=10, stale-while-revalidate=60' } });
+      host.all('/x', { requestDirectives: 'honor' }, handler);
+      await storing(host, '/x');
+      host.clock.forward(10);
+      const alone = { ...headers, Connection: 'close, X-Mine', 'X-Mine': '1' };
+      expect(told(await host.ask('/x', { ...ask, headers: alone }))).toMatchObject({ hit: true, ttl: 0 });
+      expect(handler.runs).toBe(1);
+      await storing(host, '/x');
       expect((await host.ask('/x')).text).toBe('run 2');
     });
 
