@@ -90,6 +90,20 @@ describe.each(NEWEST)('compress: $label', (combination) => {
     },
   );
 
+  it('a form that is short enough to be kept as a text is given alone, each time', async () => {
+    const host = await bench.start(combination);
+    const body = JSON.stringify('a'.repeat(5000));
+    const handler = numbered({ headers: JSON_TYPE, body });
+    host.get('/', { compress: { encodings: ['gzip', 'br'] } }, handler);
+    await filled(host, '/');
+    for (const coding of ['br', 'gzip', 'br', 'gzip', 'br', 'gzip']) {
+      const answer = await host.ask('/', reading(coding));
+      expect([answer.header('content-encoding'), decoded(answer)]).toEqual([coding, body]);
+      expect(answer.header('content-length')).toBe(String(answer.body.length));
+    }
+    expect(handler.runs).toBe(1);
+  });
+
   it('a 304 carries the tag of the form that the client has and can read', async () => {
     const host = await bench.start(combination);
     host.get('/', { compress: { encodings: ['gzip', 'br'] } }, () => ({
