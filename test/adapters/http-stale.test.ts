@@ -2,7 +2,9 @@
 
 import { Agent } from 'node:http';
 import type { RouteOptions } from 'respcache';
+import { ChaosStore, ManualClock } from 'respcache/testing';
 import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../src/entry/entry.js';
 import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Ask } from './client.js';
 import { type Asked, type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
@@ -35,6 +37,33 @@ async function storing(host: Host, ask: string | (() => Promise<unknown>)): Prom
   const stored = nextEvent(host.cache, 'set');
   await (typeof ask === 'string' ? host.ask(ask) : ask());
   await stored;
+}
+
+/** What it has read for one lookup is heard of when the test says so. */
+class LateStore extends ChaosStore {
+  readonly #go = new Gate();
+  #held: Gate | undefined;
+
+  /** Settled when the next lookup has been read. */
+  holdNext(): Promise<void> {
+    this.#held = new Gate();
+    return this.#held.opened;
+  }
+
+  letGo(): void {
+    this.#go.open();
+  }
+
+  override async get(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    const held = this.#held;
+    this.#held = undefined;
+    const found = await super.get(keys);
+    if (held !== undefined) {
+      held.open();
+      await this.#go.opened;
+    }
+    return found;
+  }
 }
 
 describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
@@ -647,6 +676,28 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
     expect(handler.runs).toBe(2);
     expect([traffic.passages.length, traffic.connections]).toEqual([3, 2]);
     expect(host.cache.getStats()).toMatchObject({ hits: 1, misses: 1, stale: 0, totalRequests: 2 });
+  });
+
+  it('is made anew each time, also where one hears that it is stale when that is done already', async () => {
+    const clock = new ManualClock();
+    const store = new LateStore(clock);
+    const host = await bench.start(combination, { redis: false, store, clock, collapseTimeout: 60_000 });
+    const handler = numbered();
+    host.get('/x', SWR_60, handler);
+    await storing(host, '/x');
+    clock.forward(10);
+    const read = store.holdNext();
+    const late = host.ask('/x');
+    await read;
+    await storing(host, '/x');
+    store.letGo();
+    expect((await late).text).toBe('run 1');
+    for (const run of [2, 3]) {
+      expect(await host.texts('/x', 2)).toEqual([`run ${run}`, `run ${run}`]);
+      clock.forward(10);
+      await storing(host, '/x');
+    }
+    expect(handler.runs).toBe(4);
   });
 
   it("a client's fields cannot make its request one of the background", async () => {
