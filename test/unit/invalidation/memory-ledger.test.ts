@@ -20,9 +20,12 @@ describe('MemoryLedger', () => {
 
   it('kills what was under way at the purge, in the call itself', () => {
     const before = ledger.position();
+    const { revision } = ledger;
     void ledger.purge(purge);
     expect(ledger.stands(subject, before)).toBe(false);
     expect(ledger.stands(subject, ledger.position())).toBe(true);
+    // So that what stood before is judged once more.
+    expect(ledger.revision).not.toBe(revision);
   });
 
   it('leaves what the purge does not reach', () => {
@@ -52,5 +55,12 @@ describe('MemoryLedger', () => {
   it('knows nothing that another one has stamped', () => {
     const other = new MemoryLedger({ now: () => now });
     expect(ledger.stands(subject, other.position())).toBe(false);
+  });
+
+  it('gives no stamp to what another one has stamped', async () => {
+    const asOf = ledger.position();
+    const { sequence } = await ledger.purge(purge);
+    expect(ledger.stampAfter({ purge, sequence }, subject, asOf)).toEqual({ ...asOf, sequence });
+    expect(ledger.stampAfter({ purge, sequence }, subject, { ...asOf, epoch: 'other' })).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { PendingPurges } from '../../../src/invalidation/pending.js';
 import { EVERYTHING, ownTag, type Subject, tenantTag } from '../../../src/invalidation/tags.js';
@@ -8,7 +9,7 @@ const pattern = (glob: string, tenant = 'acme') => ({ tags: [], patterns: [{ ten
 
 /** Whether a promise is settled by now. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const settled = await Promise.race([promise.then(() => true), Promise.resolve(false)]);
+  const settled = await Promise.race([promise.then(() => true), nextTurn(false)]);
   return settled;
 }
 
@@ -78,12 +79,15 @@ describe('PendingPurges', () => {
     const pending = new PendingPurges();
     const first = pending.add(tags('a'));
     pending.take();
+    const firstSent = pending.sentAll;
     const second = pending.add(tags('b'));
+    expect(await isSettled(firstSent)).toBe(false);
     expect(second).not.toBe(first);
     expect(pending.take()).toBe(first);
     pending.sent(5);
     expect(await first.done).toBe(5);
     expect(await isSettled(second.done)).toBe(false);
+    expect(await isSettled(pending.sentAll)).toBe(false);
     expect(pending.take()).toBe(second);
     pending.sent(6);
     expect(await second.done).toBe(6);
