@@ -11,6 +11,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { serializeValue } from '../../src/entry/value.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { DEAD, TAKE } from '../../src/write-behind/lane-scripts.js';
+import { Lanes } from '../../src/write-behind/lanes.js';
+import { Tickets } from '../../src/write-behind/tickets.js';
 import { deferred } from '../service/backends.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -52,11 +54,17 @@ describe('durable write-behind', () => {
     ['6', () => new Redis(server.url)],
   ])('works over a client of ioredis %s, which stays open', async (_version, client) => {
     const redis = client();
-    const cache = open(`${randomUUID()}:`, { redis });
+    const prefix = `${randomUUID()}:`;
+    const cache = open(prefix, { redis });
     const save = vi.fn();
-    cache.onWriteBehind('save', save);
-    await cache.writeBehind('n', Buffer.from([0, 255, 128]), 'c', { handler: 'save' });
+    cache.onWriteBehind('save:rows', save);
+    await cache.writeBehind('n', Buffer.from([0, 255, 128]), 'c', { handler: 'save:rows' });
     await cache.flush();
+    const connection = { url: server.url };
+    const queue = new Queue('save%3Arows', { connection, prefix: `${prefix}{respcache}:behind:bull` });
+    cleanups.push(() => queue.close());
+    // Nothing is left of its ticket.
+    await vi.waitFor(async () => expect(await queue.getJobCountByTypes()).toBe(0));
     expect(save).toHaveBeenCalledWith(expect.objectContaining({ value: Buffer.from([0, 255, 128]) }));
     await cache.close();
     expect(await redis.ping()).toBe('PONG');
@@ -339,6 +347,41 @@ describe('durable write-behind', () => {
     await cache.flush();
     expect(save.mock.calls.map(([{ value }]) => value)).toEqual([1, 2]);
     expect(await cache.get('n', 'c')).toBeUndefined();
+  });
+
+  it('a write whose process died before its ticket was made is persisted by the next one that has its handler', async () => {
+    const prefix = `${randomUUID()}:`;
+    const [writer, worker] = [open(prefix), open(prefix)];
+    const putting = vi.spyOn(Tickets.prototype, 'put').mockResolvedValueOnce(undefined);
+    cleanups.push(() => putting.mockRestore());
+    await writer.writeBehind('n', 1, 'c', { handler: 'save' });
+    await writer.close();
+    const saved = new Promise((resolve) => worker.onWriteBehind('save', ({ value }) => resolve(value)));
+    expect(await saved).toBe(1);
+  });
+
+  it('a write behind one that Redis has failed is not tried in its turn: each would wait as long', async () => {
+    const cache = open(`${randomUUID()}:`);
+    await cache.set('a', 1, 'c');
+    const failure = new UnavailableError('Redis does not answer');
+    const adding = vi.spyOn(Lanes.prototype, 'add').mockRejectedValueOnce(failure);
+    cleanups.push(() => adding.mockRestore());
+    const writes = [1, 2].map((i) => cache.writeBehind('n', i, 'c', { handler: 'save' }));
+    const failures = await Promise.all(writes.map((write) => write.catch((error: unknown) => error)));
+    expect(failures).toEqual([failure, failure]);
+    expect(adding).toHaveBeenCalledTimes(1);
+  });
+
+  it('what may not be the last any more is queued, and not cached', async () => {
+    const cache = open(`${randomUUID()}:`);
+    await cache.set('n', 'before', 'c');
+    const asking = vi.spyOn(Lanes.prototype, 'isLast').mockRejectedValueOnce(new UnavailableError('no answer'));
+    cleanups.push(() => asking.mockRestore());
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    expect(asking).toHaveBeenCalled();
+    expect(await cache.get('n', 'c')).toBeUndefined();
+    const saved = new Promise((resolve) => cache.onWriteBehind('save', ({ value }) => resolve(value)));
+    expect(await saved).toBe(1);
   });
 
   it('dead letters that cannot be read hide no other, and can be discarded', async () => {
