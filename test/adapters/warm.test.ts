@@ -2,11 +2,24 @@
 
 import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { type App, createCache, RespcacheError, type WarmOptions, type WarmProgress, type WarmReport } from 'respcache';
+import {
+  type App,
+  type CacheOptions,
+  createCache,
+  RespcacheError,
+  type WarmOptions,
+  type WarmProgress,
+  type WarmReport,
+} from 'respcache';
+import { type Listener, withCache } from 'respcache/node';
+import { ChaosStore } from 'respcache/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { deferred } from '../service/backends.js';
 import { NEWEST, numbered, stream, useBench } from './bench.js';
 import type { Host } from './hosts.js';
 
@@ -155,11 +168,13 @@ describe.each(NEWEST)('warming: $label', (combination) => {
   it('tries again what fails, and gives up at last', async () => {
     const host = await start();
     let runs = 0;
+    const never = vi.fn(() => ({ status: 500, body: 'x' }));
     host.get('/flaky', {}, () => ({ status: ++runs < 3 ? 503 : 200, body: 'x' }));
-    host.get('/never', {}, () => ({ status: 500, body: 'x' }));
+    host.get('/never', {}, never);
     const report = await warm(host, { urls: ['/flaky', '/never'], retries: 2 });
     expect(report).toMatchObject({ warmed: 1, failed: 1, problems: [{ url: '/never', reason: 'status 500' }] });
     expect(runs).toBe(3);
+    expect(never).toHaveBeenCalledTimes(3);
   });
 
   it('tries again what was invalidated while it was made', async () => {
@@ -199,6 +214,9 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     });
     const progress: WarmProgress[] = [];
     const urls = Array.from({ length: 20 }, (_, i) => `/${i}`);
+    await warm(host, { urls: urls.map((url) => `${url}?few`) });
+    expect(most).toBe(4);
+    most = 0;
     await warm(host, { urls, concurrency: 3, onProgress: (each) => progress.push(each) });
     expect(most).toBe(3);
     expect(progress.map(({ done }) => done)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
@@ -262,32 +280,78 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     });
     await vi.waitFor(() => expect(reports.length).toBeGreaterThan(2), { interval: 5 });
     stop();
+    const { length } = reports;
     expect(reports[0]).toMatchObject({ warmed: 1 });
     expect(reports[1]).toMatchObject({ fresh: 1 });
     expect(handler.runs).toBe(1);
+    const stopping = new AbortController();
+    const other = vi.fn(() => stopping.abort());
+    host.cache.keepWarm({
+      app: await host.server(),
+      urls: ['/x'],
+      every: 0.001,
+      signal: stopping.signal,
+      onReport: other,
+    });
+    // As many rounds of another's as would have been of these.
+    const rounds = vi.fn();
+    const end = host.cache.keepWarm({ app: await host.server(), urls: ['/x'], every: 0.03, onReport: rounds });
+    await vi.waitFor(() => expect(rounds.mock.calls.length).toBeGreaterThan(2), { interval: 5 });
+    end();
+    expect(reports).toHaveLength(length);
+    expect(other).toHaveBeenCalledTimes(1);
   });
 
-  it('can be broken off', async () => {
-    const host = await start();
-    const stopping = new AbortController();
-    host.get('/:id', {}, () => {
-      stopping.abort();
-      return { body: 'x' };
-    });
-    const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
-    await expect(warm(host, { urls, concurrency: 1, signal: stopping.signal })).rejects.toThrow(/abort/i);
-  });
+  it.each([
+    { minFresh: undefined, first: 'warmed' },
+    { minFresh: 0, first: 'fresh' },
+  ])(
+    'makes anew in a round what would be over before the next, unless told otherwise: %o',
+    async ({ minFresh, first }) => {
+      const host = await start();
+      host.get('/x', { ttl: 60 }, numbered());
+      await warm(host, { urls: ['/x'] });
+      const report = deferred<WarmReport>();
+      const options = { app: await host.server(), urls: ['/x'], every: 100, onReport: report.resolve };
+      const stop = host.cache.keepWarm(minFresh === undefined ? options : { ...options, minFresh });
+      expect(await report.promise).toMatchObject({ requested: 1, [first]: 1 });
+      stop();
+    },
+  );
 
-  it('waits for no handler that never ends, once it is broken off', async () => {
-    const host = await start();
-    const stopping = new AbortController();
-    host.get('/:id', {}, () => {
-      stopping.abort();
-      return new Promise<never>(() => {});
-    });
-    const { signal } = stopping;
-    await expect(warm(host, { urls: ['/x'], signal })).rejects.toThrow(/abort/i);
-  });
+  it.each(['by a handler', 'as it tells how far it is'])(
+    'can be broken off %s: no other request is made',
+    async (by) => {
+      const host = await start();
+      const stopping = new AbortController();
+      const handler = vi.fn(() => {
+        if (by === 'by a handler') stopping.abort();
+        return { body: 'x' };
+      });
+      const onProgress = vi.fn(() => stopping.abort());
+      host.get('/:id', {}, handler);
+      const urls = Array.from({ length: 50 }, (_, i) => `/${i}`);
+      const { signal } = stopping;
+      await expect(warm(host, { urls, concurrency: 1, signal, onProgress })).rejects.toThrow(/abort/i);
+      await new Promise(setImmediate);
+      expect(handler).toHaveBeenCalledTimes(1);
+      expect(onProgress).toHaveBeenCalledTimes(by === 'by a handler' ? 0 : 1);
+    },
+  );
+
+  it.each([{ urls: ['/x'] }, { sitemap: '/x' }])(
+    'waits for no handler that never ends, once it is broken off: %o',
+    async (what) => {
+      const host = await start();
+      const stopping = new AbortController();
+      host.get('/:id', {}, () => {
+        stopping.abort();
+        return new Promise<never>(() => {});
+      });
+      const { signal } = stopping;
+      await expect(warm(host, { ...what, signal })).rejects.toThrow(/abort/i);
+    },
+  );
 });
 
 describe('warming', () => {
@@ -310,6 +374,11 @@ describe('warming', () => {
     [{ app, urls: ['/x'], every: 3 }, /option of warm: every is 3; it takes no value/],
   ])('refuses %j', async (options, message) => {
     await expect(cache.warm(options as WarmOptions)).rejects.toThrow(message);
+  });
+
+  it('refuses a server that has no application', async () => {
+    const options = { app: createServer(), urls: ['/x'] };
+    await expect(cache.warm(options)).rejects.toThrow(/option app is .*; it takes Express' or Koa's application/);
   });
 
   it('refuses a function of headers that promises them: it would go on without', async () => {
@@ -346,21 +415,45 @@ describe('warming', () => {
     await cache.close();
   });
 
-  it('that goes on refuses what is no object', () => {
+  it('that goes on ends without a word with its cache, and waits as long as is asked for', async () => {
+    const ended = createCache({ redis: false });
+    const told = vi.fn();
+    ended.on('error', told);
+    process.on('warning', told);
+    onTestFinished(() => void process.off('warning', told));
+    const [reported, begun] = [deferred<WarmReport>(), deferred<void>()];
+    // More than Node's timers know: it would make 1 ms of them.
+    ended.keepWarm({ app: (_req, res) => res.end('x'), urls: ['/x'], every: 3e6, onReport: reported.resolve });
+    await reported.promise;
+    ended.keepWarm({ app: () => begun.resolve(), urls: ['/x'], every: 60 });
+    await begun.promise;
+    await ended.close();
+    await new Promise(setImmediate);
+    expect(told).not.toHaveBeenCalled();
+  });
+
+  it('that goes on refuses what cannot be used', () => {
+    expect(() => cache.keepWarm({ app, urls: [''], every: 60 })).toThrow(/option urls is/);
     expect(() => cache.keepWarm(undefined as never)).toThrow(
       /the options of keepWarm is undefined; it takes an object/,
     );
   });
 
   it('refuses a sitemap that is longer than one may be, rather than to leave some of it out', async () => {
-    const sitemap = `<urlset>${'<url><loc>/x</loc></url>'.repeat(50_001)}</urlset>`;
+    const longest = '<url><loc>/x</loc></url>'.repeat(50_000);
+    const answering: App = (_req, res) => res.end('x');
+    expect(await cache.warm({ app: answering, sitemap: `<urlset>${longest}</urlset>` })).toMatchObject({
+      requested: 1,
+    });
+    const sitemap = `<urlset>${longest}<url><loc>/x</loc></url></urlset>`;
     await expect(cache.warm({ app, sitemap })).rejects.toThrow(/has more than 50000 locations/);
   });
 
   it.each([
-    ['is damaged', Buffer.from([0x1f, 0x8b, 8, 0]), 'unexpected end of file'],
-    ['is larger than one may be', gzipSync(Buffer.alloc(52_428_801)), 'Cannot create a Buffer larger than'],
-  ])('names the sitemap that cannot be read: its gzip %s', async (_what, body, why) => {
+    ['it is larger than one may be', Buffer.alloc(52_428_801), 'status 200, 52428801 bytes'],
+    ['its gzip is damaged', Buffer.from([0x1f, 0x8b, 8, 0]), 'unexpected end of file'],
+    ['its gzip is larger than one may be', gzipSync(Buffer.alloc(52_428_801)), 'Cannot create a Buffer larger than'],
+  ])('names the sitemap that cannot be read: %s', async (_what, body, why) => {
     const zipped: App = (_req, res) => res.end(body);
     const refused = expect(cache.warm({ app: zipped, sitemap: '/sitemap.xml.gz' })).rejects;
     await refused.toThrow(new RegExp(`^the sitemap /sitemap\\.xml\\.gz cannot be read: ${why}`));
@@ -379,6 +472,16 @@ describe('warming', () => {
       ['/more.xml', '/more'],
     ],
     [
+      'each of those that name each other, once',
+      '<sitemapindex><sitemap><loc>/more.xml</loc></sitemap><sitemap><loc>/ring.xml</loc></sitemap></sitemapindex>',
+      ['/more.xml', '/ring.xml', '/more'],
+    ],
+    [
+      'what its characters stand for, be they written by names or by numbers; what stands for none is left',
+      '<urlset><url><loc>/a?&AMP;&#38;&#x2B;&#X2b;&#x110000;&nbsp;</loc></url></urlset>',
+      ['/a?&&++&#x110000;&nbsp;'],
+    ],
+    [
       'those of a list that a remark calls an index',
       '<!-- no <sitemapindex> --><urlset><url><loc>/page</loc></url></urlset>',
       ['/page'],
@@ -388,11 +491,69 @@ describe('warming', () => {
     const asked: unknown[] = [];
     const app: App = (req, res) => {
       asked.push(req.url);
-      res.end(req.url === '/more.xml' ? '<s:urlset xmlns:s="i"><s:url><s:loc>/more</s:loc></s:url></s:urlset>' : 'x');
+      if (req.url === '/more.xml') res.end('<s:urlset xmlns:s="i"><s:url><s:loc>/more</s:loc></s:url></s:urlset>');
+      else if (req.url === '/ring.xml') res.end('<sitemapindex><sitemap><loc>/ring.xml</loc></sitemap></sitemapindex>');
+      else res.end('x');
     };
-    const { requested } = await cache.warm({ app, sitemap });
+    const { requested } = await cache.warm({ app, sitemap, retries: 0 });
     expect(asked).toEqual(wanted);
     expect(requested).toBe(1);
+    await cache.close();
+  });
+
+  it.each<[what: string, options: () => CacheOptions, reason: string]>([
+    [
+      'its store does not take what was made',
+      () => {
+        const store = new ChaosStore();
+        store.fail(undefined, 'set');
+        return { store };
+      },
+      'the store could not take it',
+    ],
+    ['Redis is not there', () => ({ redis: 'redis://127.0.0.1:1' }), 'unavailable'],
+  ])('tries again, and says so, where %s', async (_what, options, reason) => {
+    const cache = createCache(options());
+    cache.on('error', () => {});
+    const listener = vi.fn((_req, res) => res.end('x')) as Listener;
+    const report = await cache.warm({ app: withCache(listener, { cache }), urls: ['/x'], retries: 1 });
+    expect(report).toMatchObject({ requested: 1, failed: 1, problems: [{ url: '/x', reason }] });
+    expect(listener).toHaveBeenCalledTimes(2);
+    await cache.close();
+  });
+
+  it('asks as a URL says, and where it is but a path, as the options do', async () => {
+    const cache = createCache({ redis: false });
+    const asked: unknown[] = [];
+    const app: App = (req, res) => {
+      asked.push(`${req.url} ${req.headers.host} ${(req.socket as TLSSocket).encrypted ?? false}`);
+      res.end('x');
+    };
+    const urls = ['x', '/y?a=1', 'http://a.example/p?a=1', 'https://b.example'];
+    await cache.warm({ app, urls, concurrency: 1 });
+    await cache.warm({ app, urls, concurrency: 1, host: 'c.example', secure: true });
+    expect(asked).toEqual([
+      ...['/x localhost false', '/y?a=1 localhost false', '/p?a=1 a.example false', '/ b.example true'],
+      ...['/x c.example true', '/y?a=1 c.example true', '/p?a=1 a.example false', '/ b.example true'],
+    ]);
+    await cache.close();
+  });
+
+  it('reads a sitemap as it is sent, by the fields that it is given, but in no form that would have to be undone', async () => {
+    const cache = createCache({ redis: false });
+    const asked: unknown[] = [];
+    const app: App = (req, res) => {
+      asked.push([req.url, req.headers.host, req.headers['accept-encoding']]);
+      if (req.url !== '/sitemap.xml') return res.end('x');
+      res.write('<urlset><url><loc>http://shop.example/é');
+      res.write(Buffer.from('</loc></url></urlset>').toString('base64'), 'base64');
+      res.end(() => {});
+    };
+    await cache.warm({ app, sitemap: '/sitemap.xml', headers: { Host: 'shop.example', 'Accept-Encoding': 'br' } });
+    expect(asked).toEqual([
+      ['/sitemap.xml', 'shop.example', 'identity'],
+      ['/%C3%A9', 'shop.example', 'br'],
+    ]);
     await cache.close();
   });
 
@@ -411,6 +572,8 @@ describe('warming', () => {
     await expect(cache.warm(options)).rejects.toThrow(
       /option headers of warm is .*; it takes a function of the tenant/,
     );
+    const answering: App = (_req, res) => res.end('x');
+    expect(await cache.warm({ app: answering, urls: ['/x'] })).toMatchObject({ requested: 1, uncacheable: 1 });
   });
 
   it('ends before its process does, which nothing else may hold where a handler hangs', () => {
