@@ -1,8 +1,10 @@
 // A master that has become a replica while it is written to.
 
+import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCache } from 'respcache';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { RedisLink } from '../../src/stores/redis-link.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 let server: RedisServer;
@@ -37,4 +39,19 @@ it('is left for a new connection without a warning, however many writes it refus
     },
     { timeout: 10_000, interval: 20 },
   );
+});
+
+it('is left each time that it becomes one', async () => {
+  const link = new RedisLink(server.url, () => {});
+  onTestFinished(() => link.close());
+  await link.ready();
+  const { client } = link;
+  for (let times = 0; times < 2; times++) {
+    const back = once(client, 'ready');
+    await server.command('REPLICAOF', '127.0.0.1', '1');
+    await expect(client.set('a', '1')).rejects.toThrow('READONLY');
+    await back;
+    await server.command('REPLICAOF', 'NO', 'ONE');
+  }
+  expect(await client.set('a', '1')).toBe('OK');
 });

@@ -115,21 +115,30 @@ describe('RedisLink connects', () => {
 
   it.each<[what: string, to: string, because: string]>([
     ['is not there', '/99', 'ERR DB index is out of range'],
+    ['is not there, by options', '99', 'ERR DB index is out of range'],
     ['it may not choose', '/3', 'NOPERM'],
   ])('to no other database where the one that it names %s', async (_, path, because) => {
     await server.command('ACL', 'SETUSER', 'bounded', 'on', 'nopass', '~*', '+@all', '-select');
     const user = path === '/3' ? 'bounded:x@' : '';
     const errors: Error[] = [];
-    const link = linkTo(`redis://${user}127.0.0.1:${server.port}${path}`, (error) => errors.push(error as Error));
+    const { port } = server;
+    const target = path === '99' ? { port, db: 99 } : `redis://${user}127.0.0.1:${port}${path}`;
+    const link = linkTo(target, (error) => errors.push(error as Error));
     const readies = vi.fn();
     link.onReady(readies);
     await expect(async () => link.ready()).rejects.toThrow(UnavailableError);
     expect(errors[0]).toBeInstanceOf(UnavailableError);
-    expect(errors[0]!.message).toContain(`REDIS_DB, is ${path.slice(1)}`);
+    expect(errors[0]!.message).toContain(`REDIS_DB, is ${path.replace('/', '')}`);
     expect(errors[0]!.message).toContain(because);
+    const twin = keep(link.duplicate());
+    twin.on('ready', readies).on('error', () => {});
+    await new Promise((resolve) => twin.once('close', resolve));
     // It tries again: somebody may have changed the server.
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), { timeout: 5000 });
     expect(readies).not.toHaveBeenCalled();
+    if (path !== '/3') return;
+    await server.command('ACL', 'SETUSER', 'bounded', '+select');
+    await vi.waitFor(() => expect(readies).toHaveBeenCalled());
   });
 
   it('with the password of a URL', async () => {
@@ -173,12 +182,15 @@ describe('RedisLink', () => {
     expect(() => link.ready()).toThrow(UnavailableError);
   });
 
-  it('leaves no rejection behind when nobody waits for its first connection', async () => {
+  it.each<[what: string, target: (url: string) => RedisTarget]>([
+    ['', (url) => url],
+    [', by a client that connects when it is first used', (url) => keep(new Redis(url, { lazyConnect: true }))],
+  ])('leaves no rejection behind when nobody waits for its first connection%s', async (_, target) => {
     const gone = await startRedis();
     await gone.stop();
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
-    const link = linkTo(gone.url);
+    const link = linkTo(target(gone.url));
     await new Promise<void>((resolve) => link.client.once('close', resolve));
     await new Promise(setImmediate);
     process.off('unhandledRejection', unhandled);
@@ -209,6 +221,7 @@ describe('RedisLink', () => {
     const link = linkTo(gone.url);
     await expect(link.ready()).rejects.toThrow();
     await expect(link.client.get('k')).rejects.toThrow();
+    await expect(linkTo(server.url).client.get('k')).rejects.toThrow('enableOfflineQueue');
   });
 
   it('ends a connection of its own', async () => {
@@ -257,6 +270,67 @@ describe('RedisLink', () => {
     await link.ready();
     proxy.blackhole();
     await link.close();
+  });
+
+  it.each([true, false])(
+    'what may not be read is not what is not there, be it read at once or not: %s',
+    async (atOnce) => {
+      await server.command('ACL', 'SETUSER', 'blind', 'on', 'nopass', '~*', '+@all', '-mget');
+      const link = linkTo(`redis://blind:x@127.0.0.1:${server.port}`);
+      await link.ready();
+      await expect(link.strings(['k'], atOnce)).rejects.toThrow('NOPERM');
+    },
+  );
+
+  it('gives up a connection of its own for another', async () => {
+    const link = linkTo(server.url);
+    await link.ready();
+    link.renew();
+    await once(link.client, 'ready');
+    expect(link.connections).toBe(2);
+  });
+
+  it('gives up one that has been made, and was never answered', async () => {
+    const proxy = await startProxy(server.port);
+    onTestFinished(() => proxy.close());
+    proxy.blackhole();
+    const link = linkTo(`redis://127.0.0.1:${proxy.port}`);
+    await once(link.client, 'connect');
+    const closed = once(link.client, 'close');
+    link.renew();
+    await closed;
+    proxy.restore();
+    await once(link.client, 'ready');
+  });
+
+  it("gives up none of the caller's", async () => {
+    const client = keep(new Redis(server.url));
+    const link = linkTo(client);
+    await link.ready();
+    link.renew();
+    expect(await client.ping()).toBe('PONG');
+    expect(link.connections).toBe(1);
+  });
+
+  it('has no connection any more once it is closed, though the first one was still being made', async () => {
+    const proxy = await startProxy(server.port);
+    onTestFinished(() => proxy.close());
+    proxy.blackhole();
+    const link = linkTo(`redis://127.0.0.1:${proxy.port}`);
+    expect(link.ready()).toBeInstanceOf(Promise);
+    const work = vi.fn();
+    await expect(link.within(10, 'session', work)).rejects.toThrow('session took longer than 10 ms');
+    await link.close();
+    expect(() => link.ready()).toThrow(UnavailableError);
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  it('leaves a client without a bound of its listeners without one', async () => {
+    const client = keep(new Redis(server.url)).setMaxListeners(0);
+    const link = linkTo(client);
+    expect(client.getMaxListeners()).toBe(0);
+    await link.close();
+    expect(client.getMaxListeners()).toBe(0);
   });
 
   it("does not change the caller's options", () => {
@@ -333,6 +407,7 @@ describe('RedisLink over a Cluster', () => {
 
   it('connects by its nodes', async () => {
     const link = linkTo({ cluster: nodes });
+    await expect(link.client.get('k')).rejects.toThrow('enableOfflineQueue');
     await link.ready();
     expect(await link.client.set('k', 'v')).toBe('OK');
     expect(link.masters()).toHaveLength(3);
@@ -365,6 +440,42 @@ describe('RedisLink over a Cluster', () => {
     const what = script("return redis.call('SET', KEYS[1], ARGV[1])");
     const keys = Array.from({ length: 20 }, (_, i) => `key:${i}`);
     expect(await Promise.all(keys.map((key) => link.run(what, [key], ['v'])))).toEqual(keys.map(() => 'OK'));
+  });
+
+  it.each<[what: string, connect: () => Promise<RedisClient>]>([
+    [
+      'of a client that is connected already',
+      async () => {
+        const client = keep(new Cluster(nodes));
+        await once(client, 'ready');
+        return linkTo(client).client;
+      },
+    ],
+    ['that are met later', async () => linkTo({ cluster: nodes }).client],
+    ['of another connection', async () => keep(linkTo({ cluster: nodes }).duplicate())],
+  ])('lets no node end the process, whose connection ends before it has been ASKING: %s', async (_what, connect) => {
+    const client = (await connect()) as Cluster;
+    if (client.status !== 'ready') await once(client, 'ready');
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    onTestFinished(() => void process.off('unhandledRejection', unhandled));
+    for (const node of client.nodes('all')) {
+      // As ioredis does before a command that was redirected.
+      void node.asking();
+      node.disconnect();
+    }
+    await once(client, '-node');
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('gives up its connections to all nodes for others', async () => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    const closed = (link.client as Cluster).nodes('all').map((node) => once(node, 'close'));
+    link.renew();
+    await Promise.all(closed);
+    await vi.waitFor(async () => expect(await link.client.set('k', 'v')).toBe('OK'));
   });
 
   it('ends its connections', async () => {
