@@ -19,6 +19,7 @@ it('one is told of the failure of the one right before it, and of no other', asy
   const told: unknown[] = [];
   const telling = async (before?: unknown) => {
     told.push(before);
+    return 'done';
   };
   const failed = turns.take('a', () => Promise.reject(failure));
   const after = [turns.take('a', telling), turns.take('a', telling), turns.take('b', telling)];
@@ -29,4 +30,19 @@ it('one is told of the failure of the one right before it, and of no other', asy
   await turns.take('c', telling);
   expect(told.filter((each) => each === failure)).toHaveLength(1);
   expect(told.filter((each) => each === undefined)).toHaveLength(3);
+});
+
+it('one that comes as the first has ended waits for the second', async () => {
+  const turns = new Turns();
+  const gate = deferred<void>();
+  const first = turns.take('a', async () => {});
+  const second = turns.take('a', () => gate.promise);
+  await first;
+  await new Promise(setImmediate);
+  const third = vi.fn(async () => {});
+  const last = turns.take('a', third);
+  await new Promise(setImmediate);
+  expect(third).not.toHaveBeenCalled();
+  gate.resolve();
+  await Promise.all([second, last]);
 });
