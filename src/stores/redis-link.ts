@@ -22,6 +22,9 @@ const CLOSE_DEADLINE = 500;
 /** How many keys one command asks for. */
 const MOST_AT_ONCE = 100;
 
+/** How many slots a Cluster's keys are in. */
+const SLOTS = 16_384;
+
 /** How many listeners of ours a client may have at a time. */
 const LISTENERS = 8;
 
@@ -149,15 +152,21 @@ export class RedisLink {
 
   /**
    * The servers that hold keys: one, or a Cluster's masters.
-   * @throws {UnavailableError} if one of them is down: a scan of all keys would take those of the rest for all
+   * @throws {UnavailableError} if one of them is down, or there is none for some keys: a scan would take those of the rest for all
    */
   masters(): Redis[] {
     const { client } = this;
     if (!('nodes' in client)) return [client];
     const masters = client.nodes('master');
     const known = new Set(masters.map(({ options: { host, port } }) => `${host}:${port}`));
-    const lost = client.slots.find(([owner]) => owner !== undefined && !known.has(owner));
-    if (lost !== undefined) throw new UnavailableError(`a master of the Cluster is not connected (${lost[0]})`);
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const nodes = client.slots[slot];
+      if (nodes === undefined) throw new UnavailableError(`no master of the Cluster has slot ${slot}`);
+      // Of a node that tells no name of its own the place is not known.
+      const [owner] = nodes;
+      if (owner === undefined || known.has(owner)) continue;
+      throw new UnavailableError(`a master of the Cluster is not connected (${owner})`);
+    }
     return masters;
   }
 

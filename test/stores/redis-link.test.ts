@@ -527,6 +527,15 @@ describe('RedisLink over a Cluster', () => {
     }
   });
 
+  it.each([0, 8000, 16_383])('nor where no master has a slot: its keys may be there again later: %i', async (slot) => {
+    const link = linkTo({ cluster: nodes });
+    await link.ready();
+    const { slots } = link.client as Cluster;
+    if (slot === slots.length - 1) slots.pop();
+    else delete slots[slot];
+    expect(() => link.masters()).toThrow(new UnavailableError(`no master of the Cluster has slot ${slot}`));
+  });
+
   it('leaves no connection behind of options that it refuses', () => {
     const connect = vi.spyOn(Cluster.prototype, 'connect');
     expect(() => linkTo({ cluster: nodes, options: { scaleReads: 'slave' } })).toThrow(ConfigError);
