@@ -57,7 +57,7 @@ export class Counters implements HitCounter {
     events.countHits(this);
     events.on('miss', (miss) => this.#miss(miss));
     events.on('bypass', ({ tenant, reason, route }) => {
-      this.#timeline.at(clock.now()).bypass++;
+      this.#slot(clock.now()).bypass++;
       this.#each(tenant, route, (counts) => {
         counts.bypass++;
         because(counts, reason);
@@ -137,7 +137,7 @@ export class Counters implements HitCounter {
     const { key, tenant, route, request, ms } = hit;
     const now = this.#clock.now();
     this.#latency.hit.add(ms);
-    const slot = this.#timeline.at(now);
+    const slot = this.#slot(now);
     addHit(slot, hit);
     slot.hitTime += ms;
     this.#each(tenant, route, (counts) => {
@@ -173,7 +173,7 @@ export class Counters implements HitCounter {
     const outcome = revalidated ? 'revalidated' : 'miss';
     this.#latency.miss.add(ms);
     const now = this.#clock.now();
-    const slot = this.#timeline.at(now);
+    const slot = this.#slot(now);
     slot[outcome]++;
     slot.missTime += ms;
     this.#each(tenant, route, (counts) => {
@@ -183,6 +183,12 @@ export class Counters implements HitCounter {
     });
     // What cannot be stored need not be warmed.
     if (reason === undefined && request !== undefined) this.#popular.add(key, tenant, request, now);
+  }
+
+  /** The place in the timeline of what is counted by itself. */
+  #slot(now: number): Slot {
+    this.#sums.reach(now);
+    return this.#timeline.at(now);
   }
 
   /** `times`: how many requests it is that are counted. */

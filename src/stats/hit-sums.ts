@@ -31,12 +31,21 @@ export class HitSums {
   }
 
   add(place: HitPlace, bytes: number, ms: number, now: number): void {
-    if (now >= this.#until || now < this.#from || this.#places.length === MOST) this.#begin(now);
+    this.reach(now);
+    if (this.#places.length === MOST) this.#begin(now);
     if (place.hits++ === 0) this.#places.push(place);
     place.bytes += bytes;
     place.ms += ms;
     if (ms !== this.#ms) this.#settleTimes(ms);
     this.#times++;
+  }
+
+  /**
+   * Has those of another step taken in, before anything else is counted of this one: the timeline has both in one place, where
+   * whichever came last would be all that is left.
+   */
+  reach(now: number): void {
+    if (now >= this.#until || now < this.#from) this.#begin(now);
   }
 
   /** Has all of them taken in. */

@@ -13,6 +13,8 @@ interface Hit {
   readonly later: number;
   /** Whether somebody reads the figures then. */
   readonly read: boolean;
+  /** It is a miss, which is counted at once. */
+  readonly missed?: boolean;
 }
 
 /** Counts hits by their events or in sums. Gives all figures. */
@@ -24,17 +26,21 @@ function figuresOf(hits: readonly Hit[], inSums: boolean) {
     { length: 1200 },
     (_, i) => new HitPlace(`t${i % 3}`, `key ${i}`, `/r${i % 5}/x`, i % 2 ? 'redis' : 'memory'),
   );
-  for (const { place: i, bytes, ms, later, read } of hits) {
+  for (const { place: i, bytes, ms, later, read, missed } of hits) {
     now += later;
     const place = places[i]!;
     const { tenant, key, route, tier } = place;
-    if (inSums) events.hitAt(place, REQUEST, bytes, ms, now);
+    if (missed) events.emit('miss', { source: 'http', tenant, key, route, ms, request: REQUEST });
+    else if (inSums) events.hitAt(place, REQUEST, bytes, ms, now);
     else events.emit('hit', { source: 'http', tenant, key, route, tier, bytes, ms, request: REQUEST });
     if (read) counters.read();
   }
   const { popular: _, ...figures } = counters.snapshot({ popular: 0 });
   return { figures, stats: counters.read('t1'), percentiles: counters.latency.hit.percentiles() };
 }
+
+/** Of an hour: a step of the timeline then stands in the place of one before, ms. */
+const QUARTERS = [900_000, -3_600_000];
 
 const REQUEST = { target: '/', headers: {}, secure: false };
 
@@ -45,14 +51,26 @@ describe('hits that are counted in sums', () => {
       bytes: fc.nat(5000),
       // Halves: sums of others hang on their order.
       ms: fc.constantFrom(0, 0.5, 1.5, 40),
-      later: fc.oneof({ weight: 8, arbitrary: fc.nat(900) }, fc.integer({ min: -30_000, max: 30_000 })),
+      later: fc.oneof(
+        { weight: 8, arbitrary: fc.nat(900) },
+        fc.integer({ min: -30_000, max: 30_000 }),
+        fc.constantFrom(...QUARTERS),
+      ),
       read: fc.boolean(),
+      missed: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(hit, { maxLength: 60 }), (hits) => {
         expect(figuresOf(hits, true)).toEqual(figuresOf(hits, false));
       }),
     );
+  });
+
+  it.each(QUARTERS)('leave alone what is counted of a step in the same place of the timeline, %d ms later', (later) => {
+    const hit = { place: 0, bytes: 10, ms: 0.5, later: 0, read: false };
+    const found = figuresOf([hit, { ...hit, later, missed: true }, hit], true);
+    expect(found).toEqual(figuresOf([hit, { ...hit, later, missed: true }, hit], false));
+    expect(found.figures.slots).toMatchObject([{ fresh: 1, miss: 1 }]);
   });
 
   it('are counted where they come from more places than are summed up at a time', () => {
