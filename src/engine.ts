@@ -52,7 +52,7 @@ export class Engine {
 
   /** The short way of hits, for the mounts of a route. */
   recallFor(route: Route): Recall {
-    return new Recall(this.#services, route, this.#recollections);
+    return new Recall(this.#services, route, this.planner, this.#recollections);
   }
 
   /**

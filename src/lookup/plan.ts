@@ -14,6 +14,9 @@ export interface Plan {
   readonly address: Address;
   /** The rule that made the address' query shorter than the request's (`searchRuleText`), if one did. */
   readonly search: string | undefined;
+  /** What the responses of its path are known to say of their queries, and the address that the request has without that. */
+  readonly rule: SearchRule | undefined;
+  readonly exact: Address;
   /** Where a response is kept that depends on its query by this rule; `undefined`: on all of it. It is remembered. */
   addressFor(rule: SearchRule | undefined): Address;
   /** Credentials that no option makes safe to share. */
@@ -90,6 +93,8 @@ export class Planner {
     const address = under(rule);
     return {
       address,
+      rule,
+      exact,
       search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
       credentials: openCredentials(request.headers, personal, route.policy.guardsCookies, route.personal),
       name: named,
@@ -98,6 +103,11 @@ export class Planner {
         return under(said);
       },
     };
+  }
+
+  /** Whether a target is still looked for by the rule of its path that a plan was made by. `exact`: its address without one. */
+  goesBy(rule: SearchRule | undefined, target: string, exact: Address): boolean {
+    return this.#searchRules.of(target, exact) === rule;
   }
 }
 

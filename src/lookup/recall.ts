@@ -17,7 +17,7 @@ import type { Fields, HeaderBag, MaybePromise } from '../types.js';
 import { conditionsOf } from './conditional.js';
 import { KeptReply } from './kept-reply.js';
 import type { Present } from './lookup.js';
-import type { Plan } from './plan.js';
+import type { Plan, Planner } from './plan.js';
 import type { Known, Recollections } from './recollections.js';
 import { changesAt, HIT, partAskedBy, type Reply, withKey } from './reply.js';
 import { InMemory, InRedis, type Whereabouts } from './whereabouts.js';
@@ -42,14 +42,16 @@ interface Asking {
 export class Recall {
   readonly route: Route;
   readonly #services: Services;
+  readonly #planner: Planner;
   readonly #recollections: Recollections;
   readonly #signature: Signature;
   /** How long the last hit took that was timed, and how many are not to be. */
   #ms = 0;
   #untimed = 0;
 
-  constructor(services: Services, route: Route, recollections: Recollections) {
+  constructor(services: Services, route: Route, planner: Planner, recollections: Recollections) {
     this.#services = services;
+    this.#planner = planner;
     this.route = route;
     this.#recollections = recollections;
     this.#signature = new Signature(route, recollections.mark());
@@ -83,7 +85,7 @@ export class Recall {
   }
 
   /** Remembers what a request has come to by the whole way: to a fresh response. */
-  learn(request: RequestView, { address, search, credentials }: Plan, found: Present): void {
+  learn(request: RequestView, { address, search, rule, exact, credentials }: Plan, found: Present): void {
     const { entry, index, varies } = found;
     // Of several sets of fields the newest response wins: that is not decided here.
     if (search !== undefined || credentials !== undefined || (index?.varies.length ?? 0) > 1) return;
@@ -103,6 +105,7 @@ export class Recall {
       place: new HitPlace(tenant, key, labelFor(entry.name, route, request.target), found.tier),
       subject: responseSubject(address, entry),
       where,
+      query: request.target.includes('?') ? { rule, exact } : undefined,
       revision: -1,
       reply: undefined,
     });
@@ -124,6 +127,8 @@ export class Recall {
     const now = settings.clock.now();
     if (held === undefined || held.freshUntil <= now || isOfTheFuture(held.storedAt, now)) return undefined;
     if (!this.#stands(known, held)) return undefined;
+    const { query } = known;
+    if (query !== undefined && !this.#planner.goesBy(query.rule, asking.request.target, query.exact)) return undefined;
     const reply = this.#reply(known, held, asking, now);
     if (reply === undefined) return undefined;
     const { request, started } = asking;

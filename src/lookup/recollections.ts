@@ -1,5 +1,7 @@
 import type { HitPlace } from '../events.js';
+import type { SearchRule } from '../http/no-vary-search.js';
 import type { Subject } from '../invalidation/tags.js';
+import type { Address } from '../request/key.js';
 import type { KeptReply } from './kept-reply.js';
 import type { Whereabouts } from './whereabouts.js';
 
@@ -11,6 +13,8 @@ export interface Known {
   readonly place: HitPlace;
   readonly subject: Subject;
   readonly where: Whereabouts;
+  /** What its path was known to say of queries, and its address without that; of a request without a query nothing. */
+  readonly query: { readonly rule: SearchRule | undefined; readonly exact: Address } | undefined;
   /** The ledger's revision at which it was last found to stand. */
   revision: number;
   reply: KeptReply | undefined;

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { SearchRule } from '../http/no-vary-search.js';
 import { remember } from '../remember.js';
 import type { Address } from '../request/key.js';
@@ -22,8 +23,13 @@ export class SearchRules {
   learn(address: Address, rule: SearchRule | undefined): void {
     if (rule === undefined && this.#rules.size === 0) return;
     const key = keyOf(address);
-    if (rule === undefined) this.#rules.delete(key);
-    else remember(this.#rules, key, rule, MOST);
+    if (rule === undefined) {
+      this.#rules.delete(key);
+      return;
+    }
+    // What is said once more stays the same object: whoever has gone by it need not look again.
+    const before = this.#rules.get(key);
+    remember(this.#rules, key, before !== undefined && isDeepStrictEqual(before, rule) ? before : rule, MOST);
   }
 }
 

@@ -205,6 +205,23 @@ describe('the short way of hits', () => {
     expect(read).toHaveBeenCalledTimes(1);
   });
 
+  it.each(STORES)('ends where the responses of the path begin to say which of the query matters: %s', async (store) => {
+    const { withCache } = await import('../../adapters/node/index.js');
+    let says: Record<string, string> = {};
+    const host = await serve(store, (cache) =>
+      withCache((req, res) => res.writeHead(200, says).end(`for ${req.url}`), { cache, ttl: 60 }),
+    );
+    expect(new Set(await host.texts('/x?a=1&b=2', 3))).toEqual(new Set(['for /x?a=1&b=2']));
+    says = { 'No-Vary-Search': 'params=("b")' };
+    await host.ask('/x?a=1');
+    expect((await host.ask('/x?a=1&b=2')).text).toBe('for /x?a=1');
+    // And where they say so no more.
+    expect((await host.ask('/x?a=1')).text).toBe('for /x?a=1');
+    says = {};
+    await host.ask('/x?a=2');
+    expect((await host.ask('/x?a=1&b=2')).text).toBe('for /x?a=1&b=2');
+  });
+
   it.each(STORES)('ends where the responses of the URL begin to vary by something else: %s', async (store) => {
     const { withCache } = await import('../../adapters/node/index.js');
     let vary = 'accept';
