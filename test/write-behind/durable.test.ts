@@ -42,6 +42,17 @@ function open(prefix: string, options: Options = {}): Cache {
   return cache;
 }
 
+/** Has a process stand still before its next purge, as it caches what it has queued. Returns what has it go on. */
+function stood({ services: { backend } }: Cache): () => void {
+  const purge = backend.purge.bind(backend);
+  const gate = deferred<void>();
+  vi.spyOn(backend, 'purge').mockImplementationOnce(async (...args) => {
+    await gate.promise;
+    return purge(...args);
+  });
+  return gate.resolve;
+}
+
 describe('write-behind in this process, cached in Redis', () => {
   writeBehindSuite({ durable: false, target: () => server.url });
 });
@@ -253,13 +264,7 @@ describe('durable write-behind', () => {
   it('what a process that stood still had queued does not come over what was written and persisted meanwhile', async () => {
     const prefix = `${randomUUID()}:`;
     const [slow, fast] = [open(prefix), open(prefix)];
-    const { backend } = slow.services;
-    const purge = backend.purge.bind(backend);
-    const gate = deferred<void>();
-    vi.spyOn(backend, 'purge').mockImplementationOnce(async (...args) => {
-      await gate.promise;
-      return purge(...args);
-    });
+    const goOn = stood(slow);
     let database = 0;
     const end = fast.onWriteBehind<number>('save', ({ value }) => {
       database = value;
@@ -269,7 +274,7 @@ describe('durable write-behind', () => {
     await fast.writeBehind('n', 2, 'c', { handler: 'save' });
     await fast.flush();
     expect(database).toBe(2);
-    gate.resolve();
+    goOn();
     await first;
     expect(await fast.get('n', 'c')).toBeUndefined();
     // Whoever persists it before it is cached would see to it that it is not.
@@ -281,19 +286,13 @@ describe('durable write-behind', () => {
   it('what a process that stood still had queued does not come into the cache where another has given it up meanwhile', async () => {
     const prefix = `${randomUUID()}:`;
     const [slow, fast] = [open(prefix), open(prefix)];
-    const { backend } = slow.services;
-    const purge = backend.purge.bind(backend);
-    const gate = deferred<void>();
-    vi.spyOn(backend, 'purge').mockImplementationOnce(async (...args) => {
-      await gate.promise;
-      return purge(...args);
-    });
+    const goOn = stood(slow);
     const end = fast.onWriteBehind('save', () => Promise.reject(new Error('never')), { retries: 0 });
     const first = slow.writeBehind('n', 1, 'c', { handler: 'save' });
     await vi.waitFor(async () => expect(await fast.deadLetters()).toHaveLength(1));
     // Behind what it invalidates then.
     await end();
-    gate.resolve();
+    goOn();
     await first;
     expect(await fast.get('n', 'c')).toBeUndefined();
     expect(await slow.getOrSet('n', () => 'of the database', 'c')).toBe('of the database');
