@@ -14,9 +14,8 @@ export interface Plan {
   readonly address: Address;
   /** The rule that made the address' query shorter than the request's (`searchRuleText`), if one did. */
   readonly search: string | undefined;
-  /** What the responses of its path are known to say of their queries, and the address that the request has without that. */
+  /** What the responses of its path are known to say of their queries. */
   readonly rule: SearchRule | undefined;
-  readonly exact: Address;
   /** Where a response is kept that depends on its query by this rule; `undefined`: on all of it. It is remembered. */
   addressFor(rule: SearchRule | undefined): Address;
   /** Credentials that no option makes safe to share. */
@@ -94,7 +93,6 @@ export class Planner {
     return {
       address,
       rule,
-      exact,
       search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
       credentials: openCredentials(request.headers, personal, route.policy.guardsCookies, route.personal),
       name: named,
@@ -105,9 +103,9 @@ export class Planner {
     };
   }
 
-  /** Whether a target is still looked for by the rule of its path that a plan was made by. `exact`: its address without one. */
-  goesBy(rule: SearchRule | undefined, target: string, exact: Address): boolean {
-    return this.#searchRules.of(target, exact) === rule;
+  /** Whether a target is still looked for by the rule of its path that its plan was made by, and its address. */
+  goesBy(rule: SearchRule | undefined, target: string, address: Address): boolean {
+    return this.#searchRules.of(target, address) === rule;
   }
 }
 

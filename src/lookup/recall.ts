@@ -85,7 +85,7 @@ export class Recall {
   }
 
   /** Remembers what a request has come to by the whole way: to a fresh response. */
-  learn(request: RequestView, { address, search, rule, exact, credentials }: Plan, found: Present): void {
+  learn(request: RequestView, { address, search, rule, credentials }: Plan, found: Present): void {
     const { entry, index, varies } = found;
     // Of several sets of fields the newest response wins: that is not decided here.
     if (search !== undefined || credentials !== undefined || (index?.varies.length ?? 0) > 1) return;
@@ -105,7 +105,7 @@ export class Recall {
       place: new HitPlace(tenant, key, labelFor(entry.name, route, request.target), found.tier),
       subject: responseSubject(address, entry),
       where,
-      query: request.target.includes('?') ? { rule, exact } : undefined,
+      query: request.target.includes('?') ? { rule, address } : undefined,
       revision: -1,
       reply: undefined,
     });
@@ -128,7 +128,8 @@ export class Recall {
     if (held === undefined || held.freshUntil <= now || isOfTheFuture(held.storedAt, now)) return undefined;
     if (!this.#stands(known, held)) return undefined;
     const { query } = known;
-    if (query !== undefined && !this.#planner.goesBy(query.rule, asking.request.target, query.exact)) return undefined;
+    if (query !== undefined && !this.#planner.goesBy(query.rule, asking.request.target, query.address))
+      return undefined;
     const reply = this.#reply(known, held, asking, now);
     if (reply === undefined) return undefined;
     const { request, started } = asking;

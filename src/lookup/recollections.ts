@@ -13,8 +13,8 @@ export interface Known {
   readonly place: HitPlace;
   readonly subject: Subject;
   readonly where: Whereabouts;
-  /** What its path was known to say of queries, and its address without that; of a request without a query nothing. */
-  readonly query: { readonly rule: SearchRule | undefined; readonly exact: Address } | undefined;
+  /** What its path was known to say of queries, and its address; of a request without a query nothing. */
+  readonly query: { readonly rule: SearchRule | undefined; readonly address: Address } | undefined;
   /** The ledger's revision at which it was last found to stand. */
   revision: number;
   reply: KeptReply | undefined;

@@ -14,9 +14,9 @@ const MOST = 5000;
 export class SearchRules {
   readonly #rules = new Map<string, SearchRule>();
 
-  /** The rule that a request's path goes by, if there is one; `exact`: its address without one. */
-  of(target: string, exact: Address): SearchRule | undefined {
-    return this.#rules.size === 0 || !target.includes('?') ? undefined : this.#rules.get(keyOf(exact));
+  /** The rule that a request's path goes by, if there is one; `address`: the request's, with a rule or without. */
+  of(target: string, address: Address): SearchRule | undefined {
+    return this.#rules.size === 0 || !target.includes('?') ? undefined : this.#rules.get(keyOf(address));
   }
 
   /** Remembers what a response of the address has said. */

@@ -17,6 +17,19 @@ function misses(cache: Cache, count: number): Promise<void> {
   });
 }
 
+/** Three ask at the same time: the factory runs once, and all are given what it has made. */
+async function onceForAll(cache: Cache): Promise<void> {
+  const made = deferred<string>();
+  const factory = vi.fn(() => made.promise);
+  const missed = misses(cache, 3);
+  const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
+  await missed;
+  await vi.waitFor(() => expect(factory).toHaveBeenCalled());
+  made.resolve('made');
+  expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
+  expect(factory).toHaveBeenCalledTimes(1);
+}
+
 export function getOrSetSuite(bench: Bench): void {
   describe('getOrSet', () => {
     it('runs the factory where there is nothing, and keeps what it makes', async () => {
@@ -68,16 +81,8 @@ export function getOrSetSuite(bench: Bench): void {
 
     it('runs the factory once also where nothing is heard of invalidations between lookups', async () => {
       const cache = bench.open({ l1: false });
-      const made = deferred<string>();
-      const factory = vi.fn(() => made.promise);
       await cache.get('n', 'c');
-      const missed = misses(cache, 3);
-      const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
-      await missed;
-      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
-      made.resolve('made');
-      expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
-      expect(factory).toHaveBeenCalledTimes(1);
+      await onceForAll(cache);
     });
 
     it('runs it once more for all who wait for what is invalidated meanwhile', async () => {
@@ -172,16 +177,8 @@ export function getOrSetSuite(bench: Bench): void {
       const cache = bench.cache();
       const { backend } = cache.services;
       const refused = vi.spyOn(backend, 'write').mockRejectedValueOnce(new Error('full'));
-      const made = deferred<string>();
-      const factory = vi.fn(() => made.promise);
-      const missed = misses(cache, 3);
       const { sets } = cache.getStats();
-      const asked = [1, 2, 3].map(() => cache.getOrSet('n', factory, 'c'));
-      await missed;
-      await vi.waitFor(() => expect(factory).toHaveBeenCalled());
-      made.resolve('made');
-      expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
-      expect(factory).toHaveBeenCalledTimes(1);
+      await onceForAll(cache);
       expect(refused).toHaveBeenCalledTimes(1);
       expect(cache.getStats().sets).toBe(sets);
       refused.mockRestore();
