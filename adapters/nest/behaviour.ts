@@ -22,15 +22,19 @@ export interface CacheableOptions
     Omit<ValueOptions, keyof RouteOptions> {
   /**
    * On a route its name, beside the URL; a function's result is also a part of the key, and vouches for requests with
-   * credentials. On any other method the value's key, which is needed.
+   * credentials. On any other method the value's key, which is needed. Of calls for which a function returns `undefined` the
+   * value is not cached; on a route the usual rules hold for such requests.
    */
-  key?: Of<string>;
+  key?: Of<string | undefined>;
   /** Seconds. Default, and where a function returns `undefined`: the cache's. */
   ttl?: Of<number | undefined>;
-  /** Names that it can be invalidated by, with others. */
-  tags?: Of<readonly string[]>;
-  /** Whose it is. On a route the default is what the option `tenant` says; any other method needs it. */
-  clientId?: Of<string>;
+  /** Names that it can be invalidated by, with others: a list, or a function that returns one, or one name. */
+  tags?: readonly string[] | Exclude<Of<string | readonly string[]>, string>;
+  /**
+   * Whose it is. On a route the default is what the option `tenant` says; any other method needs it. Where a function returns
+   * `undefined`, nothing is cached.
+   */
+  clientId?: Of<string | undefined>;
 }
 
 /** Whose entries are meant. */

@@ -74,6 +74,6 @@ function clearing(scope: 'all' | 'tenant' = 'all'): PurgeRule {
     : ({ tenant }) => ({ tags: tenant === undefined ? [] : [tenantTag(tenant)], patterns: [] });
 }
 
-function said<R extends string>(value: Of<R>, source: unknown): R {
+function said<R extends string | undefined>(value: Of<R>, source: unknown): R {
   return typeof value === 'function' ? value(source) : value;
 }

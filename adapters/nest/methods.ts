@@ -86,7 +86,7 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
   return cache.getOrSet(name, async () => valueIn(await run()), client, {
     ...rest,
     ...(seconds === undefined ? {} : { ttl: seconds }),
-    ...(names === undefined ? {} : { tags: names }),
+    ...(names === undefined ? {} : { tags: typeof names === 'string' ? [names] : names }),
   });
 }
 

@@ -93,6 +93,27 @@ describe('methods that are no routes', () => {
       expect(cache.getStats()).toMatchObject({ totalRequests: 0, sets: 0 });
     });
 
+    it('takes functions that give no key, no client, or one tag', async () => {
+      @Injectable()
+      class Prices {
+        @Cacheable({
+          key: (sku: string) => (sku === 'none' ? undefined : `prices:${sku}`),
+          clientId: (_sku: string, client?: string) => client,
+          tags: (sku: string) => `price:${sku}`,
+        })
+        async price(_sku: string, _client?: string) {
+          return ++runs;
+        }
+      }
+      const { app } = await withCache(cache, { providers: [Prices] });
+      const prices = app.get(Prices);
+      expect([await prices.price('a', 'x'), await prices.price('a', 'x')]).toEqual([1, 1]);
+      await cache.invalidateByTags(['price:a'], 'x');
+      expect(await prices.price('a', 'x')).toBe(2);
+      expect([await prices.price('none', 'x'), await prices.price('none', 'x')]).toEqual([3, 4]);
+      expect([await prices.price('a'), await prices.price('a')]).toEqual([5, 6]);
+    });
+
     it('calls its functions on the instance', async () => {
       const users = await service();
       expect([await users.regional(), await users.regional()]).toEqual(['eu 1', 'eu 1']);
