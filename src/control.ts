@@ -5,7 +5,8 @@ export interface CacheControl {
   /** Adds names that the response can be invalidated by. @throws {ConfigError} if one of them is no text, or empty */
   tag(...tags: string[]): this;
   /**
-   * Seconds that this cache keeps the response fresh, whatever `Cache-Control` tells others.
+   * Seconds that this cache keeps the response fresh, whatever lifetime `Cache-Control` tells others. What `no-store`, `private` and
+   * `no-cache` forbid stays forbidden.
    *
    * @throws {ConfigError} if that is no number above 0
    */

@@ -14,7 +14,8 @@ import type { Store } from './stores/store.js';
 export interface CacheOptions extends RouteOptions<any> {
   /**
    * A URL, ioredis options (Sentinel's too), `{ cluster: nodes }`, or an ioredis 5 or 6 client, which stays yours.
-   * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL` or `REDIS_HOST`, else memory.
+   * `false`: the in-memory store, whatever the environment says. Default: `REDIS_URL`, or `REDIS_HOST` or
+   * `REDIS_PORT`, else memory.
    */
   redis?: RedisTarget | URL | false | undefined;
   /**

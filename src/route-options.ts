@@ -32,7 +32,7 @@ export interface RouteOptions<S = unknown> {
     | false
     | ((source: S) => MaybePromise<string | null | undefined>)
     | {
-        /** The name of the header. */
+        /** The name of the header; not looked at beside `resolve`. Default `x-client-id`. */
         header?: string;
         /** Finds the tenant; nothing found: it cannot be resolved. */
         resolve?: (source: S) => MaybePromise<string | null | undefined>;
@@ -92,8 +92,8 @@ export interface RouteOptions<S = unknown> {
   staleIfError?: number;
   /**
    * Seconds that a stale response with an `ETag` or `Last-Modified` of its handler's is kept, so that the handler can
-   * say with a 304 that it is still the same. Default: as long as it was fresh, from 300 to 86,400; 86,400 in mode
-   * `'rfc9111'`.
+   * say with a 304 that it is still the same; where clients are heard, also one without them, for `max-stale`. Default: as
+   * long as it was fresh, from 300 to 86,400; 86,400 in mode `'rfc9111'`.
    */
   retain?: number;
   /**

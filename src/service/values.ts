@@ -11,7 +11,7 @@ import { type Place, placeOf } from './place.js';
 
 /** How a value is stored. */
 export interface SetOptions {
-  /** Seconds until it expires; `Infinity` for never. Default: the cache's `ttl`. */
+  /** Seconds until it expires; `Infinity` for never. Default: the cache's `ttl`; where that is a function, `CACHE_TTL`, else 300. */
   ttl?: number;
   /** Names that it can be invalidated by, with others. */
   tags?: readonly string[];

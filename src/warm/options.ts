@@ -29,7 +29,7 @@ export interface WarmOptions {
   urls?: readonly string[];
   /** The path of a sitemap of the application's, or its XML; of an index, all its sitemaps. */
   sitemap?: string;
-  /** How many of the URLs that were most requested in the last hour. */
+  /** How many of the URLs that were most requested in the last hour; with `tenants`, as many for each. */
   popular?: number;
   /** The clients (tenants) for which it is done. Default: requests without; of the popular ones, whoever asked. */
   tenants?: readonly string[];
