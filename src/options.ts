@@ -53,7 +53,10 @@ export interface CacheOptions extends RouteOptions<any> {
   maxItems?: number;
   /** Bytes that it keeps at the most. Default `CACHE_MAX_BYTES`, else 67,108,864. */
   maxBytes?: number;
-  /** Put before every key. Caches with different prefixes do not see each other. Default `CACHE_PREFIX`, else none. */
+  /**
+   * Put before every key. Caches with different prefixes do not see each other, as long as none is another one with `client:`,
+   * `session:` or `limit:` behind it: what sweeps or clears that one would remove its keys. Default `CACHE_PREFIX`, else none.
+   */
   prefix?: string;
   /** Milliseconds that a request waits for the store at the most, before it goes on without it. Default 50. */
   timeout?: number;
@@ -83,7 +86,7 @@ export interface CacheOptions extends RouteOptions<any> {
     maxQueue?: number;
     /** How long a writer waits for room, ms, before it is given a `QueueFullError`. Default 1000. */
     waitForRoom?: number;
-    /** How long `close()` waits for what waits in this process, ms. Default 10,000. */
+    /** How long `close()` waits for what waits in this process, or, of durable writes, for those at work, ms. Default 10,000. */
     closeTimeout?: number;
     /** After how many ms the work of a process that has died is given to another. Default 5000. */
     lease?: number;
