@@ -110,7 +110,7 @@ export class Backend {
     const { prefix, sweepInterval } = this.#settings;
     const { store, ledger, kind } = this;
     const interval = kind === 'memory' ? 0 : sweepInterval;
-    const onError = (error: unknown) => events.emit('error', { operation: 'sweep', error });
+    const onError = (error: unknown) => events.emit('error', { operation: 'sweep', error: lossOr(error) });
     return new Sweeper({ store, ledger, turn, prefix, interval, onError });
   }
 

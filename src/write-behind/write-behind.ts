@@ -9,6 +9,7 @@ import type { Events } from '../events.js';
 import { type Place, textOf } from '../service/place.js';
 import type { Maker, SetOptions, Values } from '../service/values.js';
 import { type Outdated, outdatedBy, purgeOf, WRITE_THROUGH_OPTIONS } from '../service/write-through.js';
+import { lossOr } from '../stores/loss.js';
 import { DurableQueue } from './durable-queue.js';
 import { MemoryQueue } from './memory-queue.js';
 import { Turns } from './turns.js';
@@ -68,7 +69,7 @@ export class WriteBehind {
       durable && link !== undefined
         ? new DurableQueue(link, {
             ...{ prefix: settings.prefix, most: maxQueue, patience, lease, work, clock: settings.clock },
-            onError: (operation, error) => events.emit('error', { operation, error }),
+            onError: (operation, error) => events.emit('error', { operation, error: lossOr(error) }),
           })
         : new MemoryQueue({ clock: settings.clock, most: maxQueue, patience, work });
   }
