@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import { bodyBytes, entryOf, type Held, holdingOf, inOnePiece, isHeld } from '../entry/compact.js';
 import type { CounterEntry, Entry } from '../entry/entry.js';
+import { UnavailableError } from '../errors.js';
 import type { Dead, Found, Increment, Scanned, ScanOptions, Store, StoreItem, SweepProgress } from './store.js';
 
 /** The bounds of an in-memory store. */
@@ -30,6 +31,7 @@ export class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #maxItems: number;
   #stored = 0;
+  #closed = false;
 
   constructor({ maxItems, maxBytes, clock }: MemoryStoreOptions) {
     this.#clock = clock;
@@ -139,6 +141,8 @@ export class MemoryStore implements Store {
   async *scan(prefix: string, { heads = false, wanted }: ScanOptions = {}): AsyncGenerator<Scanned> {
     const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && (wanted?.(key) ?? true));
     for (let at = 0; at < keys.length; at += SCAN_STEP) {
+      // It is empty then: a backup would take what it has read so far for all that there is.
+      if (this.#closed) throw new UnavailableError('the cache is closed');
       const found = keys.slice(at, at + SCAN_STEP).flatMap((key) => this.#found(key, heads));
       const items = found.filter(({ entry }) => entry.expiresAt > this.#clock.now());
       yield { items, expired: found.length - items.length, unreadable: 0 };
@@ -149,6 +153,7 @@ export class MemoryStore implements Store {
   ping(): void {}
 
   close(): void {
+    this.#closed = true;
     this.#entries.clear();
   }
 

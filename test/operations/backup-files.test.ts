@@ -56,6 +56,17 @@ describe('a backup into a file', () => {
     expect([(mode & 0o777).toString(8), size]).toEqual(['600', bytes]);
   });
 
+  it('leaves an older one where it is if a cache in memory is closed meanwhile', async () => {
+    const closed = createCache({ redis: false });
+    await closed.mset(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, i])), 'c');
+    await closed.backup(path());
+    const older = await readFile(path());
+    const made = closed.backup(path(), { onProgress: () => void closed.close() });
+    await expect(made).rejects.toThrow('the cache is closed');
+    expect(await readFile(path())).toEqual(older);
+    expect(await readdir(folder)).toEqual(['cache.bak']);
+  });
+
   it('replaces an older one only when it is done', async () => {
     await writeFile(path(), 'the older one');
     await fill(1000);
