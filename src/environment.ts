@@ -76,7 +76,7 @@ export function checkPrefix(setting: string, prefix: unknown): string {
 /** A URL, a port behind a name, or brackets would be looked up as a name that nobody has. @throws {ConfigError} */
 export function checkHost(setting: string, host: string, rest: string): string {
   if (!/[\s/@[\]]/.test(host) && !/^[^:]*:\d*$/.test(host)) return host;
-  throw new ConfigError(setting, host.replace(/^.*@/s, '***@'), `a name or an address alone; ${rest}`);
+  throw new ConfigError(setting, withoutSecrets(host), `a name or an address alone; ${rest}`);
 }
 
 /** A Redis URL, checked for its form. @throws {ConfigError} */
@@ -85,7 +85,18 @@ export function checkUrl(setting: string, url: string): string {
   if (/^rediss?:\/\/./i.test(url) && URL.canParse(url) && /^(\/(\d+\/?)?)?$/.test(new URL(url).pathname)) return url;
   // A path in front of a Unix socket is a form that ioredis takes as well.
   if (url.startsWith('/')) return url;
-  throw new ConfigError(setting, url.replace(/^.*@/s, '***@'), 'a URL such as redis://localhost:6379/0 or rediss://…');
+  throw new ConfigError(setting, withoutSecrets(url), 'a URL such as redis://localhost:6379/0 or rediss://…');
+}
+
+/**
+ * A URL of Redis that cannot be used, as an error may show it. Where its host is missing, what stands in the place of the port may be
+ * the password; and ioredis takes one from the query, too.
+ */
+export function withoutSecrets(url: string): string {
+  return url
+    .replace(/\?.*/s, '?***')
+    .replace(/^.*@/s, '***@')
+    .replace(/^((?:[a-z][a-z\d+.-]*:\/+)?[^:/[]*:)(?!\/|\d{1,5}(?:[/?]|$)).+/is, '$1***');
 }
 
 function readNumber(

@@ -6,7 +6,7 @@ import { explain, get, keys } from './entries.js';
 import { EXIT, type Failure } from './failure.js';
 import { stats, top } from './figures.js';
 import { backup, restore } from './files.js';
-import { failureOf, type GlobalOptions, type Session, withCache, withLink } from './session.js';
+import { failureOf, type GlobalOptions, type Session, withCache, withLink, withoutPassword } from './session.js';
 import { type Streams, Terminal, visible, visibleJson } from './terminal.js';
 import { warm } from './warm.js';
 
@@ -38,8 +38,14 @@ function isUsage(error: unknown): error is { readonly exitCode: number } {
 
 /** Says what has failed, to people or to programs. */
 export function tell({ message }: Failure, { stderr }: Pick<Streams, 'stderr'>, json = false): void {
-  if (json) stderr.write(`${visibleJson({ error: message })}\n`);
-  else stderr.write(`${message.split('\n').map(visible).join('\n')}\n`);
+  const told = withoutPassword(message);
+  if (json) stderr.write(`${visibleJson({ error: told })}\n`);
+  else stderr.write(`${told.split('\n').map(visible).join('\n')}\n`);
+}
+
+/** What commander says of a mistake, which repeats what was given; what stands behind an option that there is not may be anything. */
+function mistakeIn(text: string): string {
+  return withoutPassword(text.replace(/^(error: unknown option '[^'=]*)=.*'/s, "$1'"));
 }
 
 function programOf(streams: Streams, signal: AbortSignal, json: boolean): Command {
@@ -62,8 +68,10 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     .configureOutput({
       writeOut: (text) => streams.stdout.write(text),
       writeErr: (text) => streams.stderr.write(text),
-      outputError: (text, write) =>
-        write(json ? `${visibleJson({ error: text.trim().replace(/^error: /, '') })}\n` : text),
+      outputError: (text, write) => {
+        const told = mistakeIn(text);
+        write(json ? `${visibleJson({ error: told.trim().replace(/^error: /, '') })}\n` : told);
+      },
     });
   const here = (work: (session: Session) => Promise<void>) =>
     withCache(streams, program.opts<GlobalOptions>(), signal, work);

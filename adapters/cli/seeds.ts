@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../../src/environment.js';
 import type { RedisTarget } from '../../src/stores/redis-client.js';
 import { EXIT, Failure } from './failure.js';
 
@@ -18,7 +19,8 @@ const TAKES = 'host:port,host:port,…, or redis:// and rediss:// URLs without a
 
 /** The Cluster that `--cluster` names. @throws {Failure} */
 export function clusterOf(text: string): RedisTarget {
-  const seeds = text.split(',').map((seed) => seedOf(seed.trim()));
+  // A password may have commas, too.
+  const seeds = text.split(/,(?![^/]*@)/).map((seed) => seedOf(seed.trim()));
   const said = seeds.flatMap(({ access }) => (access === undefined ? [] : [access]));
   const [access = {}] = said;
   if (said.some((each) => JSON.stringify(each) !== JSON.stringify(access)))
@@ -50,7 +52,6 @@ function urlSeed(text: string): Seed | undefined {
   }
 }
 
-/** What comes before the last `@` nobody should read over a shoulder. */
 function wrong(seed: string): never {
-  throw new Failure(`--cluster is ${seed.replace(/^.*@/s, '***@')}; it takes ${TAKES}`, EXIT.usage);
+  throw new Failure(`--cluster is ${withoutSecrets(seed)}; it takes ${TAKES}`, EXIT.usage);
 }

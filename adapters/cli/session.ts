@@ -141,8 +141,9 @@ export function messageOf(error: unknown): string {
   return withoutPassword(text.split('\n')[0]!);
 }
 
-function withoutPassword(text: string): string {
-  return text.replace(/(rediss?:\/\/[^:@/\s]*):[^@/\s]*@/g, '$1:***@');
+/** A text in which URLs may stand, of Redis or of an application, without their passwords. */
+export function withoutPassword(text: string): string {
+  return text.replace(/([a-z][a-z\d+.-]*:\/\/[^:@/\s]*):[^@/\s]*@/gi, '$1:***@');
 }
 
 /** What a command has come to that did not end well, as a sentence and an exit code. */

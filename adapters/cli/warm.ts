@@ -9,7 +9,7 @@ import { type App, USUAL, type WarmOptions } from '../../src/warm/options.js';
 import type { WarmProblem, WarmReport } from '../../src/warm/warm.js';
 import { type GetOptions, requestHeaders } from './entries.js';
 import { EXIT, Failure } from './failure.js';
-import { messageOf } from './session.js';
+import { messageOf, withoutPassword } from './session.js';
 import { count, type Progress, type Terminal, visible } from './terminal.js';
 
 export interface WarmCommandOptions {
@@ -140,7 +140,8 @@ async function warmByHttp(
       const headers = { ...USUAL, ...host, ...requestHeaders(optionsOf(options, tenant)) };
       const [outcome, reason] = await ask(address, headers, options, signal);
       counts[outcome]++;
-      if (outcome === 'failed' || outcome === 'uncacheable') problems.push({ url, tenant, reason });
+      if (outcome === 'failed' || outcome === 'uncacheable')
+        problems.push({ url: withoutPassword(url), tenant, reason });
       bar.set(++done, visits.length);
     }
   };

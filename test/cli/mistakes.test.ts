@@ -91,6 +91,10 @@ describe('--cluster', () => {
       'rediss://me:p%40ss%2C@a:7000,rediss://me:p%40ss%2C@b:7001/',
       { cluster: nodes, options: { redisOptions: { username: 'me', password: 'p@ss,', tls } } },
     ],
+    [
+      'redis://me:p,w,:1@a:7000,b:7001',
+      { cluster: nodes, options: { redisOptions: { username: 'me', password: 'p,w,:1' } } },
+    ],
     ['redis://:pw@[::1]', { cluster: [{ host: '::1', port: 6379 }], options: { redisOptions: { password: 'pw' } } }],
     ['[::1]:7000', { cluster: [{ host: '::1', port: 7000 }] }],
   ])('%s', (text, target) => {
@@ -104,10 +108,41 @@ describe('--cluster', () => {
     ['redis://:secret@a:7000,rediss://:secret@b:7001', 'the nodes of a Cluster have one user, one password'],
     ['redis://', '--cluster is redis://; it takes'],
     ['me:secret@a:7000', '--cluster is ***@a:7000; it takes'],
+    ['redis://me:secret', '--cluster is redis://me:***; it takes'],
   ])('%s is wrong', async (text, message) => {
     const { code, err } = await cli(['--cluster', text, 'stats']);
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
     expect(err).not.toContain('secret');
+  });
+});
+
+describe('a password that stands where none is expected is not shown:', () => {
+  it.each([
+    [['--reds=redis://me:secret@h:6379', 'stats'], "unknown option '--reds'"],
+    [['redis://me:secret@h:6379', 'stats'], "unknown command 'redis://me:***@h:6379'"],
+    [['--redis', 'redis://me:secret', 'stats'], 'option redis is "redis://me:***"'],
+    [['--redis', 'redis://h/shop?password=secret', 'stats'], 'option redis is "redis://h/shop?***"'],
+    [['warm', '/x', '--origin', 'http://me:secret@h/shop'], '--origin is http://me:***@h/shop'],
+  ])('%j', async (args, message) => {
+    for (const json of [[], ['--json']]) {
+      const { code, out, err } = await cli([...json, ...args]);
+      const text = json.length > 0 ? JSON.parse(err).error : err;
+      expect([code, out, text]).toEqual([2, '', expect.stringContaining(message)]);
+      expect(err).not.toContain('secret');
+    }
+  });
+
+  it('of an URL that cannot be warmed', async () => {
+    const { code, out, err } = await cli([
+      'warm',
+      'http://me:secret@127.0.0.1:1/x',
+      '--origin',
+      'http://h',
+      '--retries',
+      '0',
+    ]);
+    expect([code, out]).toEqual([1, expect.stringContaining('http://me:***@127.0.0.1:1/x')]);
+    expect(out + err).not.toContain('secret');
   });
 });
 

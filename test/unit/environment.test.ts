@@ -83,7 +83,7 @@ describe('readEnvironment', () => {
     ['REDIS_URL', 'localhost:6379', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'http://localhost', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'redis://', 'a URL such as redis://localhost:6379/0'],
-    ['REDIS_URL', 'redis://host:port', 'a URL such as redis://localhost:6379/0'],
+    ['REDIS_URL', 'redis://host:99999', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'redis://host:6379/cache', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_URL', 'redis:///run/redis.sock', 'a URL such as redis://localhost:6379/0'],
     ['REDIS_HOST', 'localhost:6379', 'a port goes into REDIS_PORT'],
@@ -107,9 +107,25 @@ describe('checkUrl', () => {
     'http://user:s3@cret@host',
     'http://user:s3/cret@host',
     'redis://user:s3cret@host:port',
+    'redis://user:s3?cret@host/shop',
+    'redis://host/shop?password=s3cret',
+    'redis://host/shop?password=s3@cret',
   ])('never shows a password: %s', (url) => {
     const error = errorOf(() => checkUrl('option redis', url));
     expect(`${error.message} ${error.held}`).not.toMatch(/s3|cret/);
-    expect(error.message).toContain('host');
+    if (!url.includes('s3?')) expect(error.message).toContain('host');
+  });
+
+  it.each([
+    ['redis://default:s3cret', 'redis://default:***'],
+    ['redis://:s3cret', 'redis://:***'],
+    ['redis://host:port', 'redis://host:***'],
+    ['default:s3cret', 'default:***'],
+    ['localhost:6379', 'localhost:6379'],
+    ['http://localhost:6379/0', 'http://localhost:6379/0'],
+    ['redis://host/shop', 'redis://host/shop'],
+  ])('nor what may be one where the host is missing: %s', (url, shown) => {
+    const error = errorOf(() => checkUrl('option redis', url));
+    expect([error.held, error.message]).toEqual([shown, expect.stringContaining(JSON.stringify(shown))]);
   });
 });
