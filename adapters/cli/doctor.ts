@@ -32,7 +32,7 @@ const PATIENCE = 10_000;
 /** What the cache asks of Redis, in scripts and without. */
 const NEEDED: readonly string[] = (
   'EVAL EVALSHA GET MGET SET SETRANGE GETRANGE STRLEN TYPE TIME PTTL DEL UNLINK SCAN ' +
-  'LRANGE LLEN LREM LPOP RPUSH XADD XRANGE ZADD ZRANGE ZREM ZREMRANGEBYSCORE PEXPIRE'
+  'LRANGE LLEN LREM LPOP RPUSH XADD XRANGE XREAD ZADD ZRANGE ZREM ZREMRANGEBYSCORE PEXPIRE'
 ).split(' ');
 
 /** KEYS a key with the prefix; ARGV commands. Returns those that this user may not run on it; before Redis 7 nobody can tell. */

@@ -230,6 +230,12 @@ describe('the doctor', () => {
     expect(out).toMatch(/^✓ rights /m);
   });
 
+  it('finds it forbidden to follow the log of invalidations', async () => {
+    await redis.command('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', '&*', '+@all', '-xread');
+    const { code, out } = await cli(['--redis', redis.url.replace('redis://', 'redis://deaf:pw@'), 'doctor']);
+    expect([code, out]).toEqual([1, expect.stringMatching(/^✗ rights +This user may not run XREAD: /m)]);
+  });
+
   it('knows a node of a Cluster, and a Sentinel, that are taken for a Redis of their own', async () => {
     const node = await startRedis({ config: { 'cluster-enabled': 'yes' } });
     const sentinel = await startSentinel(redis.port);
