@@ -1,3 +1,4 @@
+import { asSent } from '../request/key.js';
 import type { RequestView } from '../request/request.js';
 import { rewritten } from '../request/rewritten.js';
 import type { Fields } from '../types.js';
@@ -27,7 +28,7 @@ export function viewOf(request: ExplainRequest): RequestView {
   if (real || !/^[a-z][a-z\d+.-]*:\/\//i.test(originalUrl))
     return {
       ...base,
-      target: originalUrl,
+      target: real ? originalUrl : asSent(originalUrl),
       rewritten: real ? rewritten(originalUrl, url, request, base.source) : undefined,
       headers: fields,
       secure: socket?.encrypted === true,

@@ -197,12 +197,16 @@ function routed(path: string): string {
  */
 function plain(text: string, written = (sign: string) => sign): string {
   if (!/[^\x21-\x24\x26-\x7e]/.test(text)) return text;
-  return text
-    .replace(/%[\da-f]{2}/gi, (code) => {
-      const sign = String.fromCharCode(Number.parseInt(code.slice(1), 16));
-      return TELLING.test(sign) ? code.toUpperCase() : written(sign);
-    })
-    .replace(/[^\x21-\x7e]+/g, (signs) => encodeURIComponent(signs.toWellFormed()));
+  const shorter = text.replace(/%[\da-f]{2}/gi, (code) => {
+    const sign = String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    return TELLING.test(sign) ? code.toUpperCase() : written(sign);
+  });
+  return asSent(shorter);
+}
+
+/** A path as requests have it: with those signs escaped that none can have. */
+export function asSent(path: string): string {
+  return path.replace(/[^\x21-\x7e]+/g, (signs) => encodeURIComponent(signs.toWellFormed()));
 }
 
 /** Octets that mean something else to routers than the same escaped, or are none of a request: they stay escaped. */

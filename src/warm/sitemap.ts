@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { RespcacheError } from '../errors.js';
+import { asSent } from '../request/key.js';
 import { markOwnRun } from '../request/own-runs.js';
 import type { WarmPlan } from './options.js';
 import { send } from './visits.js';
@@ -100,7 +101,7 @@ export function placeOf(
   url: string,
   { host, secure }: Pick<WarmPlan, 'host' | 'secure'>,
 ): { target: string; host: string; secure: boolean } {
-  if (!/^https?:/i.test(url)) return { target: url.startsWith('/') ? url : `/${url}`, host, secure };
+  if (!/^https?:/i.test(url)) return { target: asSent(url.startsWith('/') ? url : `/${url}`), host, secure };
   if (!URL.canParse(url)) return { target: url, host, secure };
   const { pathname, search, host: named, protocol } = new URL(url);
   return { target: pathname + search, host: named, secure: protocol === 'https:' };

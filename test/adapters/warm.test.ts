@@ -49,6 +49,17 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     await vi.waitFor(() => expect(host.cache.getStats()).toMatchObject(figures), { interval: 2 });
   });
 
+  it('takes a path as its handler has it, and so do explanations', async () => {
+    const host = await start();
+    host.get('/:page', {}, numbered());
+    const headers = { 'x-client-id': 'acme', host: 'localhost' };
+    const urls = ['/caf\u00e9', '/a b?c=\u65e5', '/d%20e'];
+    expect(await warm(host, { urls, tenants: ['acme'] })).toMatchObject({ warmed: 3, problems: [] });
+    for (const url of urls) expect(await host.cache.explain({ url, headers })).toMatchObject({ outcome: 'hit' });
+    for (const target of ['/caf%C3%A9', '/a%20b?c=%E6%97%A5', '/d%20e'])
+      expect((await host.ask(target, ACME)).header('cache-status')).toMatch(/^respcache; hit/);
+  });
+
   it('asks for the fields of each tenant once, and for each URL once, however often it is named', async () => {
     const host = await start();
     host.get('/:page', {}, numbered());
