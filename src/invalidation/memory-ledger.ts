@@ -9,6 +9,8 @@ import type { Subject } from './tags.js';
 
 /** How many purges are remembered one by one. */
 const REMEMBERED = 256;
+/** Clocks go no further, µs since 1970: beyond 2^53 (the year 2255) one more than a sequence would be the same number. */
+const LATEST = 2 ** 52;
 
 /** The ledger of a cache in one process. The sequence is µs since 1970, or one more than the last. */
 export class MemoryLedger implements Ledger {
@@ -20,7 +22,7 @@ export class MemoryLedger implements Ledger {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#table = new PurgeTable(randomBytes(8).toString('hex'), clock.now() * 1000);
+    this.#table = new PurgeTable(randomBytes(8).toString('hex'), this.#now());
     this.#recent = new RecentPurges(REMEMBERED, this.#table.sequence);
     this.#position = { epoch: this.#table.epoch, sequence: this.#table.sequence };
   }
@@ -64,7 +66,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async purge(purge: Purge): Promise<Receipt> {
-    const sequence = Math.max(this.#table.sequence + 1, this.#clock.now() * 1000);
+    const sequence = Math.max(this.#table.sequence + 1, this.#now());
     this.#revision++;
     this.#table.apply(purge, sequence);
     this.#recent.add(purge, sequence);
@@ -73,4 +75,8 @@ export class MemoryLedger implements Ledger {
   }
 
   close(): void {}
+
+  #now(): number {
+    return Math.min(this.#clock.now() * 1000, LATEST);
+  }
 }

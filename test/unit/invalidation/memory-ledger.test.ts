@@ -28,6 +28,18 @@ describe('MemoryLedger', () => {
     expect(ledger.revision).not.toBe(revision);
   });
 
+  it.each([Date.UTC(2300, 0, 1), 8.64e15])('kills it whatever year the clock says: %d', (year) => {
+    now = year;
+    for (const each of [new MemoryLedger({ now: () => now }), ledger]) {
+      for (let i = 0; i < 3; i++) {
+        const before = each.position();
+        void each.purge(purge);
+        expect(each.stands(subject, before)).toBe(false);
+        expect(each.stands(subject, each.position())).toBe(true);
+      }
+    }
+  });
+
   it('leaves what the purge does not reach', () => {
     const before = ledger.position();
     void ledger.purge(purge);
