@@ -78,15 +78,16 @@ export function fieldName(setting: string, value: unknown): string {
   throw new ConfigError(setting, value, 'the name of a header field');
 }
 
+/** What may say where Redis is, under whatever name: errors end in logs, and there may be a password in it. */
+const SECRET = /redis|ur[il]|pass|secret|auth|token|conn/i;
+
 /** Misspelt options would be silently without effect: they are errors. */
 export function knownOnly(setting: string, options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    throw new ConfigError(
-      `option ${setting}${name}`,
-      (options as Record<string, unknown>)[name],
-      `no value: there is no such option (${known.join(', ')})`,
-    );
+    const option = `option ${setting}${name}`;
+    const held = SECRET.test(option) ? '***' : (options as Record<string, unknown>)[name];
+    throw new ConfigError(option, held, `no value: there is no such option (${known.join(', ')})`);
   }
 }
 

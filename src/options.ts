@@ -1,6 +1,6 @@
 import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber, wholeOrText } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import { checkHost, checkPrefix, checkUrl, readEnvironment } from './environment.js';
+import { checkHost, checkPrefix, checkUrl, readEnvironment, withoutSecrets } from './environment.js';
 import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, type Route, resolveRoute } from './route.js';
 import { ROUTE_OPTIONS, type RouteOptions } from './route-options.js';
@@ -208,15 +208,22 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
     knownOnly('redis.', redis, ['cluster', 'options']);
     const nodes = redis.cluster;
     if (!Array.isArray(nodes) || nodes.length === 0)
-      throw new ConfigError('option redis.cluster', nodes, 'a list of nodes such as { host, port }');
+      throw new ConfigError('option redis.cluster', told(nodes), 'a list of nodes such as { host, port }');
     for (const [i, node] of nodes.entries()) checkNode(`option redis.cluster[${i}]`, node);
     return redis;
   }
   throw new ConfigError(
     'option redis',
-    redis,
+    told(redis),
     'a URL, ioredis options, { cluster: nodes }, an ioredis client, or false',
   );
+}
+
+/** What is given for Redis, as an error may show it. */
+function told(given: unknown): unknown {
+  if (typeof given === 'string') return withoutSecrets(given);
+  if (Array.isArray(given)) return given.length === 0 ? given : 'a list';
+  return typeof given === 'object' && given !== null ? 'an object' : given;
 }
 
 /** A node of a Cluster, as ioredis takes it: its address, its port alone, or a URL. */

@@ -223,6 +223,20 @@ describe('resolveSettings', () => {
   });
 
   it.each([
+    [{ redis: { cluster: [{ host: 'h' }], password: 's3cret' } }, 'option redis.password is "***"'],
+    [{ redis: { cluster: { host: 'h', password: 's3cret' } } }, 'option redis.cluster is "an object"'],
+    [{ redis: { cluster: 'redis://:s3cret@h' } }, 'option redis.cluster is "***@h"'],
+    [{ redis: ['redis://:s3cret@h'] }, 'option redis is "a list"'],
+    [{ redisUrl: 'redis://:s3cret@h' }, 'option redisUrl is "***"'],
+    [{ password: 's3cret' }, 'option password is "***"'],
+  ])('does not tell the password in %j', (options, message) => {
+    const refused = () => resolve(options as never);
+    expect(refused).toThrow(message);
+    expect(refused).toThrow(expect.objectContaining({ held: expect.not.stringContaining('s3cret') }));
+    expect(refused).not.toThrow(/s3cret/);
+  });
+
+  it.each([
     ...'l1 consistency maxDisconnected collapseTimeout refreshTimeout maxRefreshes sweepInterval store maxItems'.split(
       ' ',
     ),
