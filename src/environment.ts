@@ -82,7 +82,9 @@ export function checkHost(setting: string, host: string, rest: string): string {
 /** A Redis URL, checked for its form. @throws {ConfigError} */
 export function checkUrl(setting: string, url: string): string {
   // What follows the host is a number, and nothing else: a name is none that Redis could select.
-  if (/^rediss?:\/\/./i.test(url) && URL.canParse(url) && /^(\/(\d+\/?)?)?$/.test(new URL(url).pathname)) return url;
+  if (/^rediss?:\/\/./i.test(url) && URL.canParse(url) && /^(\/(\d+\/?)?)?$/.test(new URL(url).pathname))
+    // In capitals ioredis would not know the scheme that asks for TLS, and go on without.
+    return url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase());
   // A path in front of a Unix socket is a form that ioredis takes as well.
   if (url.startsWith('/')) return url;
   throw new ConfigError(setting, withoutSecrets(url), 'a URL such as redis://localhost:6379/0 or rediss://…');

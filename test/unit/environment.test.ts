@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { checkUrl, readEnvironment } from '../../src/environment.js';
 import { ConfigError } from '../../src/errors.js';
@@ -34,7 +35,7 @@ describe('readEnvironment', () => {
   it.each<[variables: Record<string, string>, redis: unknown]>([
     [{ REDIS_URL: 'redis://localhost:6379' }, 'redis://localhost:6379'],
     [{ REDIS_URL: ' rediss://u:p@host:1/2 ' }, 'rediss://u:p@host:1/2'],
-    [{ REDIS_URL: 'REDIS://host' }, 'REDIS://host'],
+    [{ REDIS_URL: 'REDIS://host' }, 'redis://host'],
     [{ REDIS_URL: '/run/redis.sock' }, '/run/redis.sock'],
     [{ REDIS_URL: 'redis://host/' }, 'redis://host/'],
     [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, 'redis://a'],
@@ -98,6 +99,17 @@ describe('readEnvironment', () => {
 });
 
 describe('checkUrl', () => {
+  it.each([
+    ['redis://h', undefined],
+    ['REDISS://me:Pw@h', true],
+    ['Rediss://h', true],
+    ['rediss://h', true],
+  ])('has ioredis take %s for what it is: TLS or not', (url, tls) => {
+    const client = new Redis(checkUrl('option redis', url), { lazyConnect: true });
+    expect([client.options.tls, client.options.password ?? 'Pw']).toEqual([tls, 'Pw']);
+    client.disconnect();
+  });
+
   it.each([
     'http://user:s3cret@host',
     'redis//user:s3cret@host',
