@@ -58,7 +58,9 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
   if (typeof target === 'string') return keptToDatabase(neverSilent(new Redis(target, options)));
   if (!('cluster' in target)) return keptToDatabase(neverSilent(new Redis({ ...options, ...target })));
   const cluster = { ...FAIL_FAST, clusterRetryStrategy: retry, ...target.options };
-  const redisOptions = { ...options, ...target.options?.redisOptions };
+  // Of a node's URL ioredis takes who signs in, and not that it asks for TLS: the password would be sent in the clear.
+  const secured = target.cluster.some((node) => typeof node === 'string' && /^rediss:/i.test(node));
+  const redisOptions = { ...options, ...(secured && { tls: {} }), ...target.options?.redisOptions };
   return new Cluster([...target.cluster], { ...cluster, redisOptions });
 }
 

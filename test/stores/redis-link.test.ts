@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
@@ -534,6 +535,22 @@ describe('RedisLink over a Cluster', () => {
     if (slot === slots.length - 1) slots.pop();
     else delete slots[slot];
     expect(() => link.masters()).toThrow(new UnavailableError(`no master of the Cluster has slot ${slot}`));
+  });
+
+  it.each(['rediss://me:pw@', 'REDISS://'])('asks for TLS where the URL of a node does: %s', async (start) => {
+    const first: number[] = [];
+    const listener = createServer((client) => {
+      client.once('data', (bytes) => {
+        first.push(bytes[0]!);
+        client.destroy();
+      });
+    });
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    onTestFinished(() => void listener.close());
+    linkTo({ cluster: [`${start}127.0.0.1:${(listener.address() as AddressInfo).port}`] });
+    // A handshake, and not the password.
+    await expect.poll(() => first[0]).toBe(0x16);
   });
 
   it('leaves no connection behind of options that it refuses', () => {
