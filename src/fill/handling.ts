@@ -6,6 +6,7 @@ import type { Reason } from '../events.js';
 import type { CacheStatus } from '../http/cache-status.js';
 import type { Entered } from '../invalidation/recent-purges.js';
 import { saysNothing } from '../lookup/downstream.js';
+import { ageTold } from '../lookup/freshness.js';
 import type { Plan } from '../lookup/plan.js';
 import { inPlaceOf, type Reply, withKey } from '../lookup/reply.js';
 import { type Asker, replyTo, timeoutFor } from '../lookup/reply-to.js';
@@ -127,7 +128,7 @@ export class Handling {
     if (reason !== undefined) run?.letGo(status);
     this.count(reason);
     const tags = saysNothing(route) ? undefined : this.#tagsOfShared(head);
-    const shared = tags && { route, tags };
+    const shared = tags && { route, tags, age: ageTold(bag.getHeaders(), this.#services.settings.clock.now()) };
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const { compress } = route;

@@ -14,6 +14,8 @@ import type { HeaderBag } from '../types.js';
 interface Shared {
   readonly route: Downstream & { readonly targetedFields: readonly string[] };
   readonly tags: readonly string[];
+  /** How old clients take it to be as it leaves, seconds: it may come from another cache. */
+  readonly age: number;
 }
 
 /**
@@ -36,10 +38,10 @@ export function announce(
   const said = shared && saidBy(bag.getHeaders(), shared.route.targetedFields).directives;
   bag.removeHeader(OWN_FIELD);
   if (shared === undefined) return;
-  const { route, tags } = shared;
+  const { route, tags, age } = shared;
   const tagged = tags.length > 0;
   for (const name of Object.keys(bag.getHeaders())) if (isOverruled(name, route, tagged)) bag.removeHeader(name);
-  for (const [name, value] of downstreamLines(route, 0, tags, said)) bag.setHeader(name, value);
+  for (const [name, value] of downstreamLines(route, age, tags, said)) bag.setHeader(name, value);
 }
 
 /**

@@ -126,9 +126,17 @@ function guessedSeconds(fields: Fields, directives: Directives, at: Circumstance
 
 /** The corrected initial age, seconds (RFC 9111 §4.2.3): it counts from the beginning of the request. */
 function initialAge(fields: Fields, { requestedAt, now }: Circumstances): number {
+  return Math.max(apparentAge(fields, now), givenAge(fields) + Math.max(0, now - requestedAt) / 1000);
+}
+
+/** How old whoever receives a response takes it to be, seconds: by its `Age` and its `Date`. */
+export function ageTold(fields: Fields, now: number): number {
+  return Math.max(apparentAge(fields, now), givenAge(fields));
+}
+
+function apparentAge(fields: Fields, now: number): number {
   const date = parseHttpDate(fieldText(fields, 'date'), now);
-  const apparent = date === undefined ? 0 : Math.max(0, Math.floor(now / 1000) - Math.floor(date / 1000));
-  return Math.max(apparent, givenAge(fields) + Math.max(0, now - requestedAt) / 1000);
+  return date === undefined ? 0 : Math.max(0, Math.floor(now / 1000) - Math.floor(date / 1000));
 }
 
 /** The `Age` field: the first of several (RFC 9111 §5.1); what is not a number of seconds is not there. */

@@ -217,11 +217,18 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       const host = await bench.start(combination);
       host.get('/stale', { ...options, ttl: 10, staleWhileRevalidate: 60 }, numbered());
       host.get('/old', options, numbered({ headers: { Age: '100', 'Cache-Control': 'max-age=900' } }));
-      for (const path of ['/stale', '/old']) await host.ask(path);
+      host.get(
+        '/dated',
+        options,
+        numbered({ headers: { Date: http(START - 100_000), 'Cache-Control': 'max-age=900' } }),
+      );
+      const told = async (path: string) => fieldsOf(await host.ask(path), 'age', 'cache-control', CDN);
+      expect(await told('/stale')).toEqual([undefined, 'max-age=30', 'max-age=600']);
+      expect(await told('/old')).toEqual(['100', 'max-age=130', 'max-age=700']);
+      expect(await told('/dated')).toEqual([undefined, 'max-age=130', 'max-age=700']);
       host.clock.forward(25);
-      const [stale, old] = [await host.ask('/stale'), await host.ask('/old')];
-      expect(fieldsOf(stale, 'age', 'cache-control', CDN)).toEqual(['25', 'max-age=55', 'max-age=625']);
-      expect(fieldsOf(old, 'age', 'cache-control', CDN)).toEqual(['125', 'max-age=155', 'max-age=725']);
+      expect(await told('/stale')).toEqual(['25', 'max-age=55', 'max-age=625']);
+      for (const path of ['/old', '/dated']) expect(await told(path)).toEqual(['125', 'max-age=155', 'max-age=725']);
     });
 
     it('0 has them ask each time', async () => {

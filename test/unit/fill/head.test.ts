@@ -38,24 +38,24 @@ describe('announce', () => {
 
   it('leaves alone what the handler says to others, where the options say nothing', () => {
     const fields = { 'cache-control': 'max-age=60', expires: dateAt(60), 'cdn-cache-control': 'max-age=5' };
-    expect(announced(fields, [], { route: NOTHING, tags: [] })).toMatchObject(fields);
+    expect(announced(fields, [], { route: NOTHING, tags: [], age: 0 })).toMatchObject(fields);
   });
 
   it('tells browsers what the options say, in place of the handler', () => {
     const fields = { 'cache-control': 'max-age=60', expires: dateAt(60), pragma: 'x' };
-    const found = announced(fields, [], { route: { ...NOTHING, browserTtl: 0 }, tags: [] });
+    const found = announced(fields, [], { route: { ...NOTHING, browserTtl: 0 }, tags: [], age: 0 });
     expect(found).toEqual({ 'cache-control': 'no-cache', 'cache-status': expect.anything() });
   });
 
   it('tells CDNs what the options say, and the tags', () => {
-    const shared = { route: { ...NOTHING, cdnTtl: 60, surrogateTags: 'Surrogate-Key' }, tags: ['a', 'b c'] };
+    const shared = { route: { ...NOTHING, cdnTtl: 60, surrogateTags: 'Surrogate-Key' }, tags: ['a', 'b c'], age: 5 };
     const found = announced(
       { 'cdn-cache-control': 'no-store', 'surrogate-key': 'x', 'cache-control': 'max-age=1' },
       [],
       shared,
     );
     expect(found).toMatchObject({
-      'cdn-cache-control': 'max-age=60',
+      'cdn-cache-control': 'max-age=65',
       'surrogate-key': 'a b%20c',
       'cache-control': 'max-age=1',
     });
