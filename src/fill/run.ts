@@ -145,7 +145,10 @@ export class Run {
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
-    this.#filling?.fill.add(chunk, encoding);
+    const filling = this.#filling;
+    filling?.fill.add(chunk, encoding);
+    // More than is stored: it may go on for minutes.
+    if (filling?.fill.failed) this.letGo(200);
   }
 
   /** What is captured is not to be stored. */

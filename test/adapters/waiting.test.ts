@@ -1,5 +1,6 @@
 // Who waits for another request's answer, and who runs the handler beside it.
 
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Gate, NEWEST, numbered, useBench } from './bench.js';
 import type { Ask } from './client.js';
@@ -55,6 +56,31 @@ describe.each(NEWEST)('beside a request that is being answered: $label', (combin
     for (const gate of gates) gate.open();
     const answers = await Promise.all(asked);
     expect(answers.map(({ text }) => text)).toEqual(languages.map((language) => `in ${language}`));
+  });
+
+  it('another one waits no longer once it streams more than is stored', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000, maxBodyBytes: 1000 });
+    const [more, end] = [new Gate(), new Gate()];
+    const state = { asked: 0, runs: 0 };
+    async function* pieces() {
+      yield 'little';
+      await more.opened;
+      yield 'x'.repeat(1000);
+      await end.opened;
+    }
+    host.get('/x', { when: () => ++state.asked > 0 }, () => {
+      state.runs++;
+      return { body: Readable.from(pieces()) };
+    });
+    host.get('/y', {}, numbered());
+    const asked = [host.ask('/x'), host.ask('/x')];
+    await expect.poll(() => state).toEqual({ asked: 2, runs: 1 });
+    await host.ask('/y');
+    expect(state.runs).toBe(1);
+    more.open();
+    await expect.poll(() => state.runs).toBe(2);
+    end.open();
+    for (const { text } of await Promise.all(asked)) expect(text).toHaveLength(1006);
   });
 
   it.each<[what: string, options: object, question: Ask]>([
