@@ -161,9 +161,14 @@ export class Backend {
     return { items, bytes };
   }
 
-  /** Keeps in this process what Redis has given. */
-  keep(items: readonly StoreItem[]): void {
-    this.#near?.set(items);
+  /** A moment, to say later when Redis was asked. */
+  get moment(): number {
+    return this.#near?.moment ?? 0;
+  }
+
+  /** Keeps in this process what Redis has given. `asked`: when it was asked; what has been stored here since then stays. */
+  keep(items: readonly StoreItem[], asked?: number): void {
+    this.#near?.set(items, asked);
   }
 
   /** Stores responses, here and in Redis. The command is on its way when this returns. Rejects on failure. */
@@ -213,10 +218,7 @@ export class Backend {
     return this.#run('increment', WRITE_DEADLINE, () => this.store.swap(key, expected, next));
   }
 
-  /**
-   * Puts a response in another form in the place of itself, here and in Redis, and says whether it did: not if it has gone,
-   * or another has come. Rejects on failure.
-   */
+  /** Puts another form of a response in its place, here and in Redis, and says whether it did: not if another has come. Rejects on failure. */
   replace(key: string, entry: ResponseEntry, next: ResponseEntry): MaybePromise<boolean> {
     const replaced = this.#run('write', WRITE_DEADLINE, () => this.store.swap(key, entry, next));
     return after(replaced, (done) => {

@@ -89,15 +89,15 @@ export class Lookup {
 
   #findFar(keys: readonly string[], asked: Wanted): MaybePromise<Found> {
     const { address } = asked;
-    const { kind } = this.#backend;
+    const { kind, moment } = this.#backend;
     return after(this.#backend.read(keys), (entries) => {
       const [base] = entries;
       if (base?.kind === 'index' && asked.watch === undefined) remember(this.#hints, address.key, base.varies, HINTS);
       const found = this.#among(entries, keys, asked, kind);
-      if (found !== undefined) return this.#kept(found, base, asked);
+      if (found !== undefined) return this.#kept(found, base, asked, moment);
       const wanted = base?.kind === 'index' ? [address.key, ...variantsOf(base.varies, asked)] : keys.slice(0, 1);
       return after(this.#backend.read(wanted.slice(1)), (variants) =>
-        this.#kept(this.#among([base, ...variants], wanted, asked, kind)!, base, asked),
+        this.#kept(this.#among([base, ...variants], wanted, asked, kind)!, base, asked, moment),
       );
     });
   }
@@ -128,11 +128,12 @@ export class Lookup {
     return this.#choose(variants, base.varies, asked, base, tier);
   }
 
-  #kept(found: Found, base: Entry | undefined, asked: Wanted): Found {
+  /** Keeps what was found here. `moment`: when it was asked for. */
+  #kept(found: Found, base: Entry | undefined, asked: Wanted, moment: number): Found {
     if (found.entry === undefined || base === undefined || asked.watch !== undefined) return found;
     const items = [{ key: asked.address.key, entry: base }];
     if (base.kind === 'index') items.push({ key: variantsOf([found.varies], asked)[0]!, entry: found.entry });
-    this.#backend.keep(items);
+    this.#backend.keep(items, moment);
     return found;
   }
 

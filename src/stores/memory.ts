@@ -22,6 +22,8 @@ export interface Slot {
   held: Held | undefined;
   /** How many entries had been stored when it was last taken for used. */
   used: number;
+  /** As of which moment it is what there is, in the same measure. */
+  readonly known: number;
 }
 
 /** Entries in this process, the least recently used leaving first. No timers: what is expired is seen at its read. */
@@ -54,6 +56,11 @@ export class MemoryStore implements Store {
     return this.#entries.calculatedSize;
   }
 
+  /** A moment, as entries tell it: how many have been stored so far. */
+  get moment(): number {
+    return this.#stored;
+  }
+
   get(keys: readonly string[]): (Entry | undefined)[] {
     return keys.map((key) => this.read(key));
   }
@@ -84,12 +91,15 @@ export class MemoryStore implements Store {
     if (this.#stored - slot.used > this.#entries.size >> 3) this.slot(slot.key);
   }
 
-  set(items: readonly StoreItem[]): void {
+  /** `asked`: the moment at which these were asked for elsewhere. What has been stored here since is newer, and stays. */
+  set(items: readonly StoreItem[], asked?: number): void {
     const now = this.#clock.now();
     for (const { key, entry } of items) {
       if (entry.expiresAt <= now) continue;
+      if (asked !== undefined && (this.#entries.peek(key)?.known ?? 0) > asked) continue;
       const { held, bytes } = holdingOf(key, entry);
-      const slot = { key: inOnePiece(key), held, used: this.#stored++ };
+      const used = this.#stored++;
+      const slot = { key: inOnePiece(key), held, used, known: asked ?? this.#stored };
       this.#entries.set(slot.key, slot, { size: bytes });
     }
     // The cache's own bound on items would have it reserve room for all of them at once.

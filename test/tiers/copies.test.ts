@@ -2,7 +2,8 @@
 
 import { type Cache, createCache } from 'respcache';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ResponseEntry } from '../../src/entry/entry.js';
+import type { Backend } from '../../src/backend.js';
+import type { Entry, ResponseEntry } from '../../src/entry/entry.js';
 import { responseEntry } from '../../src/testing/suite/entries.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
@@ -56,6 +57,46 @@ describe('renewing what was found', () => {
     await cache.services.backend.store.set([{ key, entry: newer }]);
     expect(await renew()).toBe(false);
     expect([here(), await inRedis()]).toEqual([undefined, newer]);
+  });
+});
+
+describe('what Redis answers to a lookup', () => {
+  const live = (text: string, changes: Partial<ResponseEntry> = {}) =>
+    of(text, { asOf: cache.services.backend.ledger.position()!, ...changes });
+
+  /** Has asked Redis, and no answer yet. */
+  async function asking() {
+    const address = { tenant: 'c', key, names: [], uri: '', pathUri: '' };
+    const asked = { address, search: undefined, request: {}, credentials: undefined, languageOrder: true };
+    const finding = cache.engine.lookup.find({ ...asked, now: storedAt });
+    // Whoever asks in this turn is asked for when it ends; an answer comes in another.
+    await new Promise((resolve) => setImmediate(resolve));
+    return finding;
+  }
+  const textOf = (entry: Entry | undefined) => entry?.kind === 'response' && entry.body.toString();
+
+  it.each<[how: string, write: (backend: Backend, was: ResponseEntry) => unknown]>([
+    ['stored', (backend) => backend.fill([{ key, entry: live('next', { storedAt: storedAt + 1 }) }])],
+    ['ruled out', (backend, was) => backend.renew([{ key, entry: live('next') }], was)],
+  ])('is not kept where another has been %s here since it was asked', async (_, write) => {
+    const { backend } = cache.services;
+    const was = live('was');
+    await backend.store.set([{ key, entry: was }]);
+    backend.own?.delete([key]);
+    const finding = asking();
+    await new Promise((resolve) => setImmediate(resolve));
+    const written = write(backend, was);
+    expect(textOf((await finding).entry)).toBe('was');
+    await written;
+    expect([textOf(here()), textOf(await inRedis())]).toEqual(['next', 'next']);
+  });
+
+  it('is kept where it was asked for behind that', async () => {
+    const { backend } = cache.services;
+    await backend.fill([{ key, entry: live('was', { freshUntil: storedAt }) }]);
+    await backend.store.set([{ key, entry: live('of another process') }]);
+    expect(textOf((await asking()).entry)).toBe('of another process');
+    expect(textOf(here())).toBe('of another process');
   });
 });
 
