@@ -60,7 +60,7 @@ export class Answering {
     if (isOnTrial(exchange, asked)) return this.#forward(turn, { forward, index });
     const whole = request.method === 'GET' && exchange.part === undefined && plan.credentials === undefined;
     // A process that cannot hear of purges does not know which flights they have killed; a client that asks for the handler is not to wait.
-    const alone = found === NOTHING;
+    const alone = found === NOTHING || found.alone === true;
     const deaf = alone && !this.#services.backend.ledger.isCurrent();
     if (!route.collapse || !whole || deaf || forward === 'request' || tries === 0) return this.#forward(turn, found);
     const look = async () => {
@@ -115,6 +115,8 @@ export class Answering {
   #refresh(turn: Turn, found: Present, use: Use): MaybePromise<Reply | undefined> {
     const { exchange, plan } = turn;
     const { request } = exchange;
+    // Redis has just failed it: there is no lease to be had.
+    if (found.alone) return this.#serve(turn, found, use);
     const going: Going = { forward: 'stale', index: found.index, stale: found.entry, varies: found.varies };
     const { rerun } = request;
     if (rerun === undefined) return this.#refreshHere(turn, going, found, use);
@@ -225,13 +227,15 @@ interface Missing extends Absent {
   readonly stale?: ResponseEntry;
   /** The request fields that it was found by. */
   readonly varies?: readonly string[];
+  /** It is a copy of this process', and Redis could not be asked. */
+  readonly alone?: boolean | undefined;
 }
 
 const NOTHING: Missing = { forward: 'uri-miss', index: undefined };
 
 /** What is stored, but will not do as it is. */
-function asMissing({ entry, index, varies }: Present, now: number): Missing {
-  return { forward: forwardFor(entry, now), index, stale: entry, varies };
+function asMissing({ entry, index, varies, alone }: Present, now: number): Missing {
+  return { forward: forwardFor(entry, now), index, stale: entry, varies, alone };
 }
 
 /** What the outermost mount has found need not be looked for the whole way the next time. */

@@ -15,6 +15,8 @@ export interface Present {
   readonly varies: readonly string[];
   readonly index: IndexEntry | undefined;
   readonly tier: Tier;
+  /** It is a stale copy: the store could not be asked for a fresher one. */
+  readonly alone?: boolean;
 }
 
 /** Why there is none. */
@@ -83,7 +85,7 @@ export class Lookup {
       if (found?.entry === undefined) return this.#findFar(keys, asked);
       if (found.entry.freshUntil > asked.now) return found;
       const far = this.#findFar(keys, asked);
-      return far instanceof Promise ? far.catch(() => found) : far;
+      return far instanceof Promise ? far.catch(() => ({ ...found, alone: true })) : far;
     });
   }
 

@@ -1,9 +1,10 @@
 // A request waits for Redis once: what it did not get by its deadline it asks for in no other way.
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCache } from 'respcache';
 import { withCache } from 'respcache/node';
+import { ManualClock } from 'respcache/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ask } from '../adapters/client.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
@@ -75,6 +76,45 @@ it('a miss while Redis hangs, though this process still trusts what it knows of 
     const { port } = listener.address() as AddressInfo;
     server.pause();
     expect((await ask(port, '/x')).text).toBe('made');
+    expect(failed).toEqual(['read']);
+  } finally {
+    server.resume();
+    listener.close();
+    listener.closeAllConnections();
+    await cache.close();
+  }
+});
+
+it.each<[what: string, cacheControl: string, headers: Record<string, string>, text: string]>([
+  ['a copy that its handler is asked about', 'max-age=1', {}, 'run 2'],
+  [
+    'a stale copy, where nothing can run beside the request',
+    'max-age=1, stale-while-revalidate=60',
+    { Connection: 'close, X-Mine', 'X-Mine': '1' },
+    'run 1',
+  ],
+])('%s, while Redis hangs', async (_, cacheControl, headers, text) => {
+  const clock = new ManualClock();
+  const cache = createCache({ redis: server.url, maxDisconnected: 60_000, clock });
+  const failed: string[] = [];
+  cache.on('error', ({ operation }) => failed.push(operation));
+  let runs = 0;
+  const handler = (_req: IncomingMessage, res: ServerResponse) => {
+    res.setHeader('Cache-Control', cacheControl);
+    res.setHeader('ETag', `"${++runs}"`);
+    res.end(`run ${runs}`);
+  };
+  const listener = createServer(withCache(handler, { cache })).listen(0, '127.0.0.1');
+  try {
+    await reached(cache);
+    const { port } = listener.address() as AddressInfo;
+    const stored = new Promise((resolve) => cache.on('set', resolve));
+    await ask(port, '/x');
+    await stored;
+    await cache.get('x', 'c');
+    clock.forward(2);
+    server.pause();
+    expect((await ask(port, '/x', { headers })).text).toBe(text);
     expect(failed).toEqual(['read']);
   } finally {
     server.resume();
