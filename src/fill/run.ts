@@ -23,6 +23,8 @@ import type { ResponseHead } from './response-head.js';
 /** How long a key that turned out uncacheable, or whose handler failed, is not waited for again, ms. */
 const UNCACHEABLE_FOR = 10_000;
 const FAILED_FOR = 1000;
+/** From when on a body is slow, ms: others that wait for it, or come meanwhile, may have been given another. */
+const SLOW = 1000;
 /** Statuses for which something stale may stand in (RFC 5861 §4). */
 const FAILURES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
@@ -145,10 +147,9 @@ export class Run {
   }
 
   add(chunk: Uint8Array | string, encoding?: BufferEncoding): void {
-    const filling = this.#filling;
-    filling?.fill.add(chunk, encoding);
+    this.#filling?.fill.add(chunk, encoding);
     // More than is stored: it may go on for minutes.
-    if (filling?.fill.failed) this.letGo(200);
+    if (this.#filling?.fill.failed) this.letGo(200);
   }
 
   /** What is captured is not to be stored. */
@@ -159,13 +160,13 @@ export class Run {
   /** Stores what was captured, if it is whole. */
   finish(seat: Seat): void {
     const entry = this.#whole(seat);
-    if (entry !== undefined) this.#keep(entry, this.#filling!.varies, seat);
+    if (entry === undefined) return;
+    // It is as old as its head: what another run has said and stored since then is newer.
+    const isSlow = this.#now() - entry.storedAt > SLOW;
+    this.#keep(entry, this.#filling!.varies, seat, isSlow ? entry : undefined);
   }
 
-  /**
-   * The same for the response to a POST, which is newer than the purge of its own URL; if nothing else has reached it
-   * meanwhile.
-   */
+  /** The same for the response to a POST, which is newer than the purge of its own URL; if nothing else has reached it meanwhile. */
   finishAfter(own: Entered | undefined, seat: Seat): void {
     const entry = this.#whole(seat);
     if (entry === undefined) return;
@@ -240,7 +241,7 @@ export class Run {
 
   /**
    * Stores an entry; what may be given without asking is given to those who wait, and compressed. `stale`: what it was made of,
-   * which may have been slow: what has been stored since then stays.
+   * itself if its body was slow: what has been stored since then stays.
    */
   #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat, stale?: ResponseEntry): Filled | undefined {
     const { index, lead, stale: entryBefore, varies: variesBefore = [] } = this.going;

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, compare, Gate, numbered, OF_EXPRESS, pair, stream, useBench } from './bench.js';
-import { type Host, raw } from './hosts.js';
+import { type Handler, type Host, raw } from './hosts.js';
 
 const bench = useBench();
 
@@ -86,6 +86,32 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
     const answers = await Promise.all([ask(), begun.opened.then(ask), begun.opened.then(ask)]);
     expect(answers.map(({ text }) => text)).toEqual(['abc', 'abc', 'abc']);
     expect(handler.runs).toBe(1);
+  });
+
+  it('that goes on for long leaves what another run has said and stored meanwhile, and is stored where there is none', async () => {
+    const host = await bench.start(combination);
+    const end = new Gate();
+    async function* pieces() {
+      yield 'slo';
+      await end.opened;
+      yield 'w';
+    }
+    let runs = 0;
+    const handler: Handler = ({ headers }) => {
+      runs++;
+      return { body: headers['x-slow'] === undefined ? 'newer' : Readable.from(pieces()) };
+    };
+    for (const path of ['/x', '/alone']) host.get(path, { collapse: false, ttl: 60 }, handler);
+    const slow = await Promise.all(['/x', '/alone'].map((path) => host.begin(path, { headers: { 'X-Slow': '1' } })));
+    for (const begun of slow) await begun.next();
+    host.clock.forward(20);
+    expect((await host.ask('/x')).text).toBe('newer');
+    end.open();
+    for (const begun of slow) await begun.rest();
+    for (let i = 0; i < 3; i++) expect((await host.ask('/x')).text).toBe('newer');
+    await expect.poll(() => host.cache.getStats().sets).toBe(2);
+    const hit = await host.ask('/alone');
+    expect([hit.text, hit.header('age'), runs]).toEqual(['slow', '20', 3]);
   });
 
   it('lets go who waits for it as soon as its head says that nothing of it may be shared', async () => {
