@@ -34,7 +34,7 @@ export type Reason =
   | 'set-cookie'
   | 'vary-star'
   | 'vary-changed' // a layer inside has changed a request field that the response varies by
-  | 'not-fresh' // its lifetime is over as it leaves
+  | 'not-fresh' // its lifetime is over as it leaves, or by its end
   | 'loop' // a redirect to a URL that has the same key
   | 'event-stream'
   | 'no-body' // Koa's own default answer

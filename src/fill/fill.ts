@@ -77,10 +77,11 @@ export class Fill {
     this.#capture.fail(reason);
   }
 
-  /** The entry, if its body is whole; else why it is not. */
-  finish(tags: readonly string[]): ResponseEntry | Reason {
+  /** The entry, if its body is whole, and came before its time was over (`now`, ms since 1970); else why there is none. */
+  finish(tags: readonly string[], now: number): ResponseEntry | Reason {
     const body = this.#capture.finish();
     if (body === undefined) return this.#capture.failure!;
+    if (this.#entry.expiresAt <= now) return 'not-fresh';
     // Filled in where it stands: a copy of two dozen fields takes a microsecond, and on Node 20 more.
     const entry = this.#entry;
     entry.tags = tags;

@@ -224,7 +224,7 @@ export class Run {
       this.fail('handler');
       if (this.going.stale !== undefined) this.outdate(this.going.stale, seat);
     }
-    const entry = this.#filling?.fill.finish(this.tags(seat)!);
+    const entry = this.#filling?.fill.finish(this.tags(seat)!, this.#now());
     if (typeof entry !== 'string') return entry;
     this.#skip(entry, entry === 'handler' ? seat.control.because : undefined);
     return undefined;

@@ -114,6 +114,25 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
     expect([hit.text, hit.header('age'), runs]).toEqual(['slow', '20', 3]);
   });
 
+  it('that goes on for longer than it is fresh is not stored, and not counted as if it were', async () => {
+    const host = await bench.start(combination);
+    const end = new Gate();
+    async function* pieces() {
+      yield 'slo';
+      await end.opened;
+      yield 'w';
+    }
+    host.get('/x', { ttl: 10 }, () => ({ body: Readable.from(pieces()) }));
+    const begun = await host.begin('/x');
+    await begun.next();
+    host.clock.forward(20);
+    end.open();
+    expect((await begun.rest()).text).toBe('slow');
+    expect((await host.ask('/x')).header('cache-status')).toBe('respcache; fwd=uri-miss');
+    const stats = { misses: 2, sets: 1, reasons: { 'not-fresh': 1 } };
+    await expect.poll(() => host.cache.getStats()).toMatchObject(stats);
+  });
+
   it('lets go who waits for it as soon as its head says that nothing of it may be shared', async () => {
     const host = await bench.start(combination);
     const [begun, said, rest] = [new Gate(), new Gate(), new Gate()];
