@@ -58,7 +58,7 @@ export class Guard {
       return result;
     } catch (cause) {
       if (isAnswer(cause)) this.#succeeded();
-      else this.#failed(probe);
+      else if (!(cause instanceof NotSentError)) this.#failed(probe);
       const error = lossOr(cause);
       this.#options.events.emit('error', { operation, error });
       throw error;
@@ -99,6 +99,9 @@ export class Guard {
     if (this.open && !wasOpen) this.#options.events.emit('breaker', { state: 'open' });
   }
 }
+
+/** What was not even sent, because this process has sent too much already: that says nothing of the server. */
+export class NotSentError extends UnavailableError {}
 
 /** A store of the caller's own may promise by another library, or, as Node's own promises under Jest, come from another realm. */
 function native<T>(work: MaybePromise<T>): MaybePromise<T> {

@@ -1,8 +1,8 @@
 import { withDeadline } from '../deadline.js';
 import { Decoder, encode, encodeAtLength, FrameError } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
-import { UnavailableError } from '../errors.js';
 import { after } from '../types.js';
+import { NotSentError } from './guard.js';
 import type { RedisLink } from './redis-link.js';
 import { entryOf, framesOf, headOf, keysBelow } from './redis-scan.js';
 import { script } from './script.js';
@@ -197,7 +197,7 @@ export class RedisStore implements Store {
     const ttl = this.#ttl(entry);
     if (ttl === undefined) return;
     const frame = encode(key, entry);
-    if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new UnavailableError('too much is on its way');
+    if (this.#pendingBytes + frame.length > MAX_PENDING_BYTES) throw new NotSentError('too much is on its way');
     this.#pendingBytes += frame.length;
     try {
       await this.#link.send((to) => (ttl === 0 ? to.set(key, frame) : to.set(key, frame, 'PX', ttl)));

@@ -73,6 +73,25 @@ describe('once Redis has failed a few times, no request waits for it', () => {
     }
   });
 
+  it('but not where more is to be written at once than may be on its way: that says nothing of Redis', async () => {
+    const cache = createCache({ redis: server.url, timeout: 10_000 });
+    try {
+      await reached(cache);
+      const states: string[] = [];
+      const refused: string[] = [];
+      cache.on('breaker', ({ state }) => states.push(state));
+      cache.on('error', ({ error }) => refused.push(String(error)));
+      const value = Buffer.alloc(1_000_000);
+      await Promise.all(Array.from({ length: 60 }, (_, i) => cache.set(`k:${i}`, value, 'c')));
+      expect(refused.length).toBeGreaterThan(20);
+      expect(new Set(refused)).toEqual(new Set(['UnavailableError: too much is on its way']));
+      expect(states).toEqual([]);
+      expect(await cache.health()).toMatchObject({ breaker: 'closed', reachable: true });
+    } finally {
+      await cache.close();
+    }
+  });
+
   it('until it is back, also where nobody asks', async () => {
     const cache = createCache({ redis: server.url });
     try {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UnavailableError } from '../../../src/errors.js';
 import { type CacheEvents, Events } from '../../../src/events.js';
-import { Guard } from '../../../src/stores/guard.js';
+import { Guard, NotSentError } from '../../../src/stores/guard.js';
 
 class ReplyError extends Error {
   override name = 'ReplyError';
@@ -143,6 +143,19 @@ describe('Guard', () => {
     now += 499;
     await expect(guard.run('read', 50, () => 1)).rejects.toThrow('the breaker is open');
     now += 1;
+    expect(await guard.run('read', 50, () => 1)).toBe(1);
+    expect(breakerStates()).toEqual(['open', 'closed']);
+  });
+
+  it('counts nothing of what was not even sent, and lets the next operation try', async () => {
+    const notSent = async () => {
+      throw new NotSentError('too much');
+    };
+    for (let i = 0; i < 5; i++) await expect(guard.run('write', 50, notSent)).rejects.toThrow('too much');
+    expect(guard.open).toBe(false);
+    await failThreeTimes();
+    now += 500;
+    await expect(guard.run('write', 50, notSent)).rejects.toThrow('too much');
     expect(await guard.run('read', 50, () => 1)).toBe(1);
     expect(breakerStates()).toEqual(['open', 'closed']);
   });
