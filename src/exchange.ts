@@ -88,6 +88,11 @@ export class Exchange implements Asker {
     return this.#headed;
   }
 
+  /** Whether something is invalidated if the handler succeeds. */
+  get changesOnSuccess(): boolean {
+    return this.#afterSuccess !== undefined;
+  }
+
   /** Whether the body's pieces are wanted: known once the head is. */
   get isFilling(): boolean {
     return this.#handling.isFilling;

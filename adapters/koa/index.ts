@@ -22,7 +22,7 @@ import { MountedRoute, openExchange, tellUnsaid, View } from '../node/exchanges.
 import { type CacheChoice, clearingOf, type Invalidated, purgingOf } from '../node/purging.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { hasReason, isGone } from '../node/state.js';
-import { attend, hasHungUp } from './attend.js';
+import { attend, hasHungUp, stopAttending } from './attend.js';
 import { bagOf, bodyOf, sayText } from './body.js';
 import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
@@ -150,8 +150,15 @@ function purging(cache: Cache, rule: PurgeRule): Middleware {
     const outer = joined(cache.engine, ctx);
     const exchange = outer ?? begin(cache, ctx, viewOf(ctx), cache.settings.route);
     exchange.onSuccess(rule);
-    await next();
-    if (outer === undefined) await tell(ctx, exchange, undefined);
+    // Around the whole application it is listened to anyway.
+    if (!isOutside(exchange, ctx)) attend(ctx, exchange);
+    if (outer !== undefined) return next();
+    try {
+      await next();
+    } finally {
+      stopAttending(exchange);
+    }
+    await (isLeft(ctx) ? leave(ctx, exchange) : tell(ctx, exchange, undefined));
   };
 }
 
@@ -174,6 +181,7 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
   try {
     await next();
   } catch (error) {
+    stopAttending(exchange);
     const instead = inPlaceOfFailure(ctx, exchange, error, hasHungUp(exchange));
     if (instead === undefined) {
       exchange.abandon();
@@ -184,11 +192,11 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
     ctx.app.emit('error', error, ctx);
     return sendInstead(ctx, instead);
   }
+  stopAttending(exchange);
   if (hasHungUp(exchange)) return giveUp(ctx, exchange);
   try {
     if (exchange.isServed) return;
-    const left = ctx.respond === false || ctx.res.headersSent;
-    const concluded = left ? leave(ctx, exchange) : conclude(ctx, exchange, outermost);
+    const concluded = isLeft(ctx) ? leave(ctx, exchange) : conclude(ctx, exchange, outermost);
     // A promise where there is nothing to wait for is a good part of what a cache costs a request under Koa.
     if (concluded instanceof Promise) await concluded;
   } catch (error) {
@@ -197,9 +205,17 @@ async function watch(ctx: Context, exchange: Exchange, next: Next, outermost = f
   }
 }
 
-/** A handler that writes past Koa is left alone: there is no telling when such a response is whole, or what its status will be. */
+function isLeft(ctx: Context): boolean {
+  return ctx.respond === false || ctx.res.headersSent;
+}
+
+/**
+ * A handler that writes past Koa is left alone: there is no telling when such a response is whole. What it changes is invalidated
+ * as its answer leaves; and now, if it has not: it may be said to nobody any more.
+ */
 async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   exchange.abandon();
+  if (exchange.isHeaded) return;
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }
 

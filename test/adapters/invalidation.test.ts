@@ -1,11 +1,12 @@
 // P2 through the middleware: what a successful request invalidates, for whom, and from when on.
 
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Cache, InvalidateSpec, Receipt } from 'respcache';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
-import type { Handler, Host, Source } from './hosts.js';
-import { nextEvent } from './traffic.js';
+import { type Handler, type Host, Layer, raw, type Source } from './hosts.js';
+import { nextEvent, told } from './traffic.js';
 
 const bench = useBench();
 
@@ -323,6 +324,78 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
         expect(await host.texts('/version', 1)).toEqual([String(i)]);
         await answer.rest();
       }
+    });
+
+    describe.each<[string, (host: Host, handler: Layer) => void]>([
+      ['a mount', (host, handler) => host.post('/x', {}, handler)],
+      ['a rule', (host, handler) => host.post('/x', host.invalidating({ tags: 'x' }), handler)],
+      ['a rule inside a mount', (host, handler) => host.post('/x', {}, host.invalidating({ tags: 'x' }), handler)],
+    ])('where the handler answers by itself, past Koa, behind %s', (_, mount) => {
+      async function written(write: (res: ServerResponse, change: () => void) => unknown) {
+        const host = await bench.start(combination);
+        let version = 1;
+        host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
+        mount(
+          host,
+          raw((res) => write(res, () => version++)),
+        );
+        expect(await host.texts('/x', 1)).toEqual(['version 1']);
+        return host;
+      }
+
+      it('before it returns', async () => {
+        const gate = new Gate();
+        const host = await written((res, change) => {
+          change();
+          res.end('done');
+          return gate.opened;
+        });
+        expect((await host.ask('/x', { method: 'POST' })).text).toBe('done');
+        expect(await host.texts('/x', 1)).toEqual(['version 2']);
+        gate.open();
+      });
+
+      it('after it has returned', async () => {
+        const [begun, gate] = [new Gate(), new Gate()];
+        const host = await written((res, change) => {
+          void gate.opened.then(change).then(() => res.end('done'));
+          begun.open();
+        });
+        const answer = host.ask('/x', { method: 'POST' });
+        await begun.opened;
+        // What is made meanwhile is the old one.
+        await vi.waitFor(async () => expect(told(await host.ask('/x'))).toMatchObject({ hit: true }));
+        gate.open();
+        expect((await answer).text).toBe('done');
+        expect(await host.texts('/x', 1)).toEqual(['version 2']);
+      });
+
+      it('not where it has failed', async () => {
+        const host = await written((res) => {
+          res.statusCode = 500;
+          res.end('failed');
+        });
+        expect((await host.ask('/x', { method: 'POST' })).status).toBe(500);
+        expect(told(await host.ask('/x'))).toMatchObject({ hit: true });
+      });
+    });
+
+    it('not where a layer outside has answered for a handler that failed', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { tags: ['x'] }, numbered());
+      const onward = new Layer(
+        (_req, _res, next) => next(),
+        (ctx, next) => next().catch(() => ctx.redirect('/sorry')),
+      );
+      host.use(onward);
+      const failing: Handler = () => {
+        throw new Error('no');
+      };
+      host.post('/a', host.invalidating({ tags: 'x' }), failing);
+      host.post('/b', {}, host.invalidating({ tags: 'x' }), failing);
+      await host.texts('/x', 1);
+      for (const path of ['/a', '/b']) await host.ask(path, { method: 'POST' });
+      expect(await host.texts('/x', 1)).toEqual(['run 1']);
     });
   });
 
