@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Reply } from '../../src/lookup/reply.js';
 import { tellPast } from './begun.js';
+import { silence, silenceBody } from './silence.js';
 import type { Sink } from './sink.js';
 import { isClosed, isCut, isGivenUp, trailersOf, whenLostInLine, whenStreamCloses } from './state.js';
 
@@ -112,6 +113,9 @@ export class Attention {
       return destroy.call(res, error);
     }
     given.giveInstead(reply);
+    // A handler that goes on does so as on what it has destroyed: nothing comes of it, and nothing is refused.
+    if (res.headersSent) silence(res);
+    else silenceBody(res);
     return res;
   }
 }

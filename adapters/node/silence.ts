@@ -27,10 +27,15 @@ export function silence(res: ServerResponse, more: readonly string[] = []): void
     define(res, name, (...args: unknown[]) => (leaving ? Reflect.apply(method, res, args) : res));
   }
   for (const name of more) define(res, name, () => res);
-  define(res, 'write', (...args: unknown[]) => callBack(args, true));
-  define(res, 'end', (...args: unknown[]) => callBack(args, res));
+  silenceBody(res);
   // Whoever logs the request when its response is finished is to read what has left.
   Object.defineProperty(res, 'statusCode', { get: () => statusCode, set: () => {}, configurable: true });
+}
+
+/** The same of its body alone: its head may still be waiting for a layer outside. */
+export function silenceBody(res: ServerResponse): void {
+  define(res, 'write', (...args: unknown[]) => callBack(args, true));
+  define(res, 'end', (...args: unknown[]) => callBack(args, res));
 }
 
 function callBack<T>(args: readonly unknown[], result: T): T {

@@ -1,12 +1,13 @@
 // A stale answer in place of a handler that has failed (RFC 5861 §4): whichever way it fails, and where that is forbidden.
 
+import { Agent, type ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { RouteOptions } from 'respcache';
 import { describe, expect, it } from 'vitest';
-import { type Combination, Gate, NEWEST, OF_EXPRESS, OF_KOA, useBench } from './bench.js';
+import { type Combination, Gate, IN_FRONT, NEWEST, OF_EXPRESS, OF_KOA, stream, useBench } from './bench.js';
 import type { Ask } from './client.js';
-import { type Host, Layer, load, notHere, type Source } from './hosts.js';
+import { type Host, Layer, load, notHere, raw, type Source } from './hosts.js';
 import { nextEvent, soon, Traffic, told } from './traffic.js';
 
 const bench = useBench();
@@ -644,5 +645,78 @@ describe.each([...OF_EXPRESS])('stale-if-error: $label', (combination) => {
     const answer = await host.ask('/x');
     expect(answer).toMatchObject({ status: 200, text: 'good 1' });
     expect(answer.header('content-type')).toBe('text/plain; charset=utf-8');
+  });
+});
+
+/** What a handler may go on to do with a response that it has given up: Node has nothing against it. */
+const GOING_ON: [string, (res: ServerResponse) => unknown][] = [
+  ['ends it', (res) => res.end('late')],
+  ['writes', (res) => res.write('late')],
+  ['pipes', (res) => stream(['late']).pipe(res)],
+  ['sets fields', (res) => res.setHeader('X-Late', '1').appendHeader('X-Late', '2').removeHeader('X-Late')],
+  ['writes a head', (res) => res.writeHead(201, { 'X-Late': '1' }).end('late')],
+  ['flushes it', (res) => res.flushHeaders()],
+];
+
+describe.each([...OF_EXPRESS, ...IN_FRONT])('stale-if-error: $label', (combination) => {
+  it.each(GOING_ON.flatMap(([how, goOn]) => (['at once', 'later'] as const).map((when) => [how, when, goOn] as const)))(
+    'stands in for a handler that gives up its response, and %s all the same, %s',
+    async (_how, when, goOn) => {
+      const host = await bench.start(combination);
+      const wrong: unknown[] = [];
+      const [given, done] = [new Gate(), new Gate()];
+      const handler = raw(async (res) => {
+        res.on('error', (error) => wrong.push(error));
+        res.destroy();
+        if (when === 'later') await given.opened;
+        try {
+          goOn(res);
+        } catch (error) {
+          wrong.push(error);
+        }
+        done.open();
+      });
+      const model = failing(handler);
+      host.get('/x', SIE_60, model.layer);
+      await host.ask('/x');
+      model.well = false;
+      host.clock.forward(12);
+      const agent = new Agent({ keepAlive: true });
+      const answer = await host.ask('/x', { agent });
+      given.open();
+      await done.opened;
+      expect(answer).toMatchObject({ status: 200, text: 'good 1', complete: true });
+      expect(answer.all('x-late')).toEqual([]);
+      // Nor is the next answer on the connection any worse for it.
+      model.well = true;
+      expect((await host.ask('/x', { agent })).text).toBe('good 3');
+      agent.destroy();
+      expect(wrong).toEqual([]);
+    },
+  );
+});
+
+describe.each([...OF_EXPRESS])('stale-if-error: $label', (combination) => {
+  it('stands in for a handler that gives up its response, where a layer outside ends it later', async () => {
+    const host = await bench.start(combination);
+    const wrong: unknown[] = [];
+    const late = new Layer((_req, res, next) => {
+      const { end } = res;
+      res.on('error', (error) => wrong.push(error));
+      res.end = ((...args: Parameters<typeof end>) => {
+        setTimeout(() => res.setHeader('X-Outside', '1') && Reflect.apply(end, res, args), 10);
+        return res;
+      }) as typeof end;
+      next();
+    }, notHere);
+    const model = failing(new Layer((_req, res) => void res.destroy().end('late'), notHere));
+    host.get('/x', late, SIE_60, model.layer);
+    await host.ask('/x');
+    model.well = false;
+    host.clock.forward(12);
+    const answer = await host.ask('/x');
+    expect(answer).toMatchObject({ status: 200, text: 'good 1', complete: true });
+    expect(answer.header('x-outside')).toBe('1');
+    expect(wrong).toEqual([]);
   });
 });
