@@ -231,8 +231,10 @@ function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePro
     }
     if (body?.kind === 'stream' && exchange.isFilling) {
       if (instead === undefined) return capture(ctx, exchange, body.stream());
-      void drain(exchange, body.stream());
-    } else exchange.end();
+      // Koa destroys the stream as soon as something else is sent.
+      return drain(exchange, body.stream()).then(() => send(ctx, instead));
+    }
+    exchange.end();
     if (instead !== undefined) send(ctx, instead);
   });
 }

@@ -1,8 +1,12 @@
 // What a hit says: the handler's answer as it was, with its age, and what this cache adds to it.
 
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMBINATIONS, linesOf, numbered, START, useBench } from './bench.js';
 import { type Handler, type Host, Layer } from './hosts.js';
@@ -13,6 +17,13 @@ const bench = useBench();
 const OF_A_HIT = new Set(['age', 'cache-status']);
 
 const http = (ms: number) => new Date(ms).toUTCString();
+
+async function* slowly(...pieces: string[]): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    await pause(10);
+    yield piece;
+  }
+}
 
 describe.each(COMBINATIONS)('replay: $label', (combination) => {
   describe('a hit', () => {
@@ -311,6 +322,20 @@ describe.each(COMBINATIONS)('replay: $label', (combination) => {
           expect(answer.header(name), name).toBeUndefined();
         }
       }
+    });
+
+    it.each<[string, () => Readable]>([
+      ['a stream', () => Readable.from(slowly('a', 'b'))],
+      ['a file', () => createReadStream(join(import.meta.dirname, 'hosts.ts'))],
+    ])('that %s meets leave all of it to the store', async (_, body) => {
+      const host = await bench.start(combination);
+      let runs = 0;
+      host.get('/x', {}, () => ({ headers: { ETag: '"v1"', 'X-Run': String(++runs) }, body: body() }));
+      expect((await host.ask('/x', { headers: { 'If-None-Match': '"v1"' } })).status).toBe(304);
+      const whole = await host.ask('/x');
+      expect(whole.header('cache-status')).toMatch(/; hit/);
+      expect(whole.header('x-run')).toBe('1');
+      expect(whole.text).toBe(await text(body()));
     });
 
     it('on what was found by nobody are not answered by a 304', async () => {
