@@ -214,11 +214,13 @@ const TELLING: RegExp = /[^\x21-\x7e]|[#%/?]/;
 
 const AUTHORITY = '|:authority=';
 
-/** The origin as requests of HTTP/1 have it: what those of HTTP/2 call it takes the place of Host (RFC 9113 §8.3.1). */
+/** The origin as requests of HTTP/1 have it: without a scheme, and what HTTP/2 calls it in the place of Host (RFC 9113 §8.3.1). */
 function overHttp1(origin: string): string {
   const bar = origin.indexOf('|');
-  if (bar < 0 || !origin.startsWith(AUTHORITY, bar)) return origin;
-  return origin.slice(0, origin.indexOf('//') + 2) + origin.slice(bar + AUTHORITY.length);
+  if (bar < 0) return origin;
+  const unsaid = origin.replace(/\|:scheme=[^|]*/, '');
+  if (!unsaid.startsWith(AUTHORITY, bar)) return unsaid;
+  return unsaid.slice(0, unsaid.indexOf('//') + 2) + unsaid.slice(bar + AUTHORITY.length);
 }
 
 /** Most requests are of the same origin as the last one. */
@@ -254,19 +256,25 @@ const FORWARDED: readonly string[] = [
   'x-rewrite-url',
 ];
 
+/** What requests of HTTP/2 say of the scheme (RFC 9113 §8.3.1): it need not be that of the connection. */
+const SCHEME = ':scheme';
+
 /** All fields that the origin is read from. */
-export const ORIGIN_FIELDS: readonly string[] = ['host', ...FORWARDED, 'forwarded'];
+export const ORIGIN_FIELDS: readonly string[] = ['host', ...FORWARDED, SCHEME, 'forwarded'];
 
 /** What the origin of a request is read from. */
 export type Located = Pick<RequestView, 'headers' | 'secure'>;
 
 /** What the handler may take for its own origin: the scheme, the Host, and what proxies say instead of them. */
 function originOf({ headers, secure }: Located): string {
-  let origin = `${secure ? 'https' : 'http'}://${escapeBar(fieldText(headers, 'host') ?? '')}`;
+  const connection = secure ? 'https' : 'http';
+  let origin = `${connection}://${escapeBar(fieldText(headers, 'host') ?? '')}`;
   for (const name of FORWARDED) {
     if (headers[name] === undefined) continue;
     origin += `|${name}=${escapeBar(fieldText(headers, name)!)}`;
   }
+  const scheme = fieldText(headers, SCHEME) ?? connection;
+  if (scheme !== connection) origin += `|${SCHEME}=${escapeBar(scheme)}`;
   if (headers.forwarded === undefined) return origin;
   const named = (fieldText(headers, 'forwarded') ?? '').match(/(?:host|proto)\s*=\s*(?:"[^"]*"|[^;,\s]*)/gi);
   return named === null ? origin : `${origin}|forwarded=${escapeBar(named.join(';'))}`;

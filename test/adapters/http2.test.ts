@@ -139,6 +139,23 @@ describe('over HTTP/2', () => {
     }
   });
 
+  it('a request is not given what was stored for another scheme, and changes what all of them are given', async () => {
+    const { cache } = await bench.cache('memory');
+    let runs = 0;
+    const client = await serve(
+      withCache((req, res) => res.end(`${req.headers[':scheme']} ${++runs}`), { cache, ttl: 60 }),
+    );
+    const asked = async () => {
+      const bodies: string[] = [];
+      for (const scheme of ['other', 'http', 'other', 'http', 'https'])
+        bodies.push((await ask(client, '/', { ':scheme': scheme })).body);
+      return bodies;
+    };
+    expect(await asked()).toEqual(['other 1', 'http 2', 'other 1', 'http 2', 'https 3']);
+    expect((await ask(client, '/', { ':method': 'POST', ':scheme': 'https' })).body).toBe('https 4');
+    expect(await asked()).toEqual(['other 5', 'http 6', 'other 5', 'http 6', 'https 7']);
+  });
+
   it('what changes a URL over one version of HTTP reaches what was stored over the other', async () => {
     const { cache } = await bench.cache('memory');
     let runs = 0;
