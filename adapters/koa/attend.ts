@@ -42,11 +42,17 @@ export function hasHungUp(exchange: Exchange): boolean {
  */
 function pastKoa(ctx: Context, exchange: Exchange): Sink {
   const nothing = () => {};
+  /** Where all layers have left the answer to the handler, it has been given now, or is not any more. */
+  const isOver = () => {
+    if (DONE.has(exchange) && ctx.respond === false) exchange.abandon();
+  };
   const head = (head: ResponseHead): MaybePromise<Reply | undefined> => {
     if (head.status === 304 && exchange.conditions.asksHandler) return exchange.head(head);
     // Of the other answers the layers tell: of those that are Koa's, and of what stands in for one.
     const isPast = !DONE.has(exchange) || ctx.respond === false;
-    if (!isPast || exchange.isServed || !exchange.changesOnSuccess || head.status >= 400) return undefined;
+    if (!isPast || exchange.isServed) return undefined;
+    isOver();
+    if (!exchange.changesOnSuccess || head.status >= 400) return undefined;
     exchange.abandon();
     return exchange.head(head);
   };
@@ -58,8 +64,8 @@ function pastKoa(ctx: Context, exchange: Exchange): Sink {
     hungUp: () => undefined,
     write: nothing,
     trailers: nothing,
-    end: nothing,
-    abandon: nothing,
-    leave: nothing,
+    end: isOver,
+    abandon: isOver,
+    leave: isOver,
   };
 }

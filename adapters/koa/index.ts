@@ -214,7 +214,8 @@ function isLeft(ctx: Context): boolean {
  * as its answer leaves; and now, if it has not: it may be said to nobody any more.
  */
 async function leave(ctx: Context, exchange: Exchange): Promise<void> {
-  exchange.abandon();
+  // What it has been asked it may say yet.
+  if (!exchange.conditions.asksHandler || ctx.res.headersSent) exchange.abandon();
   if (exchange.isHeaded) return;
   if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }

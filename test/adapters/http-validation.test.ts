@@ -184,6 +184,20 @@ const BY_KOA: Way[] = [
         ctx.body = BODY;
       }),
   ],
+  [
+    "Node's own response, past Koa, when its layers are done",
+    (run) =>
+      composed((ctx) => {
+        run();
+        if (ctx.get('if-none-match') === '"a"') {
+          ctx.respond = false;
+          setTimeout(() => ctx.res.writeHead(304, { ...FRESH_FOR_10, ETag: '"a"' }).end(), 5);
+          return;
+        }
+        ctx.set({ ...FRESH_FOR_10, ETag: '"a"' });
+        ctx.body = BODY;
+      }),
+  ],
 ];
 
 const WAYS = [
