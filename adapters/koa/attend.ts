@@ -10,7 +10,7 @@ import { holdHangUp } from './hang-up.js';
 /** Of exchanges whose handler is listened to beside Koa: most are not. */
 const TAPPED = new WeakSet<Exchange>();
 const HELD = new WeakMap<Exchange, () => boolean>();
-/** Those whose layers inside are done with the response: what leaves now is what they have left to Koa. */
+/** Of those, whose layers inside are done with the response: what leaves now is what they have left to Koa. */
 const DONE = new WeakSet<Exchange>();
 
 /**
@@ -28,7 +28,7 @@ export function attend(ctx: Context, exchange: Exchange): void {
 
 /** To be called when the layers inside are done. */
 export function stopAttending(exchange: Exchange): void {
-  DONE.add(exchange);
+  if (TAPPED.has(exchange)) DONE.add(exchange);
 }
 
 /** Whether the handler has hung up where something may stand in for it. To be asked when it is done: from then on it may. */
