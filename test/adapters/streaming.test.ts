@@ -10,6 +10,16 @@ import { type Handler, type Host, raw } from './hosts.js';
 
 const bench = useBench();
 
+/** A body that waits in its middle. */
+function slow(end: Gate): Readable {
+  async function* pieces() {
+    yield 'slo';
+    await end.opened;
+    yield 'w';
+  }
+  return Readable.from(pieces());
+}
+
 describe.each(COMBINATIONS)('streaming: $label', (combination) => {
   it('sends the first bytes before there are others', async () => {
     const host = await bench.start(combination);
@@ -91,23 +101,18 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
   it('that goes on for long leaves what another run has said and stored meanwhile, and is stored where there is none', async () => {
     const host = await bench.start(combination);
     const end = new Gate();
-    async function* pieces() {
-      yield 'slo';
-      await end.opened;
-      yield 'w';
-    }
     let runs = 0;
     const handler: Handler = ({ headers }) => {
       runs++;
-      return { body: headers['x-slow'] === undefined ? 'newer' : Readable.from(pieces()) };
+      return { body: headers['x-slow'] === undefined ? 'newer' : slow(end) };
     };
     for (const path of ['/x', '/alone']) host.get(path, { collapse: false, ttl: 60 }, handler);
-    const slow = await Promise.all(['/x', '/alone'].map((path) => host.begin(path, { headers: { 'X-Slow': '1' } })));
-    for (const begun of slow) await begun.next();
+    const begun = await Promise.all(['/x', '/alone'].map((path) => host.begin(path, { headers: { 'X-Slow': '1' } })));
+    for (const each of begun) await each.next();
     host.clock.forward(20);
     expect((await host.ask('/x')).text).toBe('newer');
     end.open();
-    for (const begun of slow) await begun.rest();
+    for (const each of begun) await each.rest();
     for (let i = 0; i < 3; i++) expect((await host.ask('/x')).text).toBe('newer');
     await expect.poll(() => host.cache.getStats().sets).toBe(2);
     const hit = await host.ask('/alone');
@@ -117,12 +122,7 @@ describe.each(COMBINATIONS)('streaming: $label', (combination) => {
   it('that goes on for longer than it is fresh is not stored, and not counted as if it were', async () => {
     const host = await bench.start(combination);
     const end = new Gate();
-    async function* pieces() {
-      yield 'slo';
-      await end.opened;
-      yield 'w';
-    }
-    host.get('/x', { ttl: 10 }, () => ({ body: Readable.from(pieces()) }));
+    host.get('/x', { ttl: 10 }, () => ({ body: slow(end) }));
     const begun = await host.begin('/x');
     await begun.next();
     host.clock.forward(20);
