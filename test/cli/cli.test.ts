@@ -258,17 +258,18 @@ describe('changes', () => {
       const { code, out } = await at(['invalidate', ...args, '--yes', '--json'], rest);
       expect(code).toBe(0);
       expect(JSON.parse(out)).toEqual({ sequence: expect.any(Number), durable: true });
-      expect(await get('/users'), args.join()).not.toBe(before);
+      // It is pushed to the application: that takes a moment.
+      await expect.poll(() => get('/users'), { message: args.join() }).not.toBe(before);
     }
     const nobodys = () => fetch(`${origin}/users`).then((answer) => answer.text());
     const kept = [await nobodys(), await get('/users')];
     const { out } = await at(['invalidate', '--no-tenant', '--key', 'users:list', '--yes']);
     expect(out).toMatch(/^Done\./);
-    expect(await nobodys()).not.toBe(kept[0]);
+    await expect.poll(nobodys).not.toBe(kept[0]);
     expect(await get('/users')).toBe(kept[1]);
     const before = await get('/users');
     expect((await at(['clear', '--yes'])).out).toMatch(/^Done\. From now on no process serves anything older\./);
-    expect(await get('/users')).not.toBe(before);
+    await expect.poll(() => get('/users')).not.toBe(before);
   });
 
   it('wait for a yes, and need --yes where nobody can be asked', async () => {
@@ -287,7 +288,7 @@ describe('changes', () => {
     }
     expect(await get('/users')).toBe(before);
     expect((await at(['clear'], { typed: 'y\n' })).code).toBe(0);
-    expect(await get('/users')).not.toBe(before);
+    await expect.poll(() => get('/users')).not.toBe(before);
   });
 
   it('leave nothing of a client that goes', async () => {
