@@ -42,8 +42,8 @@ export function hasHungUp(exchange: Exchange): boolean {
  */
 function pastKoa(ctx: Context, exchange: Exchange): Sink {
   const nothing = () => {};
-  /** Where all layers have left the answer to the handler, it has been given now, or is not any more. */
-  const isOver = () => {
+  /** Where all layers have left the answer to the handler, it has been given now, or will not be: nothing of it is stored. */
+  const giveUp = () => {
     if (DONE.has(exchange) && ctx.respond === false) exchange.abandon();
   };
   const head = (head: ResponseHead): MaybePromise<Reply | undefined> => {
@@ -51,7 +51,7 @@ function pastKoa(ctx: Context, exchange: Exchange): Sink {
     // Of the other answers the layers tell: of those that are Koa's, and of what stands in for one.
     const isPast = !DONE.has(exchange) || ctx.respond === false;
     if (!isPast || exchange.isServed) return undefined;
-    isOver();
+    giveUp();
     if (!exchange.changesOnSuccess || head.status >= 400) return undefined;
     exchange.abandon();
     return exchange.head(head);
@@ -64,8 +64,8 @@ function pastKoa(ctx: Context, exchange: Exchange): Sink {
     hungUp: () => undefined,
     write: nothing,
     trailers: nothing,
-    end: isOver,
-    abandon: isOver,
-    leave: isOver,
+    end: giveUp,
+    abandon: giveUp,
+    leave: giveUp,
   };
 }

@@ -149,15 +149,20 @@ export class MemoryStore implements Store {
   }
 
   async *scan(prefix: string, { heads = false, wanted }: ScanOptions = {}): AsyncGenerator<Scanned> {
+    this.#refuseClosed();
     const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && (wanted?.(key) ?? true));
     for (let at = 0; at < keys.length; at += SCAN_STEP) {
-      // It is empty then: a backup would take what it has read so far for all that there is.
-      if (this.#closed) throw new UnavailableError('the cache is closed');
+      this.#refuseClosed();
       const found = keys.slice(at, at + SCAN_STEP).flatMap((key) => this.#found(key, heads));
       const items = found.filter(({ entry }) => entry.expiresAt > this.#clock.now());
       yield { items, expired: found.length - items.length, unreadable: 0 };
       await nextTurn();
     }
+  }
+
+  /** It is empty then: a backup would take that, or what it has read so far, for all that there is. */
+  #refuseClosed(): void {
+    if (this.#closed) throw new UnavailableError('the cache is closed');
   }
 
   ping(): void {}

@@ -1,8 +1,9 @@
 // A request waits for Redis once: what it did not get by its deadline it asks for in no other way.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createCache } from 'respcache';
+import { type Cache, createCache } from 'respcache';
 import { withCache } from 'respcache/node';
 import { ManualClock } from 'respcache/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -17,6 +18,19 @@ beforeEach(async () => {
 });
 
 afterEach(() => server.stop());
+
+/** A handler behind a cache. `close` ends both, and has Redis go on. */
+async function served(cache: Cache, handler: RequestListener) {
+  const listener = createServer(withCache(handler, { cache })).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const close = async () => {
+    server.resume();
+    listener.close();
+    listener.closeAllConnections();
+    await cache.close();
+  };
+  return { port: (listener.address() as AddressInfo).port, close };
+}
 
 it('getOrSet while Redis hangs: its value is there as soon as the factory has made it', async () => {
   const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
@@ -70,18 +84,14 @@ it('a miss while Redis hangs, though this process still trusts what it knows of 
   const cache = createCache({ redis: server.url, maxDisconnected: 60_000 });
   const failed: string[] = [];
   cache.on('error', ({ operation }) => failed.push(operation));
-  const listener = createServer(withCache((_req, res) => res.end('made'), { cache })).listen(0, '127.0.0.1');
+  const { port, close } = await served(cache, (_req, res) => res.end('made'));
   try {
     await reached(cache);
-    const { port } = listener.address() as AddressInfo;
     server.pause();
     expect((await ask(port, '/x')).text).toBe('made');
     expect(failed).toEqual(['read']);
   } finally {
-    server.resume();
-    listener.close();
-    listener.closeAllConnections();
-    await cache.close();
+    await close();
   }
 });
 
@@ -99,15 +109,14 @@ it.each<[what: string, cacheControl: string, headers: Record<string, string>, te
   const failed: string[] = [];
   cache.on('error', ({ operation }) => failed.push(operation));
   let runs = 0;
-  const handler = (_req: IncomingMessage, res: ServerResponse) => {
+  const handler: RequestListener = (_req, res) => {
     res.setHeader('Cache-Control', cacheControl);
     res.setHeader('ETag', `"${++runs}"`);
     res.end(`run ${runs}`);
   };
-  const listener = createServer(withCache(handler, { cache })).listen(0, '127.0.0.1');
+  const { port, close } = await served(cache, handler);
   try {
     await reached(cache);
-    const { port } = listener.address() as AddressInfo;
     const stored = new Promise((resolve) => cache.on('set', resolve));
     await ask(port, '/x');
     await stored;
@@ -117,9 +126,6 @@ it.each<[what: string, cacheControl: string, headers: Record<string, string>, te
     expect((await ask(port, '/x', { headers })).text).toBe(text);
     expect(failed).toEqual(['read']);
   } finally {
-    server.resume();
-    listener.close();
-    listener.closeAllConnections();
-    await cache.close();
+    await close();
   }
 });

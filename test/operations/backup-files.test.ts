@@ -56,13 +56,14 @@ describe('a backup into a file', () => {
     expect([(mode & 0o777).toString(8), size]).toEqual(['600', bytes]);
   });
 
-  it('leaves an older one where it is if a cache in memory is closed meanwhile', async () => {
+  it('leaves an older one where it is if a cache in memory is closed meanwhile, or by then', async () => {
     const closed = createCache({ redis: false });
     await closed.mset(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, i])), 'c');
     await closed.backup(path());
     const older = await readFile(path());
     const made = closed.backup(path(), { onProgress: () => void closed.close() });
     await expect(made).rejects.toThrow('the cache is closed');
+    await expect(closed.backup(path())).rejects.toThrow('the cache is closed');
     expect(await readFile(path())).toEqual(older);
     expect(await readdir(folder)).toEqual(['cache.bak']);
   });
