@@ -51,8 +51,6 @@ function pastKoa(ctx: Context, exchange: Exchange): Sink {
     // Of the other answers the layers tell: of those that are Koa's, and of what stands in for one.
     const isPast = !DONE.has(exchange) || ctx.respond === false;
     if (!isPast || exchange.isServed) return undefined;
-    giveUp();
-    if (!exchange.changesOnSuccess || head.status >= 400) return undefined;
     exchange.abandon();
     return exchange.head(head);
   };

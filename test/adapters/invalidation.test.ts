@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Cache, InvalidateSpec, Receipt } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
+import { Gate, NEWEST, numbered, OF_KOA, ON_REDIS, stream, useBench } from './bench.js';
 import { type Handler, type Host, Layer, raw, type Source } from './hosts.js';
 import { nextEvent, told } from './traffic.js';
 
@@ -353,6 +353,9 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
         expect((await host.ask('/x', { method: 'POST' })).text).toBe('done');
         expect(await host.texts('/x', 1)).toEqual(['version 2']);
         gate.open();
+        // And not once more as it returns.
+        await host.ask('/x', { method: 'HEAD' });
+        expect(told(await host.ask('/x'))).toMatchObject({ hit: true });
       });
 
       it('after it has returned', async () => {
@@ -378,6 +381,13 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
         expect((await host.ask('/x', { method: 'POST' })).status).toBe(500);
         expect(told(await host.ask('/x'))).toMatchObject({ hit: true });
       });
+    });
+
+    it('and stores a stream that is the answer to a GET', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', {}, host.invalidating({ tags: 'other' }), () => ({ body: stream(['a', 'b']) }));
+      expect((await host.ask('/x')).text).toBe('ab');
+      await vi.waitFor(async () => expect(told(await host.ask('/x'))).toMatchObject({ hit: true }));
     });
 
     it('not where a layer outside has answered for a handler that failed', async () => {
@@ -697,5 +707,18 @@ describe.each(ON_REDIS)('invalidation between processes: $label', (combination) 
     expect([second.text, second.header('etag')]).toEqual(['run 1', first.header('etag')]);
     expect(second.header('cache-status')).toBe('respcache; hit; ttl=300');
     expect(there.runs).toBe(0);
+  });
+});
+
+describe.each([...OF_KOA])('invalidation: $label', (combination) => {
+  it('lets the answer of a handler that gives it past Koa leave as it is', async () => {
+    const host = await bench.start(combination);
+    host.post(
+      '/x',
+      {},
+      raw((res) => res.writeHead(201, { 'Content-Length': 4 }).end('done')),
+    );
+    const answer = await host.ask('/x', { method: 'POST' });
+    expect([answer.status, answer.text, answer.header('cache-status')]).toEqual([201, 'done', undefined]);
   });
 });

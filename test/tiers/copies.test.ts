@@ -91,6 +91,19 @@ describe('what Redis answers to a lookup', () => {
     expect([textOf(here()), textOf(await inRedis())]).toEqual(['next', 'next']);
   });
 
+  it('is kept in the place of what was asked for before it', async () => {
+    const { backend } = cache.services;
+    await backend.store.set([{ key, entry: live('was') }]);
+    backend.own?.delete([key]);
+    const first = asking();
+    await new Promise((resolve) => setImmediate(resolve));
+    const written = backend.store.set([{ key, entry: live('next', { storedAt: storedAt + 1 }) }]);
+    const second = asking();
+    expect(textOf((await first).entry)).toBe('was');
+    await written;
+    expect([textOf((await second).entry), textOf(here())]).toEqual(['next', 'next']);
+  });
+
   it('is kept where it was asked for behind that', async () => {
     const { backend } = cache.services;
     await backend.fill([{ key, entry: live('was', { freshUntil: storedAt }) }]);
