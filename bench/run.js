@@ -1,6 +1,6 @@
 // Measures respcache against what it cannot beat, and against other caches. bench/README.md says how to read what it prints.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { measureScene } from './kinds/index.js';
 import { killAll } from './lib/contender.js';
@@ -11,6 +11,7 @@ import { installPackages, nodeOf } from './lib/packages.js';
 import { writePage } from './lib/page.js';
 import { startRedis } from './lib/redis.js';
 import { asMarkdown, asText } from './lib/report.js';
+import { resultsIn } from './lib/results.js';
 import { chosenScenes } from './scenes/index.js';
 
 const options = readOptions(process.argv.slice(2));
@@ -47,18 +48,6 @@ async function main() {
   const nodes = options.nodes.map(nodeOf);
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
   publish(await bench(nodes));
-}
-
-/** A run that was kept. @throws where a file has none */
-function resultsIn(file) {
-  let run;
-  try {
-    run = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    // Told below: it is no such file.
-  }
-  if (Array.isArray(run?.nodes) && run.machine && run.options) return run;
-  throw new Error(`--render takes a file that --json has written, not ${file}`);
 }
 
 /** Peers and other versions of Node are this folder's packages; the limits and ours are not. */

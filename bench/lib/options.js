@@ -22,7 +22,8 @@ const USAGE = `npm run bench -- [options]
   --list               the names, and nothing else
   --json <file>        the result as JSON: to the file, or (-) to the output
   --write              writes the results to docs/performance.md
-  --render <file>      measures nothing: takes the results of a --json file
+  --render <file>      measures nothing: takes the results of a --json file; given again, a run that was made in parts is put
+                       together
   --dist <folder>      a build of the package (dist); given again, builds are compared with one another
   --profile <folder>   writes a CPU profile of each contender there, and prints where the time went
 `;
@@ -43,7 +44,7 @@ const OPTIONS = {
   list: FLAG,
   write: FLAG,
   json: TEXT,
-  render: TEXT,
+  render: { ...TEXT, multiple: true },
   rounds: TEXT,
   starts: { ...TEXT, default: '1' },
   seconds: TEXT,

@@ -72,3 +72,6 @@ function choose({ name: scene }, entries, only, all) {
 }
 
 export const sceneOf = (name) => ALL.find((scene) => scene.name === name);
+
+/** Where a scene stands among all. */
+export const placeOf = (name) => ALL.findIndex((scene) => scene.name === name);

@@ -1,7 +1,7 @@
 // The benchmark itself, once, as short as it can be: that it starts, measures, judges and ends.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +67,36 @@ it('takes no other file for its own results', () => {
   const run = bench('--render', file);
   expect(run.stderr).toBe(`bench: --render takes a file that --json has written, not ${file}\n`);
   expect(run.status).toBe(1);
+});
+
+it('puts together what was measured in parts, and only what belongs together', () => {
+  const kept = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+  const [node] = kept.nodes;
+  const [hits] = node.scenes;
+  const part = (name: string, change: object) => {
+    const file = join(folder, name);
+    writeFileSync(file, JSON.stringify({ ...kept, ...change }));
+    return file;
+  };
+  const of = (...scenes: string[]) => ({ ...node, goals: [], scenes: scenes.map((name) => ({ ...hits, name })) });
+  const tags = part('tags.json', { nodes: [of('tags')] });
+  const first = part('first.json', { nodes: [of('hit-1k')] });
+  const other = part('other.json', { nodes: [{ ...of('hit-1k'), node: '99.0.0' }] });
+  const file = join(folder, 'whole.json');
+  const run = bench('--render', tags, '--render', first, '--render', other, '--json', file);
+  expect(run.status, run.stderr).toBe(0);
+  const { nodes } = JSON.parse(readFileSync(file, 'utf8')) as { nodes: (typeof node)[] };
+  expect(nodes.map(({ node }) => node)).toEqual([node.node, '99.0.0']);
+  expect(nodes[0].scenes.map(({ name }: { name: string }) => name)).toEqual(['hit-1k', 'tags']);
+  // By what is in either part.
+  expect(nodes[0].goals).toEqual(node.goals);
+
+  const refused = (second: string) => bench('--render', first, '--render', second).stderr;
+  expect(refused(first)).toContain(`${first} has the scene hit-1k of Node ${node.node} once more`);
+  const machine = part('machine.json', { machine: { ...kept.machine, cpu: 'another' } });
+  expect(refused(machine)).toContain(`${machine} is of another machine`);
+  const rounds = part('rounds.json', { options: { ...kept.options, rounds: 99 } });
+  expect(refused(rounds)).toContain(`${rounds} was measured in another way`);
 });
 
 it('tells what the statistics cost to the end', () => {
