@@ -45,10 +45,13 @@ export function respcache(stack, what, { mount = 'middleware', store = 'memory',
 
 const HIT = 'respcache; hit';
 
-/** respcache answering hits; `where`: the tier that they come from. */
-export function hit(stack, store, { mount = 'middleware', ...rest } = {}) {
+/** By a client of ioredis 5, which is another package here. */
+export const ON_5 = { suffix: ', ioredis 5', client: 'ioredis5' };
+
+/** respcache answering hits; `store`: the tier that they come from. */
+export function hit(stack, store, { mount = 'middleware', suffix = '', ...rest } = {}) {
   const front = mount !== 'middleware';
-  const limit = `${front ? 'http' : stack} ${store === 'redis' ? 'one getBuffer' : 'bare'}`;
-  const what = front ? `${mount} hit ${store}` : `hit ${store}`;
+  const limit = `${front ? 'http' : stack} ${store === 'redis' ? 'one getBuffer' : 'bare'}${suffix}`;
+  const what = `${front ? `${mount} hit ${store}` : `hit ${store}`}${suffix}`;
   return respcache(stack, what, { mount, store, limit, mark: HIT, ...rest });
 }

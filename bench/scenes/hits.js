@@ -1,15 +1,14 @@
 // Hits: as fast as the framework can end a buffer?
 
-import { contender, hit } from './define.js';
+import { contender, hit, ON_5 } from './define.js';
 
 const SIZES = { '1k': 1024, '50k': 51_200, '1m': 1_048_576 };
 /** So many pages of 1 MB fit the default `maxBytes` of 64 MiB. */
 const FEW = 20;
 
 const bare = (stack, more) => contender(stack, 'bare', more);
-const getBuffer = (stack, more) => contender(stack, 'one getBuffer', { store: 'redis', cache: 'redis', ...more });
-const getBuffer5 = (stack) =>
-  contender(stack, 'one getBuffer, ioredis 5', { store: 'redis', cache: 'redis', client: 'ioredis5' });
+const getBuffer = (stack, { suffix = '', ...more } = {}) =>
+  contender(stack, `one getBuffer${suffix}`, { store: 'redis', cache: 'redis', ...more });
 const peer = (stack, cache, store, more) =>
   contender(stack, `${cache} ${store}`, {
     cache,
@@ -51,9 +50,12 @@ function core() {
 
 function rest() {
   return [
-    getBuffer5('http'),
-    getBuffer5('express'),
-    getBuffer5('koa'),
+    getBuffer('http', ON_5),
+    getBuffer('express', ON_5),
+    getBuffer('koa', ON_5),
+    hit('express', 'redis', ON_5),
+    hit('koa', 'redis', ON_5),
+    hit('express', 'redis', { mount: 'createServer', ...ON_5 }),
     hit('express', 'tiers'),
     peer('express', 'cache-express', 'memory'),
     peer('express', 'route-cache', 'memory'),
@@ -98,6 +100,7 @@ const TOGETHER = [
   ['express withCache hit memory', 'express createServer hit memory', 'outside nginx', 'outside varnish'],
   ['express withCache hit memory', 'outside nginx as installed'],
   ...['http', 'express', 'koa'].map((stack) => [`${stack} one getBuffer`, `${stack} one getBuffer, ioredis 5`]),
+  ...['express hit redis', 'koa hit redis', 'express createServer hit redis'].map((name) => [`${name}, ioredis 5`]),
 ];
 
 /** The same in a quick run. */
