@@ -74,6 +74,11 @@ export function isCut({ req: { socket } }: ServerResponse): boolean {
   return socket instanceof Socket && socket.destroyed && !socket.readableEnded && socket.errored === null;
 }
 
+/** Whether a response of HTTP/1 has just been destroyed here, or its connection cut, which is told of later. */
+export function isBrokenOff(res: ServerResponse): boolean {
+  return hasReason(res) && (res.destroyed || isCut(res)) && !isClosed(res);
+}
+
 /** The status that has left: over HTTP/2 it is a response's stream that knows it, whoever has sent it. */
 export function statusSent(res: ServerResponse): number {
   const { stream } = res as { readonly stream?: { readonly sentHeaders?: OutgoingHttpHeaders } };

@@ -253,6 +253,27 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
     );
   });
 
+  it.each<[what: string, cut: (res: ServerResponse) => void]>([
+    ['its response', (res) => res.destroy()],
+    ['its response for an error', (res) => res.once('error', () => {}).destroy(new Error('in the middle'))],
+    ['its connection', (res) => res.req.socket.destroy()],
+  ])(
+    'passes on a handler that destroys %s in the middle and ends it in the same turn, and does not store it',
+    async (_, cut) => {
+      await unstored(combination, (host) =>
+        host.get(
+          '/x',
+          {},
+          raw((res) => {
+            res.write('first');
+            cut(res);
+            res.end();
+          }),
+        ),
+      );
+    },
+  );
+
   it('passes on an answer given whole with a wrong Content-Length, and does not store it', async () => {
     await unstored(combination, (host) =>
       host.get(
