@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { decode, decodeHead, FrameError, headLength, PREAMBLE } from '../entry/codec.js';
 import type { Entry } from '../entry/entry.js';
+import { UnavailableError } from '../errors.js';
 import { isOfAnotherType, type RedisLink } from './redis-link.js';
 
 const SCAN_STEP = 250;
@@ -16,14 +17,21 @@ export interface Head {
   readonly bytes: number;
 }
 
-/** The keys below a prefix, in steps of some hundred; a key may come twice, in different steps. */
+/**
+ * The keys below a prefix, in steps of some hundred; a key may come twice, in different steps.
+ * @throws {UnavailableError} if the connection is another one by now: behind it a cursor stands at another place, and keys would be left out
+ */
 export async function* keysBelow(link: RedisLink, prefix: string): AsyncGenerator<string[]> {
-  const { keyPrefix } = link;
+  const { keyPrefix, client, connections } = link;
   const pattern = `${escapeGlob(keyPrefix + prefix)}*`;
+  // A server of a Cluster fails by itself then.
+  const isAnother = () => !('nodes' in client) && link.connections !== connections;
   for (const master of link.masters()) {
     let cursor = '0';
     do {
       const [next, found]: [string, string[]] = await scanStep(master, cursor, pattern);
+      if (cursor !== '0' && isAnother())
+        throw new UnavailableError('the connection to Redis was lost while its keys were gone through');
       cursor = next;
       yield [...new Set(found)].map((key) => key.slice(keyPrefix.length));
     } while (cursor !== '0');

@@ -152,3 +152,27 @@ it('a sweep is spared where nothing was invalidated since the last one', async (
   expect(await scans()).toBeGreaterThan(before);
   await cache.close();
 });
+
+it('erasing does not say that it is done where Redis was restarted meanwhile: a cursor of before leaves keys out', async () => {
+  const server = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } });
+  // It asks again over the next connection what had no answer, and so hides that there is another.
+  const own = new Redis(server.port, { maxRetriesPerRequest: null });
+  own.on('error', () => {});
+  const cache = createCache({ redis: own });
+  cache.on('error', () => {});
+  await cache.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, i])), 'leaves');
+  let restarting: Promise<void> | undefined;
+  const onProgress = () => {
+    if (restarting === undefined) process.kill(server.pid, 'SIGKILL');
+    restarting ??= server.restart();
+  };
+  await expect(cache.invalidateTenant('leaves', { erase: true, onProgress })).rejects.toMatchObject({
+    code: 'ERR_RESPCACHE_UNAVAILABLE',
+  });
+  await restarting;
+  await cache.invalidateTenant('leaves', { erase: true });
+  expect(await own.keys('client:leaves:*')).toEqual([]);
+  await cache.close();
+  await own.quit();
+  await server.stop();
+});
