@@ -3,9 +3,14 @@ import { sent } from './redirects.js';
 import type { RedisClient } from './redis-client.js';
 
 /** A Lua script and its digest. */
-export interface Script {
+interface Text {
   readonly lua: string;
   readonly sha: string;
+}
+
+/** A script, and how it is before Redis 7, where its first line is not understood. */
+export interface Script extends Text {
+  readonly old: Text;
 }
 
 /**
@@ -17,8 +22,11 @@ export function script(
   { thrifty = false, reads = false }: { thrifty?: boolean; reads?: boolean } = {},
 ): Script {
   const flags = reads ? ' flags=no-writes,allow-oom' : thrifty ? '' : ' flags=allow-oom';
-  const whole = `#!lua${flags}\n${lua}`;
-  return { lua: whole, sha: createHash('sha1').update(whole).digest('hex') };
+  return { ...digested(`#!lua${flags}\n${lua}`), old: digested(lua) };
+}
+
+function digested(lua: string): Text {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
 /** What a script is given, and what it gets back: texts, or bytes if `raw`. */
@@ -39,14 +47,17 @@ export class ScriptRunner {
   readonly #client: RedisClient;
   /** The digests of those that have been sent whole since there is this connection. */
   readonly #sent = new Set<string>();
+  /** Whether its server is older than Redis 7. */
+  #isOld = false;
 
   constructor(client: RedisClient) {
     this.#client = client;
   }
 
-  /** There is a new connection: its server may know none of them. */
+  /** There is a new connection: its server may know none of them, and be another. */
   forget(): void {
     this.#sent.clear();
+    this.#isOld = false;
   }
 
   /**
@@ -54,20 +65,22 @@ export class ScriptRunner {
    * more where a server (another of a Cluster's) does not know its digest.
    */
   async run(what: Script, call: ScriptCall): Promise<unknown> {
-    if (this.#sent.has(what.sha)) {
+    const { lua, sha } = this.#isOld ? what.old : what;
+    if (this.#sent.has(sha)) {
       try {
-        return await this.#byDigest(what.sha, call);
+        return await this.#byDigest(sha, call);
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       }
     }
-    this.#sent.add(what.sha);
+    this.#sent.add(sha);
     try {
-      return await this.#whole(what.lua, call);
+      return await this.#whole(lua, call);
     } catch (error) {
-      // Before Redis 7 the first line is not understood.
-      if (!(error instanceof Error) || !/compiling script/i.test(error.message)) throw error;
-      return await this.#whole(what.lua.slice(what.lua.indexOf('\n') + 1), call);
+      const isRefused = error instanceof Error && /compiling script/i.test(error.message);
+      if (!isRefused || lua === what.old.lua) throw error;
+      this.#isOld = true;
+      return this.run(what, call);
     }
   }
 

@@ -386,6 +386,27 @@ describe('RedisLink.run', () => {
     await full.stop();
   });
 
+  it('asks a server of before Redis 7 once for each script, and not thrice', async () => {
+    const client = keep(new Redis(server.port));
+    const send = client.sendCommand.bind(client);
+    const asked: string[] = [];
+    client.sendCommand = (command, ...rest) => {
+      asked.push(command.name);
+      if (!String(command.args[0]).startsWith('#!')) return send(command, ...rest);
+      command.reject(new Error("ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'"));
+      return command.promise;
+    };
+    const link = linkTo(client);
+    await link.ready();
+    asked.length = 0;
+    const what = script("return redis.call('INCR', KEYS[1])");
+    for (let run = 1; run <= 3; run++) expect(await link.run(what, ['old'], [])).toBe(run);
+    expect(asked).toEqual(['eval', 'eval', 'evalsha', 'evalsha']);
+    client.emit('ready');
+    await link.run(what, ['old'], []);
+    expect(asked.slice(4)).toEqual(['eval', 'eval']);
+  });
+
   it('passes the errors of a script on', async () => {
     const link = linkTo(server.url);
     await link.ready();
