@@ -108,13 +108,15 @@ export class DurableQueue implements WriteQueue {
   async settle(): Promise<void> {}
 
   async deadLetters(most: number): Promise<readonly Dead[]> {
-    return (await this.#lanes.dead(this.#failed)).slice(0, most);
+    const found: Dead[] = [];
+    for await (const dead of this.#lanes.dead(this.#failed)) if (found.push(dead) >= most) break;
+    return found;
   }
 
   async replay(id: string | undefined): Promise<number> {
     if (this.#closed) throw closed();
     let count = 0;
-    for (const dead of await this.#lanes.dead(this.#failed, id))
+    for await (const dead of this.#lanes.dead(this.#failed, id))
       await this.#surely(async () => {
         const lane = await this.#lanes.replay(dead);
         if (lane === undefined) return;

@@ -18,6 +18,8 @@ import {
 
 /** What a step with Redis may take, ms. */
 const DEADLINE = 2000;
+/** How much of dead letters is read at once, about, bytes. */
+const READ_STEP = 1_048_576;
 /** How many times Redis is asked whether a write has died, where giving it up had no answer, and after what pause, ms. */
 const MOST_LOOKS = 20;
 const LOOK_AGAIN = 500;
@@ -153,13 +155,37 @@ export class Lanes {
     return Number(await this.#link.send((to) => to.hexists(this.key('dead'), id))) === 1;
   }
 
-  /** All that have died, the first first, or the one of an id. `onDamage`: told of each that cannot be read, which is left out. */
-  async dead(onDamage: (error: unknown) => void, id?: string): Promise<readonly Dead[]> {
+  /**
+   * All that have died, the first first, or the one of an id. `onDamage`: told of each that cannot be read, which is left out. There may be
+   * more of them than this process has room for, or Redis can send in time: each is read as its turn comes.
+   */
+  async *dead(onDamage: (error: unknown) => void, id?: string): AsyncGenerator<Dead> {
+    const ids = id === undefined ? await this.#deadInOrder(onDamage) : [id];
+    for (const each of ids) yield* await this.#letters([each], onDamage);
+  }
+
+  /** The ids of those that can be read, the first first. */
+  async #deadInOrder(onDamage: (error: unknown) => void): Promise<readonly string[]> {
     const key = this.key('dead');
-    const found = await this.#redis(() =>
-      this.#link.send(async (to) => (id === undefined ? to.hvalsBuffer(key) : [await to.hgetBuffer(key, id)])),
-    );
-    const all = found.flatMap((frame) => {
+    const ids = await this.deadIds();
+    const lengths = await this.#redis(() => Promise.all(ids.map((id) => this.#link.send((to) => to.hstrlen(key, id)))));
+    const found: { readonly id: string; readonly failedAt: number }[] = [];
+    let step: string[] = [];
+    let bytes = 0;
+    for (const [i, id] of ids.entries()) {
+      step.push(id);
+      bytes += Number(lengths[i]);
+      if (bytes < READ_STEP && i < ids.length - 1) continue;
+      for (const { write, failedAt } of await this.#letters(step, onDamage)) found.push({ id: write.id, failedAt });
+      step = [];
+      bytes = 0;
+    }
+    return found.sort((a, b) => a.failedAt - b.failedAt).map(({ id }) => id);
+  }
+
+  async #letters(ids: readonly string[], onDamage: (error: unknown) => void): Promise<readonly Dead[]> {
+    const found = await this.#redis(() => this.#link.send((to) => to.hmgetBuffer(this.key('dead'), ...ids)));
+    return found.flatMap((frame) => {
       if (frame === null) return [];
       try {
         return [deserializeValue(frame) as Dead];
@@ -168,7 +194,6 @@ export class Lanes {
         return [];
       }
     });
-    return all.sort((a, b) => a.failedAt - b.failedAt);
   }
 
   /** The ids of all that have died, be they readable or not. */

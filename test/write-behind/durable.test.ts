@@ -429,6 +429,25 @@ describe('durable write-behind', () => {
     expect(told).toHaveBeenCalledWith(expect.objectContaining({ operation: 'write-behind' }));
   });
 
+  it('dead letters are read in steps, the first first: together they may be more than Redis sends at once', async () => {
+    const own = await startRedis({ config: { 'client-output-buffer-limit': 'normal 4mb 0 0' } });
+    cleanups.push(() => own.stop());
+    const cache = open('', { redis: own.url });
+    const save = vi.fn().mockRejectedValue(new Error('never'));
+    cache.onWriteBehind('save', save, { retries: 0 });
+    const keys = Array.from({ length: 6 }, (_, i) => `k:${i}`);
+    for (const key of keys) {
+      await cache.writeBehind(key, 'x'.repeat(1_000_000), 'c', { handler: 'save' });
+      await cache.flush();
+    }
+    expect((await cache.deadLetters()).map(({ key }) => key)).toEqual(keys);
+    expect((await cache.deadLetters(2)).map(({ key }) => key)).toEqual(keys.slice(0, 2));
+    save.mockResolvedValue(undefined);
+    expect(await cache.replayDeadLetters()).toBe(6);
+    await cache.flush();
+    expect(await cache.deadLetters()).toEqual([]);
+  });
+
   it('writes that are coalesced while the database is down share one ticket', async () => {
     const prefix = `${randomUUID()}:`;
     const cache = open(prefix);
