@@ -88,6 +88,9 @@ const PATH = 'path';
 /** What Nest's option `version` and `@Version()` leave on a controller or a method. */
 const VERSION = '__version__';
 
+/** What Nest's `@Sse()` leaves on a method. */
+const EVENTS = '__sse__';
+
 export function behaviourOf(method: object): Behaviour | undefined {
   return metadata.getMetadata(BEHAVIOUR, method) as Behaviour | undefined;
 }
@@ -111,6 +114,11 @@ export function isForgotten(method: object, prototype: object, name: string | sy
 /** Whether a method answers HTTP requests. Known once all of its decorators have been applied. */
 export function isRoute(method: object | undefined): boolean {
   return method !== undefined && metadata.hasMetadata(PATH, method);
+}
+
+/** Whether a route answers with server-sent events, which need not end. */
+export function isEvents(method: object): boolean {
+  return metadata.hasMetadata(EVENTS, method);
 }
 
 /** The version of a route, as a text; `undefined`: it has none of its own. */

@@ -6,11 +6,14 @@ import { type Observable, of } from 'rxjs';
 import type { Cache } from '../../src/cache.js';
 import { RespcacheError } from '../../src/errors.js';
 import { after, type MaybePromise } from '../../src/types.js';
+import { exchangeOf } from '../node/exchanges.js';
 import { send } from '../node/send.js';
 import { silence } from '../node/silence.js';
+import { isEvents } from './behaviour.js';
 import { kept } from './kept.js';
 import { type ChosenRoute, type Layers, layersOf } from './layers.js';
 import { CacheService } from './service.js';
+import { hearUnsaid } from './unsaid.js';
 
 /** The layers that a request has been through: a route that is decorated and covered as well has them once. */
 const passed = new WeakMap<object, Set<unknown>>();
@@ -47,7 +50,8 @@ export class DecoratedInterceptor implements NestInterceptor {
     const { find, purges } = layersOf(this.#cache, route, this.all);
     const run = () => {
       for (const purge of purges) if (isFirst(req, purge)) purge(req, res);
-      return next.handle();
+      const exchange = exchangeOf(this.#cache.engine, res);
+      return exchange === undefined ? next.handle() : hearUnsaid(next.handle(), exchange, res, isEvents(route.handler));
     };
     if (find === undefined || !isFirst(req, find)) return run();
     return after<Awaited<ReturnType<NonNullable<Layers['find']>>>, Observable<unknown>>(find(req, res), (found) => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import {
   applyDecorators,
   Controller,
@@ -15,6 +18,7 @@ import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { type Cache, ConfigError } from 'respcache';
 import { Cacheable, CacheClear, CacheInterceptor, CacheInvalidate } from 'respcache/nest';
+import { defer, of } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Host, memory, withCache } from './host.js';
 
@@ -155,6 +159,113 @@ describe('invalidation', () => {
       cache.on('purge', () => purges++);
       await http.post('/users').expect(201);
       expect(purges).toBe(1);
+    });
+  });
+
+  describe('a client that goes before its answer', () => {
+    let row = 'old';
+    let begin: () => void;
+    let change: () => Promise<string>;
+    let goOn: () => void;
+    let begun: Promise<void>;
+
+    beforeEach(() => {
+      row = 'old';
+      begun = new Promise((resolve) => {
+        begin = resolve;
+      });
+      const going = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      change = async () => {
+        begin();
+        await going;
+        row = 'new';
+        return 'changed';
+      };
+    });
+
+    @Controller('rows')
+    class Rows {
+      @Get()
+      @Cacheable({ key: 'row' })
+      read() {
+        return { row };
+      }
+
+      @Post('promise')
+      @CacheInvalidate('row')
+      promise() {
+        return change();
+      }
+
+      @Post('observable')
+      @CacheInvalidate('row')
+      observable() {
+        return defer(change);
+      }
+
+      @Post('stream')
+      @CacheInvalidate('row')
+      async stream() {
+        const changed = await change();
+        return (async function* () {
+          yield changed;
+        })();
+      }
+
+      @Get('slow')
+      @Cacheable()
+      slow() {
+        return ++runs === 1 ? defer(change) : of('read again');
+      }
+    }
+
+    /** Asks, and gives what has it hang up: not before its handler runs. */
+    async function ask(server: Server, request: string): Promise<() => Promise<unknown>> {
+      const { port } = server.address() as AddressInfo;
+      const socket = connect(port, '127.0.0.1');
+      const [connection] = (await once(server, 'connection')) as [Socket];
+      socket.write(`${request} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 0\r\n\r\n`);
+      await begun;
+      return () => {
+        socket.destroy();
+        return once(connection, 'close');
+      };
+    }
+
+    it.each(['promise', 'observable', 'stream'])('has what it changes invalidated: by %s', async (path) => {
+      const { app, http } = await withCache(cache, { controllers: [Rows] });
+      await http.get('/rows').expect({ row: 'old' });
+      const hangUp = await ask(app.getHttpServer(), `POST /rows/${path}`);
+      const rows: string[] = [];
+      const purged = new Promise<void>((resolve) => {
+        cache.on('purge', () => {
+          rows.push(row);
+          resolve();
+        });
+      });
+      await hangUp();
+      goOn();
+      await purged;
+      expect(rows).toEqual(['new']);
+      await http.get('/rows').expect({ row: 'new' });
+    });
+
+    it('keeps nobody waiting who asks the same', async () => {
+      const { app, http } = await withCache(cache, { controllers: [Rows] });
+      const server: Server = app.getHttpServer();
+      const hangUp = await ask(server, 'GET /rows/slow');
+      const { port } = server.address() as AddressInfo;
+      const asked = performance.now();
+      const waiting = http.get('/rows/slow').set('host', `127.0.0.1:${port}`).expect(200);
+      const answer = waiting.then(({ text }) => text);
+      await once(server, 'request');
+      await hangUp();
+      goOn();
+      // Nest 10 does not let go of the first run.
+      expect(await answer).toBe(process.env.NEST_VERSION === '10' ? 'changed' : 'read again');
+      expect(performance.now() - asked).toBeLessThan(5000);
     });
   });
 
