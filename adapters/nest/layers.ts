@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { atOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
 import { everything, type PurgeRule, ruleOf } from '../../src/invalidation/purge-rule.js';
@@ -61,7 +62,8 @@ function routeOptions({ clientId, ...options }: CacheableOptions): RouteOptions<
 function routeRule({ clientId, ...purge }: Purge): PurgeRule {
   const rule = purge.kind === 'clear' ? clearing(purge.scope) : ruleOf(specOf(purge));
   if (clientId === undefined) return rule;
-  return (context) => rule({ ...context, tenant: tenantOf(said(clientId, context.request.source)) });
+  const client = (source: unknown) => atOnce('the option clientId', said(clientId, source));
+  return (context) => rule({ ...context, tenant: tenantOf(client(context.request.source)) });
 }
 
 function specOf({ kind: _, ...spec }: Purge & { kind: 'names' }): Parameters<typeof ruleOf>[0] {

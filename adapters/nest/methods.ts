@@ -1,5 +1,5 @@
 import { catchError, concat, defer, isObservable, lastValueFrom, mergeMap, type Observable, throwError } from 'rxjs';
-import { namesAtOnce } from '../../src/ask.js';
+import { atOnce, namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
 import { ConfigError, RespcacheError } from '../../src/errors.js';
@@ -78,11 +78,12 @@ function value(cache: Cache, options: CacheableOptions | undefined, call: Call):
   const run = () => Reflect.apply(call.original, call.self, call.args);
   if (options === undefined) return run();
   const { key, clientId, ttl, tags, ...rest } = options;
-  const [name, client] = [said(key, call), said(clientId, call)];
+  const of = <R>(option: string, value: Of<R> | undefined) => said(`${option} of @Cacheable`, value, call);
+  const [name, client] = [of('key', key), of('clientId', clientId)];
   // Whose it is, or which it is, is not known: it is nobody's, as a request without a tenant's name.
   if (name === undefined || name === null || client === undefined || client === null) return run();
-  const seconds = said(ttl, call);
-  const names = said(tags, call);
+  const seconds = of('ttl', ttl);
+  const names = of('tags', tags);
   return cache.getOrSet(name, async () => valueIn(await run()), client, {
     ...rest,
     ...(seconds === undefined ? {} : { ttl: seconds }),
@@ -110,8 +111,8 @@ function purgeOf(cache: Cache, purge: Purge, call: Call): () => Promise<unknown>
 }
 
 /** Whose entries are meant: without it, tags would count for every tenant. */
-function clientOf({ clientId }: Purge, call: Call): string {
-  const client = said(clientId, call);
+function clientOf({ kind, clientId }: Purge, call: Call): string {
+  const client = said(`clientId of @${kind === 'clear' ? 'CacheClear' : 'CacheInvalidate'}`, clientId, call);
   if (typeof client === 'string' && client !== '') return client;
   throw new TypeError(
     `${call.label}: clientId is ${client === '' ? 'empty' : String(client)}; nothing can be invalidated`,
@@ -123,12 +124,19 @@ function isForAll({ keys, patterns, allTenants }: Purge & { kind: 'names' }): bo
   return allTenants === true && keys === undefined && patterns === undefined;
 }
 
-function said<R>(value: Of<R> | undefined, { self, args }: Call): R | undefined {
-  return typeof value === 'function' ? (Reflect.apply(value, self, args) as R) : value;
+/** What an option says of a call. @throws {TypeError} for a promise, whose failure nobody would hear of */
+function said<R>(name: string, value: Of<R> | undefined, call: Call): R | undefined {
+  if (typeof value !== 'function') return value;
+  return atOnce(functionOf(name, call), Reflect.apply(value, call.self, call.args) as R);
 }
 
 /** A function that gives nothing has nothing to invalidate. @throws {TypeError} for what cannot be a name */
 function namesOf(name: string, names: Of<string | readonly string[]> | undefined, call: Call): readonly string[] {
-  const what = `the function ${name} of @CacheInvalidate on ${call.label}`;
-  return namesAtOnce(what, said(names, call) ?? []).map((each) => textOf(what, each));
+  const option = `${name} of @CacheInvalidate`;
+  const what = functionOf(option, call);
+  return namesAtOnce(what, said(option, names, call) ?? []).map((each) => textOf(what, each));
+}
+
+function functionOf(option: string, { label }: Call): string {
+  return `the function ${option} on ${label}`;
 }

@@ -87,6 +87,10 @@ describe('invalidation', () => {
     @CacheInvalidate({ keys: 'users:list', clientId: () => '' })
     forNobody() {}
 
+    @Post('for-late')
+    @CacheInvalidate('users:list', { clientId: (async () => Promise.reject(new Error('late'))) as () => never })
+    forLate() {}
+
     @Post('cache/clear')
     @CacheClear()
     clear() {
@@ -146,8 +150,12 @@ describe('invalidation', () => {
       cache.on('error', ({ error }) => errors.push((error as Error).message));
       await http.get(LIST).expect({ run: 1 });
       await http.post('/users/for-nobody').expect(201);
+      await http.post('/users/for-late').expect(201);
       await http.get(LIST).expect({ run: 1 });
-      expect(errors).toEqual(['clientId is empty; it takes a text that is not empty']);
+      expect(errors).toEqual([
+        'clientId is empty; it takes a text that is not empty',
+        'the option clientId gave a promise; it takes a function that answers at once',
+      ]);
     });
 
     it('does nothing where the handler fails', async () => {

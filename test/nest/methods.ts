@@ -255,6 +255,37 @@ describe('methods that are no routes', () => {
       expect(ran).toBe(false);
     });
 
+    it('does not run, nor end the process, where a function of its decorators rejects', async () => {
+      let ran = false;
+      const late = async (): Promise<never> => {
+        throw new Error('the directory is away');
+      };
+      @Injectable()
+      class Late {
+        @Cacheable({ key: late as () => never, clientId: 'a' })
+        async key() {
+          ran = true;
+        }
+
+        @Cacheable({ key: 'late', clientId: 'a', ttl: late as () => never })
+        async ttl() {
+          ran = true;
+        }
+
+        @CacheInvalidate('late', { clientId: late as () => never })
+        async client() {
+          ran = true;
+        }
+      }
+      const { app } = await withCache(cache, { providers: [Late] });
+      const calls = app.get(Late);
+      const said = 'gave a promise; it takes a function that answers at once';
+      await expect(calls.key()).rejects.toThrow(`the function key of @Cacheable on Late.key ${said}`);
+      await expect(calls.ttl()).rejects.toThrow(`the function ttl of @Cacheable on Late.ttl ${said}`);
+      await expect(calls.client()).rejects.toThrow(`the function clientId of @CacheInvalidate on Late.client ${said}`);
+      expect(ran).toBe(false);
+    });
+
     it('gives what the method gives', async () => {
       expect(await (await service()).change('1', 'a')).toBe('changed 1');
     });
