@@ -1,4 +1,4 @@
-import { catchError, concat, defer, isObservable, lastValueFrom, mergeMap, type Observable, throwError } from 'rxjs';
+import { isObservable, lastValueFrom, Observable } from 'rxjs';
 import { atOnce, namesAtOnce } from '../../src/ask.js';
 import type { Cache } from '../../src/cache.js';
 import { knownOnly } from '../../src/check.js';
@@ -31,30 +31,34 @@ export async function callMethod(cache: Cache | undefined, behaviour: Behaviour,
   return result;
 }
 
-/** The values of an Observable as they come, but for the last one: it waits for what is done at the end. */
+/**
+ * The values of an Observable as they come, but for the last one: it waits for what is done at the end. Who lets go of it before does
+ * not undo what it changes, so that it goes on to its end.
+ */
 function endingWith<T>(source: Observable<T>, atEnd: () => Promise<unknown>): Observable<T> {
-  return defer(() => {
+  return new Observable((subscriber) => {
     let held: T[] = [];
-    const earlier = mergeMap((value: T) => {
-      const before = held;
-      held = [value];
-      return before;
+    const letGo = () => {
+      for (const value of held.splice(0)) subscriber.next(value);
+    };
+    const fail = (error: unknown) => {
+      letGo();
+      subscriber.error(error);
+    };
+    source.subscribe({
+      next: (value) => {
+        letGo();
+        held = [value];
+      },
+      // Where it fails nothing is done, for which the last one would have to wait.
+      error: fail,
+      complete: () => {
+        atEnd().then(() => {
+          letGo();
+          subscriber.complete();
+        }, fail);
+      },
     });
-    const last = defer(async () => {
-      await atEnd();
-      return held;
-    });
-    // Where it fails nothing is done, for which the last one would have to wait.
-    const passed = source.pipe(
-      earlier,
-      catchError((error) =>
-        concat(
-          held,
-          throwError(() => error),
-        ),
-      ),
-    );
-    return concat(passed, last.pipe(mergeMap((values) => values)));
   });
 }
 

@@ -376,6 +376,14 @@ describe('methods that are no routes', () => {
       expect(seen).toEqual([1, 2]);
     });
 
+    it('invalidates at its end also where it is let go of before: what it changes it may change all the same', async () => {
+      const purged = new Promise<string>((resolve) => {
+        cache.on('purge', () => resolve(row));
+      });
+      (await handlers.change()).subscribe().unsubscribe();
+      expect(await purged).toBe('new');
+    });
+
     it('invalidates nothing where it fails', async () => {
       await cache.set('row', 'kept', 'shared');
       await expect(lastValueFrom(await handlers.fail())).rejects.toThrow('not changed');
