@@ -191,7 +191,7 @@ export class Cache {
    * });
    * ```
    */
-  getOrSet<T>(key: string, factory: () => T | Promise<T>, clientId: string, options?: GetOrSetOptions): Promise<T> {
+  getOrSet<T>(key: string, factory: () => T | PromiseLike<T>, clientId: string, options?: GetOrSetOptions): Promise<T> {
     return this.#service.getOrSet(key, factory, clientId, options);
   }
 
@@ -213,7 +213,7 @@ export class Cache {
    */
   writeThrough<T>(
     key: string | ((value: T) => string),
-    persist: () => T | Promise<T>,
+    persist: () => T | PromiseLike<T>,
     clientId: string,
     options?: WriteThroughOptions,
   ): Promise<T> {

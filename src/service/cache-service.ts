@@ -78,7 +78,7 @@ export class CacheService {
 
   async writeThrough<T>(
     key: string | ((value: T) => string),
-    persist: () => T | Promise<T>,
+    persist: () => T | PromiseLike<T>,
     clientId: string,
     options: WriteThroughOptions = {},
   ): Promise<T> {

@@ -41,7 +41,7 @@ export const GET_OR_SET_OPTIONS: readonly string[] = [
 ];
 
 /** Makes the value. */
-export type Factory<T> = () => T | Promise<T>;
+export type Factory<T> = () => T | PromiseLike<T>;
 
 /** The options, checked: all in ms. */
 interface Terms {

@@ -40,7 +40,7 @@ export class WriteThrough {
   /** @throws what `persist` throws */
   async write<T>(
     key: string | ((value: T) => string),
-    persist: () => T | Promise<T>,
+    persist: () => T | PromiseLike<T>,
     clientId: string,
     options: WriteThroughOptions,
   ): Promise<T> {

@@ -200,8 +200,12 @@ const service: CacheService = new CacheService(cache);
 const stats: Stats = service.getStats();
 const counted: IncrementOptions = { ttl: 60, tags: ['a'] };
 await cache.increment('n', 1, 'b', counted);
+// As query builders are: no promise, but one can wait for it.
+declare const query: PromiseLike<{ id: string }>;
+const row: { id: string } = await cache.getOrSet('row', () => query, 'b');
+const saved: { id: string } = await cache.writeThrough('row', () => query, 'b');
 const value: number | undefined = await cache.get<number>('a', 'b');
-console.log(stats.hits, value, layers);
+console.log(stats.hits, value, layers, row, saved);
 `,
     );
     expect(compiled('--skipLibCheck', 'use.mts')).toBe('');
