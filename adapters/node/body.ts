@@ -11,6 +11,7 @@ export async function jsonBody(
   parsed: unknown = req.body,
 ): Promise<unknown> {
   if (parsed !== undefined && !(isEmpty(parsed) && !req.readableEnded)) return parsed;
+  if (isTaken(req)) return undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -28,4 +29,10 @@ export async function jsonBody(
 /** So a parser leaves it that has not read it, being one for another type: those of Express 4 do. */
 function isEmpty(parsed: unknown): boolean {
   return typeof parsed === 'object' && parsed !== null && Object.keys(parsed).length === 0;
+}
+
+/** Whether it had a body that a layer before has read, and keeps to itself: taken for empty, it would mean more than it said. */
+function isTaken({ headers, readableEnded }: IncomingMessage): boolean {
+  const { 'content-length': length = 0, 'transfer-encoding': coding } = headers;
+  return readableEnded && (coding !== undefined || Number(length) > 0);
 }

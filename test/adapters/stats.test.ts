@@ -1,5 +1,6 @@
 // P7 through the middleware: figures that add up, health, and operations for those who may.
 
+import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { Health, Report, Stats } from 'respcache';
@@ -373,6 +374,31 @@ describe.each(COMBINATIONS)('operations that change something: $label', (combina
     host.get('/x', { tags: ['x'] }, numbered());
     await host.texts('/x', 1);
     expect((await host.ask('/cache/invalidate', post({ tags: ['x'] }, ADMIN))).status).toBe(200);
+    expect(await host.texts('/x', 1)).toEqual(['run 2']);
+  });
+
+  it('do nothing where a layer has read the body, and keeps it to itself: it may have named one tenant', async () => {
+    const host = await bench.start(combination);
+    const reading = async (req: IncomingMessage) => {
+      for await (const _ of req);
+    };
+    host.use(
+      new Layer(
+        (req, _res, next) => void reading(req).then(() => next(), next),
+        async ({ req }, next) => {
+          await reading(req);
+          await next();
+        },
+      ),
+    );
+    host.mount('/cache', host.stats({ authorize }));
+    host.get('/x', {}, numbered());
+    await host.texts('/x', 1);
+    for (const headers of [ADMIN, { ...ADMIN, 'Transfer-Encoding': 'chunked' }])
+      expect((await host.ask('/cache/clear', post({ tenant: 'acme' }, headers))).status).toBe(400);
+    expect(await host.texts('/x', 1)).toEqual(['run 1']);
+    // There was nothing to read.
+    expect((await host.ask('/cache/clear', post(undefined, ADMIN))).status).toBe(200);
     expect(await host.texts('/x', 1)).toEqual(['run 2']);
   });
 });
