@@ -31,7 +31,8 @@ export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
     const reply = operate(operations, request);
     if (reply !== undefined) {
       excludeFromStatistics(res);
-      reply.then((given) => sendOperations(res, given), next);
+      // What layers outside throw as it leaves is for the error handlers, too.
+      reply.then((given) => sendOperations(res, given)).catch(next);
       // Another route's, below the same mount: that one counts.
     } else next();
   };

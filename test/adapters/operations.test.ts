@@ -2,12 +2,13 @@
 
 import { once } from 'node:events';
 import { promisify } from 'node:util';
+import type { RequestHandler } from 'express';
 import { Registry } from 'prom-client';
 import type { Explanation, Report, WarmReport } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
+import { NEWEST, numbered, OF_EXPRESS, ON_REDIS, useBench } from './bench.js';
 import type { Answer, Arriving, Ask } from './client.js';
-import type { Host } from './hosts.js';
+import { type Host, Layer, notHere } from './hosts.js';
 
 const bench = useBench();
 
@@ -346,5 +347,25 @@ describe.each(ON_REDIS)('the figures of all processes: $label', (combination) =>
     ] as const)
       await Promise.all([client.set(`${index}:${id}`, text), client.zadd(index, '9999999999999', id)]);
     expect(await fleet(host)).toMatchObject({ scope: 'fleet', processes: 1, totalRequests: 2 });
+  });
+});
+
+describe.each(OF_EXPRESS)('operations: $label', (combination) => {
+  it('leave what a layer outside throws as an answer leaves to the error handlers', async () => {
+    const host = await bench.start(combination);
+    let fails = true;
+    const failing: RequestHandler = (_req, res, next) => {
+      const { end } = res;
+      res.end = ((...given: Parameters<typeof end>) => {
+        if (!fails) return end.apply(res, given);
+        fails = false;
+        throw new Error('a layer');
+      }) as typeof end;
+      next();
+    };
+    host.use(new Layer(failing, notHere));
+    host.mount('/cache', host.stats());
+    expect((await host.ask('/cache')).status).toBe(500);
+    expect((await host.ask('/cache')).status).toBe(200);
   });
 });
