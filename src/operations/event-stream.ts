@@ -15,8 +15,13 @@ type Asking = Pick<OperationsRequest, 'method' | 'closing' | 'authorized'>;
 
 /** The figures as server-sent events; 503 where too many follow them already, and where all is about to end. */
 export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, request: Asking): OperationsReply {
-  // A proxy is not to gather what should be seen at once.
-  const headers = { ...UNKEPT, 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' };
+  // Neither a proxy nor a layer that compresses is to gather what should be seen at once.
+  const headers = {
+    ...UNKEPT,
+    'Cache-Control': `${UNKEPT['Cache-Control']}, no-transform`,
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'X-Accel-Buffering': 'no',
+  };
   if (request.method === 'HEAD') return { status: 200, headers, body: '' };
   if (cache.closed || request.closing()) return json(503, { error: 'the server is about to end' });
   const streams = streamsOf(cache);

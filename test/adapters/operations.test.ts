@@ -3,12 +3,13 @@
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { RequestHandler } from 'express';
+import type { Middleware } from 'koa';
 import { Registry } from 'prom-client';
 import type { Explanation, Report, WarmReport } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
 import { NEWEST, numbered, OF_EXPRESS, ON_REDIS, useBench } from './bench.js';
 import type { Answer, Arriving, Ask } from './client.js';
-import { type Host, Layer, notHere } from './hosts.js';
+import { type Host, Layer, load, notHere } from './hosts.js';
 
 const bench = useBench();
 
@@ -143,6 +144,18 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     while (!last.includes('"authorized":false')) last = await nextOf(reading);
     for (const event of [last.slice(last.lastIndexOf('event: ')), await nextOf(reading)])
       expect(event).not.toMatch(/acme|users/);
+    reading.abort();
+  });
+
+  it('send the events at once where a layer outside compresses what it is given, which gathers it first', async () => {
+    const host = await bench.start(combination);
+    const compression = load<() => RequestHandler>('compression');
+    const koaCompress = load<() => Middleware>('koa-compress');
+    host.use(new Layer(compression(), koaCompress()));
+    host.mount('/cache', host.stats());
+    const reading = await host.begin('/cache/events', { headers: { 'Accept-Encoding': 'gzip' } });
+    expect(reading.head.header('content-encoding')).toBeUndefined();
+    expect(await nextOf(reading)).toMatch(/^event: stats\n/);
     reading.abort();
   });
 
