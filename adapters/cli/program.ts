@@ -98,7 +98,10 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     .option('--concurrency <n>', 'how many at a time', oneOrMore, 4)
     .option('--retries <n>', 'how often again what fails', whole, 2)
     .option('--timeout <seconds>', 'how long a request may take', seconds, 30)
-    .action((urls, options) => warm(new Terminal(streams, program.opts<GlobalOptions>()), signal, urls, options));
+    .action((urls, options) => {
+      const all = program.opts<GlobalOptions>();
+      return warm(new Terminal(streams, all), signal, urls, { ...all, ...options });
+    });
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
   return program;
 }

@@ -9,10 +9,10 @@ import { type App, USUAL, type WarmOptions } from '../../src/warm/options.js';
 import type { WarmProblem, WarmReport } from '../../src/warm/warm.js';
 import { type GetOptions, requestHeaders } from './entries.js';
 import { EXIT, Failure } from './failure.js';
-import { messageOf, withoutPassword } from './session.js';
+import { type GlobalOptions, messageOf, withoutPassword } from './session.js';
 import { count, type Progress, type Terminal, visible } from './terminal.js';
 
-export interface WarmCommandOptions {
+export interface WarmCommandOptions extends Pick<GlobalOptions, 'redis' | 'cluster' | 'prefix'> {
   readonly app?: string;
   readonly origin?: string;
   readonly sitemap?: string;
@@ -60,6 +60,13 @@ async function warmHere(
   signal: AbortSignal,
   bar: Progress,
 ): Promise<WarmReport> {
+  // Elsewhere it would be warmed than was said, and be told as done.
+  const unused = (['redis', 'cluster', 'prefix'] as const).find((name) => options[name] !== undefined);
+  if (unused !== undefined)
+    throw new Failure(
+      `--${unused} is of no use with --app: the application says where its cache is, by REDIS_URL and CACHE_PREFIX where it takes them.`,
+      EXIT.usage,
+    );
   const loaded = await load(file);
   const app = loaded.app ?? loaded.default;
   if (app === undefined)

@@ -350,11 +350,11 @@ describe('warming', () => {
   it('refuses modules that are no application', async () => {
     const empty = join(folder, 'empty.mjs');
     writeFileSync(empty, 'export const nothing = 1;');
-    expect(await at(['warm', '/x', '--app', empty])).toMatchObject({
+    expect(await cli(['warm', '/x', '--app', empty])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/exports no application/),
     });
-    expect(await at(['warm', '/x', '--app', join(folder, 'none.mjs')])).toMatchObject({
+    expect(await cli(['warm', '/x', '--app', join(folder, 'none.mjs')])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/cannot be loaded/),
     });

@@ -197,6 +197,20 @@ describe('warming', () => {
   });
 });
 
+describe('warming by an application that is run here', () => {
+  it.each([
+    ['--redis', 'redis://127.0.0.1:1'],
+    ['--cluster', '127.0.0.1:1'],
+    ['--prefix', 'other:'],
+  ])('has no use for %s, which is the application’s to say', async (...said) => {
+    // It is not even loaded.
+    expect(await cli([...said, 'warm', '/users', '--app', join(folder, 'none.mjs')])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(new RegExp(`^${said[0]} is of no use with --app: `)),
+    });
+  });
+});
+
 describe('a restore', () => {
   it('that is broken off says how far it has come, and goes on when it is said again', async () => {
     const file = join(folder, 'cache.bak');
