@@ -195,7 +195,9 @@ async function askOnce(
     const { request } = url.protocol === 'https:' ? https : http;
     const [answer] = (await once(request(url, { headers, signal }).end(), 'response')) as [http.IncomingMessage];
     for await (const _ of answer);
-    const own = /(?:^|,)\s*respcache;([^,]*)/.exec(String(answer.headers['cache-status'] ?? ''))?.[1];
+    // Without its strings: a key (`exposeKey`) may have any words in it, and commas.
+    const said = String(answer.headers['cache-status'] ?? '').replace(/"(?:[^"\\]|\\.)*"/g, '');
+    const own = /(?:^|,)\s*respcache;([^,]*)/.exec(said)?.[1];
     const detail = /;?\s*detail=([\w-]+)/.exec(own ?? '')?.[1];
     if (own !== undefined && /\bhit\b/.test(own)) return ['fresh', ''];
     if (answer.statusCode! >= 500) return ['failed', `status ${answer.statusCode}`];

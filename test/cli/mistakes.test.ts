@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Cache } from 'respcache';
+import { cacheMiddleware } from 'respcache/express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../adapters/cli/program.js';
 import { clusterOf } from '../../adapters/cli/seeds.js';
@@ -22,9 +23,12 @@ let origin: string;
 const at = (args: readonly string[]) => cli(['--redis', redis.url, ...args]);
 
 beforeAll(async () => {
-  site = await openSite((app) => {
+  site = await openSite((app, cache) => {
     app.get('/users', (req, res) => res.send(`at ${req.get('host')}`));
     app.get('/long', (_req, res) => res.send('long'));
+    app.get('/told/:name', cacheMiddleware({ cache, exposeKey: true }), (_req, res) =>
+      res.set('Cache-Control', 'private').send('x'),
+    );
   });
   ({ redis, cache, origin } = site);
 });
@@ -195,6 +199,16 @@ describe('warming', () => {
     const asked = ['get', `http://${name}/users`, '--header', 'Accept-Encoding: br', '--raw'];
     expect((await at(asked)).out).toBe(`at ${name}`);
   });
+});
+
+describe('warming', () => {
+  it.each(['hit', 'a,b', '%22;detail=x'])(
+    'does not take what is in the key (/told/%s) for what became of it',
+    async (name) => {
+      const { out } = await at(['warm', `/told/${name}`, '--origin', origin, '--retries', '0']);
+      expect(out).toMatch(/ 0 warmed, 0 fresh already, 1 not cacheable, 0 failed\.\n {2}private: /);
+    },
+  );
 });
 
 describe('warming by an application that is run here', () => {
