@@ -146,11 +146,16 @@ function screen(terminal: Terminal, report: Report, whole: boolean): void {
   terminal.line(terminal.paint('dim', 'q quits'));
 }
 
-/** Requests a second in the last minute, by outcome. */
+/** Requests a second in the last minute, by outcome. What is known are whole steps: so it is up to one of them less. */
 function ratesOf({ timeline, now }: Report): Record<keyof Outcomes, number> {
-  const recent = timeline.slots.filter(({ at }) => at > now - 60_000);
+  const step = timeline.step * 1000;
+  const from = Math.ceil((now - 60_000) / step) * step;
+  const recent = timeline.slots.filter(({ at }) => at >= from);
   return Object.fromEntries(
-    OUTCOMES.map((name) => [name, recent.reduce((sum, { outcomes }) => sum + outcomes[name], 0) / 60]),
+    OUTCOMES.map((name) => [
+      name,
+      recent.reduce((sum, { outcomes }) => sum + outcomes[name], 0) / ((now - from) / 1000),
+    ]),
   ) as ReturnType<typeof ratesOf>;
 }
 

@@ -2,8 +2,9 @@
 
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { Cache } from 'respcache';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cache, createCache } from 'respcache';
+import { ManualClock } from 'respcache/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../../adapters/cli/program.js';
 import type { RedisServer } from '../support/redis.js';
 import { openSite, type Site } from './site.js';
@@ -94,6 +95,23 @@ describe('top', () => {
     expect(await at('--prefix', 'none:', 'top')).toMatchObject({
       ...{ code: 1, out: '', err: expect.stringMatching(/^No process tells its figures .* under the prefix none:\./) },
     });
+  });
+});
+
+describe('top, of what is asked ten times a second', () => {
+  it.each([0.1, 4.9])('says so %s s after a step of the timeline has begun', async (since) => {
+    const clock = new ManualClock((Math.floor(Date.now() / 5000) * 5 + since - 100) * 1000);
+    const busy = createCache({ redis: redis.url, prefix: `busy${since}:`, timeout: 10_000, clock });
+    for (let times = 0; times < 500; times++) {
+      await busy.mget(['a', 'b'], 'acme');
+      clock.forward(0.2);
+    }
+    await busy.statistics.publish();
+    vi.useFakeTimers({ toFake: ['Date'], now: clock.now() });
+    const told = await at('--prefix', `busy${since}:`, 'top', '--count', '1');
+    vi.useRealTimers();
+    expect(told.out).toMatch(/^\S+Z 10\.0\/s /);
+    await busy.close();
   });
 });
 
