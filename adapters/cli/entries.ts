@@ -207,7 +207,8 @@ function raw(terminal: Terminal, body: Buffer): void {
 function value(terminal: Terminal, entry: Exclude<Entry, ResponseEntry | { kind: 'index' }>): void {
   const content = entry.kind === 'counter' ? Number(entry.body.toString('latin1')) : deserializeValue(entry.body);
   if (!terminal.json) {
-    terminal.line(shown(inspect(content, { depth: null, maxArrayLength: null, colors: false })));
+    const whole = { depth: null, maxArrayLength: null, maxStringLength: null };
+    terminal.line(shown(inspect(content, { ...whole, colors: false })));
     return;
   }
   const plain = (_key: string, each: unknown) =>

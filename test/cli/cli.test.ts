@@ -170,6 +170,11 @@ describe('what is stored', () => {
     });
   });
 
+  it('is shown whole, however long a text is', async () => {
+    await cache.set('long', { text: 'x'.repeat(20_000) }, 'acme');
+    expect((await at(['get', 'long', '--tenant', 'acme'])).out.match(/x{2,}/)?.[0]).toHaveLength(20_000);
+  });
+
   it('never drives the terminal, whatever it is called', async () => {
     await cache.set(HOSTILE, `${HOSTILE}\u009b31m`, HOSTILE, { tags: [HOSTILE] });
     for (const args of [
