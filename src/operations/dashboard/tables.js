@@ -20,7 +20,8 @@ const COLUMNS = [
   ['averageMissTime', 'Miss, ms', millis],
 ];
 
-const REASONS = /** @type {Record<string, string>} */ ({
+/** In a word or two; the README has more. */
+export const REASONS = /** @type {Record<string, string>} */ ({
   method: 'neither GET nor HEAD',
   target: 'the target is not a path',
   tenant: 'no tenant could be told',
@@ -44,8 +45,10 @@ const REASONS = /** @type {Record<string, string>} */ ({
   'set-cookie': 'sets a cookie',
   'vary-star': 'the response varies by anything',
   begun: 'a layer outside had begun the answer',
+  shadow: 'shadow mode asked the handler',
   'vary-changed': 'a varying field was changed inside',
   'not-fresh': 'its lifetime was over',
+  loop: 'a redirect to its own key',
   'event-stream': 'a stream of events',
   'no-body': 'no answer was given',
   trailers: 'fields came after the body',

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bytes, count, duration, joined, percent, rate, span } from '../../../src/operations/dashboard/format.js';
 import { parseEvent } from '../../../src/operations/dashboard/live.js';
+import { REASONS } from '../../../src/operations/dashboard/tables.js';
 import { columnsOf, OUTCOMES, recent } from '../../../src/operations/dashboard/timeline.js';
 
 describe('the figures of the dashboard', () => {
@@ -29,6 +31,14 @@ describe('the figures of the dashboard', () => {
     [span(90_061), '1 d 1 h'],
     [span(-3), '0 s'],
   ])('%s', (shown, expected) => expect(shown).toBe(expected));
+});
+
+it('the dashboard has words for each reason that there is', () => {
+  const source = readFileSync(new URL('../../../src/events.ts', import.meta.url), 'utf8');
+  const [, list = ''] = /export type Reason =(.*?)\n\n/s.exec(source) ?? [];
+  const reasons = [...list.matchAll(/^ +\| '([\w-]+)'/gm)].map(([, reason]) => reason);
+  expect(reasons).toContain('unavailable');
+  expect(Object.keys(REASONS).sort()).toEqual(reasons.sort());
 });
 
 describe('the timeline of the dashboard', () => {
