@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type * as BullMQ from 'bullmq';
 import { withDeadline } from '../deadline.js';
 import { ConfigError, UnavailableError } from '../errors.js';
@@ -86,6 +87,7 @@ export class Tickets {
       maxStalledCount: FOR_EVER,
     });
     worker.on('error', onError);
+    restAfterFailure(worker);
     this.#workers.add(worker);
     this.#watch ??= setInterval(() => this.#look(), DEADLINE).unref();
     return async () => {
@@ -140,6 +142,26 @@ export class Tickets {
   #bull(): { connection: BullMQ.ConnectionOptions; prefix: string } {
     return { connection: this.#client as BullMQ.ConnectionOptions, prefix: this.#options.prefix };
   }
+}
+
+/**
+ * Where Redis refuses to hand out a ticket (it is full, cannot write its snapshot, or its user has not the right) BullMQ asks again as soon as
+ * that is said, thousands of times a second; where it was refused the version (`INFO`), without asking, and so without end: all else stands still.
+ */
+function restAfterFailure(worker: BullMQ.Worker): void {
+  const asks = worker as unknown as { moveToActive?: (...args: unknown[]) => Promise<unknown> };
+  const ask = asks.moveToActive?.bind(worker);
+  if (ask === undefined) return;
+  const ending = new AbortController();
+  worker.once('closing', () => ending.abort());
+  asks.moveToActive = async (...args) => {
+    try {
+      return await ask(...args);
+    } catch (error) {
+      await pause(AFTER_FAILURE, undefined, { signal: ending.signal }).catch(() => {});
+      throw error;
+    }
+  };
 }
 
 /** BullMQ takes no colon. */

@@ -448,6 +448,24 @@ describe('durable write-behind', () => {
     expect(await cache.deadLetters()).toEqual([]);
   });
 
+  it('a Redis that refuses to hand out tickets is asked again after a rest, and not as fast as it answers', async () => {
+    const own = await startRedis();
+    cleanups.push(() => own.stop());
+    const cache = open('', { redis: own.url });
+    const told = vi.fn();
+    cache.on('error', told);
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await own.command('CONFIG', 'SET', 'maxmemory', '1');
+    const save = vi.fn();
+    cache.onWriteBehind('save', save);
+    await vi.waitFor(() => expect(told).toHaveBeenCalled(), { timeout: 5000 });
+    for (let answers = 0; answers < 50; answers++) await cache.services.backend.link!.client.ping();
+    expect(told.mock.calls.length).toBeLessThan(5);
+    await own.command('CONFIG', 'SET', 'maxmemory', '0');
+    await cache.flush();
+    expect(save).toHaveBeenCalledTimes(1);
+  });
+
   it('writes that are coalesced while the database is down share one ticket', async () => {
     const prefix = `${randomUUID()}:`;
     const cache = open(prefix);
