@@ -534,6 +534,16 @@ describe('durable write-behind', () => {
     expect(child.lines).toContain('registered');
   });
 
+  it('nobody who flushes is kept waiting by a cache that is closed, also over a client that stays open', async () => {
+    const redis = new Redis(server.url);
+    cleanups.push(() => redis.disconnect());
+    const cache = open(`${randomUUID()}:`, { redis });
+    await cache.writeBehind('n', 1, 'c', { handler: 'of another process' });
+    const flushing = cache.flush();
+    await cache.close();
+    await flushing;
+  });
+
   it('keeps dead letters where they are once it is closed, also over a client that stays open', async () => {
     const redis = new Redis(server.url);
     cleanups.push(() => redis.disconnect());

@@ -107,6 +107,33 @@ export function backupSuite(bench: Bench): void {
       expect(await other.mget(['same', 'newer'], 'c')).toEqual(['same', 'new']);
     });
 
+    it('replace what is newer, and dead', async () => {
+      const clock = manualClock();
+      const cache = bench.open({ prefix: 'dead:', clock });
+      await cache.set('a', 'old', 'c');
+      const file = await saved(cache);
+      clock.advance(1);
+      const other = bench.open({ prefix: 'dead2:', clock });
+      await other.set('a', 'new', 'c');
+      await other.invalidateKey('a', 'c');
+      expect(await other.restore(again(file), { foreign: 'adopt' })).toMatchObject({ restored: 1, kept: 0 });
+      expect(await other.get('a', 'c')).toBe('old');
+    });
+
+    it('say so where the ledger is lost on the way: nothing of it is valid', async () => {
+      const cache = bench.open({ prefix: 'lost:' });
+      await cache.set('a', 1, 'c');
+      const file = await saved(cache);
+      const lose = ({ phase }: { phase: string }) => {
+        if (phase === 'restore') void cache.services.backend.link?.client.unlink('lost:{respcache}:head');
+      };
+      const lost = { problem: 'interrupted', message: expect.stringContaining('begun anew') };
+      const restoring = cache.restore(again(file), { onProgress: lose });
+      // In memory there is nothing to lose.
+      if (bench.shared) await expect(restoring).rejects.toMatchObject(lost);
+      else expect(await restoring).toMatchObject({ kept: 1 });
+    });
+
     it('leave out what has expired, and what was dead already', async () => {
       const clock = manualClock();
       const cache = bench.open({ prefix: 'expired:', clock });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LedgerCopy } from '../../../src/invalidation/ledger-copy.js';
 import type { Purge } from '../../../src/invalidation/purge-table.js';
 import { ownTag, type Subject } from '../../../src/invalidation/tags.js';
@@ -42,6 +42,18 @@ it.each(['head', 'reads'])(
     expect(copy.age).toBeGreaterThanOrEqual(STILL);
   },
 );
+
+it.each([
+  ['leaves at once', false],
+  ['stays behind what this process is still writing, so that it finds that', true],
+])('a reading %s', async (_what, isWriting) => {
+  const copy = new LedgerCopy(link as never, { prefix: '', reenter: () => {} });
+  const strings = vi.fn(async () => [Buffer.from(HEAD), null]);
+  const ledger = { head: 'head', meet: copy.meet.bind(copy) };
+  const store = { isWriting, entries: () => [undefined] };
+  await redisReads({ link: { ...link, strings }, ledger, store } as never, (work) => work()).get(['key']);
+  expect(strings).toHaveBeenCalledExactlyOnceWith(['head', 'key'], !isWriting);
+});
 
 describe('a copy of the ledger', () => {
   const purge = (name: string): Purge => ({ tags: [ownTag('acme', name)], patterns: [] });

@@ -233,6 +233,16 @@ describe('who follows the log', () => {
     expect(ledger.lag()).toBeGreaterThanOrEqual(1500);
   });
 
+  it('has its connection made anew where an answer is long overdue', async () => {
+    const ended = vi.spyOn(server.twin, 'disconnect');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await following(1000);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(ended).toHaveBeenCalledExactlyOnceWith(true);
+  });
+
   it('does not know all so long as there may be more', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const ledger = await following(1000);
