@@ -110,7 +110,7 @@ export class Lanes {
 
   /** The ticket of a lane's last write; `undefined`: it is empty. */
   async ticketOf(lane: Lane): Promise<string | undefined> {
-    const [, , state] = keysOf(lane);
+    const [, state] = keysOf(lane);
     const [ticket] = await this.#redis(() => this.#link.send((to) => to.hmget(state, 'ticket')));
     return ticket ?? undefined;
   }
@@ -122,8 +122,7 @@ export class Lanes {
 
   /** The first write is tried again after `ms`: the lane is let go. */
   async retry({ lane, pass }: Hold, ms: number): Promise<void> {
-    const [, lock, state] = keysOf(lane);
-    await this.#run(RETRY, [lock, state], [pass, ms]);
+    await this.#run(RETRY, [keysOf(lane)[1]], [pass, ms]);
   }
 
   /** The first write is given up. Whether it was still ours to give up. */
@@ -204,7 +203,7 @@ export class Lanes {
   /** Puts a dead letter back to the end of its lane; `undefined` if somebody else has. */
   async replay({ write }: Dead): Promise<Ticketed | undefined> {
     const lane = this.#laneOf(write);
-    const [list, , state] = keysOf(lane);
+    const [list, state] = keysOf(lane);
     const keys = [list, state, this.key('dead'), this.key('lanes'), lastOf(lane)];
     const ticket = randomUUID();
     const found = await this.#does(REPLAY, keys, [write.id, encodeWrite(write), entryOf(lane), ticket]);
@@ -227,7 +226,7 @@ export class Lanes {
 
   /** How many writes a lane was given since it began, and how many of them have ended; `undefined`: it is empty. */
   async count(lane: Lane): Promise<Count | undefined> {
-    const [, , state] = keysOf(lane);
+    const [, state] = keysOf(lane);
     const [added, ended, begun] = await this.#redis(() =>
       this.#link.send((to) => to.hmget(state, 'added', 'ended', 'begun')),
     );
@@ -258,9 +257,9 @@ export class Lanes {
   }
 }
 
-/** Its list, its lock, its state. */
-function keysOf({ list }: Lane): [string, string, string] {
-  return [list, `${list}:lock`, `${list}:state`];
+/** Its list, and its state. */
+function keysOf({ list }: Lane): [string, string] {
+  return [list, `${list}:state`];
 }
 
 /** Which write was put into it last. */

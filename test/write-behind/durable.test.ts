@@ -466,6 +466,34 @@ describe('durable write-behind', () => {
     expect(save).toHaveBeenCalledTimes(1);
   });
 
+  it('a Redis that evicts what expires has nobody persist a write beside who is at work on it', async () => {
+    const own = await startRedis({ config: { 'maxmemory-policy': 'volatile-lru' } });
+    cleanups.push(() => own.stop());
+    const cache = open('', { redis: own.url });
+    const gate = deferred<void>();
+    const saved: unknown[] = [];
+    cache.onWriteBehind('save', async ({ value, attempt }) => {
+      saved.push([value, attempt]);
+      await gate.promise;
+    });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(saved).toHaveLength(1));
+    await own.command('CONFIG', 'SET', 'maxmemory', '1');
+    await expect(own.command('SET', 'more', 'than there is room for')).rejects.toThrow('OOM');
+    await own.command('CONFIG', 'SET', 'maxmemory', '0');
+    const taking = vi.spyOn(Lanes.prototype, 'take');
+    cleanups.push(() => taking.mockRestore());
+    await cache.writeBehind('n', 2, 'c', { handler: 'save' });
+    await vi.waitFor(() => expect(taking).toHaveBeenCalled());
+    expect(await taking.mock.results[0]!.value).toEqual({ wait: expect.any(Number) });
+    gate.resolve();
+    await cache.flush();
+    expect(saved).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+  });
+
   it('writes that are coalesced while the database is down share one ticket', async () => {
     const prefix = `${randomUUID()}:`;
     const cache = open(prefix);
