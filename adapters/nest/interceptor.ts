@@ -51,7 +51,8 @@ export class DecoratedInterceptor implements NestInterceptor {
     const run = () => {
       for (const purge of purges) if (isFirst(req, purge)) purge(req, res);
       const exchange = exchangeOf(this.#cache.engine, res);
-      return exchange === undefined ? next.handle() : hearUnsaid(next.handle(), exchange, res, isEvents(route.handler));
+      if (exchange === undefined || !isFirst(req, exchange)) return next.handle();
+      return hearUnsaid(next.handle(), exchange, res, isEvents(route.handler));
     };
     if (find === undefined || !isFirst(req, find)) return run();
     return after<Awaited<ReturnType<NonNullable<Layers['find']>>>, Observable<unknown>>(find(req, res), (found) => {

@@ -4,10 +4,10 @@ import type { Exchange } from '../../src/exchange.js';
 import { isGone } from '../node/state.js';
 
 /**
- * Nest 11 and 12 say nothing to a client that has gone where the handler gives an Observable, which they let go of, or (12) a stream.
- * So the exchange is told here that nothing will come: those who wait for its answer are let go, and what was changed is invalidated.
- * What changes something is not let go of: it may go on all the same, as a message on its way does, and an invalidation has to
- * come behind it. `endless`: it is, as events are.
+ * Listens to what a handler gives, for what the answer does not tell. Nest 11 and 12 say nothing to a client that has gone where that
+ * is an Observable, which they let go of, or (12) a stream: those who wait for the answer are let go on, and what was changed is
+ * invalidated. Who lets go of it before its end, as a timeout does, has not undone what it changes, and it may go on all the same, as a
+ * promise does, or a message on its way: it is listened to until its end, and invalidated then. `endless`: it need not have one.
  */
 export function hearUnsaid(
   source: Observable<unknown>,
@@ -35,17 +35,21 @@ export function hearUnsaid(
       },
       complete: () => {
         isOver = true;
-        if (isLeft || (isStream(last) && isGone(res))) unsaid();
-        // It may go while the first piece is waited for.
-        else if (isStream(last)) res.once('close', unsaid);
+        // Whatever has been answered in its place.
+        if (isLeft) void exchange.invalidate(res.getHeaders());
+        else if (isStream(last)) {
+          if (isGone(res)) unsaid();
+          // It may go while the first piece is waited for.
+          else res.once('close', unsaid);
+        }
         subscriber.complete();
       },
     });
     return () => {
-      isLeft = !isOver && isGone(res);
-      if (isLeft && exchange.changesOnSuccess && !exchange.isHeaded && !endless) return;
+      isLeft = !isOver && exchange.changesOnSuccess && !exchange.isHeaded && !endless;
+      if (isLeft) return;
       run.unsubscribe();
-      if (isLeft) unsaid();
+      if (!isOver) unsaid();
     };
   });
 }

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import {
   applyDecorators,
+  type CallHandler,
   Controller,
   Delete,
   Get,
@@ -18,7 +19,7 @@ import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { type Cache, ConfigError } from 'respcache';
 import { Cacheable, CacheClear, CacheInterceptor, CacheInvalidate } from 'respcache/nest';
-import { defer, of } from 'rxjs';
+import { defer, of, timeout } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Host, memory, withCache } from './host.js';
 
@@ -170,7 +171,7 @@ describe('invalidation', () => {
     });
   });
 
-  describe('a client that goes before its answer', () => {
+  describe('what nobody waits for any more', () => {
     let row = 'old';
     let begin: () => void;
     let change: () => Promise<string>;
@@ -242,25 +243,43 @@ describe('invalidation', () => {
       };
     }
 
-    it.each(['promise', 'observable', 'stream'])('has what it changes invalidated: by %s', async (path) => {
-      const { app, http } = await withCache(cache, { controllers: [Rows] });
-      await http.get('/rows').expect({ row: 'old' });
-      const hangUp = await ask(app.getHttpServer(), `POST /rows/${path}`);
-      const rows: string[] = [];
-      const purged = new Promise<void>((resolve) => {
-        cache.on('purge', () => {
-          rows.push(row);
-          resolve();
+    it.each(['promise', 'observable', 'stream'])(
+      'is invalidated all the same where its client has gone: by %s',
+      async (path) => {
+        const { app, http } = await withCache(cache, { controllers: [Rows] });
+        await http.get('/rows').expect({ row: 'old' });
+        const hangUp = await ask(app.getHttpServer(), `POST /rows/${path}`);
+        const rows: string[] = [];
+        const purged = new Promise<void>((resolve) => {
+          cache.on('purge', () => {
+            rows.push(row);
+            resolve();
+          });
         });
-      });
-      await hangUp();
-      goOn();
-      await purged;
-      expect(rows).toEqual(['new']);
-      await http.get('/rows').expect({ row: 'new' });
-    });
+        await hangUp();
+        goOn();
+        await purged;
+        expect(rows).toEqual(['new']);
+        await http.get('/rows').expect({ row: 'new' });
+      },
+    );
 
-    it('keeps nobody waiting who asks the same', async () => {
+    it.each(['promise', 'observable'])(
+      'is invalidated all the same where a timeout has answered in its place: by %s',
+      async (path) => {
+        const timeouts = { intercept: (_context: unknown, next: CallHandler) => next.handle().pipe(timeout(20)) };
+        const { http } = await withCache(cache, { controllers: [Rows] }, (app) => app.useGlobalInterceptors(timeouts));
+        await http.get('/rows').expect({ row: 'old' });
+        await http.post(`/rows/${path}`).expect(500);
+        await http.get('/rows').expect({ row: 'old' });
+        const purged = new Promise((resolve) => cache.on('purge', resolve));
+        goOn();
+        await purged;
+        await http.get('/rows').expect({ row: 'new' });
+      },
+    );
+
+    it('keeps nobody else waiting', async () => {
       const { app, http } = await withCache(cache, { controllers: [Rows] });
       const server: Server = app.getHttpServer();
       const hangUp = await ask(server, 'GET /rows/slow');
