@@ -40,8 +40,6 @@ export class DecoratedInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
     const res = expressOnly(http.getResponse<Response>());
-    // Server-sent events of Nest 10 have begun by the time that interceptors are asked.
-    if (res.headersSent) return next.handle();
     const route = { controller: context.getClass(), handler: context.getHandler() };
     return this.#pass(http.getRequest<Request>(), res, route, next);
   }

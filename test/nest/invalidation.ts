@@ -11,12 +11,13 @@ import {
   Patch,
   Post,
   Put,
+  Res,
   SetMetadata,
   UnprocessableEntityException,
   UseInterceptors,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { type Cache, ConfigError } from 'respcache';
 import { Cacheable, CacheClear, CacheInterceptor, CacheInvalidate } from 'respcache/nest';
 import { defer, of, timeout } from 'rxjs';
@@ -161,6 +162,28 @@ describe('invalidation', () => {
 
     it('does nothing where the handler fails', async () => {
       expect(await goneAfter('post', '/users/fails', 422)).toEqual([]);
+    });
+
+    it('does what it says also where a layer outside has sent the head already', async () => {
+      @Controller('begun')
+      class Begun {
+        @Post()
+        @CacheInvalidate('users:list')
+        change(@Res() res: Response) {
+          res.end('done');
+        }
+      }
+      ({ http } = await withCache(cache, { controllers: [Users, Begun] }, (app) => {
+        app.use('/begun', (_req: Request, res: Response, next: () => void) => {
+          res.flushHeaders();
+          next();
+        });
+      }));
+      await http.get(LIST).expect({ run: 1 });
+      const purged = new Promise((resolve) => cache.on('purge', resolve));
+      expect((await http.post('/begun')).text).toBe('done');
+      await purged;
+      await http.get(LIST).expect({ run: 2 });
     });
 
     it('has happened when the answer arrives', async () => {
