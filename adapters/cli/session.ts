@@ -3,6 +3,7 @@ import { withDeadline } from '../../src/deadline.js';
 import { ConfigError } from '../../src/errors.js';
 import { type CacheOptions, resolveSettings, type Settings } from '../../src/options.js';
 import { lossOr } from '../../src/stores/loss.js';
+import { isClient, type RedisTarget } from '../../src/stores/redis-client.js';
 import { RedisLink } from '../../src/stores/redis-link.js';
 import { EXIT, Failure } from './failure.js';
 import { clusterOf } from './seeds.js';
@@ -72,7 +73,7 @@ export async function withLink(
 ): Promise<void> {
   const settings = settingsOf(options);
   let last: unknown;
-  const link = new RedisLink(settings.redis!, (error) => {
+  const link = new RedisLink(asItIs(settings.redis!), (error) => {
     last ??= error;
   });
   try {
@@ -85,6 +86,12 @@ export async function withLink(
   } finally {
     await link.close();
   }
+}
+
+/** Of a Cluster that says of itself that it is down ioredis makes no connection at all: what is wrong with it could not be looked at. */
+function asItIs(target: RedisTarget): RedisTarget {
+  if (typeof target === 'string' || isClient(target) || !('cluster' in target)) return target;
+  return { ...target, options: { ...target.options, enableReadyCheck: false } };
 }
 
 function open(options: GlobalOptions): Cache {
@@ -136,6 +143,9 @@ async function reach(cache: Cache): Promise<void> {
 /** What an error says, in one line, and without what nobody should read over a shoulder. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  // Of a Cluster none of whose nodes will do, the last of them says why.
+  const { lastNodeError } = Object(error) as { readonly lastNodeError?: unknown };
+  if (lastNodeError instanceof Error) return messageOf(lastNodeError);
   const told = lossOr(error);
   const text = told instanceof Error ? told.message || (told as NodeJS.ErrnoException).code || told.name : String(told);
   return withoutPassword(text.split('\n')[0]!);

@@ -250,6 +250,19 @@ describe('a restore', () => {
   });
 });
 
+describe('a Cluster that cannot be reached', () => {
+  it.each([
+    ['that is none', '127.0.0.1', /cluster support disabled/],
+    ['with another password', 'redis://nobody:bad@127.0.0.1', /WRONGPASS/],
+  ])('says why: one %s', async (_, host, why) => {
+    for (const command of ['keys', 'doctor']) {
+      const { code, err } = await cli(['--cluster', `${host}:${redis.port}`, command]);
+      expect([code, err], command).toEqual([1, expect.stringMatching(why)]);
+      expect(err).toMatch(/^Redis cannot be reached: .*\n$/);
+    }
+  });
+});
+
 describe('the doctor', () => {
   it('finds the rights of a user well who is confined to the prefix', async () => {
     await redis.command('ACL', 'SETUSER', 'shop', 'on', '>pw', '~shop:*', '&*', '+@all');
@@ -262,6 +275,17 @@ describe('the doctor', () => {
     await redis.command('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', '&*', '+@all', '-xread');
     const { code, out } = await cli(['--redis', redis.url.replace('redis://', 'redis://deaf:pw@'), 'doctor']);
     expect([code, out]).toEqual([1, expect.stringMatching(/^✗ rights +This user may not run XREAD: /m)]);
+  });
+
+  it('says what is wrong with a Cluster that serves nobody, as it has not all of its slots', async () => {
+    const node = await startRedis({ config: { 'cluster-enabled': 'yes' } });
+    try {
+      await node.command('CLUSTER', 'ADDSLOTS', '0');
+      const { code, out } = await cli(['--cluster', `127.0.0.1:${node.port}`, 'doctor']);
+      expect([code, out]).toEqual([1, expect.stringMatching(/: no master of the Cluster has slot 1$/m)]);
+    } finally {
+      await node.stop();
+    }
   });
 
   it('knows a node of a Cluster, and a Sentinel, that are taken for a Redis of their own', async () => {
