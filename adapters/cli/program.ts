@@ -206,7 +206,7 @@ function oneOrMore(text: string): number {
 function seconds(text: string): number {
   const value = Number(text);
   if (value > 0 && value <= 3600) return value;
-  throw new InvalidArgumentError('It takes seconds, above 0.');
+  throw new InvalidArgumentError('It takes seconds, above 0 and at most 3600.');
 }
 
 /** Beside the sources, or beside the folder of what is built. */

@@ -42,6 +42,8 @@ describe('usage', () => {
   it.each([
     [['keys', '--limit', '0'], /It takes a whole number, 1 or more/],
     [['top', '--count', '0'], /It takes a whole number, 1 or more/],
+    [['top', '--interval', '3601'], /It takes seconds, above 0 and at most 3600/],
+    [['top', '--interval', '0'], /It takes seconds, above 0 /],
     [['keys', '--cluster', '127.0.0.1:1'], /--cluster <nodes>' cannot be used with option '--redis <url>'/],
     [['warm', '/x', '--origin', 'http://127.0.0.1:1', '--concurrency', '0'], /It takes a whole number, 1 or more/],
     [
