@@ -44,7 +44,7 @@ interface Metric {
 }
 
 type Kind = Pick<Metric, 'help' | 'type'> & {
-  /** By what processes of one machine are added up in prom-client's cluster mode; `sum` if it is left out. */
+  /** By what caches of one name are put together, and processes of one machine in prom-client's cluster mode; `sum` if it is left out. */
   readonly aggregator?: 'max';
   values(source: Source, name: string): Value[];
 };
@@ -132,7 +132,7 @@ const sources = new WeakMap<Registry, Map<Statistics, Source>>();
 
 /**
  * Shows a cache's figures in a registry of prom-client's, once, however often it is told to. Several caches in one
- * registry are told apart by the label `cache`; those of one name are added up. Returns the function that takes them out
+ * registry are told apart by the label `cache`; those of one name are put together. Returns the function that takes them out
  * again.
  *
  * @throws {ConfigError} if it is no registry, or has metrics of these names already
@@ -190,7 +190,9 @@ function valuesOf(name: string, kind: Kind, all: ReadonlyMap<Statistics, Source>
       const full = { ...labels, cache: source.name };
       const key = JSON.stringify([metricName, Object.entries(full)]);
       const before = sums.get(key)?.value ?? 0;
-      sums.set(key, { ...(metricName === undefined ? {} : { metricName }), labels: full, value: before + value });
+      // Of places and states the sum says nothing: of two open breakers it would be 2.
+      const both = kind.aggregator === 'max' ? Math.max(before, value) : before + value;
+      sums.set(key, { ...(metricName === undefined ? {} : { metricName }), labels: full, value: both });
     }
   }
   return [...sums.values()];

@@ -32,6 +32,25 @@ describe('showIn', () => {
     expect(text).toContain('respcache_requests_total{outcome="miss",cache="blog"} 1\n');
   });
 
+  it('adds up no places and states: of caches of one name it says what is true of one of them', async () => {
+    const registry = new Registry();
+    const port = await freePort();
+    const breaker = { failures: 1, openFor: 60_000 };
+    const caches = [0, 1].map(() => createCache({ redis: { host: '127.0.0.1', port }, breaker }));
+    for (const { statistics } of caches) showIn(registry, { name: 'shop', statistics, labels: [] });
+    for (const cache of caches) await cache.get('x', 'c');
+    for (const { cache, source } of [sourceOf('shop'), sourceOf('shop')]) {
+      showIn(registry, source);
+      caches.push(cache);
+    }
+    const receipts = await Promise.all(caches.slice(2).map((cache) => cache.clear()));
+    const text = await registry.metrics();
+    const of = (name: string) => Number(new RegExp(`^${name}\\{cache="shop"\\} (\\S+)$`, 'm').exec(text)?.[1]);
+    expect(of('respcache_breaker_open')).toBe(1);
+    expect(of('respcache_ledger_sequence')).toBe(Math.max(...receipts.map(({ sequence }) => sequence)));
+    for (const cache of caches) await cache.close();
+  });
+
   it('says since when all purges are not known, and of a process that never knew them, since it began', async () => {
     const registry = new Registry();
     const clock = new ManualClock();
