@@ -87,5 +87,7 @@ describe('an event of the stream', () => {
     ['data:one\r\ndata: two', { event: 'message', data: 'one\ntwo' }],
     [': a comment\nid: 7\ndata', { event: 'message', data: '' }],
     ['data: a: b', { event: 'message', data: 'a: b' }],
+    // JSON leaves these as they are, and a tenant may have them in its name.
+    ['event: stats\ndata: "a\u2028b\u2029c"', { event: 'stats', data: '"a\u2028b\u2029c"' }],
   ])('%j', (block, expected) => expect(parseEvent(block)).toEqual(expected));
 });
