@@ -5,10 +5,12 @@ import { json, type OperationsReply, type OperationsRequest, UNKEPT } from './me
 
 /** How often figures are sent, ms. */
 const PERIOD = 1000;
+/** For how long what one of them is told is told others, too, ms. */
+const SHARED = PERIOD / 2;
 /** How many may follow one cache at a time. */
 const MOST_STREAMS = 50;
 
-const open = new WeakMap<Cache, Set<ReportStream>>();
+const open = new WeakMap<Cache, Followers>();
 
 /** Of a request: how it asks, and whether its server is about to end. */
 type Asking = Pick<OperationsRequest, 'method' | 'closing' | 'authorized'>;
@@ -24,23 +26,59 @@ export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, reques
   };
   if (request.method === 'HEAD') return { status: 200, headers, body: '' };
   if (cache.closed || request.closing()) return json(503, { error: 'the server is about to end' });
-  const streams = streamsOf(cache);
-  if (streams.size >= MOST_STREAMS) return json(503, { error: 'too many follow the figures already' });
-  const stream = new ReportStream(cache, scope, authorized, request);
-  streams.add(stream);
-  stream.once('close', () => streams.delete(stream));
+  const followers = followersOf(cache);
+  if (followers.count >= MOST_STREAMS) return json(503, { error: 'too many follow the figures already' });
+  const stream = new ReportStream(followers, scope, authorized, request);
+  followers.add(stream);
   return { status: 200, headers, body: stream };
 }
 
-function streamsOf(cache: Cache): Set<ReportStream> {
+function followersOf(cache: Cache): Followers {
   const known = open.get(cache);
   if (known !== undefined) return known;
-  const streams = new Set<ReportStream>();
-  open.set(cache, streams);
-  cache.onClose(() => {
-    for (const stream of streams) stream.finish();
-  });
-  return streams;
+  const followers = new Followers(cache);
+  open.set(cache, followers);
+  return followers;
+}
+
+/**
+ * All who follow the figures of one cache. They are read once for those who want the same at about the same time: those of a hundred
+ * processes are some megabytes, which take Redis and this process their time.
+ */
+class Followers {
+  readonly #cache: Cache;
+  readonly #streams = new Set<ReportStream>();
+  readonly #told = new Map<string, { readonly at: number; readonly text: Promise<string> }>();
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+    cache.onClose(() => {
+      for (const stream of this.#streams) stream.finish();
+    });
+  }
+
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  add(stream: ReportStream): void {
+    this.#streams.add(stream);
+    stream.once('close', () => {
+      this.#streams.delete(stream);
+      if (this.count === 0) this.#told.clear();
+    });
+  }
+
+  /** The figures as text, of now or of a moment ago. */
+  figures(scope: Scope, authorized: boolean): Promise<string> {
+    const kind = `${scope} ${authorized}`;
+    const now = performance.now();
+    const last = this.#told.get(kind);
+    if (last !== undefined && now - last.at < SHARED) return last.text;
+    const text = this.#cache.statistics.report(scope, authorized).then((report) => JSON.stringify(report));
+    this.#told.set(kind, { at: now, text });
+    return text;
+  }
 }
 
 /**
@@ -48,7 +86,7 @@ function streamsOf(cache: Cache): Set<ReportStream> {
  * that does not read is sent nothing more meanwhile.
  */
 class ReportStream extends Readable {
-  readonly #cache: Cache;
+  readonly #followers: Followers;
   readonly #scope: Scope;
   /** As it was asked last; `undefined` once it has been used: sessions end, and a stream may go on for days. */
   #authorized: boolean | undefined;
@@ -57,9 +95,9 @@ class ReportStream extends Readable {
   #begun = false;
   #finished = false;
 
-  constructor(cache: Cache, scope: Scope, authorized: boolean, request: Asking) {
+  constructor(followers: Followers, scope: Scope, authorized: boolean, request: Asking) {
     super();
-    this.#cache = cache;
+    this.#followers = followers;
     this.#scope = scope;
     this.#authorized = authorized;
     this.#request = request;
@@ -88,9 +126,9 @@ class ReportStream extends Readable {
     try {
       const authorized = this.#authorized ?? (await this.#request.authorized());
       this.#authorized = undefined;
-      const report = await this.#cache.statistics.report(this.#scope, authorized);
+      const figures = await this.#followers.figures(this.#scope, authorized);
       this.#timer = undefined;
-      if (!this.destroyed && !this.#finished) this.push(`event: stats\ndata: ${JSON.stringify(report)}\n\n`);
+      if (!this.destroyed && !this.#finished) this.push(`event: stats\ndata: ${figures}\n\n`);
     } catch (error) {
       // Whatever it is, it ends this stream and not the process; whoever reads comes again.
       this.destroy(error as Error);

@@ -132,6 +132,31 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     expect(host.cache.getStats().totalRequests).toBe(2);
   });
 
+  it('read the figures once for all who follow them', async () => {
+    const host = await started();
+    const reports = vi.spyOn(host.cache.statistics, 'report');
+    // For each of them it is the same moment.
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const readings = await Promise.all([0, 1, 2].map(() => host.begin('/cache/events?scope=fleet')));
+      // Of several the last one.
+      const told = async () =>
+        (await Promise.all(readings.map(nextOf))).map((events) => events.slice(events.lastIndexOf('event: ')));
+      const [first, ...others] = await told();
+      expect(others).toEqual([first, first]);
+      expect(reports).toHaveBeenCalledTimes(1);
+      vi.advanceTimersByTime(1000);
+      while (reports.mock.calls.length === 1) await told();
+      await told();
+      expect(reports).toHaveBeenCalledTimes(2);
+      const authorized = await host.begin('/cache/events?scope=fleet', { headers: ADMIN });
+      expect(await nextOf(authorized)).toContain('"authorized":true');
+      for (const each of [...readings, authorized]) each.abort();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('name no tenants in the events once whoever reads them is no longer let', async () => {
     let sessions = 1;
     const host = await started({ authorize: () => sessions > 0 });
