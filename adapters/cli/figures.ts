@@ -10,6 +10,8 @@ import { failureOf, type Session } from './session.js';
 import { bytes, count, ms, span, type Terminal, visible, visibleJson } from './terminal.js';
 
 const LISTED = 15;
+/** How many lines of a screen `top` needs for all else, some of them broken in two. */
+const OTHER_LINES = 17;
 
 export interface StatsOptions {
   readonly tenant?: string;
@@ -69,11 +71,11 @@ function summary(terminal: Terminal, report: Report): void {
   );
 }
 
-function rankings(terminal: Terminal, { routes = {}, tenants = {}, other }: Report): void {
+function rankings(terminal: Terminal, { routes = {}, tenants = {}, other }: Report, most = LISTED): void {
   terminal.line();
-  ranking(terminal, 'route', routes, other?.routes);
+  ranking(terminal, 'route', routes, other?.routes, most);
   terminal.line();
-  ranking(terminal, 'tenant', named(tenants), other?.tenants);
+  ranking(terminal, 'tenant', named(tenants), other?.tenants, most);
 }
 
 function named(tenants: Readonly<Record<string, Stats>>): Record<string, Stats> {
@@ -85,12 +87,13 @@ function ranking(
   what: string,
   all: Readonly<Record<string, Stats>>,
   other: Stats | undefined,
+  most = LISTED,
 ): void {
   const row = (name: string, { totalRequests, hitRate, averageHitTime, averageMissTime }: Stats) => [
     ...[visible(name), count(totalRequests), `${hitRate.toFixed(1)} %`, ms(averageHitTime), ms(averageMissTime)],
   ];
   const ranked = Object.entries(all).sort(([, a], [, b]) => b.totalRequests - a.totalRequests);
-  const rows = ranked.slice(0, LISTED).map(([name, figures]) => row(name, figures));
+  const rows = ranked.slice(0, most).map(([name, figures]) => row(name, figures));
   if (other !== undefined && other.totalRequests > 0) rows.push(row('(other)', other));
   terminal.table([what, 'requests>', 'hits>', 'hit>', 'miss>'], rows);
 }
@@ -141,7 +144,9 @@ function screen(terminal: Terminal, report: Report, whole: boolean): void {
   }
   summary(terminal, report);
   terminal.line(`${terminal.paint('bold', `${sum.toFixed(1)} requests a second`)} in the last minute: ${line}`);
-  rankings(terminal, report);
+  // What is above the screen's first line nobody sees.
+  const { rows = Number.POSITIVE_INFINITY } = terminal.streams.stdout;
+  rankings(terminal, report, Math.min(LISTED, Math.max(1, Math.floor((rows - OTHER_LINES) / 2))));
   terminal.line();
   terminal.line(terminal.paint('dim', 'q quits'));
 }

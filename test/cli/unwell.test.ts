@@ -115,6 +115,24 @@ describe('top, of what is asked ten times a second', () => {
   });
 });
 
+describe('top, on a small terminal', () => {
+  it('shows no more than it has room for: the figures of all stand first', async () => {
+    const many = createCache({ redis: redis.url, prefix: 'many:', timeout: 10_000 });
+    for (let client = 0; client < 40; client++) await many.get('a', `${client}`);
+    await many.statistics.publish();
+    const [stdin, stderr] = [new PassThrough(), new PassThrough()];
+    const size = { isTTY: true, rows: 24, columns: 80 };
+    const stdout = Object.assign(new PassThrough(), size);
+    const args = ['--redis', redis.url, '--prefix', 'many:', '--no-color', 'top', '--count', '1'];
+    expect(await run(args, { stdin, stdout, stderr, env: {} }, new AbortController().signal)).toBe(0);
+    const lines = String(stdout.read()).replace('\x1b[H\x1b[2J', '').split('\n');
+    const used = lines.map((line) => Math.max(1, Math.ceil(line.length / size.columns)));
+    expect(used.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(size.rows);
+    expect(lines.filter((line) => /^\d+ +1 /.test(line)).length).toBeGreaterThan(0);
+    await many.close();
+  });
+});
+
 describe('a Redis that is full and evicts nothing', () => {
   it('is a problem', async () => {
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '100kb');
