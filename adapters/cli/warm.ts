@@ -64,7 +64,7 @@ async function warmHere(
   const unused = (['redis', 'cluster', 'prefix'] as const).find((name) => options[name] !== undefined);
   if (unused !== undefined)
     throw new Failure(
-      `--${unused} is of no use with --app: the application says where its cache is, by REDIS_URL and CACHE_PREFIX where it takes them.`,
+      `--${unused} is of no use with --app: the application says where its cache is (by REDIS_URL and CACHE_PREFIX, say).`,
       EXIT.usage,
     );
   const loaded = await load(file);
