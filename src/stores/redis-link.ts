@@ -151,6 +151,22 @@ export class RedisLink {
   }
 
   /**
+   * Asks a Cluster which of its servers has which slots, and gives that as a text: a client hears of others only as one of its commands is
+   * sent on. Nothing where there is one server.
+   * @throws {UnavailableError} if none of them says so
+   */
+  async owners(): Promise<string> {
+    const { client } = this;
+    if (!('nodes' in client)) return '';
+    await new Promise<void>((resolve, reject) => {
+      client.refreshSlotsCache((error) => (error ? reject(lossOr(error)) : resolve()));
+    }).catch((cause) => {
+      throw new UnavailableError('no server of the Cluster tells where its keys are', { cause });
+    });
+    return client.slots.map((nodes) => nodes?.[0]).join();
+  }
+
+  /**
    * The servers that hold keys: one, or a Cluster's masters.
    * @throws {UnavailableError} if one of them is down, or there is none for some keys: a scan would take those of the rest for all
    */

@@ -19,13 +19,15 @@ export interface Head {
 
 /**
  * The keys below a prefix, in steps of some hundred; a key may come twice, in different steps.
- * @throws {UnavailableError} if the connection is another one by now: behind it a cursor stands at another place, and keys would be left out
+ * @throws {UnavailableError} if keys may have been left out: the connection is another one by now, behind which a cursor stands at another
+ * place, or a Cluster has given slots to other servers
  */
 export async function* keysBelow(link: RedisLink, prefix: string): AsyncGenerator<string[]> {
   const { keyPrefix, client, connections } = link;
   const pattern = `${escapeGlob(keyPrefix + prefix)}*`;
   // A server of a Cluster fails by itself then.
   const isAnother = () => !('nodes' in client) && link.connections !== connections;
+  const owners = await link.owners();
   for (const master of link.masters()) {
     let cursor = '0';
     do {
@@ -36,6 +38,8 @@ export async function* keysBelow(link: RedisLink, prefix: string): AsyncGenerato
       yield [...new Set(found)].map((key) => key.slice(keyPrefix.length));
     } while (cursor !== '0');
   }
+  if ((await link.owners()) !== owners)
+    throw new UnavailableError('slots of the Cluster were given to other servers while its keys were gone through');
 }
 
 function scanStep(master: Redis, cursor: string, pattern: string): Promise<[string, string[]]> {

@@ -1,10 +1,11 @@
 // A Cluster that hands keys from one server to another while it is used: all of it lives, and nothing may fail for that.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Cluster } from 'ioredis';
+import { Cluster } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis5';
 import { type Cache, createCache, type RedisClient } from 'respcache';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { keysBelow } from '../../src/stores/redis-scan.js';
 import { asked, expressStore } from '../sessions/stage.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis.js';
 import { reached } from './rig.js';
@@ -33,7 +34,10 @@ describe('a Cluster that moves its slots', () => {
 
   /** A server that joins it: no slot is its own, and clients do not know it yet. */
   async function join(): Promise<RedisServer> {
-    const server = await startRedis({ config: { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } });
+    // Without slots it is to stay a master.
+    const stays = { 'cluster-allow-replica-migration': 'no' };
+    const config = { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1', ...stays };
+    const server = await startRedis({ config });
     await server.command('CLUSTER', 'MEET', '127.0.0.1', String(cluster.nodes[0]!.port));
     await vi.waitFor(async () => {
       for (const node of cluster.nodes) expect(await node.command('CLUSTER', 'NODES')).toContain(`:${server.port}@`);
@@ -78,6 +82,39 @@ describe('a Cluster that moves its slots', () => {
     expect(await cache.mget(IDS, 'acme')).toEqual(IDS);
     await Promise.all(IDS.map((id) => cache.increment(`n:${id}`, 1, 'acme')));
   }
+
+  it('is gone through to the last key: also on a server that the client has not heard of, and not if slots move meanwhile', async () => {
+    const [first] = cluster.nodes as [RedisServer];
+    const all = [added, ...cluster.nodes];
+    const give = async (slot: string, to: RedisServer) => {
+      const id = await idOf(to);
+      for (const node of all) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', id);
+    };
+    // So that it has none.
+    await give('0', first);
+    const redis = new Cluster(cluster.startupNodes);
+    const cache = createCache({ redis, sweepInterval: false, timeout: 2000 });
+    onTestFinished(async () => {
+      await cache.close();
+      redis.disconnect();
+      await give('0', added);
+    });
+    await cache.set('a', 1, 'leaves');
+    const { slot, owner } = await placeOf('client:leaves:a');
+    await (await handOn('client:leaves:a', added))();
+    await give(slot, added);
+    expect(redis.nodes('master').map(({ options }) => options.port)).not.toContain(added.port);
+    await cache.invalidateTenant('leaves', { erase: true });
+    expect(await added.command('EXISTS', 'client:leaves:a')).toBe(0);
+
+    const going = keysBelow(cache.services.backend.link!, 'client:leaves:');
+    await going.next();
+    await give(slot, owner);
+    const rest = async () => {
+      for (let step = await going.next(); !step.done; step = await going.next());
+    };
+    await expect(rest()).rejects.toMatchObject({ code: 'ERR_RESPCACHE_UNAVAILABLE' });
+  });
 
   const made: [client: string, connect: () => RedisClient | { cluster: { host: string; port: number }[] }][] = [
     ['of our own', () => ({ cluster: cluster.startupNodes })],
