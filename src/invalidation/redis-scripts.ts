@@ -50,12 +50,15 @@ sequence = nextSequence(sequence, tonumber(ARGV[2]))
 local packed = double(sequence)
 local at = 8 + tonumber(ARGV[7])
 for i = 8, at - 1 do redis.call('SETRANGE', KEYS[2], ARGV[i], packed) end
+local lines = {}
+if at < #ARGV then
+  for _, line in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do lines[string.match(line, '^%d*(.*)$')] = line end
+end
 while at < #ARGV do
   local tail = ' ' .. ARGV[at] .. ' ' .. ARGV[at + 1]
-  for _, line in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do
-    if string.sub(line, -#tail) == tail then count = count - redis.call('LREM', KEYS[4], 1, line) end
-  end
-  redis.call('RPUSH', KEYS[4], text(sequence) .. tail)
+  if lines[tail] then count = count - redis.call('LREM', KEYS[4], 1, lines[tail]) end
+  lines[tail] = text(sequence) .. tail
+  redis.call('RPUSH', KEYS[4], lines[tail])
   count = count + 1
   at = at + 2
 end

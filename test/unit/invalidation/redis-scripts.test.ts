@@ -61,6 +61,13 @@ describe('the table in Redis', () => {
   });
 });
 
+it('many patterns at once are compared with those that are there once: meanwhile Redis answers nobody', async () => {
+  const table = await begin();
+  await server.command('CONFIG', 'RESETSTAT');
+  await append(table, pattern(...Array.from({ length: 100 }, (_, i) => `x:${i}:*`)));
+  expect(await server.command('INFO', 'commandstats')).toContain('cmdstat_lrange:calls=1,');
+});
+
 describe('a place in the ledger', () => {
   it('is behind the last, whatever the clock of the server says', async () => {
     const table = await begin(LATE);
