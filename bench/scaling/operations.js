@@ -63,7 +63,7 @@ const OK = 5;
 /** What a purge that raises so many buckets and names so many patterns runs in its script. */
 function insideOfPurge({ tags, patterns }) {
   const inside = { type: 4, get: 1, strlen: 1, getrange: 1, llen: 1, time: 1, xadd: 1, set: 1 };
-  return { ...inside, setrange: 4 * tags + 1, ...(patterns > 0 ? { lrange: patterns, rpush: patterns } : {}) };
+  return { ...inside, setrange: 4 * tags + 1, ...(patterns > 0 ? { lrange: 1, rpush: patterns } : {}) };
 }
 
 /**
