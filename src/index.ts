@@ -38,7 +38,7 @@ export type { Logger } from './stats/log.js';
 export type { MetricLabel, Registry } from './stats/prometheus.js';
 export type { Report, TimelineSlot } from './stats/report.js';
 export type { RedisClient, RedisTarget } from './stores/redis-client.js';
-export type { SweepProgress } from './stores/store.js';
+export type { Store, SweepProgress } from './stores/store.js';
 export type { Fields, MaybePromise } from './types.js';
 export type { App, WarmOptions, WarmProgress } from './warm/options.js';
 export type { KeepWarmOptions, WarmProblem, WarmReport } from './warm/warm.js';

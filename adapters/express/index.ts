@@ -16,6 +16,8 @@ import { send } from '../node/send.js';
 import type { CreateServerOptions, SecureServerOptions } from '../node/server.js';
 import { lookup, type Middleware, purging } from './layer.js';
 
+// In declarations made of a user's own code TypeScript names what the types here are made of by this module, once it has come upon it.
+export type { CacheControl } from '../../src/index.js';
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
 export { createServer } from './server.js';
 export {

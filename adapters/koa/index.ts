@@ -28,6 +28,8 @@ import { isOutside, joined, ofContext } from './contexts.js';
 import { isOutermost, send, sendPastKoa } from './send.js';
 import { capture, drain } from './streams.js';
 
+// In declarations made of a user's own code TypeScript names what the types here are made of by this module, once it has come upon it.
+export type { CacheControl } from '../../src/index.js';
 export { type RateLimitOptions, rateLimit } from './rate-limit.js';
 export { type Application, createServer } from './server.js';
 export { type Asked, type SessionStore, type SessionStoreOptions, sessionStore } from './session-store.js';

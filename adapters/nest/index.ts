@@ -6,6 +6,8 @@
 
 import type { CacheControl } from '../../src/control.js';
 
+// In declarations made of a user's own code TypeScript names what the types here are made of by this module, once it has come upon it.
+export type { CacheControl } from '../../src/index.js';
 export type {
   CacheableOptions,
   CacheClearOptions,

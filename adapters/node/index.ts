@@ -22,6 +22,8 @@ import { sendWhole } from './send.js';
 import { isGone } from './state.js';
 import { tap } from './tap.js';
 
+// In declarations made of a user's own code TypeScript names what the types here are made of by this module, once it has come upon it.
+export type { CacheControl } from '../../src/index.js';
 export type { CacheChoice, Invalidated };
 
 /** What a wrapped listener is given as its response. */

@@ -27,6 +27,7 @@ export type {
   StoreItem,
   SweepProgress,
 } from '../stores/store.js';
+export type { MaybePromise } from '../types.js';
 export { ChaosStore, type StoreOperation } from './chaos-store.js';
 export { ManualClock } from './manual-clock.js';
 export { type MakeSpecimen, storeSuite, type TestRunner } from './store-suite.js';

@@ -27,6 +27,7 @@ const say = (all) => console.log(JSON.stringify(all.map((one) => Object.keys(one
 function link(...names: string[]): void {
   for (const name of names) {
     mkdirSync(join(folder, 'node_modules', name, '..'), { recursive: true });
+    if (existsSync(join(folder, 'node_modules', name))) continue;
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   }
 }
@@ -209,5 +210,71 @@ console.log(stats.hits, value, layers, row, saved);
 `,
     );
     expect(compiled('--skipLibCheck', 'use.mts')).toBe('');
+  });
+
+  // As the starter of NestJS does. TypeScript names each type by a module that exports it, and that it has come upon.
+  it.each([
+    [
+      'respcache',
+      `import { createCache, type Cache, type CacheOptions } from 'respcache';
+export const cache = createCache();
+export const store = ({ store }: CacheOptions) => store;
+export class Values {
+  constructor(private readonly cache: Cache) {}
+  all() { return [this.cache.getStats(), this.cache.health(), this.cache.clear(), this.cache.deadLetters(), this.cache.explain({ url: '/' })]; }
+}`,
+    ],
+    [
+      'respcache/express',
+      `import { cacheMiddleware, type CacheMiddlewareOptions, rateLimit, type RateLimitOptions, statsRouter, type StatsRouterOptions } from 'respcache/express';
+import type { Response } from 'express';
+export const tagged = (res: Response) => res.cache.tag('a');
+export const options = (options: CacheMiddlewareOptions) => ({ ...options, ttl: 5 });
+export const limits = (options: RateLimitOptions) => ({ ...options, points: 5 });
+export const pages = (options: StatsRouterOptions) => ({ ...options });
+export const layers = [cacheMiddleware(), rateLimit({ points: 1, duration: 1 }), statsRouter()];`,
+    ],
+    [
+      'respcache/koa',
+      `import type { CacheMiddlewareOptions, RateLimitOptions, StatsRouterOptions } from 'respcache/koa';
+import type { Context } from 'koa';
+export const tagged = (ctx: Context) => ctx.cache.tag('a');
+export const options = (options: CacheMiddlewareOptions) => ({ ...options, ttl: 5 });
+export const limits = (options: RateLimitOptions) => ({ ...options, points: 5 });
+export const pages = (options: StatsRouterOptions) => ({ ...options });`,
+    ],
+    [
+      'respcache/node',
+      `import type { CachedResponse, WithCacheOptions } from 'respcache/node';
+export const tagged = (res: CachedResponse) => res.cache.tag('a');
+export const options = (options: WithCacheOptions) => ({ ...options, ttl: 5 });`,
+    ],
+    [
+      'respcache/nest',
+      `import { CacheInterceptor, type CacheModuleOptions, type CacheService } from 'respcache/nest';
+import type { CallHandler, ExecutionContext } from '@nestjs/common';
+export const options = (options: CacheModuleOptions) => ({ ...options, ttl: 5 });
+export class AdminController {
+  constructor(private readonly cacheService: CacheService) {}
+  getCacheStats() { return this.cacheService.getStats(); }
+  cacheHealth() { return this.cacheService.health(); }
+  clear() { return this.cacheService.invalidateByTags(['users']); }
+}
+export class Mine extends CacheInterceptor {
+  override intercept(context: ExecutionContext, next: CallHandler) { return super.intercept(context, next); }
+}`,
+    ],
+    [
+      'respcache/testing',
+      `import type { Store } from 'respcache/testing';
+export const get = (store: Store) => store.get(['a']);
+export const increment = ({ increment }: Store) => increment;`,
+    ],
+  ])('has types of %s that declarations can be made of', (_entry, program) => {
+    link('@nestjs', 'rxjs', 'express', 'koa', 'ioredis');
+    writeFileSync(join(folder, 'declared.mts'), program);
+    // Linked packages are to be where they are in a project that has installed them.
+    const declared = ['--noEmit', 'false', '--declaration', '--outDir', 'declared', '--preserveSymlinks'];
+    expect(compiled('--skipLibCheck', ...declared, 'declared.mts')).toBe('');
   });
 });
