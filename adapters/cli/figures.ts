@@ -75,11 +75,7 @@ function rankings(terminal: Terminal, { routes = {}, tenants = {}, other }: Repo
   terminal.line();
   ranking(terminal, 'route', routes, other?.routes, most);
   terminal.line();
-  ranking(terminal, 'tenant', named(tenants), other?.tenants, most);
-}
-
-function named(tenants: Readonly<Record<string, Stats>>): Record<string, Stats> {
-  return Object.fromEntries(Object.entries(tenants).map(([name, figures]) => [name === '' ? '(none)' : name, figures]));
+  ranking(terminal, 'tenant', tenants, other?.tenants, most);
 }
 
 function ranking(
@@ -90,7 +86,12 @@ function ranking(
   most = LISTED,
 ): void {
   const row = (name: string, { totalRequests, hitRate, averageHitTime, averageMissTime }: Stats) => [
-    ...[visible(name), count(totalRequests), `${hitRate.toFixed(1)} %`, ms(averageHitTime), ms(averageMissTime)],
+    // Of requests that name no tenant.
+    name === '' ? '(none)' : visible(name),
+    count(totalRequests),
+    `${hitRate.toFixed(1)} %`,
+    ms(averageHitTime),
+    ms(averageMissTime),
   ];
   const ranked = Object.entries(all).sort(([, a], [, b]) => b.totalRequests - a.totalRequests);
   const rows = ranked.slice(0, most).map(([name, figures]) => row(name, figures));

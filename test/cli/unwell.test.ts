@@ -115,6 +115,24 @@ describe('top, of what is asked ten times a second', () => {
   });
 });
 
+describe('a tenant that calls itself (none)', () => {
+  it('takes no place from the requests that name none', async () => {
+    const named = createCache({ redis: redis.url, prefix: 'named:', timeout: 10_000 });
+    await named.mget(['a', 'b', 'c'], '(none)');
+    named.services.events.emit('bypass', { tenant: '', reason: 'cookie' });
+    await named.statistics.publish();
+    const { out } = await at('--prefix', 'named:', 'stats');
+    expect(
+      out
+        .match(/^\(none\) +\d/gm)
+        ?.map((row) => row.at(-1))
+        .sort(),
+    ).toEqual(['1', '3']);
+    expect((await at('--prefix', 'named:', 'stats', '--tenant', '')).out).toMatch(/^\(none\) +1 /m);
+    await named.close();
+  });
+});
+
 describe('top, on a small terminal', () => {
   it('shows no more than it has room for: the figures of all stand first', async () => {
     const many = createCache({ redis: redis.url, prefix: 'many:', timeout: 10_000 });
