@@ -60,7 +60,7 @@ export class Popular {
     const known = counts.get(key);
     if (known !== undefined) known.count += times;
     else if (counts.size < MOST) {
-      if (request.target.length <= LONGEST) counts.set(key, { ...askedBy(tenant, request), count: times });
+      if (canBeWarmed(request)) counts.set(key, { ...askedBy(tenant, request), count: times });
     } else {
       for (const [other, asked] of counts) {
         asked.count -= times;
@@ -100,6 +100,11 @@ export function mergeAsked(lists: readonly (readonly Asked[])[], most: number): 
     else sum.count += asked.count;
   }
   return [...sums.values()].sort((a, b) => b.count - a.count).slice(0, most);
+}
+
+/** Over HTTP/2, whose requests have pseudo-header fields, nobody runs an application without a connection. */
+function canBeWarmed({ target, headers }: RequestSeen): boolean {
+  return target.length <= LONGEST && headers[':path'] === undefined;
 }
 
 function askedBy(tenant: string, { target, headers, secure }: RequestSeen): Asked {

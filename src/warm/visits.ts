@@ -75,7 +75,9 @@ export async function send(
     ...(secure ? [['encrypted', true] as const] : []),
   ]);
   try {
-    return await inject(server, headText('GET', target, '1.1', Object.entries(headers)), facts, { prepare, timeout });
+    // Of HTTP/1.1 Node takes no request without a Host; those who named none have asked by HTTP/1.0.
+    const version = headers.host === undefined ? '1.0' : '1.1';
+    return await inject(server, headText('GET', target, version, Object.entries(headers)), facts, { prepare, timeout });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -3,8 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import {
@@ -278,6 +280,21 @@ describe.each(NEWEST)('warming: $label', (combination) => {
     expect((await host.ask('/other', ACME)).header('cache-status')).toMatch(/hit/);
     expect(handler.runs).toBe(runs);
     expect(await warm(host, { popular: 5, tenants: ['acme'] })).toMatchObject({ requested: 1, fresh: 1 });
+  });
+
+  it('takes what was requested by clients that name no host, as checks of load balancers do', async () => {
+    const host = await start();
+    host.get('/alive', {}, numbered());
+    const port = await host.port();
+    const asked = () => {
+      const asking = connect(port, '127.0.0.1');
+      asking.write('GET /alive HTTP/1.0\r\n\r\n');
+      return text(asking);
+    };
+    await asked();
+    await host.cache.clear();
+    expect(await warm(host, { popular: 1, retries: 0 })).toMatchObject({ requested: 1, warmed: 1, problems: [] });
+    expect(await asked()).toMatch(/^cache-status: respcache; hit/im);
   });
 
   it('keeps warm, round by round, until it is stopped', async () => {

@@ -45,6 +45,12 @@ describe('Popular', () => {
     expect(put.top(10).map(({ target }) => target)).toEqual(['/later']);
   });
 
+  it('leaves out what was asked for over HTTP/2, over which nothing can be warmed', () => {
+    ask('/old', 1, {});
+    ask('/new', 2, { ':path': '/new', ':authority': 'api.example.com' });
+    expect(popular.top(10).map(({ target }) => target)).toEqual(['/old']);
+  });
+
   it('does not keep targets that are longer than memory should bear', () => {
     ask(`/${'x'.repeat(5000)}`);
     expect(popular.top(10)).toEqual([]);
