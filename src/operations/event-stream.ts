@@ -7,7 +7,7 @@ import { json, type OperationsReply, type OperationsRequest, UNKEPT } from './me
 const PERIOD = 1000;
 /** For how long what one of them is told is told others, too, ms. */
 const SHARED = PERIOD / 2;
-/** How many may follow one cache at a time. */
+/** How many may follow one cache at a time; and as many again of those who may see all, whom nobody is to keep out. */
 const MOST_STREAMS = 50;
 
 const open = new WeakMap<Cache, Followers>();
@@ -27,9 +27,9 @@ export function eventsOf(cache: Cache, scope: Scope, authorized: boolean, reques
   if (request.method === 'HEAD') return { status: 200, headers, body: '' };
   if (cache.closed || request.closing()) return json(503, { error: 'the server is about to end' });
   const followers = followersOf(cache);
-  if (followers.count >= MOST_STREAMS) return json(503, { error: 'too many follow the figures already' });
+  if (followers.count(authorized) >= MOST_STREAMS) return json(503, { error: 'too many follow the figures already' });
   const stream = new ReportStream(followers, scope, authorized, request);
-  followers.add(stream);
+  followers.add(stream, authorized);
   return { status: 200, headers, body: stream };
 }
 
@@ -47,25 +47,27 @@ function followersOf(cache: Cache): Followers {
  */
 class Followers {
   readonly #cache: Cache;
-  readonly #streams = new Set<ReportStream>();
+  /** By whether they could see all as they came. */
+  readonly #streams = { true: new Set<ReportStream>(), false: new Set<ReportStream>() };
   readonly #told = new Map<string, { readonly at: number; readonly text: Promise<string> }>();
 
   constructor(cache: Cache) {
     this.#cache = cache;
     cache.onClose(() => {
-      for (const stream of this.#streams) stream.finish();
+      for (const stream of [...this.#streams.true, ...this.#streams.false]) stream.finish();
     });
   }
 
-  get count(): number {
-    return this.#streams.size;
+  count(authorized: boolean): number {
+    return this.#streams[`${authorized}`].size;
   }
 
-  add(stream: ReportStream): void {
-    this.#streams.add(stream);
+  add(stream: ReportStream, authorized: boolean): void {
+    const streams = this.#streams[`${authorized}`];
+    streams.add(stream);
     stream.once('close', () => {
-      this.#streams.delete(stream);
-      if (this.count === 0) this.#told.clear();
+      streams.delete(stream);
+      if (this.count(true) + this.count(false) === 0) this.#told.clear();
     });
   }
 

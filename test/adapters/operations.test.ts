@@ -157,6 +157,16 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     }
   });
 
+  it('send the events to whom authorize lets, however many others hold on to theirs', async () => {
+    const host = await started();
+    const others = await Promise.all(Array.from({ length: 50 }, () => host.begin('/cache/events')));
+    expect(others.map(({ head }) => head.status)).toEqual(others.map(() => 200));
+    expect((await host.ask('/cache/events')).status).toBe(503);
+    const own = await host.begin('/cache/events', { headers: ADMIN });
+    expect(own.head.status).toBe(200);
+    for (const each of [...others, own]) each.abort();
+  });
+
   it('name no tenants in the events once whoever reads them is no longer let', async () => {
     let sessions = 1;
     const host = await started({ authorize: () => sessions > 0 });
