@@ -76,7 +76,7 @@ export function isCut({ req: { socket } }: ServerResponse): boolean {
 
 /** Whether a response of HTTP/1 has just been destroyed here, or its connection cut, which is told of later. */
 export function isBrokenOff(res: ServerResponse): boolean {
-  return hasReason(res) && (res.destroyed || isCut(res)) && !isClosed(res);
+  return hasReason(res) && (res.destroyed || res.req.socket.destroyed) && !isClosed(res);
 }
 
 /** The status that has left: over HTTP/2 it is a response's stream that knows it, whoever has sent it. */

@@ -257,6 +257,8 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
     ['its response', (res) => res.destroy()],
     ['its response for an error', (res) => res.once('error', () => {}).destroy(new Error('in the middle'))],
     ['its connection', (res) => res.req.socket.destroy()],
+    ['its connection for an error', (res) => res.req.socket.destroy(new Error('in the middle'))],
+    ['its request', (res) => res.req.destroy()],
   ])(
     'passes on a handler that destroys %s in the middle and ends it in the same turn, and does not store it',
     async (_, cut) => {
