@@ -54,6 +54,7 @@ export const WAYS: readonly Way[] = [
     go: (job) => inTurn(job).then(() => pipeline(breaking(job), head(job))),
   },
   { name: 'half, then destroyed', breaks: true, go: (job) => halved(job) },
+  { name: 'half, destroyed and ended at once', breaks: true, go: (job) => halvedAtOnce(job) },
   { name: 'the socket destroyed', breaks: true, go: ({ req }) => void req.socket.destroy() },
   { name: 'too short', breaks: true, sloppy: true, go: (job) => wrongLength(job, 10) },
   { name: 'too long', breaks: true, sloppy: true, go: (job) => wrongLength(job, -3) },
@@ -155,6 +156,15 @@ async function halved(job: Job): Promise<void> {
   if (job.random.chance(0.5)) await tick();
   await inTurn(job);
   res.destroy();
+}
+
+/** Before anybody could listen for it. */
+function halvedAtOnce(job: Job): unknown {
+  if (job.res.socket === null) return halved(job);
+  const res = head(job);
+  res.write(job.plan.body.subarray(0, Math.ceil(job.plan.body.length / 2)));
+  res.destroy();
+  return res.end();
 }
 
 /**
