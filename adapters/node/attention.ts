@@ -3,7 +3,7 @@ import type { Reply } from '../../src/lookup/reply.js';
 import { tellPast } from './begun.js';
 import { silence, silenceBody } from './silence.js';
 import type { Sink } from './sink.js';
-import { isClosed, isCut, isGivenUp, trailersOf, whenLostInLine, whenStreamCloses } from './state.js';
+import { isBrokenOff, isClosed, isCut, isGivenUp, trailersOf, whenLostInLine, whenStreamCloses } from './state.js';
 
 /** A response as far as it has been given. */
 export interface Given {
@@ -24,6 +24,7 @@ export class Attention {
   readonly #given: Given;
   #isWhole = false;
   #hasTrailers = false;
+  #hasClosed = false;
 
   constructor(res: ServerResponse, sink: Sink, given: Given) {
     this.#res = res;
@@ -34,6 +35,11 @@ export class Attention {
   /** Whether trailers were given to it. */
   get hasTrailers(): boolean {
     return this.#hasTrailers || Boolean(trailersOf(this.#res));
+  }
+
+  /** Whether its handler has just broken it off: that has not been told of yet, as the going of a client has. */
+  get isBrokenOff(): boolean {
+    return !this.#hasClosed && isBrokenOff(this.#res);
   }
 
   begin(): void {
@@ -93,6 +99,7 @@ export class Attention {
   }
 
   #leave(): void {
+    this.#hasClosed = true;
     const { hasEnded, isOpen } = this.#given;
     if (hasEnded) return;
     if (isOpen && this.#res.headersSent) tellPast(this.#res, this.#sink);

@@ -74,9 +74,10 @@ export function isCut({ req: { socket } }: ServerResponse): boolean {
   return socket instanceof Socket && socket.destroyed && !socket.readableEnded && socket.errored === null;
 }
 
-/** Whether a response of HTTP/1 has just been destroyed here, or its connection cut, which is told of later. */
+/** Whether it has been destroyed, its stream, or its connection, by whomever. */
 export function isBrokenOff(res: ServerResponse): boolean {
-  return hasReason(res) && (res.destroyed || res.req.socket.destroyed) && !isClosed(res);
+  if (hasReason(res)) return res.destroyed || res.req.socket.destroyed;
+  return (res as Streaming).stream?.destroyed === true;
 }
 
 /** The status that has left: over HTTP/2 it is a response's stream that knows it, whoever has sent it. */

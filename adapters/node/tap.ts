@@ -17,7 +17,7 @@ import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import { hasReason, isBrokenOff, isGone, textOfHead } from './state.js';
+import { hasReason, isGone, textOfHead } from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -196,7 +196,7 @@ class Tap implements Given {
     if (body) this.#sink.write(this.#whole?.made ?? chunk, encodingOf(encoding));
     if (this.#attention.hasTrailers) this.#sink.trailers();
     // What was broken off in the middle is not whole, though its handler ends it before anybody could hear of that.
-    if (this.#whole === undefined && isBrokenOff(this.#res)) this.#sink.abandon();
+    if (this.#whole === undefined && this.#attention.isBrokenOff) this.#sink.abandon();
     this.#ended = true;
     this.#sink.end();
     const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : this.#endPast(this.#told(args)));

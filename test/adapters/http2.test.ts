@@ -322,6 +322,29 @@ describe('over HTTP/2', () => {
     expect(runs).toBe(3);
   });
 
+  it.each<[what: string, cut: (res: Http2ServerResponse) => void]>([
+    ['its stream', (res) => res.stream.destroy()],
+    ['its stream for an error', (res) => res.stream.once('error', () => {}).destroy(new Error('in the middle'))],
+    ['its session', (res) => res.stream.session!.destroy()],
+  ])(
+    'an answer whose handler destroys %s in the middle, and ends it in the same turn, is not stored',
+    async (_, cut) => {
+      const { cache } = await bench.cache('memory');
+      let runs = 0;
+      const listener: Listener = (_req, res) => {
+        if (++runs === 2) return res.end('whole');
+        res.write('half');
+        cut(res as unknown as Http2ServerResponse);
+        return res.end();
+      };
+      const fields = { ':authority': 'a.example' };
+      const client = (await serve(withCache(listener, { cache }))).on('error', () => {});
+      const broken = client.request(fields).on('error', () => {});
+      await new Promise((resolve) => broken.resume().once('close', resolve));
+      expect((await ask(await serve(withCache(listener, { cache })), '/', fields)).body).toBe('whole');
+    },
+  );
+
   it('a write that is answered by its stream invalidates its own URL if it has succeeded', async () => {
     const { cache } = await bench.cache('memory');
     let runs = 0;
