@@ -235,7 +235,7 @@ function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePro
     if (body?.kind === 'stream' && exchange.isFilling) {
       if (instead === undefined) return capture(ctx, exchange, body.stream());
       // Koa destroys the stream as soon as something else is sent.
-      return drain(exchange, body.stream()).then(() => send(ctx, instead));
+      return drain(ctx, exchange, body.stream()).then(() => send(ctx, instead));
     }
     exchange.end();
     if (instead !== undefined) send(ctx, instead);

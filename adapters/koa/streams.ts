@@ -2,15 +2,29 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import type { Context } from 'koa';
 import type { Exchange } from '../../src/exchange.js';
 import { isChunk } from '../node/body-arguments.js';
-import { isClosed, isCut, trailersOf, whenLostInLine } from '../node/state.js';
+import { isBrokenOff, isClosed, isCut, trailersOf, whenLostInLine } from '../node/state.js';
+
+/**
+ * Whether the response has just been destroyed, by its handler: who does that ends its stream behind it, perhaps, and has not made it
+ * whole. That a client has gone is told of before anything can come of it.
+ */
+function watchBreaking({ res }: Context): () => boolean {
+  let hasClosed = isClosed(res);
+  res.once('close', () => {
+    hasClosed = true;
+  });
+  return () => !hasClosed && isBrokenOff(res);
+}
 
 /** Reads a stream for the store alone: what its client asked for was less. */
-export async function drain(exchange: Exchange, stream: Readable): Promise<void> {
+export async function drain(ctx: Context, exchange: Exchange, stream: Readable): Promise<void> {
+  const hasBrokenOff = watchBreaking(ctx);
   try {
     for await (const chunk of stream) {
       add(exchange, chunk);
       if (!exchange.wantsMore) break;
     }
+    if (hasBrokenOff()) exchange.abandon();
     exchange.end();
   } catch {
     exchange.abandon();
@@ -25,6 +39,7 @@ function add(exchange: Exchange, chunk: unknown): void {
 
 /** Puts a stage before Koa's own sending that sees each piece as it passes, and whether the stream came to its end. */
 export function capture(ctx: Context, exchange: Exchange, source: NodeJS.ReadableStream): void {
+  const hasBrokenOff = watchBreaking(ctx);
   const stage = new Transform({
     // Layers outside see of the stage what they would see of the source, and may be given objects by it.
     objectMode: (source as Readable).readableObjectMode === true,
@@ -34,6 +49,7 @@ export function capture(ctx: Context, exchange: Exchange, source: NodeJS.Readabl
     },
     flush(done) {
       if (trailersOf(ctx.res)) exchange.trailers();
+      if (hasBrokenOff()) exchange.abandon();
       exchange.end();
       done();
     },

@@ -3,8 +3,9 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { Response } from 'express';
+import type { Context } from 'koa';
 import { describe, expect, it } from 'vitest';
 import {
   COMBINATIONS,
@@ -335,6 +336,32 @@ describe.each(OF_KOA)('breaking: $label', (combination) => {
       ),
     );
   });
+
+  it.each<[what: string, cut: (ctx: Context) => unknown, headers?: Record<string, string>]>([
+    ['its response', (ctx) => ctx.res.destroy()],
+    ['its connection', (ctx) => ctx.req.socket.destroy()],
+    ['its response, which its client has already,', (ctx) => ctx.res.destroy(), { 'If-None-Match': '*' }],
+  ])(
+    'does not store a stream that ends as soon as its handler has destroyed %s in the middle',
+    async (_, cut, headers = {}) => {
+      const host = await bench.start(combination);
+      let runs = 0;
+      async function* pieces(ctx: Context) {
+        yield 'half';
+        if (++runs === 1) cut(ctx);
+        else yield ', whole';
+      }
+      host.get(
+        '/x',
+        {},
+        layer((ctx) => {
+          ctx.body = Readable.from(pieces(ctx));
+        }),
+      );
+      await host.ask('/x', { headers }).catch(() => {});
+      expect((await host.ask('/x')).text).toBe('half, whole');
+    },
+  );
 
   it('passes on a web stream piece by piece, and does not store what its client did not wait for', async () => {
     const host = await bench.start(combination);
