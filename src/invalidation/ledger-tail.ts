@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { withDeadline } from '../deadline.js';
 import { UnavailableError } from '../errors.js';
+import { isAnswer } from '../stores/guard.js';
 import type { RedisLink } from '../stores/redis-link.js';
 
 /** One purge as the log holds it: id, then fields and values by turns. */
@@ -30,8 +31,9 @@ const SILENCE = 2000;
 const FIRST_ANSWER = 1000;
 /** How long to wait, as it ends, for what is asked on the other connection, ms. */
 const CLOSE_DEADLINE = 500;
-/** How long to wait after a failure before the next attempt, ms. */
+/** How long to wait after a failure before the next attempt, and the longest, where Redis says no again and again; ms. */
 const REST = 100;
+const LONGEST_REST = 5000;
 
 /**
  * Follows the log by a blocking read on a connection of its own, so that a purge of another process is known here as
@@ -62,15 +64,19 @@ export class LedgerTail {
 
   async #follow(): Promise<void> {
     const { signal } = this.#stopped;
+    let rest = REST;
     while (!signal.aborted) {
       try {
         await this.#read();
+        rest = REST;
       } catch (error) {
         if (signal.aborted) return;
         // While the connection is being made anew there is nothing to tell that its events have not told.
         if (this.#client.status === 'ready') this.#options.onError(error);
         this.#giveUpUnanswered();
-        await pause(REST, undefined, { signal, ref: false }).catch(() => {});
+        await pause(rest, undefined, { signal, ref: false }).catch(() => {});
+        // Its user may not do that, say: whoever reads the log is not to be told ten times a second.
+        rest = isAnswer(error) ? Math.min(rest * 2, LONGEST_REST) : REST;
       }
     }
   }

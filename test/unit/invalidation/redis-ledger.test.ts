@@ -243,6 +243,25 @@ describe('who follows the log', () => {
     expect(ended).toHaveBeenCalledExactlyOnceWith(true);
   });
 
+  it('asks, and tells of it, less and less often where Redis says no each time, and hears of all once it does not', async () => {
+    const ledger = await following(60_000);
+    const refusal = Object.assign(new Error("NOPERM this user may not run 'xread'"), { name: 'ReplyError' });
+    const { twin } = server as unknown as { twin: { xread: () => Promise<unknown> } };
+    const { xread } = twin;
+    const times: number[] = [];
+    twin.xread = () => {
+      times.push(performance.now());
+      return Promise.reject(refusal);
+    };
+    server.quiet();
+    await vi.waitFor(() => expect(times).toHaveLength(3), { interval: 1 });
+    expect(times[2]! - times[0]!).toBeGreaterThan(290);
+    expect(errors).toContain(refusal);
+    twin.xread = xread;
+    server.enter(purge('a'));
+    await told(ledger);
+  });
+
   it('does not know all so long as there may be more', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const ledger = await following(1000);
