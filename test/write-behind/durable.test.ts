@@ -429,6 +429,19 @@ describe('durable write-behind', () => {
     expect(told).toHaveBeenCalledWith(expect.objectContaining({ operation: 'write-behind' }));
   });
 
+  it('what another process has taken by the time that it is to be given up is not told of as dead', async () => {
+    const cache = open(`${randomUUID()}:`, { lease: 300 });
+    const dying = vi.spyOn(Lanes.prototype, 'die').mockResolvedValueOnce(false);
+    cleanups.push(() => dying.mockRestore());
+    const fates: unknown[] = [];
+    cache.on('persist', ({ dead, attempt }) => fates.push(dead ?? attempt));
+    const save = vi.fn().mockRejectedValueOnce(new Error('never'));
+    cache.onWriteBehind('save', save, { retries: 0 });
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    expect(fates).toEqual([2]);
+  });
+
   it('dead letters are read in steps, the first first: together they may be more than Redis sends at once', async () => {
     const own = await startRedis({ config: { 'client-output-buffer-limit': 'normal 4mb 0 0' } });
     cleanups.push(() => own.stop());
