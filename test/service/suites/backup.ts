@@ -120,6 +120,15 @@ export function backupSuite(bench: Bench): void {
       expect(await other.get('a', 'c')).toBe('old');
     });
 
+    it('are not made where the ledger is lost on the way: what is missing nobody would know', async () => {
+      const cache = bench.open({ prefix: 'lost1:' });
+      await cache.set('a', 1, 'c');
+      const onProgress = () => void cache.services.backend.link?.client.unlink('lost1:{respcache}:head');
+      const saving = saved(cache, { onProgress });
+      if (bench.shared) await expect(saving).rejects.toMatchObject({ problem: 'interrupted' });
+      else expect(await saving).toBeInstanceOf(Buffer);
+    });
+
     it('say so where the ledger is lost on the way: nothing of it is valid', async () => {
       const cache = bench.open({ prefix: 'lost:' });
       await cache.set('a', 1, 'c');
