@@ -99,6 +99,14 @@ it('a lane that is held is nobody else’s, and whoever held it before can do no
   expect(await lanes.deadIds()).toEqual([]);
 });
 
+it('a hold that is renewed lasts from then on', async () => {
+  await add(0);
+  const { pass } = await taken(5000);
+  await lanes.renew(pass, LONG);
+  expect((await taken()).turn).toEqual({ wait: expect.closeTo(LONG, -4) });
+  expect(await lanes.take(pass, LONG)).toMatchObject({ attempt: 1 });
+});
+
 it('nothing is left of a lane that is empty; what has died keeps its place, and is the last no more', async () => {
   const first = await add(0, { most: 2 });
   const second = await add(1, { most: 2 });
