@@ -46,10 +46,10 @@ export function hearUnsaid(
       },
     });
     return () => {
+      // Nobody is to wait for an answer that will not be said.
+      if (!isOver && isGone(res) && !exchange.isHeaded) exchange.abandon();
       isLeft = !isOver && exchange.changesOnSuccess && !exchange.isHeaded && !endless;
-      if (isLeft) return;
-      run.unsubscribe();
-      if (!isOver) unsaid();
+      if (!isLeft) run.unsubscribe();
     };
   });
 }

@@ -251,6 +251,13 @@ describe('invalidation', () => {
       slow() {
         return ++runs === 1 ? defer(change) : of('read again');
       }
+
+      @Get('slow-change')
+      @Cacheable()
+      @CacheInvalidate('row')
+      slowChange() {
+        return this.slow();
+      }
     }
 
     /** Asks, and gives what has it hang up: not before its handler runs. */
@@ -302,13 +309,13 @@ describe('invalidation', () => {
       },
     );
 
-    it('keeps nobody else waiting', async () => {
+    it.each(['slow', 'slow-change'])('keeps nobody else waiting: %s', async (path) => {
       const { app, http } = await withCache(cache, { controllers: [Rows] });
       const server: Server = app.getHttpServer();
-      const hangUp = await ask(server, 'GET /rows/slow');
+      const hangUp = await ask(server, `GET /rows/${path}`);
       const { port } = server.address() as AddressInfo;
       const asked = performance.now();
-      const waiting = http.get('/rows/slow').set('host', `127.0.0.1:${port}`).expect(200);
+      const waiting = http.get(`/rows/${path}`).set('host', `127.0.0.1:${port}`).expect(200);
       const answer = waiting.then(({ text }) => text);
       await once(server, 'request');
       await hangUp();
