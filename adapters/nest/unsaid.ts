@@ -23,10 +23,10 @@ export function hearUnsaid(
   return new Observable((subscriber) => {
     let isOver = false;
     let isLeft = false;
-    let last: unknown;
+    let last: { readonly value: unknown } | undefined;
     const run = source.subscribe({
       next: (value) => {
-        last = value;
+        last = { value };
         subscriber.next(value);
       },
       error: (error) => {
@@ -37,7 +37,7 @@ export function hearUnsaid(
         isOver = true;
         // Whatever has been answered in its place.
         if (isLeft) void exchange.invalidate(res.getHeaders());
-        else if (isStream(last)) {
+        else if (isStream(last?.value)) {
           if (isGone(res)) unsaid();
           // It may go while the first piece is waited for.
           else res.once('close', unsaid);
@@ -46,9 +46,11 @@ export function hearUnsaid(
       },
     });
     return () => {
+      const gone = isGone(res);
       // Nobody is to wait for an answer that will not be said.
-      if (!isOver && isGone(res) && !exchange.isHeaded) exchange.abandon();
-      isLeft = !isOver && exchange.changesOnSuccess && !exchange.isHeaded && !endless;
+      if (!isOver && gone && !exchange.isHeaded) exchange.abandon();
+      // Who has been given a value, and is still there, answers with that.
+      isLeft = !isOver && (gone || last === undefined) && exchange.changesOnSuccess && !exchange.isHeaded && !endless;
       if (!isLeft) run.unsubscribe();
     };
   });

@@ -20,7 +20,7 @@ import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { type Cache, ConfigError } from 'respcache';
 import { Cacheable, CacheClear, CacheInterceptor, CacheInvalidate } from 'respcache/nest';
-import { defer, of, timeout } from 'rxjs';
+import { defer, of, take, timeout } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Host, memory, withCache } from './host.js';
 
@@ -308,6 +308,16 @@ describe('invalidation', () => {
         await http.get('/rows').expect({ row: 'new' });
       },
     );
+
+    it('is invalidated once where an interceptor outside takes the first value', async () => {
+      const first = { intercept: (_context: unknown, next: CallHandler) => next.handle().pipe(take(1)) };
+      const { http } = await withCache(cache, { controllers: [Rows] }, (app) => app.useGlobalInterceptors(first));
+      let purges = 0;
+      cache.on('purge', () => purges++);
+      goOn();
+      for (const path of ['promise', 'observable']) await http.post(`/rows/${path}`).expect(201);
+      expect(purges).toBe(2);
+    });
 
     it.each(['slow', 'slow-change'])('keeps nobody else waiting: %s', async (path) => {
       const { app, http } = await withCache(cache, { controllers: [Rows] });
