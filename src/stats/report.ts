@@ -90,14 +90,16 @@ export function reportOf(
   about: { readonly scope: Report['scope']; readonly now: number; readonly authorized: boolean },
 ): Report {
   const sum = (of: (part: Snapshot) => Counts) => statsOf(sumOf(parts.map(({ counted }) => of(counted))));
-  const slots = mergeSlots(parts.map(({ counted }) => counted.slots)).map(
-    ({ step, hitTime, missTime, ...outcomes }) => ({
-      at: step * STEP * 1000,
-      outcomes,
-      hitTime: mean(hitTime, outcomes.fresh + outcomes.stale + outcomes.collapsed),
-      missTime: mean(missTime, outcomes.miss + outcomes.revalidated),
-    }),
+  const merged = mergeSlots(
+    parts.map(({ counted }) => counted.slots),
+    about.now,
   );
+  const slots = merged.map(({ step, hitTime, missTime, ...outcomes }) => ({
+    at: step * STEP * 1000,
+    outcomes,
+    hitTime: mean(hitTime, outcomes.fresh + outcomes.stale + outcomes.collapsed),
+    missTime: mean(missTime, outcomes.miss + outcomes.revalidated),
+  }));
   const report: Report = {
     ...sum(({ all }) => all),
     ...factsOf(parts.map(({ facts }) => facts)),

@@ -42,17 +42,22 @@ export class Timeline {
   }
 }
 
-/** The timelines of several processes in one. */
-export function mergeSlots(timelines: readonly (readonly Slot[])[]): Slot[] {
+/**
+ * The timelines of several processes in one, of the last quarter of an hour. `now`: ms since 1970. What a process whose clock is wrong tells
+ * of a time that is still to come would take the place of what is so; clocks are never quite the same, though.
+ */
+export function mergeSlots(timelines: readonly (readonly Slot[])[], now: number): Slot[] {
+  const present = Math.floor(now / (STEP * 1000));
   const merged = new Map<number, Slot>();
   for (const slot of timelines.flat()) {
+    if (slot.step <= present - SLOTS || slot.step > present + 1) continue;
     const sum = merged.get(slot.step) ?? emptySlot(slot.step);
     for (const name of OUTCOMES) sum[name] += slot[name];
     sum.hitTime += slot.hitTime;
     sum.missTime += slot.missTime;
     merged.set(slot.step, sum);
   }
-  return [...merged.values()].sort((a, b) => a.step - b.step).slice(-SLOTS);
+  return [...merged.values()].sort((a, b) => a.step - b.step);
 }
 
 function emptySlot(step: number): Slot {
