@@ -10,7 +10,9 @@ export async function jsonBody(
   req: IncomingMessage & { body?: unknown },
   parsed: unknown = req.body,
 ): Promise<unknown> {
-  if (parsed !== undefined && !(isEmpty(parsed) && !req.readableEnded)) return parsed;
+  const isRaw = typeof parsed === 'string' || parsed instanceof Uint8Array;
+  if (isRaw && parsed.length > 0) return jsonOf(parsed);
+  if (!isRaw && parsed !== undefined && !(isEmpty(parsed) && !req.readableEnded)) return parsed;
   if (isTaken(req)) return undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -20,7 +22,17 @@ export async function jsonBody(
       if (bytes > MOST) return undefined;
       chunks.push(chunk as Buffer);
     }
-    return bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    return undefined;
+  }
+  return jsonOf(Buffer.concat(chunks));
+}
+
+/** What it says, or what a parser of any type has made of it. */
+function jsonOf(body: string | Uint8Array): unknown {
+  if (body.length === 0) return {};
+  try {
+    return JSON.parse(typeof body === 'string' ? body : Buffer.from(body).toString());
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 // P7 through the middleware: figures that add up, health, and operations for those who may.
 
 import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import type { Health, Report, Stats } from 'respcache';
@@ -375,6 +376,37 @@ describe.each(COMBINATIONS)('operations that change something: $label', (combina
     await host.texts('/x', 1);
     expect((await host.ask('/cache/invalidate', post({ tags: ['x'] }, ADMIN))).status).toBe(200);
     expect(await host.texts('/x', 1)).toEqual(['run 2']);
+  });
+
+  it.each([
+    ['bytes', (body: Buffer) => body],
+    ['a text', String],
+  ])('read a body that a parser of any type has left as %s', async (_, kept) => {
+    const host = await bench.start(combination);
+    const read = async (req: IncomingMessage) => kept(await buffer(req));
+    host.use(
+      new Layer(
+        (req, _res, next) => {
+          const parsed = (body: unknown) => {
+            req.body = body;
+            next();
+          };
+          read(req).then(parsed, next);
+        },
+        async (ctx, next) => {
+          Object.assign(ctx.request, { body: await read(ctx.req) });
+          await next();
+        },
+      ),
+    );
+    host.mount('/cache', host.stats({ authorize }));
+    host.get('/x', { tags: ['x'] }, numbered());
+    await host.texts('/x', 1);
+    expect((await host.ask('/cache/invalidate', post('{"tags"', ADMIN))).status).toBe(400);
+    expect((await host.ask('/cache/invalidate', post({ tags: ['x'] }, ADMIN))).status).toBe(200);
+    expect(await host.texts('/x', 1)).toEqual(['run 2']);
+    expect((await host.ask('/cache/clear', post(undefined, ADMIN))).status).toBe(200);
+    expect(await host.texts('/x', 1)).toEqual(['run 3']);
   });
 
   it('do nothing where a layer has read the body, and keeps it to itself: it may have named one tenant', async () => {
