@@ -1,12 +1,12 @@
 import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cache } from '../../src/cache.js';
 import { escapeTenant, shownTenant } from '../../src/request/tenant.js';
 import { OUTCOMES, type Outcomes, type Stats } from '../../src/stats/figures.js';
 import { fleetReport } from '../../src/stats/fleet.js';
 import type { Report } from '../../src/stats/report.js';
+import type { RedisLink } from '../../src/stores/redis-link.js';
 import { Failure } from './failure.js';
-import { failureOf, type Session } from './session.js';
+import { failureOf } from './session.js';
 import { bytes, count, ms, span, type Terminal, visible, visibleJson } from './terminal.js';
 
 const LISTED = 15;
@@ -18,8 +18,13 @@ export interface StatsOptions {
 }
 
 /** `stats`: what all processes have counted. */
-export async function stats({ cache, terminal }: Session, { tenant }: StatsOptions): Promise<void> {
-  const report = await reported(cache);
+export async function stats(
+  link: RedisLink,
+  prefix: string,
+  terminal: Terminal,
+  { tenant }: StatsOptions,
+): Promise<void> {
+  const report = await reported(link, prefix);
   if (tenant !== undefined) return one(terminal, tenant, report);
   if (terminal.json) return terminal.document(report);
   summary(terminal, report);
@@ -33,10 +38,9 @@ export async function stats({ cache, terminal }: Session, { tenant }: StatsOptio
   );
 }
 
-async function reported({ services: { backend, settings } }: Cache): Promise<Report> {
-  const report = await fleetReport(backend.link!, settings.prefix);
+async function reported(link: RedisLink, prefix: string): Promise<Report> {
+  const report = await fleetReport(link, prefix);
   if (report !== undefined) return report;
-  const { prefix } = settings;
   const where = prefix === '' ? 'without a prefix' : `under the prefix ${visible(prefix)}`;
   throw new Failure(
     `No process tells its figures on this Redis ${where}. (They do so every few seconds while they run; see publishInterval.)`,
@@ -105,7 +109,13 @@ export interface TopOptions {
 }
 
 /** `top`: the same, live: what was asked in the last minute. */
-export async function top({ cache, terminal, signal }: Session, options: TopOptions): Promise<void> {
+export async function top(
+  link: RedisLink,
+  prefix: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+  options: TopOptions,
+): Promise<void> {
   const { stdin, stdout } = terminal.streams;
   const live = stdout.isTTY === true && !terminal.json;
   const stopped = new AbortController();
@@ -113,7 +123,7 @@ export async function top({ cache, terminal, signal }: Session, options: TopOpti
   const restore = live ? listenForQ(stdin as NodeJS.ReadStream, () => stopped.abort()) : () => {};
   try {
     for (let shown = 0; !either.aborted && terminal.read; ) {
-      const report = await reported(cache).catch((error) => {
+      const report = await reported(link, prefix).catch((error) => {
         // Whoever looks at what happens wants to see it end, too.
         if (shown === 0) throw error;
         return failureOf(error).message;

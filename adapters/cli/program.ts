@@ -75,11 +75,13 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
     });
   const here = (work: (session: Session) => Promise<void>) =>
     withCache(streams, program.opts<GlobalOptions>(), signal, work);
+  const near: Near = (work) => withLink(streams, program.opts<GlobalOptions>(), signal, work);
+  addFigures(program, near);
   addLooking(program, here);
   program
     .command('doctor')
     .description('looks at everything that the cache depends on')
-    .action(() => withLink(streams, program.opts<GlobalOptions>(), signal, doctor));
+    .action(() => withLink(streams, program.opts<GlobalOptions>(), signal, doctor, true));
   addChanging(program, here);
   program
     .command('warm [urls...]')
@@ -107,19 +109,24 @@ function programOf(streams: Streams, signal: AbortSignal, json: boolean): Comman
 }
 
 type Here = (work: (session: Session) => Promise<void>) => Promise<void>;
+/** Without a cache, for which there would be a ledger, which not everybody may read, and which is begun where there is none. */
+type Near = (work: Parameters<typeof withLink>[3]) => Promise<void>;
 
-function addLooking(program: Command, here: Here): void {
+function addFigures(program: Command, near: Near): void {
   program
     .command('stats')
     .description('the figures of all processes')
     .option('--tenant <name>', 'those of one client')
-    .action((options) => here((session) => stats(session, options)));
+    .action((options) => near((link, prefix, terminal) => stats(link, prefix, terminal, options)));
   program
     .command('top')
     .description('the same, live')
     .option('--interval <seconds>', 'how often', seconds, 2)
     .option('--count <n>', 'how many times', oneOrMore)
-    .action((options) => here((session) => top(session, options)));
+    .action((options) => near((link, prefix, terminal, ending) => top(link, prefix, terminal, ending, options)));
+}
+
+function addLooking(program: Command, here: Here): void {
   program
     .command('keys')
     .description('what is stored, found in small steps')

@@ -61,7 +61,8 @@ export async function withCache(
 }
 
 /**
- * Connects to that Redis and does nothing else there: not even a ledger is begun where there is none.
+ * Connects to that Redis and does nothing else there: not even a ledger is begun where there is none. `ill`: also to a Cluster that
+ * says of itself that it is down.
  *
  * @throws {Failure} where no Redis is named, or it cannot be reached
  */
@@ -70,10 +71,11 @@ export async function withLink(
   options: GlobalOptions,
   signal: AbortSignal,
   work: (link: RedisLink, prefix: string, terminal: Terminal, signal: AbortSignal) => Promise<void>,
+  ill = false,
 ): Promise<void> {
   const settings = settingsOf(options);
   let last: unknown;
-  const link = new RedisLink(asItIs(settings.redis!), (error) => {
+  const link = new RedisLink(ill ? asItIs(settings.redis!) : settings.redis!, (error) => {
     last ??= error;
   });
   try {

@@ -39,6 +39,16 @@ describe('a user who may only read', () => {
     expect(await finding('processes', as('reader', 'doctor', '--json'))).toMatchObject({ state: 'ok' });
   });
 
+  it('sees the figures also where it may run no scripts, and nothing is left where there are none', async () => {
+    await redis.command('ACL', 'SETUSER', 'looker', 'on', '>pw', '~*', '-@all', '+@read', '+@connection', '+info');
+    for (const args of [['stats'], ['top', '--count', '1']])
+      expect(await as('looker', ...args)).toMatchObject({ code: 0, err: '' });
+    // As it is where somebody has mistaken the prefix.
+    for (const command of ['stats', 'top'])
+      expect(await at('--prefix', 'mistaken:', command)).toMatchObject({ code: 1 });
+    expect(await redis.command('KEYS', 'mistaken:*')).toEqual([]);
+  });
+
   it('is told that nothing was invalidated, and why', async () => {
     for (const args of [['invalidate', '--tag', 'users'], ['clear'], ['erase-tenant', 'acme']]) {
       const { code, out, err } = await as('reader', ...args, '--yes');
