@@ -155,8 +155,8 @@ function screen(terminal: Terminal, report: Report, whole: boolean): void {
   }
   summary(terminal, report);
   terminal.line(`${terminal.paint('bold', `${sum.toFixed(1)} requests a second`)} in the last minute: ${line}`);
-  // What is above the screen's first line nobody sees.
-  const { rows = Number.POSITIVE_INFINITY } = terminal.streams.stdout;
+  // What is above the screen's first line nobody sees. Some terminals say 0 for what they do not know.
+  const rows = terminal.streams.stdout.rows || Number.POSITIVE_INFINITY;
   rankings(terminal, report, Math.min(LISTED, Math.max(1, Math.floor((rows - OTHER_LINES) / 2))));
   terminal.line();
   terminal.line(terminal.paint('dim', 'q quits'));

@@ -144,20 +144,37 @@ describe('a tenant that calls itself (none)', () => {
 });
 
 describe('top, on a small terminal', () => {
-  it('shows no more than it has room for: the figures of all stand first', async () => {
-    const many = createCache({ redis: redis.url, prefix: 'many:', timeout: 10_000 });
+  let many: Cache;
+
+  beforeAll(async () => {
+    many = createCache({ redis: redis.url, prefix: 'many:', timeout: 10_000 });
     for (let client = 0; client < 40; client++) await many.get('a', `${client}`);
     await many.statistics.publish();
+  });
+
+  afterAll(async () => {
+    await many?.close();
+  });
+
+  const shown = async (size: { rows: number; columns: number }) => {
     const [stdin, stderr] = [new PassThrough(), new PassThrough()];
-    const size = { isTTY: true, rows: 24, columns: 80 };
-    const stdout = Object.assign(new PassThrough(), size);
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, ...size });
     const args = ['--redis', redis.url, '--prefix', 'many:', '--no-color', 'top', '--count', '1'];
     expect(await run(args, { stdin, stdout, stderr, env: {} }, new AbortController().signal)).toBe(0);
-    const lines = String(stdout.read()).replace('\x1b[H\x1b[2J', '').split('\n');
+    return String(stdout.read()).replace('\x1b[H\x1b[2J', '').split('\n');
+  };
+  const tenantsIn = (lines: readonly string[]) => lines.filter((line) => /^\d+ +1 /.test(line)).length;
+
+  it('shows no more than it has room for: the figures of all stand first', async () => {
+    const size = { rows: 24, columns: 80 };
+    const lines = await shown(size);
     const used = lines.map((line) => Math.max(1, Math.ceil(line.length / size.columns)));
     expect(used.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(size.rows);
-    expect(lines.filter((line) => /^\d+ +1 /.test(line)).length).toBeGreaterThan(0);
-    await many.close();
+    expect(tenantsIn(lines)).toBeGreaterThan(0);
+  });
+
+  it('shows as much as ever where the terminal does not say how large it is', async () => {
+    expect(tenantsIn(await shown({ rows: 0, columns: 0 }))).toBe(15);
   });
 });
 
