@@ -21,10 +21,12 @@ export interface StatsRouterOptions extends OperationsOptions<Request> {}
 export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
   const { operations, mayChange } = operationsOf(options);
   return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
+    // Only Express gives its requests both; other routers, and a plain listener, may not.
+    const { originalUrl = req.url, path = pathOf(req.url) } = req as Partial<Request> & Request;
     const request = {
-      ...requestFacts(req, req.originalUrl),
+      ...requestFacts(req, originalUrl),
       method: req.method,
-      path: req.path,
+      path,
       authorized: () => mayChange(req),
       body: () => jsonBody(req),
     };
@@ -36,4 +38,9 @@ export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
       // Another route's, below the same mount: that one counts.
     } else next();
   };
+}
+
+function pathOf(url: string): string {
+  const [path = ''] = url.split('?');
+  return path === '' ? '/' : path;
 }

@@ -1,14 +1,17 @@
 // What an operator sees and does through statsRouter beside the figures: metrics, events, the page, explanations, warming.
 
 import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import type { RequestHandler } from 'express';
 import type { Middleware } from 'koa';
 import { Registry } from 'prom-client';
-import type { Explanation, Report, WarmReport } from 'respcache';
+import { createCache, type Explanation, type Report, type Stats, type WarmReport } from 'respcache';
+import { statsRouter } from 'respcache/express';
 import { describe, expect, it, vi } from 'vitest';
 import { NEWEST, numbered, OF_EXPRESS, ON_REDIS, useBench } from './bench.js';
-import type { Answer, Arriving, Ask } from './client.js';
+import { type Answer, type Arriving, type Ask, ask } from './client.js';
 import { type Host, Layer, load, notHere } from './hosts.js';
 
 const bench = useBench();
@@ -415,5 +418,24 @@ describe.each(OF_EXPRESS)('operations: $label', (combination) => {
     host.mount('/cache', host.stats());
     expect((await host.ask('/cache')).status).toBe(500);
     expect((await host.ask('/cache')).status).toBe(200);
+  });
+});
+
+describe('operations before a plain listener, as in other routers', () => {
+  it.each([
+    ['as Node has it', {}, '/health?x=1'],
+    ['below a mount that takes its path off', { originalUrl: '/cache/health?x=1' }, '/health?x=1'],
+    ['below a mount that leaves nothing', { originalUrl: '/cache?scope=fleet' }, '?scope=fleet'],
+  ])('answer to a URL %s', async (_, more, url) => {
+    const cache = createCache({ redis: false });
+    const router = statsRouter({ cache }) as unknown as (req: object, res: ServerResponse, next: () => void) => void;
+    const server = createServer((req, res) => {
+      router(Object.assign(req, more, { url }), res, () => res.writeHead(404).end());
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const answer = await ask((server.address() as AddressInfo).port, '/');
+    expect([answer.status, json<Stats>(answer)]).toEqual([200, expect.any(Object)]);
+    server.close();
+    await cache.close();
   });
 });
