@@ -23,17 +23,17 @@ export interface Head {
  * place, or a Cluster has given slots to other servers
  */
 export async function* keysBelow(link: RedisLink, prefix: string): AsyncGenerator<string[]> {
-  const { keyPrefix, client, connections } = link;
+  const { keyPrefix } = link;
   const pattern = `${escapeGlob(keyPrefix + prefix)}*`;
-  // A server of a Cluster fails by itself then.
-  const isAnother = () => !('nodes' in client) && link.connections !== connections;
   const owners = await link.owners();
   for (const master of link.masters()) {
     let cursor = '0';
+    let { stream } = master;
     do {
       const [next, found]: [string, string[]] = await scanStep(master, cursor, pattern);
-      if (cursor !== '0' && isAnother())
+      if (cursor !== '0' && master.stream !== stream)
         throw new UnavailableError('the connection to Redis was lost while its keys were gone through');
+      ({ stream } = master);
       cursor = next;
       yield [...new Set(found)].map((key) => key.slice(keyPrefix.length));
     } while (cursor !== '0');

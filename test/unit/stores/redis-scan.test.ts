@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encode, PREAMBLE } from '../../../src/entry/codec.js';
 import type { RedisLink } from '../../../src/stores/redis-link.js';
-import { framesOf, headOf } from '../../../src/stores/redis-scan.js';
+import { framesOf, headOf, keysBelow } from '../../../src/stores/redis-scan.js';
 import { valueEntry } from '../../../src/testing/suite/entries.js';
 
 /** A link to a Redis that answers commands so. */
@@ -78,4 +78,19 @@ describe('headOf', () => {
   ])('is none where its key was %s between two looks', async (_what, then) => {
     expect(await found(then)).toBeUndefined();
   });
+});
+
+it('goes on over the connection that it has begun with, and over no other, also of a server of a Cluster', async () => {
+  // That is made as the server is first asked.
+  const server: { stream?: object; scan(from: string): Promise<[string, string[]]> } = {
+    async scan(from) {
+      server.stream ??= {};
+      return [String(Number(from) + 1), [`k${from}`]];
+    },
+  };
+  const link = { keyPrefix: '', owners: async () => 'a', masters: () => [server] } as unknown as RedisLink;
+  const steps = keysBelow(link, '');
+  for (const key of ['k0', 'k1', 'k2']) expect((await steps.next()).value).toEqual([key]);
+  server.stream = {};
+  await expect(steps.next()).rejects.toThrow('the connection to Redis was lost');
 });
