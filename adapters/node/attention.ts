@@ -105,7 +105,13 @@ export class Attention {
     if (isOpen && this.#res.headersSent) tellPast(this.#res, this.#sink);
     else this.#sink.leave(isCut(this.#res));
     // A stream that was piped into it is let go of now, and stands still, as one does that is piped into it later.
-    for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.giveUp());
+    for (const event of ['unpipe', 'pipe'] as const) this.#res.once(event, () => this.#leaveAnswered());
+  }
+
+  /** A stream is an answer, though nobody may hear more of it. */
+  #leaveAnswered(): void {
+    if (this.#given.isOpen && !this.#given.hasEnded) tellPast(this.#res, this.#sink);
+    else this.giveUp();
   }
 
   /** A handler that gives up before it has said anything may be stood in for. */

@@ -305,6 +305,30 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     expect((await host.ask('/x')).text).toBe('version 2');
   });
 
+  it.each<[string, (res: ServerResponse) => unknown]>([
+    ['a pipeline', (res) => pipeline(new PassThrough(), res, () => {})],
+    ['a stream that is piped', (res) => new PassThrough().pipe(res)],
+  ])('does not do so either where nothing comes of what it answers with: %s', async (_, answer) => {
+    const host = await bench.start(combination);
+    const work = new Work();
+    let version = 1;
+    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
+    host.post(
+      '/x/write',
+      host.invalidating({ tags: ['x'] }),
+      raw(async (res) => {
+        await work.run();
+        version++;
+        answer(res);
+      }),
+    );
+    expect((await host.ask('/x')).text).toBe('version 1');
+    await askAndLeave(host, work, '/x/write', 'POST');
+    work.end();
+    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
+    expect((await host.ask('/x')).text).toBe('version 2');
+  });
+
   it('is waited for no longer than anybody would wait, if its handler gives up with it', async () => {
     const host = await bench.start(combination, { collapseTimeout: 200 });
     const work = new Work();
