@@ -135,7 +135,8 @@ export class DurableQueue implements WriteQueue {
 
   async close(patience: number): Promise<void> {
     this.#closed = true;
-    const isConnected = this.#link.connected;
+    // Where only BullMQ has no connection (Redis has no room for more) it would wait for one, though nothing may be at work.
+    const isConnected = this.#link.connected && (this.#tickets.connected || this.#holds.busy);
     const ended = this.#tickets.endWork(isConnected);
     // What is at work is finished, if that can be said; what waits is another process' from now on.
     if (isConnected) await withDeadline(ended, patience, 'close').catch(() => {});

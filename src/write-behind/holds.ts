@@ -18,6 +18,11 @@ export class Holds {
     return this.#left;
   }
 
+  /** Whether anything is at work that is waited for. */
+  get busy(): boolean {
+    return this.#leaving.size > 0;
+  }
+
   /**
    * Holds a lane during work on it, and gives what that comes to; once it is left, after how many ms the lane is another's. Then
    * no work is begun any more.

@@ -57,6 +57,11 @@ export class Tickets {
     this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
   }
 
+  /** Whether its connection, which is not the cache's, reaches a server at present. */
+  get connected(): boolean {
+    return this.#client.status === 'ready';
+  }
+
   /** BullMQ ignores a ticket that it has already: writes that are coalesced share one, and their number is bounded too. */
   async put({ handler, list, ticket }: Ticketed): Promise<void> {
     const asked = performance.now();

@@ -585,6 +585,23 @@ describe('durable write-behind', () => {
     await flushing;
   });
 
+  it('closing waits for nobody where nothing is at work, and Redis has no room for BullMQ’s connections', async () => {
+    const own = await startRedis();
+    cleanups.push(() => own.stop());
+    const redis = new Redis(own.url);
+    cleanups.push(() => redis.disconnect());
+    // Whoever closes it waits for as long as the test may take, and longer.
+    const cache = open('', { redis, closeTimeout: 60_000 });
+    const refused = new Promise((resolve) => cache.on('error', resolve));
+    cache.onWriteBehind('save', () => {});
+    await cache.writeBehind('n', 1, 'c', { handler: 'save' });
+    await cache.flush();
+    await redis.config('SET', 'maxclients', '1');
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await refused;
+    await cache.close();
+  });
+
   it('keeps dead letters where they are once it is closed, also over a client that stays open', async () => {
     const redis = new Redis(server.url);
     cleanups.push(() => redis.disconnect());
