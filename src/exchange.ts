@@ -327,7 +327,14 @@ export class Exchange implements Asker {
     }
     if (cut) this.#handling.freeWaiting();
     clearTimeout(this.#left);
-    this.#left = setTimeout(() => this.abandon(), this.#services.settings.collapseTimeout).unref();
+    this.#left = setTimeout(() => this.#leaveUnsaid(), this.#services.settings.collapseTimeout).unref();
+  }
+
+  /** Its handler has said nothing by now. How far it has come nobody knows: what it changes is invalidated, and again if it says so yet. */
+  #leaveUnsaid(): void {
+    const unsaid = this.#state === 'open';
+    this.abandon();
+    if (unsaid) void this.invalidate({});
   }
 
   /** Whether the request was given up, and told of, while another mount looked it up. */

@@ -329,6 +329,26 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     expect((await host.ask('/x')).text).toBe('version 2');
   });
 
+  it('does not do so in the end either where its handler says nothing any more', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 50 });
+    const work = new Work();
+    let version = 1;
+    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
+    host.post(
+      '/x/write',
+      host.invalidating({ tags: ['x'] }),
+      raw(async () => {
+        version++;
+        await work.run();
+      }),
+    );
+    expect((await host.ask('/x')).text).toBe('version 1');
+    await askAndLeave(host, work, '/x/write', 'POST');
+    work.end();
+    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
+    expect((await host.ask('/x')).text).toBe('version 2');
+  });
+
   it('is waited for no longer than anybody would wait, if its handler gives up with it', async () => {
     const host = await bench.start(combination, { collapseTimeout: 200 });
     const work = new Work();
