@@ -85,14 +85,16 @@ describe.each(NEWEST)('counted: $label', (combination) => {
       await go.opened;
       return { body: 'done' };
     });
+    // In Koa nothing is given up before its layers are done.
+    const isGivenUp = combination.framework.startsWith('express');
+    const unsaid = isGivenUp ? nextEvent(host.cache, 'purge') : pause(20);
     await askAndLeave(host, '/write', working.opened);
+    await unsaid;
     const purged = nextEvent(host.cache, 'purge');
-    // Behind the exchange's own timer, which is of the same length and was begun before: Node keeps their order.
-    await pause(20);
     go.open();
     await purged;
     await host.ask('/write');
-    expect(host.cache.getStats()).toMatchObject({ totalRequests: 0, bypassed: 0, deletes: 2 });
+    expect(host.cache.getStats()).toMatchObject({ totalRequests: 0, bypassed: 0, deletes: isGivenUp ? 3 : 2 });
   });
 
   describe('a client that goes during a lookup that takes longer than its handler would be waited for', () => {
