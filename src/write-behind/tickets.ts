@@ -52,7 +52,7 @@ export class Tickets {
     this.#bullmq = loadPeer('bullmq', 'option writeBehind.durable') as typeof BullMQ;
     // What is on its way as a connection ends is asked again: ioredis would say nothing of it, and BullMQ wait for ever.
     const again = { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: true };
-    this.#client = link.duplicate({ enableOfflineQueue: true, ...again });
+    this.#client = heardToTheEnd(link.duplicate({ enableOfflineQueue: true, ...again }));
     this.#client.on('error', options.onError);
     this.#silence = new Silence(SILENCE, () => this.#client.disconnect(true));
   }
@@ -147,6 +147,17 @@ export class Tickets {
   #bull(): { connection: BullMQ.ConnectionOptions; prefix: string } {
     return { connection: this.#client as BullMQ.ConnectionOptions, prefix: this.#options.prefix };
   }
+}
+
+/**
+ * Of this connection BullMQ makes others, for which it listens no more once it closes them. An error that nobody listens for ends the process:
+ * ioredis has one where Redis says unasked that it has no room for more clients.
+ */
+function heardToTheEnd(client: RedisClient): RedisClient {
+  const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => RedisClient;
+  return Object.assign(client, {
+    duplicate: (...args: unknown[]) => duplicate(...args).on('error', () => {}),
+  });
 }
 
 /**
