@@ -17,7 +17,7 @@ import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import { hasReason, isGone, textOfHead } from './state.js';
+import { hasReason, isClosed, isGone, textOfHead } from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -161,7 +161,8 @@ class Tap implements Given {
     const write = () =>
       this.#writeBefore.call(this.#res, chunk as Chunk, encoding as BufferEncoding, callback as Callback);
     if (this.#state === 'held' && !isChunk(chunk)) refuse(chunk);
-    if (this.#ended || !isChunk(chunk)) return this.#inLine(write, true);
+    if (this.#ended) return this.#behindEnd(write, true);
+    if (!isChunk(chunk)) return this.#inLine(write, true);
     this.#hearWaitingHead();
     if (this.#state === 'open') this.#headBeforeBody();
     this.#sink.write(chunk, encodingOf(encoding));
@@ -186,6 +187,7 @@ class Tap implements Given {
     const body = isChunk(chunk);
     const fits = body || isNothing(chunk, this.#res);
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
+    if (this.#ended && body) return this.#behindEnd(forward, this.#res);
     if (this.#ended || !fits) return this.#inLine(forward, this.#res);
     this.#hearWaitingHead();
     if (this.#state === 'open') {
@@ -261,6 +263,17 @@ class Tap implements Given {
   #inLine<T>(call: () => T, meanwhile: T): T {
     if (this.#state !== 'held') return call();
     this.#held.push(call);
+    return meanwhile;
+  }
+
+  /**
+   * A piece behind the end of what is held back comes when that has left, as in a later turn it would have come: Node reports it as
+   * an error before, which ends a process that does not listen for it.
+   */
+  #behindEnd<T>(call: () => T, meanwhile: T): T {
+    if (this.#state !== 'held') return call();
+    const res = this.#res;
+    this.#held.push(() => (isClosed(res) ? call() : res.once('close', call)));
     return meanwhile;
   }
 

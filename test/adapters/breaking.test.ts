@@ -242,6 +242,29 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
     expect(plain.text).toBe('done');
   });
 
+  it.each<[what: string, more: (res: ServerResponse) => unknown]>([
+    ['ends', (res) => res.end('more')],
+    ['writes', (res) => res.write('more')],
+  ])('leaves an answer that is held back to its client whose handler %s once more in a later turn', async (_, more) => {
+    const gate = new Gate();
+    const tenant = () => gate.opened.then(() => 'a');
+    const errors: unknown[] = [];
+    const closed = new Gate();
+    const host = await bench.start(combination, { tenant });
+    const handler = raw((res) => {
+      res.on('error', (error) => errors.push(error)).once('close', () => setImmediate(closed.open));
+      res.end('done');
+      setImmediate(() => {
+        more(res);
+        gate.open();
+      });
+    });
+    host.post('/x', {}, handler);
+    expect((await host.ask('/x', { method: 'POST' })).text).toBe('done');
+    await closed.opened;
+    expect(errors).toEqual([]);
+  });
+
   it('passes on a handler that destroys its response in the middle, and does not store it', async () => {
     await unstored(combination, (host) =>
       host.get(
