@@ -187,7 +187,7 @@ class Tap implements Given {
     const body = isChunk(chunk);
     const fits = body || isNothing(chunk, this.#res);
     if (this.#state === 'held' && !this.#ended && !fits && chunk) refuse(chunk);
-    if (this.#ended && body) return this.#behindEnd(forward, this.#res);
+    if (this.#ended && !isNothing(chunk, this.#res)) return this.#behindEnd(forward, this.#res);
     if (this.#ended || !fits) return this.#inLine(forward, this.#res);
     this.#hearWaitingHead();
     if (this.#state === 'open') {
