@@ -1,6 +1,5 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 import { hasReason } from './state.js';
 
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
@@ -29,8 +28,9 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
   for (const [name] of methods) define(res, name, tooLate(name));
   define(res, 'flushHeaders', () => later(() => flushHeaders.call(res)));
   // Over HTTP/2 a response has no connection of its own.
-  const ends = res.socket instanceof Socket ? [res, res.socket] : [res];
-  const letGo = ends.map((end) => holdDestroy(end, later));
+  const { socket } = res;
+  const letGo = [holdMethod(res, 'destroy', later)];
+  if (socket instanceof Socket) letGo.push(holdMethod(socket, 'destroy', later), holdMethod(socket, 'end', later));
   return () => {
     for (const each of letGo) each();
     for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name);
@@ -48,22 +48,26 @@ export function holdHead(res: ServerResponse, later: (call: () => void) => void)
 
 /**
  * Whoever gives up an answer that has been given, or its connection, as Express does where a handler has answered and then fails,
- * gives up what comes behind it: that waits for the answer.
+ * gives up what comes behind it: that waits for the answer. So does whoever ends the connection.
  */
-function holdDestroy(of: Writable, later: (call: () => void) => void): () => void {
-  const { destroy } = of;
+function holdMethod<N extends 'destroy' | 'end'>(
+  of: Record<N, (...args: never[]) => unknown>,
+  name: N,
+  later: (call: () => void) => void,
+): () => void {
+  const method = of[name];
   let holds = true;
   // Meanwhile another layer, or another response of the connection, may have put its own before this one.
-  const destroyLater = (error?: Error) => {
-    if (holds) later(() => destroy.call(of, error));
-    else destroy.call(of, error);
+  const heldBack = ((...args: never[]) => {
+    if (holds) later(() => method.apply(of, args));
+    else method.apply(of, args);
     return of;
-  };
-  of.destroy = destroyLater;
+  }) as typeof method;
+  of[name] = heldBack;
   return () => {
     holds = false;
     // Not taken off: a connection that a property was taken off V8 would be slow with from then on.
-    if (of.destroy === destroyLater) of.destroy = destroy;
+    if (of[name] === heldBack) of[name] = method;
   };
 }
 

@@ -230,6 +230,7 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
   it.each<[string, (res: Response) => void]>([
     ['fails behind it, for which Express gives up the connection', (res) => fail(res.send('done'))],
     ['gives it up behind its end', (res) => res.send('done').destroy()],
+    ['ends its connection behind it', (res) => void res.send('done').req.socket.end()],
     ['gives it up behind its pieces', (res) => res.writeHead(200).write('do') && res.end('ne').destroy()],
   ])('leaves an answer to its client, held back or not, whose handler %s', async (_, write) => {
     const layer = new Layer((_req, res) => write(res), notHere);
