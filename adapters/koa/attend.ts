@@ -64,6 +64,9 @@ function pastKoa(ctx: Context, exchange: Exchange): Sink {
     trailers: nothing,
     end: giveUp,
     abandon: giveUp,
+    // Koa tells of that as its layers are done.
+    changesOnSuccess: false,
+    invalidate: nothing,
     leave: giveUp,
   };
 }

@@ -218,8 +218,10 @@ function isLeft(ctx: Context): boolean {
 async function leave(ctx: Context, exchange: Exchange): Promise<void> {
   // What it has been asked it may say yet.
   if (!exchange.conditions.asksHandler || ctx.res.headersSent) exchange.abandon();
-  if (exchange.isHeaded) return;
-  if (!ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
+  // A layer outside that has given up waiting, and failed in its place, has not undone what it changes.
+  const isOvertaken = exchange.isHeaded && ctx.respond !== false && ctx.status >= 400;
+  if (exchange.isHeaded && !isOvertaken) return;
+  if (isOvertaken || !ctx.res.headersSent || ctx.status < 400) await exchange.invalidate(ctx.res.getHeaders());
 }
 
 function conclude(ctx: Context, exchange: Exchange, outermost = false): MaybePromise<void> {

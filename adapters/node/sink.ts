@@ -1,6 +1,6 @@
 import type { ResponseHead } from '../../src/fill/response-head.js';
 import type { Reply } from '../../src/lookup/reply.js';
-import type { HeaderBag, MaybePromise } from '../../src/types.js';
+import type { Fields, HeaderBag, MaybePromise } from '../../src/types.js';
 
 /** What listens to a response: told of its head before it leaves, of each piece, and of how it ended. */
 export interface Sink {
@@ -26,6 +26,10 @@ export interface Sink {
   end(): void;
   /** The handler has given up. */
   abandon(): void;
+  /** Whether something is invalidated if the handler succeeds. */
+  readonly changesOnSuccess: boolean;
+  /** It may have, though what was given in its place says that it has not. */
+  invalidate(fields: Fields): MaybePromise<unknown>;
   /** The connection is gone, and the handler has not ended its response. `cut`: on this side, by the handler perhaps. */
   leave(cut: boolean): void;
 }

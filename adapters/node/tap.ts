@@ -15,6 +15,7 @@ import {
 import { EndedBody } from './ended-body.js';
 import { applyHead } from './head-arguments.js';
 import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
+import { hearLate } from './late.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
 import { hasReason, isClosed, isGone, textOfHead } from './state.js';
@@ -201,6 +202,7 @@ class Tap implements Given {
     if (this.#whole === undefined && this.#attention.isBrokenOff) this.#sink.abandon();
     this.#ended = true;
     this.#sink.end();
+    if (this.#res.statusCode >= 400 && this.#sink.changesOnSuccess) hearLate(this.#res, this.#sink);
     const leave = () => (this.#state === 'muted' ? this.#endMuted(args) : this.#endPast(this.#told(args)));
     if (this.#state !== 'held') return leave();
     this.#held.push(leave);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Cache, InvalidateSpec, Receipt } from 'respcache';
 import { describe, expect, it, vi } from 'vitest';
-import { Gate, NEWEST, numbered, OF_KOA, ON_REDIS, stream, useBench } from './bench.js';
+import { COMBINATIONS, Gate, IN_FRONT, NEWEST, numbered, OF_KOA, ON_REDIS, stream, useBench } from './bench.js';
 import { type Handler, type Host, Layer, raw, type Source } from './hosts.js';
 import { nextEvent, told } from './traffic.js';
 
@@ -722,3 +722,67 @@ describe.each([...OF_KOA])('invalidation: $label', (combination) => {
     expect([answer.status, answer.text, answer.header('cache-status')]).toEqual([201, 'done', undefined]);
   });
 });
+
+describe.each([...COMBINATIONS, ...IN_FRONT.filter(({ framework }) => framework.startsWith('express'))])(
+  'invalidation behind a timeout: $label',
+  (combination) => {
+    const late = async (answer: (res: ServerResponse) => unknown) => {
+      const host = await bench.start(combination);
+      const [over, done] = [new Gate(), new Gate()];
+      const fails = { status: 503, body: 'too late' };
+      host.use(
+        new Layer(
+          (req, res, next) => {
+            if (req.method === 'POST') void over.opened.then(() => res.status(fails.status).send(fails.body));
+            next();
+          },
+          async (ctx, next) => {
+            const waiting = ctx.method === 'POST' && over.opened.then(() => Object.assign(ctx, fails));
+            await Promise.race([next(), ...(waiting ? [waiting] : [])]);
+          },
+        ),
+      );
+      let version = 0;
+      host.get('/version', { tags: ['version'] }, () => ({ body: `version ${version}` }));
+      host.post(
+        '/next',
+        host.invalidating({ tags: 'version' }),
+        new Layer(
+          async (_req, res) => {
+            over.open();
+            await done.opened;
+            version++;
+            await answer(res);
+          },
+          async (ctx) => {
+            over.open();
+            await done.opened;
+            version++;
+            ctx.body = 'done';
+          },
+        ),
+      );
+      expect(await host.texts('/version', 1)).toEqual(['version 0']);
+      expect((await host.ask('/next', { method: 'POST' })).status).toBe(503);
+      expect(host.cache.getStats().deletes).toBe(0);
+      const purged = nextEvent(host.cache, 'purge');
+      done.open();
+      await purged;
+      expect(await host.texts('/version', 1)).toEqual(['version 1']);
+      expect(host.cache.getStats().deletes).toBe(1);
+    };
+
+    const ways: [what: string, answer: (res: ServerResponse) => unknown][] = [
+      ['as frameworks do', (res) => expect(() => res.setHeader('Content-Type', 'text/plain')).toThrow()],
+      ['in one piece', (res) => res.end('done')],
+      ['by pieces', (res) => res.write('done', () => {})],
+      ['by its head', (res) => expect(() => res.writeHead(200)).toThrow()],
+    ];
+
+    // Koa has one way.
+    it.each(combination.framework.startsWith('koa') ? ways.slice(0, 1) : ways)(
+      'that has answered in its handler’s place follows what that changes, which answers too late: %s',
+      (_, answer) => late(answer),
+    );
+  },
+);
