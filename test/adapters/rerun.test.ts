@@ -218,6 +218,8 @@ describe.each(ALL)('the answer to a rerun: %s', (framework) => {
       trailers: () => seen.push('trailers'),
       end: () => seen.push('end'),
       abandon: () => seen.push('abandon'),
+      changesOnSuccess: false,
+      invalidate: () => seen.push('invalidate'),
       leave: () => seen.push('leave'),
     };
     const host = await start(framework, ({ app }) =>
