@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CachedResponse } from 'respcache/node';
 import { describe, expect, it, vi } from 'vitest';
 import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
-import { Layer, raw } from './hosts.js';
+import { type Handler, Layer, type Part, raw } from './hosts.js';
 
 const bench = useBench();
 
@@ -49,6 +49,33 @@ async function askAndLeave(host: ClockedHost, work: Work, path: string, method =
   await begun;
   asking.destroy();
   await gone;
+}
+
+/** What changes something as it runs. */
+type Write = (work: Work, change: () => void) => Handler | Layer;
+
+/**
+ * Has a client go that has asked for a change: what shows it is shown anew, once. `outside`: what is outside of the invalidation;
+ * `meanwhile`: what is waited for before the handler is done.
+ */
+async function changedAlone(
+  host: ClockedHost,
+  write: Write,
+  { outside = [], meanwhile = async () => {} }: { outside?: Part[]; meanwhile?: () => Promise<void> } = {},
+): Promise<void> {
+  const work = new Work();
+  let version = 1;
+  const change = () => {
+    version++;
+  };
+  host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
+  host.post('/x/write', ...outside, host.invalidating({ tags: ['x'] }), write(work, change));
+  expect((await host.ask('/x')).text).toBe('version 1');
+  await askAndLeave(host, work, '/x/write', 'POST');
+  await meanwhile();
+  work.end();
+  await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
+  expect((await host.ask('/x')).text).toBe('version 2');
 }
 
 /** What another client is given that asks while the handler still works for one that has gone. */
@@ -250,59 +277,36 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
 
   it('does not keep what its handler has changed from being invalidated', async () => {
     const host = await bench.start(combination);
-    const work = new Work();
-    let version = 1;
-    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
-    host.post('/x/write', host.invalidating({ tags: ['x'] }), async () => {
-      version++;
+    await changedAlone(host, (work, change) => async () => {
+      change();
       return work.run();
     });
-    expect((await host.ask('/x')).text).toBe('version 1');
-    await askAndLeave(host, work, '/x/write', 'POST');
-    work.end();
-    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
-    expect((await host.ask('/x')).text).toBe('version 2');
   });
 
   it('does not do so either where its handler takes longer than anybody would wait', async () => {
     const host = await bench.start(combination, { collapseTimeout: 20 });
-    const work = new Work();
-    let version = 1;
-    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
-    host.post('/x/write', {}, host.invalidating({ tags: ['x'] }), async () => {
-      version++;
+    const write: Write = (work, change) => async () => {
+      change();
       return work.run();
-    });
-    expect((await host.ask('/x')).text).toBe('version 1');
-    await askAndLeave(host, work, '/x/write', 'POST');
-    // In Express it is counted when it is given up; in Koa nothing is, before its layers are done.
-    if (combination.framework.startsWith('express'))
-      await vi.waitFor(() => expect(host.cache.getStats().reasons.method).toBe(1));
-    work.end();
-    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
-    expect((await host.ask('/x')).text).toBe('version 2');
+    };
+    const meanwhile = async () => {
+      // In Express it is counted when it is given up; in Koa nothing is, before its layers are done.
+      if (combination.framework.startsWith('express'))
+        await vi.waitFor(() => expect(host.cache.getStats().reasons.method).toBe(1));
+    };
+    await changedAlone(host, write, { outside: [{}], meanwhile });
   });
 
   it('does not do so either where the stream that it answers with first stands still', async () => {
     const host = await bench.start(combination);
-    const work = new Work();
-    let version = 1;
-    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
-    host.post(
-      '/x/write',
-      host.invalidating({ tags: ['x'] }),
+    await changedAlone(host, (work, change) =>
       raw(async (res) => {
-        version++;
+        change();
         new PassThrough().pipe(res);
         const { body } = await work.run();
         res.end(body);
       }),
     );
-    expect((await host.ask('/x')).text).toBe('version 1');
-    await askAndLeave(host, work, '/x/write', 'POST');
-    work.end();
-    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
-    expect((await host.ask('/x')).text).toBe('version 2');
   });
 
   it.each<[string, (res: ServerResponse) => unknown]>([
@@ -310,43 +314,23 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     ['a stream that is piped', (res) => new PassThrough().pipe(res)],
   ])('does not do so either where nothing comes of what it answers with: %s', async (_, answer) => {
     const host = await bench.start(combination);
-    const work = new Work();
-    let version = 1;
-    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
-    host.post(
-      '/x/write',
-      host.invalidating({ tags: ['x'] }),
+    await changedAlone(host, (work, change) =>
       raw(async (res) => {
         await work.run();
-        version++;
+        change();
         answer(res);
       }),
     );
-    expect((await host.ask('/x')).text).toBe('version 1');
-    await askAndLeave(host, work, '/x/write', 'POST');
-    work.end();
-    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
-    expect((await host.ask('/x')).text).toBe('version 2');
   });
 
   it('does not do so in the end either where its handler says nothing any more', async () => {
     const host = await bench.start(combination, { collapseTimeout: 50 });
-    const work = new Work();
-    let version = 1;
-    host.get('/x', { tags: ['x'] }, () => ({ body: `version ${version}` }));
-    host.post(
-      '/x/write',
-      host.invalidating({ tags: ['x'] }),
+    await changedAlone(host, (work, change) =>
       raw(async () => {
-        version++;
+        change();
         await work.run();
       }),
     );
-    expect((await host.ask('/x')).text).toBe('version 1');
-    await askAndLeave(host, work, '/x/write', 'POST');
-    work.end();
-    await vi.waitFor(() => expect(host.cache.getStats().deletes).toBe(1));
-    expect((await host.ask('/x')).text).toBe('version 2');
   });
 
   it('is waited for no longer than anybody would wait, if its handler gives up with it', async () => {
