@@ -22,7 +22,7 @@ export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
   const { operations, mayChange } = operationsOf(options);
   return function respcacheStats(req: Request, res: Response, next: NextFunction): void {
     // Only Express gives its requests both; other routers, and a plain listener, may not.
-    const { originalUrl = req.url, path = pathOf(req.url) } = req as Partial<Request> & Request;
+    const { originalUrl = req.url, path = pathOf(req.url) }: Partial<Request> = req;
     const request = {
       ...requestFacts(req, originalUrl),
       method: req.method,

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Sink } from './sink.js';
+import { isClosed } from './state.js';
 
 /** By what a handler says that it has something to answer. */
 const ANSWERS = ['setHeader', 'writeHead', 'write', 'end'] as const;
@@ -9,8 +10,7 @@ const ANSWERS = ['setHeader', 'writeHead', 'write', 'end'] as const;
  * of as it answers too late, which Node refuses: then it is invalidated, once. To be called as the failure has been given.
  */
 export function hearLate(res: ServerResponse, sink: Sink): void {
-  // Until it has left, layers outside may go on with it.
-  res.once('close', () => {
+  const listen = () => {
     const methods = res as unknown as Record<string, (...args: unknown[]) => unknown>;
     let isHeard = false;
     for (const name of ANSWERS) {
@@ -21,5 +21,8 @@ export function hearLate(res: ServerResponse, sink: Sink): void {
         return method.apply(res, args);
       };
     }
-  });
+  };
+  // Until it has left, layers outside may go on with it.
+  if (isClosed(res)) listen();
+  else res.once('close', listen);
 }

@@ -246,6 +246,7 @@ describe.each(OF_EXPRESS)('breaking: $label', (combination) => {
   it.each<[what: string, more: (res: ServerResponse) => unknown]>([
     ['ends', (res) => res.end('more')],
     ['writes', (res) => res.write('more')],
+    ['ends, with what is no piece,', (res) => res.end(5)],
   ])('leaves an answer that is held back to its client whose handler %s once more in a later turn', async (_, more) => {
     const gate = new Gate();
     const tenant = () => gate.opened.then(() => 'a');

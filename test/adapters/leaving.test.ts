@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { PassThrough, pipeline, Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RequestHandler } from 'express';
 import type { CachedResponse } from 'respcache/node';
 import { describe, expect, it, vi } from 'vitest';
 import { type ClockedHost, COMBINATIONS, IN_FRONT, useBench } from './bench.js';
-import { type Handler, Layer, type Part, raw } from './hosts.js';
+import { type Handler, Layer, notHere, type Part, raw } from './hosts.js';
 
 const bench = useBench();
 
@@ -355,3 +356,24 @@ describe.each([...COMBINATIONS, ...IN_FRONT])('a client that goes: $label', (com
     for (let i = 0; i < 2; i++) await expect(host.ask('/x')).rejects.toThrow();
   });
 });
+
+describe.each([...COMBINATIONS, ...IN_FRONT].filter(({ framework }) => framework.startsWith('express')))(
+  'a client that goes before a timeout: $label',
+  (combination) => {
+    it('does not keep what its handler changes from being invalidated, in whose place nobody was told of a failure', async () => {
+      const host = await bench.start(combination);
+      const timeout: RequestHandler = ({ method }, res, next) => {
+        if (method === 'POST') res.once('close', () => res.status(503).end());
+        next();
+      };
+      host.use(new Layer(timeout, notHere));
+      await changedAlone(host, (work, change) =>
+        raw(async (res) => {
+          await work.run();
+          change();
+          res.end('done');
+        }),
+      );
+    });
+  },
+);
