@@ -34,7 +34,7 @@ const VARIANTS = ['with', 'without', 'control'];
 const PROCESSES = quick ? 1 : 5;
 const TURNS = quick ? 200 : 400;
 
-const dist = new URL('../dist', import.meta.url).href;
+const dist = new URL('../build', import.meta.url).href;
 const body = payload(SIZE);
 const SCENES = [
   { name: 'Express 5, memory', framework: 'express', store: 'memory' },

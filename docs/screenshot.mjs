@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { dashboardPage, dashboardPolicy } from '../dist/src/operations/dashboard/dashboard.js';
+import { dashboardPage, dashboardPolicy } from '../build/src/operations/dashboard/dashboard.js';
 import { sampleExplanation, sampleReport, startFakeStatistics } from '../test/operations/fake-statistics.mjs';
 import { BROWSERS, findOnPath } from '../test/support/executables.mjs';
 import { indexed } from './indexed-png.mjs';

@@ -1,8 +1,8 @@
 // What the things that are done in Redis take of its one thread: a burst of each, and the CPU time that Redis counts.
 
 import { Redis } from 'ioredis';
-import { encode } from '../../dist/src/entry/codec.js';
-import { createCache } from '../../dist/src/index.js';
+import { encode } from '../../build/src/entry/codec.js';
+import { createCache } from '../../build/src/index.js';
 import { startRedis } from '../lib/redis.js';
 import { Site } from './site.js';
 

@@ -1,8 +1,8 @@
 // What the cache does with Redis, and what each of these things is in commands and bytes. The formulas and the simulator
 // both say how often; what it comes to is said here, once.
 
-import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
-import { newEpoch } from '../../dist/src/invalidation/redis-table.js';
+import { GEOMETRY } from '../../build/src/invalidation/purge-table.js';
+import { newEpoch } from '../../build/src/invalidation/redis-table.js';
 
 /**
  * How often each thing is done: in a time, or a second.

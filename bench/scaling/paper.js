@@ -1,6 +1,6 @@
 // What the formulas say of a whole site: hits by tier, and what is asked of Redis.
 
-import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
+import { GEOMETRY } from '../../build/src/invalidation/purge-table.js';
 import { bins, characteristicTime, collision, inRedis, sharesAlone, sharesOf, tailOf } from './che.js';
 import { BLOCK, loadOf, NOTHING_DONE, PUBLISH, SCAN_STEP, SWEEP } from './operations.js';
 import { Zipf } from './random.js';
@@ -16,7 +16,7 @@ import { FOLDER } from './site.js';
  * @property {number} ttl seconds
  * @property {number} fill how long the handler takes, seconds
  * @property {'key' | 'tag' | 'pattern' | 'tenant'} kind what a write invalidates
- * @property {import('../../dist/src/invalidation/purge-table.js').Geometry} geometry of the purge table
+ * @property {import('../../src/invalidation/purge-table.ts').Geometry} geometry of the purge table
  * @property {boolean} sweeps whether dead entries are looked for
  * @property {number} publication bytes of a process' figures; 0: it publishes none
  */

@@ -1,7 +1,7 @@
 // How hits and Redis' load grow with a site: formulas, a simulation, and a check of both against real processes.
 
 import { fileURLToPath } from 'node:url';
-import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
+import { GEOMETRY } from '../../build/src/invalidation/purge-table.js';
 import { FLAG, readArguments, TEXT } from '../lib/arguments.js';
 import { machine } from '../lib/machine.js';
 import { describeMachine } from '../lib/report.js';

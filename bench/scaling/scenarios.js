@@ -1,6 +1,6 @@
 // What is varied, one thing at a time, around a site that is the same each time.
 
-import { GEOMETRY } from '../../dist/src/invalidation/purge-table.js';
+import { GEOMETRY } from '../../build/src/invalidation/purge-table.js';
 
 const MIB = 1_048_576;
 const bits = (bits) => ({ ...GEOMETRY, bits });

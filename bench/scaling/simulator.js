@@ -1,8 +1,8 @@
 // The processes and their Redis, request by request. Memory, its evictions and the purge table are the built package's own;
 // what stands between them (lookups, leases, fills, the log) is told here as ARCHITECTURE.md has it.
 
-import { PurgeTable } from '../../dist/src/invalidation/purge-table.js';
-import { MemoryStore } from '../../dist/src/stores/memory.js';
+import { PurgeTable } from '../../build/src/invalidation/purge-table.js';
+import { MemoryStore } from '../../build/src/stores/memory.js';
 import { BLOCK, loadOf, NOTHING_DONE, PUBLISH, SCAN_STEP, SWEEP } from './operations.js';
 import { sizesOf } from './paper.js';
 

@@ -1,11 +1,11 @@
 // What is asked for: pages of tenants, as the cache knows them. Keys, purge tags, entries and frames are made by the
 // built package, so that nothing is modelled here that it would do otherwise.
 
-import { encode } from '../../dist/src/entry/codec.js';
-import { holdingOf } from '../../dist/src/entry/compact.js';
-import { ownTag, pathTag, tenantTag, uriTag } from '../../dist/src/invalidation/tags.js';
-import { responseAddress, responseSubject } from '../../dist/src/request/key.js';
-import { SORTED } from '../../dist/src/request/query.js';
+import { encode } from '../../build/src/entry/codec.js';
+import { holdingOf } from '../../build/src/entry/compact.js';
+import { ownTag, pathTag, tenantTag, uriTag } from '../../build/src/invalidation/tags.js';
+import { responseAddress, responseSubject } from '../../build/src/request/key.js';
+import { SORTED } from '../../build/src/request/query.js';
 import { generator } from './random.js';
 
 /** What every request says of its origin, here and to the processes that are measured. */

@@ -1,11 +1,11 @@
 // How often the real purge table takes a tag for purged that was not.
 
-import { PurgeTable } from '../../dist/src/invalidation/purge-table.js';
+import { PurgeTable } from '../../build/src/invalidation/purge-table.js';
 
 /**
  * The share of `asked` other tags that a table believes to be purged after so many have been.
  * @param {number} purged how many tags
- * @param {import('../../dist/src/invalidation/purge-table.js').Geometry} geometry
+ * @param {import('../../src/invalidation/purge-table.ts').Geometry} geometry
  */
 export function falselyPurged(purged, asked, geometry) {
   const table = new PurgeTable('', 0, geometry);

@@ -2,8 +2,8 @@
 
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { withCache } from '../../dist/adapters/node/index.js';
-import { createCache } from '../../dist/src/index.js';
+import { withCache } from '../../build/adapters/node/index.js';
+import { createCache } from '../../build/src/index.js';
 import { folderName, TYPE } from './site.js';
 
 const wanted = JSON.parse(process.argv[2]);

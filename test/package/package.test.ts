@@ -79,6 +79,37 @@ describe('the packed package', () => {
     expect(names(required.output)).toEqual(names(imported.output));
   });
 
+  // Node takes about a millisecond for every file that it loads.
+  it.each(['express', 'koa', 'node', 'nest'])(
+    'respcache/%s is loaded from few files, each of which is there',
+    (entry) => {
+      const dist = join(folder, 'node_modules/respcache/dist');
+      const loaded = new Set<string>();
+      const load = (file: string) => {
+        if (loaded.has(file)) return;
+        loaded.add(file);
+        const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b[^;]*?from "(\.[^"]+)"/gm);
+        for (const [, path] of imports) load(join(file, '..', path!));
+      };
+      load(join(dist, 'adapters', entry, 'index.js'));
+      expect(loaded.size).toBeGreaterThan(1);
+      expect(loaded.size).toBeLessThan(12);
+    },
+  );
+
+  it('has the page of its statistics, with all that belongs to it', () => {
+    link('express', 'uplot');
+    const program = `import express from 'express';
+import { statsRouter } from 'respcache/express';
+const app = express().use(statsRouter({ authorize: () => true }));
+const server = app.listen(0, async () => {
+  const page = await fetch('http://127.0.0.1:' + server.address().port + '/dashboard');
+  console.log(page.status, (await page.text()).slice(-8).trim());
+  server.close();
+});`;
+    expect(node('--input-type=module', '-e', program)).toEqual({ status: 0, output: '200 </html>\n' });
+  });
+
   it('has the pages that its README leads to', () => {
     const own = (path: string) => join(folder, 'node_modules/respcache', path);
     const text = readFileSync(own('README.md'), 'utf8');

@@ -6,7 +6,7 @@ import { loadPeer } from '../../src/peer.js';
 
 /** The built module as bundlers write it in CommonJS: without a URL of its own. */
 function bundled(): typeof loadPeer {
-  const built = readFileSync(new URL('../../dist/src/peer.js', import.meta.url), 'utf8');
+  const built = readFileSync(new URL('../../build/src/peer.js', import.meta.url), 'utf8');
   const text = built
     .replace(/^import (.*) from ('[^']+');$/gm, 'const $1 = require($2);')
     .replace('import.meta', '({})')
