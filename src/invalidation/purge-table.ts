@@ -76,7 +76,8 @@ interface KeptPattern extends PatternPurge {
 export class PurgeTable {
   /** The sequence of the newest purge in it. */
   sequence: number;
-  readonly buckets: Float64Array;
+  /** None before a purge: they are 2 MB, and take a millisecond. All that are not written are 0. */
+  buckets: Float64Array | undefined;
   patterns: KeptPattern[];
 
   constructor(
@@ -87,7 +88,7 @@ export class PurgeTable {
     patterns: KeptPattern[] = [],
   ) {
     this.sequence = sequence;
-    this.buckets = buckets ?? new Float64Array(geometry.rows << geometry.bits);
+    this.buckets = buckets;
     this.patterns = patterns;
   }
 
@@ -147,8 +148,9 @@ export class PurgeTable {
   /** Whether all that another table of this epoch kills is dead by this one too, once `again` has been entered. */
   covers(other: PurgeTable, again: readonly Purge[]): boolean {
     const raised = new Set(again.flatMap(({ tags }) => tags.flatMap((tag) => bucketsOf(tag, this.geometry))));
-    for (let i = 0; i < other.buckets.length; i++) {
-      if (this.buckets[i]! < other.buckets[i]! && !raised.has(i)) return false;
+    const [ours, others] = [this.buckets, other.buckets ?? []];
+    for (let i = 0; i < others.length; i++) {
+      if ((ours?.[i] ?? 0) < others[i]! && !raised.has(i)) return false;
     }
     const kept = again.flatMap(({ patterns }) => patterns);
     return other.patterns.every(
@@ -160,12 +162,16 @@ export class PurgeTable {
 
   /** An upper bound of the sequence at which a tag was last purged; 0 for never. */
   lastPurge(tag: string): number {
+    const buckets = this.buckets;
+    if (buckets === undefined) return 0;
     let smallest = Number.POSITIVE_INFINITY;
-    for (const index of bucketsOf(tag, this.geometry)) smallest = Math.min(smallest, this.buckets[index]!);
+    for (const index of bucketsOf(tag, this.geometry)) smallest = Math.min(smallest, buckets[index]!);
     return smallest;
   }
 
   #raise(tag: string, sequence: number): void {
+    const { rows, bits } = this.geometry;
+    this.buckets ??= new Float64Array(rows << bits);
     for (const index of bucketsOf(tag, this.geometry)) {
       if (this.buckets[index]! < sequence) this.buckets[index] = sequence;
     }

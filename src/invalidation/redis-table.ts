@@ -54,12 +54,18 @@ export function readSnapshot(head: Head, snapshot: Buffer, list: readonly string
   if (!rows || !bits || !patterns || snapshot.length < TABLE_HEADER || snapshot.length % 8 !== 0) return undefined;
   if (snapshot.length > tableBytes({ rows, bits, patterns })) return undefined;
   if (snapshot.readDoubleBE(0) !== head.sequence || snapshot.readDoubleBE(8) !== list.length) return undefined;
-  const buckets = new Float64Array(rows << bits);
+  const buckets = snapshot.length > TABLE_HEADER ? readBuckets(snapshot, rows << bits) : undefined;
+  const kept = list.map(readPattern);
+  return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns }, buckets, kept);
+}
+
+/** What stands behind the last one that has been written is 0. */
+function readBuckets(snapshot: Buffer, size: number): Float64Array {
+  const buckets = new Float64Array(size);
   const written = Buffer.from(buckets.buffer, 0, snapshot.length - TABLE_HEADER);
   snapshot.copy(written, 0, TABLE_HEADER);
   if (endianness() === 'LE') written.swap64();
-  const kept = list.map(readPattern);
-  return new PurgeTable(head.epoch, head.sequence, { rows, bits, patterns }, buckets, kept);
+  return buckets;
 }
 
 /** One line of the list of patterns: `<sequence> <buckets> <JSON>`. */

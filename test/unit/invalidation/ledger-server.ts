@@ -93,7 +93,7 @@ export class LedgerServer {
   /** Gives a function that puts everything back to how it is now. */
   save(): () => void {
     const { epoch, sequence, buckets, patterns } = this.#table;
-    const [savedBuckets, savedPatterns, savedLog] = [buckets.slice(), [...patterns], [...this.log]];
+    const [savedBuckets, savedPatterns, savedLog] = [buckets?.slice(), [...patterns], [...this.log]];
     return () => {
       this.#table = new PurgeTable(epoch, sequence, SMALL, savedBuckets, savedPatterns);
       this.log = savedLog;
@@ -154,7 +154,7 @@ export class LedgerServer {
 
   #snapshot(): [Buffer, Buffer, Buffer[]] {
     const { sequence, patterns, buckets } = this.#table;
-    const numbers = [sequence, patterns.length, ...buckets];
+    const numbers = [sequence, patterns.length, ...(buckets ?? [])];
     const bytes = Buffer.alloc(numbers.length * 8);
     for (const [i, number] of numbers.entries()) bytes.writeDoubleBE(number, i * 8);
     const lines = patterns.map(({ sequence, ...pattern }) => `${sequence} 16 ${JSON.stringify(pattern)}`);

@@ -124,6 +124,18 @@ describe('PurgeTable', () => {
     expect(purged.lastPurge('anything')).toBe(102);
   });
 
+  it('has no buckets before anything is purged', () => {
+    const [empty, purged] = [table(), table()];
+    expect(empty.buckets).toBeUndefined();
+    expect(empty.lastPurge('a')).toBe(0);
+    purged.apply(tags('a'), 101);
+    expect(purged.buckets).toHaveLength(4 * 65_536);
+    expect(purged.covers(empty, [])).toBe(true);
+    expect(empty.covers(table(), [])).toBe(true);
+    expect(empty.covers(purged, [])).toBe(false);
+    expect(empty.covers(purged, [tags('a')])).toBe(true);
+  });
+
   it('does not grow', () => {
     const purged = table({ rows: 2, bits: 4, patterns: 4 });
     for (let i = 0; i < 1000; i++)

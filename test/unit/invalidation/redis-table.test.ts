@@ -14,13 +14,18 @@ function snapshot(buckets: readonly number[], { sequence = 120, patterns = 0 } =
 
 describe('readSnapshot', () => {
   it.each([
-    ['no bucket has been written', []],
     ['some have', [101, 0, 103]],
     ['all have', Array.from({ length: 16 }, (_, i) => 100 + i)],
   ])('reads the table where %s: those behind are zero', (_, buckets) => {
     const table = readSnapshot(head, snapshot(buckets), []);
-    expect([...table!.buckets]).toEqual([...buckets, ...Array(16 - buckets.length).fill(0)]);
+    expect([...table!.buckets!]).toEqual([...buckets, ...Array(16 - buckets.length).fill(0)]);
     expect(table).toMatchObject({ epoch: head.epoch, sequence: 120, geometry: SMALL });
+  });
+
+  it('reads the table where no bucket has been written', () => {
+    const table = readSnapshot(head, snapshot([]), []);
+    expect(table).toMatchObject({ epoch: head.epoch, sequence: 120, geometry: SMALL, buckets: undefined });
+    expect(table!.lastPurge('a')).toBe(0);
   });
 
   it('reads patterns', () => {
