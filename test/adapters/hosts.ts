@@ -151,6 +151,7 @@ export abstract class Host {
   front: Front | undefined;
   readonly #bare: boolean;
   #server: Server | undefined;
+  #listening: Promise<unknown> | undefined;
 
   constructor(cache: Cache, bare: boolean) {
     this.cache = cache;
@@ -257,9 +258,10 @@ export abstract class Host {
   async server(): Promise<Server> {
     if (this.#server === undefined) {
       this.#server = this.front?.(this.app, this.cache) ?? createServer(this.listener());
-      this.#server.listen(0, '127.0.0.1');
+      this.#listening = once(this.#server.listen(0, '127.0.0.1'), 'listening');
     }
-    if (!this.#server.listening) await once(this.#server, 'listening');
+    // One listener for all who ask at once.
+    await this.#listening;
     return this.#server;
   }
 
