@@ -174,7 +174,8 @@ export class Recall {
       now,
       conditions,
       vary: namesInVary(route),
-      outside: { vary: outside },
+      // What a part says behind that: the whole leaves it as it is.
+      outside: plain ? { vary: outside } : { vary: outside, 'cache-control': bag.getHeader('cache-control') },
       downstream: route,
       status: withKey(HIT, route, known.place.key),
     });

@@ -94,7 +94,7 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   headers.push(['Cache-Status', upstream + formatCacheStatus(status, ttl)]);
   const { removed } = entry;
   if (notModified) return { status: 304, message: undefined, headers, removed, body: undefined };
-  if (part !== undefined) return partial(entry, part, headers);
+  if (part !== undefined) return partial(entry, part, headers, outside);
   const bodiless = entry.status === 204 || entry.status === 304;
   if (!bodiless) headers.push(['Content-Length', String(entry.body.length)]);
   const body = bodiless ? undefined : entry.body;
@@ -115,10 +115,20 @@ function partOf(
 /** What a part does not have as the whole has it. */
 const OF_THE_WHOLE: ReadonlySet<string> = new Set(['cache-control', 'content-range', ...CONTENT_DIGESTS]);
 
-/** RFC 9110 §15.3.7. A layer outside that compresses must leave a part as it is: the range counts these bytes. */
-function partial(entry: ResponseEntry, { first, last }: ByteRange, lines: readonly HeaderLine[]): Reply {
+/**
+ * RFC 9110 §15.3.7. A layer outside that compresses must leave a part as it is: the range counts these bytes. That is said behind
+ * what the whole says, be it by a layer outside.
+ */
+function partial(
+  entry: ResponseEntry,
+  { first, last }: ByteRange,
+  lines: readonly HeaderLine[],
+  outside: Fields,
+): Reply {
   const headers = lines.filter(([name]) => !OF_THE_WHOLE.has(name.toLowerCase()));
-  const control = lines.filter(([name]) => name.toLowerCase() === 'cache-control').flatMap(([, value]) => value);
+  const own = lines.filter(([name]) => name.toLowerCase() === 'cache-control').flatMap(([, value]) => value);
+  const isTheirs = own.length === 0 && !entry.removed.includes('cache-control');
+  const control = isTheirs ? linesOf(outside['cache-control']) : own;
   const joined = control.join(', ');
   headers.push(['Cache-Control', /\bno-transform\b/i.test(joined) ? joined : [...control, 'no-transform'].join(', ')]);
   headers.push(['Content-Range', `bytes ${first}-${last}/${entry.body.length}`]);

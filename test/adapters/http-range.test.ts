@@ -33,6 +33,20 @@ const FIELDS = {
 /** Longer than what layers leave uncompressed. */
 const LONG = 'Grüße, 日本! '.repeat(500);
 
+/** A layer that says something of every answer, before anybody else does. */
+function saying(name: string, value: string): Layer {
+  return new Layer(
+    (_req, res, next) => {
+      res.setHeader(name, value);
+      next();
+    },
+    (ctx, next) => {
+      ctx.set(name, value);
+      return next();
+    },
+  );
+}
+
 /** What a range comes to: a part with its place, `416`, or the whole. */
 type Place = `${number}-${number}` | 416 | 'whole';
 
@@ -107,6 +121,25 @@ describe.each(NEWEST)('range: $label', (combination) => {
       }
       // A layer further out that compresses must leave these bytes as they are.
       expect(part.header('cache-control')).toBe('max-age=60, no-transform');
+    });
+
+    it('has the Cache-Control of a layer outside that the whole has', async () => {
+      const host = await bench.start(combination);
+      host.use(saying('Cache-Control', 'max-age=0, must-revalidate'), {});
+      host.get('/x', ({ cache }) => {
+        cache.ttl(60);
+        return { body: BODY };
+      });
+      host.get('/own', () => ({ headers: { 'Cache-Control': 'max-age=60' }, body: BODY }));
+      for (const [path, said] of [
+        ['/x', 'max-age=0, must-revalidate'],
+        ['/own', 'max-age=60'],
+      ] as const) {
+        for (const _ of ['miss', 'hit']) expect((await host.ask(path)).header('cache-control')).toBe(said);
+        const part = await host.ask(path, { headers: { Range: 'bytes=2-4' } });
+        expect(part).toMatchObject({ status: 206, text: '234' });
+        expect(part.header('cache-control')).toBe(`${said}, no-transform`);
+      }
     });
 
     it.each<[string, string, number]>([
