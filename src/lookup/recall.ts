@@ -174,8 +174,7 @@ export class Recall {
       now,
       conditions,
       vary: namesInVary(route),
-      // What a part says behind that: the whole leaves it as it is.
-      outside: plain ? { vary: outside } : { vary: outside, 'cache-control': bag.getHeader('cache-control') },
+      outside: plain ? { vary: outside } : begunBy(bag),
       downstream: route,
       status: withKey(HIT, route, known.place.key),
     });
@@ -185,6 +184,11 @@ export class Recall {
     known.reply = next.isSmall ? next : undefined;
     return next.over(held);
   }
+}
+
+/** What matters of the fields of layers outside where less than the whole is asked for: the whole leaves all but `Vary` as it is. */
+function begunBy(bag: HeaderBag): Fields {
+  return Object.fromEntries(['vary', 'cache-control', 'accept-ranges'].map((name) => [name, bag.getHeader(name)]));
 }
 
 /** Whether no field of a request may make the answer less than the whole. */

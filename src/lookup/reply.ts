@@ -71,7 +71,7 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   const notModified =
     conditions !== undefined &&
     isNotModified(conditions, entry.status, lineOf(entry, 'etag'), lineOf(entry, 'last-modified') ?? date);
-  const part = notModified ? undefined : partOf(entry, options.part, date);
+  const part = notModified ? undefined : partOf(entry, options, date);
   if (part === 'unsatisfiable') return unsatisfiable(entry, options);
   const age = ageOf(entry, now);
   const headers: HeaderLine[] = [];
@@ -101,13 +101,18 @@ export function replyFrom(entry: ResponseEntry, options: ReplyOptions): Reply {
   return { status: entry.status, message: entry.message, headers, removed, body };
 }
 
-/** The range of a stored 200 that is asked for (RFC 9110 §14.2); `undefined`: all of it. */
+/**
+ * The range of a stored 200 that is asked for (RFC 9110 §14.2); `undefined`: all of it. A layer outside that has said already
+ * whether there are parts sees to them itself: it would take its part of ours.
+ */
 function partOf(
   entry: ResponseEntry,
-  asked: PartAsked | undefined,
+  { part: asked, outside }: ReplyOptions,
   date: string,
 ): ByteRange | 'unsatisfiable' | undefined {
-  if (asked === undefined || entry.status !== 200 || lineOf(entry, 'accept-ranges') === 'none') return undefined;
+  if (asked === undefined || entry.status !== 200) return undefined;
+  const said = lineOf(entry, 'accept-ranges');
+  if (said === 'none' || (said === undefined && outside['accept-ranges'] !== undefined)) return undefined;
   const validators = { etag: lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified'), date };
   return ifRangeHolds(asked.ifRange, validators) ? resolveRange(asked.range, entry.body.length) : undefined;
 }

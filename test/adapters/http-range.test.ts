@@ -142,6 +142,20 @@ describe.each(NEWEST)('range: $label', (combination) => {
       }
     });
 
+    it.each(['bytes', 'none'])('is left to a layer outside that says Accept-Ranges: %s before it', async (ranges) => {
+      const host = await bench.start(combination);
+      host.use(saying('Accept-Ranges', ranges), {});
+      const handler = numbered({ body: BODY });
+      host.get('/x', handler);
+      // Such a layer takes its part of the whole, as `koa-range` does.
+      for (let i = 0; i < 4; i++) {
+        const answer = await host.ask('/x', { headers: { Range: i === 3 ? 'bytes=99-' : 'bytes=2-4' } });
+        expect(answer).toMatchObject({ status: 200, text: BODY });
+        expect(answer.header('accept-ranges')).toBe(ranges);
+      }
+      expect(handler.runs).toBe(1);
+    });
+
     it.each<[string, string, number]>([
       ['its tag', '"a"', 206],
       ['its tag, weak', 'W/"a"', 200],
