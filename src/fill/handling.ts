@@ -13,7 +13,7 @@ import { type Asker, replyTo, timeoutFor } from '../lookup/reply-to.js';
 import { isPersonal } from '../request/eligibility.js';
 import { namesInVary } from '../route.js';
 import { after, type HeaderBag, type MaybePromise } from '../types.js';
-import { announce, reduceToNotModified } from './head.js';
+import { announce, reduceToNotModified, tagAsNamed } from './head.js';
 import type { Seat } from './judge.js';
 import type { ResponseHead } from './response-head.js';
 import { type Going, Run } from './run.js';
@@ -134,6 +134,7 @@ export class Handling {
     const { compress } = route;
     const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), outside);
     const reduced = reduceToNotModified(bag, status, conditions.held, negotiated ? accepted : undefined);
+    if (compress !== undefined && status === 304) tagAsNamed(bag, conditions.named, accepted);
     this.outlastsReply = reduced !== undefined && !(Number(bag.getHeader('content-length')) > route.maxBodyBytes);
     const vary = negotiated ? [...namesInVary(route), ...NEGOTIATED_BY] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);

@@ -64,3 +64,15 @@ export function reduceToNotModified(
   const headers: Reply['headers'] = unchanged ? [] : [['ETag', tagOf(etag!, held!)]];
   return { status: 304, message: undefined, headers, removed: Object.keys(fields).filter(isOfBody), body: undefined };
 }
+
+/**
+ * A handler's own 304, to a client that has named the tag of a form, has that tag (RFC 9110 §8.8.3): by the plain one the client
+ * would take what it has for the plain bytes. `named`: the tags that the client has named.
+ */
+export function tagAsNamed(bag: HeaderBag, named: string | undefined, accepted: string | undefined): void {
+  if (named === undefined) return;
+  const etag = fieldText(bag.getHeaders(), 'etag');
+  const conditions = { ifNoneMatch: named, ifModifiedSince: undefined };
+  const coding = heldForm(etag, conditions, weightsOf(accepted), undefined)?.coding;
+  if (coding !== undefined) bag.setHeader('ETag', tagOf(etag!, coding));
+}

@@ -56,6 +56,12 @@ export class HeldConditions {
     return this.#held;
   }
 
+  /** The tags that the client has named, where the handler is shown others. */
+  get named(): string | undefined {
+    const fields = this.#asItCame?.fields;
+    return fields && fieldText(fields as Fields, 'if-none-match');
+  }
+
   /** Keeps the client's conditions from the handler; with validators, and its range, in favour of these. */
   take(validators?: Validators): void {
     this.giveBack();

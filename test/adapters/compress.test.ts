@@ -152,6 +152,27 @@ describe.each(NEWEST)('compress: $label', (combination) => {
     expect(seen).toEqual(['"abc", "x"']);
   });
 
+  it("a handler's own 304 carries the tag of the form that the client has", async () => {
+    const host = await bench.start(combination);
+    host.use({ compress: true });
+    host.get('/', ({ headers }) => {
+      const own = { ...JSON_TYPE, ETag: '"abc"', 'Cache-Control': 'public, max-age=60' };
+      const has = headers['if-none-match']?.split(', ').includes('"abc"');
+      return has ? { status: 304, headers: own } : { headers: own, body: LONG };
+    });
+    // Nothing is stored, and what is for one client is not looked up.
+    for (const [has, tag] of [
+      ['"abc--br"', '"abc--br"'],
+      ['"x--br", "abc--gzip"', '"abc--gzip"'],
+      ['"abc--br", "abc"', '"abc"'],
+      ['"abc"', '"abc"'],
+    ]) {
+      const asked = { Cookie: 'a=b', 'If-None-Match': has! };
+      const answer = await host.ask('/', reading(BROWSER, { headers: asked }));
+      expect([answer.status, answer.header('etag')], has).toEqual([304, tag]);
+    }
+  });
+
   it("a part of a form is not gone on with by the handler's body", async () => {
     const host = await bench.start(combination);
     host.use({ compress: true });
