@@ -134,9 +134,11 @@ export class Handling {
     const { compress } = route;
     const negotiated = compress !== undefined && mayNegotiate(compress, status, bag.getHeaders(), outside);
     const reduced = reduceToNotModified(bag, status, conditions.held, negotiated ? accepted : undefined);
-    if (compress !== undefined && status === 304) tagAsNamed(bag, conditions.named, accepted);
+    // A handler's own 304 does not tell of which type the response is that the client has: it may have been given a form of it.
+    const mayBeOfForm = compress !== undefined && status === 304;
+    if (mayBeOfForm) tagAsNamed(bag, conditions.named, accepted);
     this.outlastsReply = reduced !== undefined && !(Number(bag.getHeader('content-length')) > route.maxBodyBytes);
-    const vary = negotiated ? [...namesInVary(route), ...NEGOTIATED_BY] : namesInVary(route);
+    const vary = negotiated || mayBeOfForm ? [...namesInVary(route), ...NEGOTIATED_BY] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
   }

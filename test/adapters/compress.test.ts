@@ -170,6 +170,8 @@ describe.each(NEWEST)('compress: $label', (combination) => {
       const asked = { Cookie: 'a=b', 'If-None-Match': has! };
       const answer = await host.ask('/', reading(BROWSER, { headers: asked }));
       expect([answer.status, answer.header('etag')], has).toEqual([304, tag]);
+      // As the 200 that the client has says it: who stores both would take that back.
+      expect(answer.header('vary'), has).toMatch(/\bAccept-Encoding\b/);
     }
   });
 
