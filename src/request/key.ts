@@ -105,10 +105,10 @@ export function keyNames(key: string, queries: QueryRules): readonly string[] {
   return search === '' ? [name] : [...new Set([name, ...shortened])];
 }
 
-/** What a value is known as: its key in the form in which keys are invalidated, and as it was given, for patterns. */
+/** What a value is known as: as keys are invalidated and, for patterns, as those write paths, and as it was given. */
 export function valueNames(key: string): readonly string[] {
   const name = normalizeKeyName(key);
-  return name === key ? [name] : [name, key];
+  return name === key ? [name] : [...new Set([name, key.startsWith('/') ? plain(key) : key, key])];
 }
 
 /** A pattern over names: one of paths written as those are. What is escaped in it is no sign of a glob. */

@@ -141,6 +141,8 @@ export function invalidationSuite(bench: Bench): void {
       ['find?b=2&a=1', 'find\\?b=*'],
       ['find?b=2&a=1', 'find\\?a=*'],
       ['/café', '/café'],
+      ['/find?name=José&age=1', '/find?name=José*'],
+      ['/café?b=2&a=1', '/caf%C3%A9?b=*'],
       ['?', '\\?'],
     ])(
       'by a glob reaches a key with a question mark as it was given, and as it is invalidated: %s by %s',

@@ -386,6 +386,7 @@ describe('a value', () => {
     ['~a', ['~a']],
     ['%7ea', ['%7ea']],
     ['/caf\u00e9', ['/caf%C3%A9', '/caf\u00e9']],
+    ['/caf\u00e9?b&a', ['/caf%C3%A9?a&b', '/caf%C3%A9?b&a', '/caf\u00e9?b&a']],
   ])('%j is known as keys are invalidated, and as it was given', (key, names) => {
     expect(valueNames(key)).toEqual(names);
     const entry = { kind: 'value', tags: [] } as unknown as Entry;
