@@ -1,6 +1,7 @@
 import { Account, type How } from './account.js';
 import { ask } from './ask.js';
 import type { Services } from './backend.js';
+import { readBy } from './compress/choice.js';
 import { Control } from './control.js';
 import type { ResponseEntry } from './entry/entry.js';
 import type { Reason } from './events.js';
@@ -147,7 +148,7 @@ export class Exchange implements Asker {
     this.#handling.barred = reason;
     this.control.status = 'bypass';
     if (this.#isTooLate(reason)) return;
-    if (this.route.compress !== undefined) this.conditions.takePlainTags();
+    this.#takePlainTags();
   }
 
   /** The handler runs, and what it says may be stored. */
@@ -164,7 +165,13 @@ export class Exchange implements Asker {
     if (validators !== undefined) this.conditions.take(validators);
     // A 304 of the handler's could not be stored: it is given the whole to answer, and the 304 is made here.
     else if (plan.credentials === undefined && this.part === undefined) this.conditions.take();
-    else if (this.route.compress !== undefined) this.conditions.takePlainTags();
+    else this.#takePlainTags();
+  }
+
+  /** A write is about all forms of a response; who only asks for that may have one that it cannot read any more. */
+  #takePlainTags(): void {
+    if (this.route.compress === undefined) return;
+    this.conditions.takePlainTags(isUnsafe(this.request.method) ? undefined : readBy(this.accepted));
   }
 
   /** The handler runs for no client, to make anew what is stored. */

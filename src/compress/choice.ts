@@ -76,6 +76,11 @@ export function heldForm(
   return undefined;
 }
 
+/** Which forms a client can read, by its `Accept-Encoding`. */
+export function readBy(accepted: string | undefined): (coding: Coding) => boolean {
+  return (coding) => isRead(coding, weightsOf(accepted));
+}
+
 function isRead(coding: Coding | undefined, weights: Weights): boolean {
   // What is not named can be read as it is (RFC 9110 §12.5.3).
   if (coding === undefined) return (weights.get('identity') ?? weights.get('*') ?? 1) > 0;

@@ -1,4 +1,5 @@
 import { plainTags } from '../compress/tags.js';
+import type { Coding } from '../entry/entry.js';
 import { fieldText } from '../http/headers.js';
 import type { RequestView } from '../request/request.js';
 import type { Fields } from '../types.js';
@@ -76,11 +77,14 @@ export class HeldConditions {
     this.#put('if-modified-since', validators.lastModified);
   }
 
-  /** Shows the handler the tags that it has given, in place of those of compressed forms, which it does not know. */
-  takePlainTags(): void {
+  /**
+   * Shows the handler the tags that it has given, in place of those of compressed forms, which it does not know. `isRead`: whether
+   * the client can read a form; by its 304 one that cannot would be left with it.
+   */
+  takePlainTags(isRead: (coding: Coding) => boolean = () => true): void {
     for (const name of TAGGED) {
       const list = fieldText(this.#headers as Fields, name);
-      const plain = list && plainTags(list);
+      const plain = list && plainTags(list, name === 'if-match' ? () => true : isRead);
       if (plain === undefined || plain === list) continue;
       this.#keep();
       this.#put(name, plain);

@@ -173,6 +173,12 @@ describe.each(NEWEST)('compress: $label', (combination) => {
       // As the 200 that the client has says it: who stores both would take that back.
       expect(answer.header('vary'), has).toMatch(/\bAccept-Encoding\b/);
     }
+    // By what it reads the client would be given something else.
+    for (const accepted of [undefined, 'identity', 'br;q=0, gzip']) {
+      const asked = { Cookie: 'a=b', 'If-None-Match': '"abc--br"' };
+      const answer = await host.ask('/', reading(accepted, { headers: asked }));
+      expect([answer.status, decoded(answer)], accepted).toEqual([200, LONG]);
+    }
   });
 
   it("a part of a form is not gone on with by the handler's body", async () => {
