@@ -3,7 +3,7 @@ import { withDeadline } from '../deadline.js';
 import { UnavailableError } from '../errors.js';
 import type { Events } from '../events.js';
 import type { MaybePromise } from '../types.js';
-import { lossOr } from './loss.js';
+import { isReply, lossOr } from './loss.js';
 
 /** How long operations may take, and when to stop trying. */
 export interface GuardOptions {
@@ -112,7 +112,5 @@ function native<T>(work: MaybePromise<T>): MaybePromise<T> {
 
 /** Whether an error is Redis' own reply: the server lives. While it loads or has no master it cannot serve, though. */
 export function isAnswer(error: unknown): boolean {
-  return (
-    error instanceof Error && error.name === 'ReplyError' && !/^(LOADING|MASTERDOWN|CLUSTERDOWN)/.test(error.message)
-  );
+  return isReply(error) && !/^(LOADING|MASTERDOWN|CLUSTERDOWN)/.test(error.message);
 }
