@@ -13,10 +13,8 @@ const { bin, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'ut
 
 for (const folder of ['build', 'dist']) rmSync(join(root, folder), { recursive: true, force: true });
 
-const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
+const compile = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'];
+const { status } = spawnSync(process.execPath, compile, { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 
 // './dist/src/index.js' → 'src/index'
@@ -27,7 +25,7 @@ const bundle = await rolldown({
   input: Object.fromEntries(entries.map((name) => [name, `build/${name}.js`])),
   platform: 'node',
   // Of other packages nothing is taken in.
-  external: (id) => !/^[./]/.test(id),
+  external: (id, _from, isResolved) => !isResolved && !/^[./]/.test(id),
   preserveEntrySignatures: 'strict',
 });
 await bundle.write({
@@ -35,7 +33,7 @@ await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: 'shared/[name].js',
   // A module of its own, as it reads files beside it.
-  codeSplitting: { groups: [{ name: 'dashboard/dashboard', test: /operations\/dashboard\/dashboard/ }] },
+  codeSplitting: { groups: [{ name: 'dashboard/dashboard', test: /operations[\\/]dashboard[\\/]dashboard/ }] },
 });
 await bundle.close();
 
