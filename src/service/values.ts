@@ -21,6 +21,10 @@ export const SET_OPTIONS: readonly string[] = ['ttl', 'tags'];
 
 /** How many values are asked for at once: an answer has to come in time. */
 const MOST_READ = 250;
+/** So many as long as nobody knows how large they are. */
+const FIRST_READ = 32;
+/** How much is asked for at once, about, bytes, going by those before. */
+const MOST_BYTES_READ = 1024 * 1024;
 /** How much is stored at once, about, bytes: Redis is given no more than it takes while a write may last. */
 const MOST_WRITTEN = 4 * 1024 * 1024;
 /** What a command has beside the value's own bytes, about. */
@@ -64,11 +68,15 @@ export class Values {
   /** What is valid at the places, stale or not. `onFailure`: told if the store could not be asked. */
   async read(places: readonly Place[], onFailure?: () => void): Promise<(Stored | undefined)[]> {
     const found: (Stored | undefined)[] = [];
+    let bytes = 0;
+    let most = FIRST_READ;
     try {
       while (found.length < places.length) {
-        const step = places.slice(found.length, found.length + MOST_READ);
+        const step = places.slice(found.length, found.length + most);
         const entries = await this.#services.backend.read(step.map(({ key }) => key));
         found.push(...step.map((place, i) => this.standing(place, entries[i])));
+        for (const entry of entries) if (entry !== undefined && 'body' in entry) bytes += entry.body.length;
+        most = Math.max(1, Math.min(MOST_READ, Math.floor((MOST_BYTES_READ * found.length) / bytes)));
       }
     } catch {
       onFailure?.();

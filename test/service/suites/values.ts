@@ -319,6 +319,19 @@ export function valuesSuite(bench: Bench): void {
       expect(await cache.mget(keys, 'c')).toEqual(keys.map(() => undefined));
     });
 
+    it('asks for large ones in smaller steps, by the size of those that it has read', async () => {
+      const cache = bench.cache();
+      const keys = Array.from({ length: 100 }, (_, i) => `large:${i}`);
+      const large = 'x'.repeat(100_000);
+      await cache.mset(Object.fromEntries(keys.map((key) => [key, large])), 'c');
+      const read = vi.spyOn(cache.services.backend, 'read');
+      onTestFinished(() => read.mockRestore());
+      await cache.mget(keys, 'c');
+      const [first, ...others] = read.mock.calls.map(([asked]) => asked.length);
+      expect(first).toBeLessThanOrEqual(32);
+      expect(Math.max(...others)).toBeLessThanOrEqual(10);
+    });
+
     it('may be none', async () => {
       await cache.mset({}, 'c');
       expect(await cache.mget([], 'c')).toEqual([]);
