@@ -178,7 +178,7 @@ export class Cache {
    * not stored, unless there is a stale value to stand in.
    *
    * @throws what `factory` throws; {TimeoutError} if it takes longer than `hardTimeout`; {TypeError} if the key or the client is
-   * empty; {ConfigError} for an option that cannot be used
+   * empty; {ConfigError} for an option that cannot be used; as {@link set} for what cannot be cloned
    * @example
    * ```ts
    * const users = await cache.getOrSet('users:list', () => db.users(), 'client-123', {
@@ -201,7 +201,8 @@ export class Cache {
    * leaves nothing of it in the cache, as it may have been done in part. Where others write the same key at the same time,
    * nothing is stored: the next reader takes what the database says.
    *
-   * @throws what `persist` throws; {TypeError} if the key or the client is empty; {ConfigError} for an option that cannot be used
+   * @throws what `persist` throws; {TypeError} if the key or the client is empty; {ConfigError} for an option that cannot be used;
+   * as {@link set} for what cannot be cloned, which has been persisted then
    * @example
    * ```ts
    * const user = await cache.writeThrough((made) => `users:${made.id}`, () => db.create(data), 'client-123', {
