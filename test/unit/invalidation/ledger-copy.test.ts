@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LedgerCopy } from '../../../src/invalidation/ledger-copy.js';
 import type { Purge } from '../../../src/invalidation/purge-table.js';
@@ -137,6 +138,22 @@ describe('a copy of the ledger', () => {
     expect(kills('b', { epoch: '2.6.4.second.102', sequence: 102 })).toBe(true);
   });
 
+  it('keeps what it has followed of the log while an older table was on its way', async () => {
+    server.enter(purge('a'));
+    const records = server.log.slice(1);
+    server.log = [];
+    const snapshot = server.hold('snapshot');
+    const asked = copy.sync();
+    await snapshot.asked;
+    server.enter(purge('b'));
+    copy.follow(copy.table!, [...records, ...server.log]);
+    snapshot.release();
+    await asked;
+    expect(copy.position).toEqual({ epoch: position.epoch, sequence: 102 });
+    expect([kills('a'), kills('b')]).toEqual([true, true]);
+    expect(again).toEqual([]);
+  });
+
   it('begins an epoch behind all that it knows, whatever the clock of the server says', async () => {
     server.begin('2.6.4.late', 5000);
     await copy.sync();
@@ -157,6 +174,24 @@ describe('a copy of the ledger', () => {
       expect(again).toEqual([purge('a'), pattern('/b*')]);
       expect(epochs()).toBe(0);
       expect(copy.position).toEqual({ epoch: position.epoch, sequence: how === 'without a word' ? 100 : 105 });
+    });
+
+    it('mends that also where another caller was coming up to the head of before', async () => {
+      const restore = server.save();
+      server.enter(purge('a'));
+      await copy.sync();
+      server.enter(purge('b'));
+      const log = server.hold('log');
+      const first = copy.sync();
+      await log.asked;
+      restore();
+      const second = copy.sync();
+      // By then it has the head, and waits for the first.
+      await nextTurn();
+      log.release();
+      await Promise.all([first, second]);
+      expect(again).toEqual([purge('a'), purge('b')]);
+      expect(copy.position).toEqual(position);
     });
 
     it('has nothing entered again that it has, nor what is from before the epoch', async () => {
