@@ -174,7 +174,8 @@ export class Recall {
       now,
       conditions,
       vary: namesInVary(route),
-      outside: plain ? { vary: outside } : begunBy(bag),
+      // The whole leaves what else has been said as it is.
+      outside: plain ? { vary: outside } : { vary: outside, ...saidOfParts(bag) },
       downstream: route,
       status: withKey(HIT, route, known.place.key),
     });
@@ -186,9 +187,9 @@ export class Recall {
   }
 }
 
-/** What matters of the fields of layers outside where less than the whole is asked for: the whole leaves all but `Vary` as it is. */
-function begunBy(bag: HeaderBag): Fields {
-  return Object.fromEntries(['vary', 'cache-control', 'accept-ranges'].map((name) => [name, bag.getHeader(name)]));
+/** What layers outside have said that a part goes by. */
+function saidOfParts(bag: HeaderBag): Fields {
+  return { 'cache-control': bag.getHeader('cache-control'), 'accept-ranges': bag.getHeader('accept-ranges') };
 }
 
 /** Whether no field of a request may make the answer less than the whole. */

@@ -111,8 +111,7 @@ function partOf(
   date: string,
 ): ByteRange | 'unsatisfiable' | undefined {
   if (asked === undefined || entry.status !== 200) return undefined;
-  const said = lineOf(entry, 'accept-ranges');
-  if (said === 'none' || (said === undefined && outside['accept-ranges'] !== undefined)) return undefined;
+  if (lineOf(entry, 'accept-ranges') === 'none' || outside['accept-ranges'] !== undefined) return undefined;
   const validators = { etag: lineOf(entry, 'etag'), lastModified: lineOf(entry, 'last-modified'), date };
   return ifRangeHolds(asked.ifRange, validators) ? resolveRange(asked.range, entry.body.length) : undefined;
 }

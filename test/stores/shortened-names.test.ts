@@ -45,6 +45,16 @@ it.each([
   );
   expect(isAnswer(lost)).toBe(false);
   expect(lossOr(lost)).toEqual(new UnavailableError('the connection to Redis was lost'));
+
+  // Of those that were under way together the first has had its answer: what was asked is told of the others, as of a reply.
+  const together = client.pipeline().get('text').blpop('nothing', 0).exec();
+  await expect.poll(() => redis.command('INFO', 'clients')).toContain('blocked_clients:1');
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
+  const aborted = await failureOf(Promise.reject((await together)?.[1]?.[0]));
+  expect(aborted).toHaveProperty('command.name', 'blpop');
+  expect(isAnswer(aborted)).toBe(false);
+  expect(lossOr(aborted)).toEqual(new UnavailableError('the connection to Redis was lost'));
+
   expect(await client.get('text')).toBe('a');
   client.disconnect();
   await once(client, 'end');
