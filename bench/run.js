@@ -60,11 +60,9 @@ function needsPackages() {
 async function bench(nodes) {
   const redis = await startRedis();
   try {
-    const { starts, rounds, seconds, leadIn, connections, quick, dists } = options;
     const run = {
       date: new Date().toISOString().slice(0, 10),
       machine: await machine(redis),
-      options: { starts, rounds, seconds, leadIn, connections, quick, dists: dists.length },
       nodes: [],
     };
     const { cores, free } = run.machine;
@@ -79,7 +77,9 @@ async function bench(nodes) {
 
 /** All scenes under one Node. */
 async function underNode(node, about) {
-  const result = { node: node.name.slice(1), scenes: [], notes: [] };
+  const { starts, rounds, seconds, leadIn, connections, quick, dists } = options;
+  const way = { starts, rounds, seconds, leadIn, connections, quick, dists: dists.length };
+  const result = { node: node.name.slice(1), options: way, scenes: [], notes: [] };
   for (const [i, scene] of scenes.entries()) {
     say(
       `${elapsed()} Node ${result.node}: ${scene.name} (${i + 1} of ${scenes.length}), ${scene.entries.length} contenders`,

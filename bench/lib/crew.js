@@ -101,9 +101,7 @@ export class Crew {
     return {
       connections: this.#context.options.connections,
       // A core for the contender, one for the load, one for Redis; where they are fewer, they have to share.
-      awake:
-        Math.round(this.#context.freeCores) >=
-        (entry.config.store === 'memory' || entry.config.store === undefined ? 2 : 3),
+      awake: Math.round(this.#context.freeCores) >= (asksRedis(entry) ? 3 : 2),
       request,
       expected: { body: this.#body, mark: entry.mark, ...entry.expected },
     };
@@ -116,6 +114,11 @@ export class Crew {
   async stop() {
     await Promise.all(this.contenders.map((each) => each.stop()));
   }
+}
+
+/** Whether Redis has work while a contender is loaded: with both tiers only where memory has no room for all that is asked for. */
+function asksRedis({ config: { store = 'memory', cacheOptions }, traffic }) {
+  return store === 'tiers' ? traffic.keys > (cacheOptions?.maxItems ?? Infinity) : store !== 'memory';
 }
 
 /** What a row has room for: of the last words of a process the line that names the error, which is not the first. */

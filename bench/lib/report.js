@@ -7,9 +7,9 @@ const GOAL_HEADINGS = ['goal', 'must be', 'is', ''];
 
 /** All of a run. */
 export function asText(run) {
-  const parts = [describeMachine(run.machine), `${describeRun(run)}\n`];
+  const parts = [describeMachine(run.machine)];
   for (const result of run.nodes) {
-    parts.push(`\n== Node ${result.node} ==\n`);
+    parts.push(`\n== Node ${result.node} ==\n${describeWay(result)}\n`);
     for (const { name, rows } of result.scenes)
       parts.push(`\n${sceneOf(name).title}  [${name}]\n\n${textTable(...grid(name, rows))}`);
     const measured = result.goals.filter(({ verdict }) => verdict !== 'not measured');
@@ -25,9 +25,9 @@ export function asText(run) {
 
 /** All of a run, as it stands in docs/performance.md. */
 export function asMarkdown(run) {
-  const parts = [`${run.date}. ${describeMachine(run.machine).trim().replace('\n', '. ')}. ${describeRun(run)}.\n`];
+  const parts = [`${run.date}. ${describeMachine(run.machine).trim().replace('\n', '. ')}.\n`];
   for (const result of run.nodes) {
-    parts.push(`### Node ${result.node}\n`);
+    parts.push(`### Node ${result.node}\n\n${describeWay(result)}.\n`);
     parts.push(`#### Goals\n\n${markdownTable(GOAL_HEADINGS, [{ cells: result.goals.map(goalCells) }])}`);
     for (const { name, rows } of result.scenes) {
       const { title, about } = sceneOf(name);
@@ -38,7 +38,8 @@ export function asMarkdown(run) {
   return parts.join('\n');
 }
 
-function describeRun({ options: { starts = 1, rounds, seconds, leadIn, connections, quick, dists } }) {
+/** How it was measured under one Node. */
+function describeWay({ options: { starts = 1, rounds, seconds, leadIn, connections, quick, dists } }) {
   const builds = dists > 1 ? `, ${dists} builds` : '';
   const led = leadIn ? `, after ${leadIn} s that do not count` : '';
   const started = starts > 1 ? `${starts} starts with ` : '';

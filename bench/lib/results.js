@@ -6,8 +6,8 @@ import { placeOf } from '../scenes/index.js';
 import { judgeGoals } from './goals.js';
 
 /**
- * The runs in these files as one, with the goals judged by all of it. Parts are of the same machine, build and way of
- * measuring: only what was measured may differ.
+ * The runs in these files as one, with the goals judged by all of it. Parts are of the same machine and build, and under one
+ * Node of the same way of measuring: only what was measured may differ.
  * @param {string[]} files
  * @throws where a file has no run, or one that cannot be a part of the same
  */
@@ -25,7 +25,7 @@ function runIn(file) {
   } catch {
     // Told below: it is no such file.
   }
-  if (Array.isArray(run?.nodes) && run.machine && run.options) return run;
+  if (Array.isArray(run?.nodes) && run.machine && run.nodes.every(({ options }) => options)) return run;
   throw new Error(`--render takes a file that --json has written, not ${file}`);
 }
 
@@ -36,8 +36,6 @@ function add(run, part, file) {
   // How many cores were free is looked at each time anew.
   const fixed = ({ free, ...machine }) => machine;
   if (!isDeepStrictEqual(fixed(part.machine), fixed(run.machine))) refuse('is of another machine, or other versions');
-  if (!isDeepStrictEqual(part.options, run.options))
-    refuse('was measured in another way (rounds, seconds, connections)');
   run.machine.free = Math.min(run.machine.free, part.machine.free);
   for (const result of part.nodes) {
     const same = run.nodes.find(({ node }) => node === result.node);
@@ -45,6 +43,8 @@ function add(run, part, file) {
       run.nodes.push(result);
       continue;
     }
+    if (!isDeepStrictEqual(result.options, same.options))
+      refuse(`was measured in another way under Node ${result.node} (rounds, seconds, connections)`);
     const twice = result.scenes.find(({ name }) => same.scenes.some((scene) => scene.name === name));
     if (twice) refuse(`has the scene ${twice.name} of Node ${result.node} once more`);
     same.scenes.push(...result.scenes);

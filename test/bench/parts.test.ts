@@ -106,7 +106,6 @@ const rounds = (median: number) => spread([median, median, median]);
 const RUN = {
   date: '2026-11-28',
   machine: { cpu: 'A | B', cores: 2, system: 'Linux', free: 1.9, respcache: '1.0.0' },
-  options: { rounds: 3, seconds: 1, connections: 64, quick: false, dists: 1 },
   nodes: [] as object[],
 };
 const row = (name: string, ratio: number) => {
@@ -117,7 +116,8 @@ const row = (name: string, ratio: number) => {
 const result = (rows: object[]) => {
   const scenes = [{ name: 'hit-1k', rows }];
   const goals = judgeGoals({ node: '24.1.0', scenes });
-  return { node: '24.1.0', scenes, goals, notes: [] };
+  const options = { rounds: 3, seconds: 1, connections: 64, quick: false, dists: 1 };
+  return { node: '24.1.0', options, scenes, goals, notes: [] };
 };
 const failed = { name: 'express apicache memory', group: 'Express 5', what: 'apicache memory', failed: 'it | fell' };
 
@@ -162,7 +162,7 @@ describe('a report', () => {
     expect(text).toContain('| hit memory | 500 | (500–500) | 0.50 | (0.50–0.50) | 10.0 | +1.0 |');
     expect(text).toContain('| apicache memory | it \\| fell |  |  |  |  |  |');
     expect(text).toContain('| express, middleware, memory, 1k: of the bare handler | ≥ 0.95 | 0.50 | not reached |');
-    expect(text).toContain('### Node 24.1.0');
+    expect(text).toContain('### Node 24.1.0\n\n64 connections, 3 rounds of 1 s.\n');
   });
 
   it('is for a terminal, too', () => {

@@ -81,7 +81,9 @@ it('puts together what was measured in parts, and only what belongs together', (
   const of = (...scenes: string[]) => ({ ...node, goals: [], scenes: scenes.map((name) => ({ ...hits, name })) });
   const tags = part('tags.json', { nodes: [of('tags')] });
   const first = part('first.json', { nodes: [of('hit-1k')] });
-  const other = part('other.json', { nodes: [{ ...of('hit-1k'), node: '99.0.0' }] });
+  const other = part('other.json', {
+    nodes: [{ ...of('hit-1k'), node: '99.0.0', options: { ...node.options, rounds: 99 } }],
+  });
   const file = join(folder, 'whole.json');
   const run = bench('--render', tags, '--render', first, '--render', other, '--json', file);
   expect(run.status, run.stderr).toBe(0);
@@ -95,7 +97,7 @@ it('puts together what was measured in parts, and only what belongs together', (
   expect(refused(first)).toContain(`${first} has the scene hit-1k of Node ${node.node} once more`);
   const machine = part('machine.json', { machine: { ...kept.machine, cpu: 'another' } });
   expect(refused(machine)).toContain(`${machine} is of another machine`);
-  const rounds = part('rounds.json', { options: { ...kept.options, rounds: 99 } });
+  const rounds = part('rounds.json', { nodes: [{ ...of('tags'), options: { ...node.options, rounds: 99 } }] });
   expect(refused(rounds)).toContain(`${rounds} was measured in another way`);
 });
 
