@@ -1,6 +1,6 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { hasReason } from './state.js';
+import { hasReason, isConnected } from './state.js';
 
 /** Methods that change a head: while a head that was given is held back, they act as if it had left. */
 const HEAD_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
@@ -71,9 +71,9 @@ function holdMethod<N extends 'destroy' | 'end'>(
   };
 }
 
-/** Has a response whose head is held back look as if it had ended, until that leaves. */
+/** Has a response whose head is held back look as if it had ended, until that leaves; not to a host that would take what is there for all. */
 export function seemsEnded(res: ServerResponse): void {
-  define(res, 'writableEnded', true);
+  if (isConnected(res)) define(res, 'writableEnded', true);
 }
 
 /** What Node says to whoever changes a head that has left. */

@@ -28,6 +28,16 @@ interface Streaming {
   readonly stream?: { readonly closed: boolean; readonly destroyed: boolean; close(...args: unknown[]): void };
 }
 
+/**
+ * Whether a response leaves over a connection of Node's, or stands in line for one. Hosts that have none, as those for AWS Lambda, give it
+ * something that only takes what is written, as UTF-8, and is asked for that as soon as the response says that it has ended.
+ */
+export function isConnected(res: ServerResponse): boolean {
+  if ((res as Streaming).stream !== undefined) return true;
+  const { socket } = res;
+  return socket === null || socket instanceof Socket;
+}
+
 /** Whether it has been destroyed, or over HTTP/2 its stream closed, which may take a while. */
 export function isGivenUp(res: ServerResponse): boolean {
   return res.destroyed || (res as Streaming).stream?.closed === true;

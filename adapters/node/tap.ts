@@ -18,7 +18,7 @@ import { holdHead, refuse, seemsEnded, tooLate, withHead } from './hold.js';
 import { hearLate } from './late.js';
 import { layOn, ownBody, writeApart, writeHeadOf } from './send.js';
 import type { Sink } from './sink.js';
-import { hasReason, isClosed, isGone, textOfHead } from './state.js';
+import { hasReason, isClosed, isConnected, isGone, textOfHead } from './state.js';
 
 /**
  * Listens to everything that a handler sends through a Node response, whichever way: `write`, `end`, `writeHead` in
@@ -257,7 +257,8 @@ class Tap implements Given {
 
   /** What the response is ended with. Short bytes are told as a text (see send.ts), where Node is all that is outside. */
   #told(args: WriteArguments): WriteArguments {
-    const text = this.#endBefore === end ? this.#whole?.text : undefined;
+    const isLast = this.#endBefore === end && isConnected(this.#res);
+    const text = isLast ? this.#whole?.text : undefined;
     return text === undefined ? args : [text, 'latin1', callbackAmong(args)];
   }
 

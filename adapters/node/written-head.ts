@@ -1,6 +1,7 @@
 import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { flat, type Reply } from '../../src/lookup/reply.js';
+import { isConnected } from './state.js';
 
 /** What Node keeps of the fields of a response: names in lower case, and each as it was set. */
 type Fields = Record<string, [name: string, value: number | string | string[]]>;
@@ -107,9 +108,12 @@ export class WrittenHead {
   }
 }
 
-/** Whether nobody has put methods of their own in the place of Node's: layers that want to see or to change a head do. */
+/**
+ * Whether all that is outside is Node's: nobody has put methods of their own in the place of its, as layers do that want to see or to
+ * change a head, or something else in the place of a connection.
+ */
 export function isPlain(res: ServerResponse): boolean {
-  return res.writeHead === writeHead && res.setHeader === setHeader && res.end === end;
+  return res.writeHead === writeHead && res.setHeader === setHeader && res.end === end && isConnected(res);
 }
 
 /** What is set on a response now, to be compared with others. */
