@@ -53,7 +53,7 @@ export function sessionStore(options: SessionStoreOptions = {}): SessionStore {
   const { disableTouch, ...own } = anObject('the options of sessionStore()', options);
   const fixed = touchDisabled(disableTouch);
   const sessions = new Sessions(own, ['disableTouch']);
-  const life = (session: Session): number => sessions.until(session?.cookie?.expires) ?? sessions.life;
+  const life = (session: Session): number => lifeOf(sessions, session?.cookie);
   const Store = storeClass();
 
   class RespcacheStore extends Store {
@@ -90,6 +90,16 @@ export function sessionStore(options: SessionStoreOptions = {}): SessionStore {
     }
   }
   return new RespcacheStore();
+}
+
+/**
+ * How long a session lives from now on, ms. A touch does not write it, so that what is read may say of its cookie that it expires sooner, or
+ * has: whoever saves it by hand has not touched it yet. What a cookie is given from each use on is in `originalMaxAge`, whatever sets it.
+ */
+function lifeOf(sessions: Sessions, cookie: Session): number {
+  const left = sessions.until(cookie?.expires);
+  const given: unknown = cookie?.originalMaxAge;
+  return left === undefined ? sessions.life : typeof given === 'number' ? Math.max(left, given) : left;
 }
 
 /** Calls back outside the promise: what a callback throws is its own, and no unhandled rejection. */

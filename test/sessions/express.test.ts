@@ -1,6 +1,6 @@
 import { type Cache, createCache } from 'respcache';
 import { sessionStore } from 'respcache/express';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { asked, expressApp, expressStore, visitor } from './stage.js';
 
@@ -70,6 +70,39 @@ describe.each(['memory', 'redis'] as const)('express-session over %s', (kind) =>
     await agent.get('/slow').expect(200, 'done');
     await during;
     expect(await asked((done) => store.length(done))).toBe(0);
+    await agent.get('/me').expect(200, 'nobody');
+  });
+
+  it('keeps a session that is saved by hand when others have only touched it for longer than its cookie was to last', async () => {
+    const app = expressApp('express', expressStore(cache), { rolling: true, cookie: { maxAge: 60_000 } });
+    app.get('/save', (req, res, next) => {
+      Object.assign(req.session, { user: 'grace' });
+      req.session.save((error) => (error ? next(error) : res.send('saved')));
+    });
+    vi.useFakeTimers({ now, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const agent = visitor(app);
+    await agent.get('/login');
+    for (let times = 0; times < 3; times++) {
+      now += 40_000;
+      vi.setSystemTime(now);
+      await agent.get('/me').expect(200, 'ada');
+    }
+    await agent.get('/save').expect(200, 'saved');
+    await agent.get('/me').expect(200, 'grace');
+  });
+
+  it('ends a session whose cookie is made to expire', async () => {
+    const app = expressApp('express', expressStore(cache), { cookie: { maxAge: 60_000 } });
+    app.get('/end', (req, res, next) => {
+      req.session.cookie.maxAge = -1;
+      req.session.save((error) => (error ? next(error) : res.send('ended')));
+    });
+    vi.useFakeTimers({ now, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const agent = visitor(app);
+    await agent.get('/login');
+    await agent.get('/end').expect(200, 'ended');
     await agent.get('/me').expect(200, 'nobody');
   });
 
