@@ -64,6 +64,9 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
   return new Cluster([...target.cluster], { ...cluster, redisOptions });
 }
 
+/** What a replica refuses. Of what a script was refused, Redis before 7 says first that there is an error in that. */
+const READONLY = /(?:^|^ERR .* -)READONLY /;
+
 /**
  * After a failover the old master answers READONLY until the connection is made anew. That is said once for all that it
  * refuses at a time: for each, ioredis would end the connection again, and listen to it once more, until Node warns of a leak.
@@ -71,7 +74,7 @@ export function connect(target: Exclude<RedisTarget, RedisClient>): RedisClient 
 function onceDemoted(): (error: Error) => boolean {
   let said = false;
   return (error) => {
-    if (said || !error.message.startsWith('READONLY')) return false;
+    if (said || !READONLY.test(error.message)) return false;
     said = true;
     setImmediate(() => {
       said = false;

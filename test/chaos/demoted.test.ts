@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCache } from 'respcache';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { RedisLink } from '../../src/stores/redis-link.js';
+import { standBetween } from '../support/between.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
 let server: RedisServer;
@@ -54,4 +55,33 @@ it('is left each time that it becomes one', async () => {
     await server.command('REPLICAOF', 'NO', 'ONE');
   }
   expect(await client.set('a', '1')).toBe('OK');
+});
+
+it('is left by who only runs scripts, where what they are refused is told as before Redis 7', async () => {
+  const told =
+    "-ERR Error running script (call to f_0): @user_script:1: @user_script: 1: -READONLY You can't write against a read only";
+  const between = await standBetween(server.port, (client, upstream) => {
+    client.pipe(upstream);
+    upstream.on('data', (piece: Buffer) =>
+      client.write(piece.toString('latin1').replace(/^-READONLY.*/m, told), 'latin1'),
+    );
+    upstream.on('end', () => client.end());
+  });
+  onTestFinished(() => between.close());
+  const cache = createCache({
+    redis: `redis://127.0.0.1:${between.port}`,
+    l1: false,
+    timeout: 5000,
+    publishInterval: false,
+  });
+  onTestFinished(() => cache.close());
+  expect(await cache.invalidateKey('a', 'c')).toMatchObject({ durable: true });
+  const left = new Promise((resolve) => cache.services.backend.link!.client.once('close', resolve));
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  const refused = new Promise((resolve) => cache.on('error', ({ error }) => resolve(String(error))));
+  const receipt = cache.invalidateKey('a', 'c');
+  expect(await refused).toContain('-READONLY');
+  await left;
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  await receipt;
 });
