@@ -79,6 +79,26 @@ export function checkHost(setting: string, host: string, rest: string): string {
   throw new ConfigError(setting, withoutSecrets(host), `a name or an address alone; ${rest}`);
 }
 
+/** Where ioredis' options say that Redis is. */
+const PLACES = ['host', 'port', 'path', 'sentinels'] as const;
+
+/**
+ * Options of ioredis, and not what other packages take or are: it passes over that, and would look for Redis on this machine.
+ *
+ * @throws {ConfigError}
+ */
+export function checkKind<T extends object>(redis: T): T {
+  const { get, url, socket } = redis as { readonly get?: unknown; readonly url?: unknown; readonly socket?: unknown };
+  if (typeof get === 'function')
+    throw new ConfigError('option redis', 'a client of another package', 'an ioredis client, or where Redis is');
+  if (PLACES.some((name) => name in redis)) return redis;
+  const held = typeof url === 'string' ? withoutSecrets(url) : 'an object';
+  if (url !== undefined) throw new ConfigError('option redis.url', held, 'no value; a URL goes in place of the object');
+  if (socket !== undefined)
+    throw new ConfigError('option redis.socket', 'an object', 'no value; host and port are options of their own');
+  return redis;
+}
+
 /** A Redis URL, checked for its form. @throws {ConfigError} */
 export function checkUrl(setting: string, url: string): string {
   // What follows the host is a number, and nothing else: a name is none that Redis could select.

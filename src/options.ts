@@ -1,6 +1,6 @@
 import { aboveZero, anObject, flag, knownOnly, oneOf, wholeNumber, wholeOrText } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import { checkHost, checkPrefix, checkUrl, readEnvironment, withoutSecrets } from './environment.js';
+import { checkHost, checkKind, checkPrefix, checkUrl, readEnvironment, withoutSecrets } from './environment.js';
 import { ConfigError } from './errors.js';
 import { DEFAULT_ROUTE, type Route, resolveRoute } from './route.js';
 import { ROUTE_OPTIONS, type RouteOptions } from './route-options.js';
@@ -204,7 +204,7 @@ function checkRedis(redis: RedisTarget | URL | false): RedisTarget | undefined {
   if (redis instanceof URL) return checkUrl('option redis', String(redis));
   if (typeof redis === 'object' && redis !== null && !Array.isArray(redis)) {
     if ('status' in redis) return redis;
-    if (!('cluster' in redis)) return checkAddress('option redis', redis);
+    if (!('cluster' in redis)) return checkAddress('option redis', checkKind(redis));
     knownOnly('redis.', redis, ['cluster', 'options']);
     const nodes = redis.cluster;
     if (!Array.isArray(nodes) || nodes.length === 0)

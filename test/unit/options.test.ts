@@ -204,6 +204,9 @@ describe('resolveSettings', () => {
     [{ redis: { port: 70_000 } }, 'option redis.port', 'a whole number, from 0 to 65535'],
     [{ redis: { host: 'localhost:6379' } }, 'option redis.host', 'a port goes into port'],
     [{ redis: { host: 'redis://h' } }, 'option redis.host', 'a URL in place'],
+    [{ redis: { url: 'redis://h' } }, 'option redis.url', 'a URL goes in place of the object'],
+    [{ redis: { socket: { host: 'h' } } }, 'option redis.socket', 'host and port'],
+    [{ redis: { get: () => {}, connect: () => {} } }, 'option redis', 'an ioredis client'],
     [{ redis: { cluster: 'localhost:7000' } }, 'option redis', 'cluster'],
     [{ redis: { cluster: [] } }, 'option redis', 'cluster'],
     [{ redis: { cluster: [null] } }, 'option redis.cluster[0]', 'a node such as { host, port }, a port, or a URL'],
@@ -227,6 +230,8 @@ describe('resolveSettings', () => {
     [{ redis: { cluster: { host: 'h', password: 's3cret' } } }, 'option redis.cluster is "an object"'],
     [{ redis: { cluster: 'redis://:s3cret@h' } }, 'option redis.cluster is "***@h"'],
     [{ redis: ['redis://:s3cret@h'] }, 'option redis is "a list"'],
+    [{ redis: { url: 'redis://:s3cret@h' } }, 'option redis.url is "***@h"'],
+    [{ redis: { get: () => {}, options: { password: 's3cret' } } }, 'option redis is "a client of another package"'],
     [{ redisUrl: 'redis://:s3cret@h' }, 'option redisUrl is "***"'],
     [{ password: 's3cret' }, 'option password is "***"'],
   ])('does not tell the password in %j', (options, message) => {
