@@ -91,6 +91,27 @@ describe.each(IN_FRONT)('a hit of $label', (combination) => {
     expect(host.cache.getStats()).toMatchObject({ hits: 2, misses: 2 });
   });
 
+  it('has its own origin allowed by a layer that says so to no other one, where the option vary names the field', async () => {
+    const host = await bench.start(combination, { vary: ['origin'] });
+    const allowed = ({ origin }: Record<string, unknown>) => origin === 'https://a.example';
+    type Decide = (error: null, options: object) => void;
+    const decided = (req: { headers: Record<string, unknown> }, decide: Decide) =>
+      decide(null, { origin: allowed(req.headers) });
+    host.use(
+      new Layer(load<(decided: unknown) => RequestHandler>('cors')(decided), (ctx, next) => {
+        if (allowed(ctx.headers)) ctx.set('Access-Control-Allow-Origin', String(ctx.headers.origin));
+        return next();
+      }),
+    );
+    host.get('/a', numbered());
+    const origins = [undefined, 'https://b.example', 'https://a.example'];
+    for (const origin of [...origins, ...origins]) {
+      const answer = await host.ask('/a', { headers: origin === undefined ? {} : { Origin: origin } });
+      expect(answer.header('access-control-allow-origin')).toBe(allowed({ origin }) ? origin : undefined);
+    }
+    expect(host.cache.getStats()).toMatchObject({ hits: 3, misses: 3 });
+  });
+
   it('is of no session: neither with a cookie, nor of an answer that sets one', async () => {
     const host = await bench.start(combination);
     host.use(setting(({ cookie }) => (cookie === undefined ? { 'Set-Cookie': 'sid=new' } : {})));
