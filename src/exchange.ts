@@ -18,7 +18,7 @@ import type { Plan } from './lookup/plan.js';
 import type { Recall } from './lookup/recall.js';
 import { type PartAsked, partAskedBy, type Reply, validationOf } from './lookup/reply.js';
 import { type Asker, replyTo } from './lookup/reply-to.js';
-import { isUnsafe } from './request/eligibility.js';
+import { type Credentials, isUnsafe } from './request/eligibility.js';
 import type { RequestView } from './request/request.js';
 import type { Route } from './route.js';
 import { after, type Fields, type HeaderBag, type MaybePromise } from './types.js';
@@ -37,6 +37,8 @@ export class Exchange implements Asker {
   readonly accepted: string | undefined;
   /** Under which key it was looked up. */
   key: string | undefined;
+  /** By what its answer may be its client's alone. */
+  owner: Credentials | undefined;
   route: Route;
   /** How many mounts, each inside the one before, have taken over: each looks in a place of its own. */
   depth = 0;
@@ -155,7 +157,7 @@ export class Exchange implements Asker {
   forward(plan: Plan, going: Going): undefined {
     const { request } = this;
     this.#handling.barred = undefined;
-    this.key = plan.address.key;
+    this.#lookedUpBy(plan);
     this.#handling.fill(plan, going);
     this.control.status = 'miss';
     if (this.#isTooLate('aborted')) return;
@@ -184,7 +186,7 @@ export class Exchange implements Asker {
   shadow(plan: Plan, stored: ResponseEntry): undefined {
     this.bypass('shadow');
     if (this.#state === 'done') return;
-    this.key = plan.address.key;
+    this.#lookedUpBy(plan);
     this.#handling.compare(plan, stored);
     this.#tellIfWaited();
     // It is compared as a whole.
@@ -197,6 +199,7 @@ export class Exchange implements Asker {
     if (this.#state === 'done') return;
     // What is said against its answer from here on holds.
     this.#handling.barred = undefined;
+    this.owner = plan.owner;
     this.#handling.fill(plan, { forward: 'method', index: undefined });
     this.#tellIfWaited();
   }
@@ -204,6 +207,11 @@ export class Exchange implements Asker {
   /** What the route calls the response, if it is stored. */
   rename(name: string): undefined {
     this.#handling.rename(name);
+  }
+
+  #lookedUpBy({ address, owner }: Plan): void {
+    this.key = address.key;
+    this.owner = owner;
   }
 
   /** Another mount takes over: requests that wait for a response under this one's key would wait in vain. */
@@ -217,7 +225,7 @@ export class Exchange implements Asker {
   serve(plan: Plan, entry: ResponseEntry, status: CacheStatus, started: number, how: How): Reply {
     const isTold = this.#isTold;
     this.#state = 'served';
-    this.key = plan.address.key;
+    this.#lookedUpBy(plan);
     this.control.status = 'hit';
     this.conditions.giveBack();
     const reply = replyTo(this, entry, status, this.#services.settings.clock.now());

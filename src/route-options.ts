@@ -113,10 +113,11 @@ export interface RouteOptions<S = unknown> {
   storePost?: boolean;
   /**
    * Seconds that browsers may keep a response that this cache shares, counted from when they get it; 0: they ask each
-   * time. It replaces the handler's `Cache-Control` on the way out. Default: what the handler says.
+   * time. It replaces the handler's `Cache-Control` on the way out; of what is kept for one user it says `private`, too. Default: what the
+   * handler says.
    */
   browserTtl?: number;
-  /** The same for CDNs, in `CDN-Cache-Control`, seconds. */
+  /** The same for CDNs, in `CDN-Cache-Control`, seconds; not of what is kept for one user. */
   cdnTtl?: number;
   /**
    * The response field in which the tags of a shared response go out, for a CDN's purges: `'Cache-Tag'`, `'Surrogate-Key'`. One

@@ -5,15 +5,16 @@ import type { ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
 import type { CacheStatus } from '../http/cache-status.js';
 import type { Entered } from '../invalidation/recent-purges.js';
-import { saysNothing } from '../lookup/downstream.js';
-import { ageTold } from '../lookup/freshness.js';
+import { forOne, saysNothing } from '../lookup/downstream.js';
+import { ageTold, saidBy } from '../lookup/freshness.js';
 import type { Plan } from '../lookup/plan.js';
 import { inPlaceOf, type Reply, withKey } from '../lookup/reply.js';
 import { type Asker, replyTo, timeoutFor } from '../lookup/reply-to.js';
-import { isPersonal } from '../request/eligibility.js';
+import { isForOne, isPersonal } from '../request/eligibility.js';
 import { namesInVary } from '../route.js';
 import { after, type HeaderBag, type MaybePromise } from '../types.js';
-import { announce, reduceToNotModified, tagAsNamed } from './head.js';
+import { sharedWith } from './cacheability.js';
+import { announce, reduceToNotModified, type Shared, tagAsNamed } from './head.js';
 import type { Seat } from './judge.js';
 import type { ResponseHead } from './response-head.js';
 import { type Going, Run } from './run.js';
@@ -128,7 +129,7 @@ export class Handling {
     if (reason !== undefined) run?.letGo(status);
     this.count(reason);
     const tags = saysNothing(route) ? undefined : this.#tagsOfShared(head);
-    const shared = tags && { route, tags, age: ageTold(bag.getHeaders(), this.#services.settings.clock.now()) };
+    const shared = tags && this.#toldOf(bag, tags);
     if (run?.going.stale !== undefined && reason !== undefined && SUPERSEDING.has(reason) && status < 500)
       run.outdate(run.going.stale, this.#seat());
     const { compress } = route;
@@ -141,6 +142,16 @@ export class Handling {
     const vary = negotiated || mayBeOfForm ? [...namesInVary(route), ...NEGOTIATED_BY] : namesInVary(route);
     announce(bag, vary, this.#told(head, reason, reduced !== undefined), shared);
     return reduced;
+  }
+
+  /** What others further down are to know of a response that is shared here. */
+  #toldOf(bag: HeaderBag, tags: readonly string[]): Shared {
+    const { route, owner } = this.#asker;
+    const { targetedFields } = route;
+    const fields = bag.getHeaders();
+    const isOwn = isForOne(owner, sharedWith(saidBy(fields, targetedFields)));
+    const age = ageTold(fields, this.#services.settings.clock.now());
+    return { route: isOwn ? { ...forOne(route), targetedFields } : route, tags, age };
   }
 
   /**

@@ -11,7 +11,7 @@ import type { Reply } from '../lookup/reply.js';
 import type { HeaderBag } from '../types.js';
 
 /** A response that others may be given: what its route has caches further down do, and what it can be invalidated by. */
-interface Shared {
+export interface Shared {
   readonly route: Downstream & { readonly targetedFields: readonly string[] };
   readonly tags: readonly string[];
   /** How old clients take it to be as it leaves, seconds: it may come from another cache. */

@@ -10,6 +10,13 @@ export interface Downstream {
   readonly cdnTtl: number | undefined;
   /** The field in which a CDN finds the tags to purge by. */
   readonly surrogateTags: string | undefined;
+  /** Whether it is for one client alone. */
+  readonly isPrivate?: boolean;
+}
+
+/** What is told of a response that others may not have: a browser's cache is its client's own, a CDN's is not. */
+export function forOne({ browserTtl }: Downstream): Downstream {
+  return { browserTtl, cdnTtl: undefined, surrogateTags: undefined, isPrivate: true };
 }
 
 /**
@@ -18,14 +25,15 @@ export interface Downstream {
  * fields are still there that it keeps from others (`private="…"`, `no-cache="…"`).
  */
 export function downstreamLines(
-  { browserTtl, cdnTtl, surrogateTags }: Downstream,
+  { browserTtl, cdnTtl, surrogateTags, isPrivate }: Downstream,
   age: number,
   tags: readonly string[],
   said?: Directives,
 ): readonly HeaderLine[] {
   const lines: HeaderLine[] = [];
   const more = said === undefined ? '' : narrowed(said);
-  if (browserTtl !== undefined) lines.push(['Cache-Control', freshFor(browserTtl, age) + more]);
+  const whose = isPrivate ? 'private, ' : '';
+  if (browserTtl !== undefined) lines.push(['Cache-Control', whose + freshFor(browserTtl, age) + more]);
   if (cdnTtl !== undefined) lines.push(['CDN-Cache-Control', freshFor(cdnTtl, age) + more]);
   if (surrogateTags !== undefined && tags.length > 0) {
     // Fastly separates keys by spaces; the others take a list.

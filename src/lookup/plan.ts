@@ -20,6 +20,8 @@ export interface Plan {
   addressFor(rule: SearchRule | undefined): Address;
   /** Credentials that no option makes safe to share. */
   readonly credentials: Credentials | undefined;
+  /** All that the request has, `identity` among it as a cookie would be, whatever makes that safe here: others further down do not know. */
+  readonly owner: Credentials | undefined;
   /** What the route's `key` option calls it. */
   readonly name: string | undefined;
 }
@@ -90,11 +92,13 @@ export class Planner {
       rule === undefined ? exact : responseAddress(this.#prefix, tenant, request, route.query, scope, rule);
     const personal = identity !== undefined || (keyed && named !== undefined);
     const address = under(rule);
+    const brought = openCredentials(request.headers, false, route.policy.guardsCookies, route.personal);
     return {
       address,
       rule,
       search: rule === undefined || address.key === exact.key ? undefined : searchRuleText(rule),
-      credentials: openCredentials(request.headers, personal, route.policy.guardsCookies, route.personal),
+      credentials: personal ? undefined : brought,
+      owner: identity === undefined ? brought : { authorization: false, ...brought, cookie: true },
       name: named,
       addressFor: (said) => {
         this.#searchRules.learn(exact, said);

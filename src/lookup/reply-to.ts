@@ -4,10 +4,12 @@ import { asksForFixed } from '../compress/rule.js';
 import type { Control } from '../control.js';
 import type { ResponseEntry } from '../entry/entry.js';
 import type { CacheStatus } from '../http/cache-status.js';
+import { type Credentials, isForOne } from '../request/eligibility.js';
 import type { RequestView } from '../request/request.js';
 import { namesInVary, type Route } from '../route.js';
 import type { Fields } from '../types.js';
 import type { Conditions } from './conditional.js';
+import { forOne } from './downstream.js';
 import type { HeldConditions } from './held-conditions.js';
 import { gatewayTimeout, type PartAsked, type Reply, withKey } from './reply.js';
 
@@ -25,11 +27,13 @@ export interface Asker {
   readonly accepted: string | undefined;
   /** Under which key it was looked up. */
   readonly key: string | undefined;
+  /** By what its answer may be its client's alone; see `Plan`. */
+  readonly owner: Credentials | undefined;
 }
 
 /** The answer from an entry, for the client that asks. */
 export function replyTo(asker: Asker, entry: ResponseEntry, status: CacheStatus, now: number): Reply {
-  const { route, outside, control, key } = asker;
+  const { route, outside, control, key, owner } = asker;
   const conditions = asker.conditions.current;
   // No handler tells another cache around this one by which names it can be invalidated.
   control.passOn(entry.tags);
@@ -38,7 +42,7 @@ export function replyTo(asker: Asker, entry: ResponseEntry, status: CacheStatus,
     conditions,
     vary: namesInVary(route),
     outside,
-    downstream: route,
+    downstream: isForOne(owner, entry.sharedWith) ? forOne(route) : route,
     status: withKey(status, route, key),
   };
   return replyInForm(entry, choiceFor(asker, entry, conditions), options, asker.accepted);

@@ -63,6 +63,14 @@ export function openCredentials(
   return authorization || cookie ? { authorization, cookie } : undefined;
 }
 
+/** Whether a response is only for whoever has brought it: it does not say that others may have it, too. */
+export function isForOne(
+  owner: Credentials | undefined,
+  shared: Pick<Credentials, 'authorization' | 'cookie'>,
+): boolean {
+  return owner !== undefined && barringCredentials(owner, shared, []) !== undefined;
+}
+
 /**
  * Which credentials of a request keep a response from it. `shared`: whom the response lets in; `keyed`: request fields
  * that are a part of its key.

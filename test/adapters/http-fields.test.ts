@@ -283,6 +283,51 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       expect(fieldsOf(await host.ask('/x'), 'surrogate-key', 'cache-control')).toEqual(['x y', 'no-cache']);
     });
 
+    it.each<[what: string, more: RouteOptions<Source>, field: string]>([
+      ['identity', { identity: ({ headers }) => headers['x-user'] as string | undefined }, 'X-User'],
+      ['a key function', { key: ({ headers }) => `of ${headers.cookie}` }, 'Cookie'],
+      ['a key function, of Authorization,', { key: ({ headers }) => `of ${headers.authorization}` }, 'Authorization'],
+      ['the option vary', { personal: ['x-api-key'], vary: ['x-api-key'] }, 'X-Api-Key'],
+    ])('tell no CDN of what %s keeps apart, and browsers that it is theirs alone', async (_, more, field) => {
+      const host = await bench.start(combination);
+      const name = field.toLowerCase();
+      host.get('/me', { ...options, ...more }, ({ headers }) => ({
+        headers: { [CDN]: 'max-age=1', ETag: '"a"' },
+        status: headers['if-none-match'] === '"a"' ? 304 : 200,
+        body: headers['if-none-match'] === '"a"' ? '' : `for ${headers[name]}`,
+      }));
+      host.get('/all', { ...options, ...more }, numbered({ headers: { 'Cache-Control': 'public' } }));
+      const names = ['cache-control', CDN, 'cache-tag'];
+      const own = { headers: { [field]: 'ann' } };
+      const miss = await host.ask('/me', own);
+      expect([told(miss).stored, ...fieldsOf(miss, ...names)]).toEqual([
+        true,
+        'private, max-age=30',
+        'max-age=1',
+        undefined,
+      ]);
+      host.clock.forward(7);
+      const hit = await host.ask('/me', own);
+      expect([hit.text, told(hit).hit, ...fieldsOf(hit, ...names)]).toEqual([
+        'for ann',
+        true,
+        'private, max-age=37',
+        'max-age=1',
+        undefined,
+      ]);
+      host.clock.forward(300);
+      const confirmed = await host.ask('/me', own);
+      expect([told(confirmed)['fwd-status'], ...fieldsOf(confirmed, ...names)]).toEqual([
+        304,
+        'private, max-age=30',
+        'max-age=1',
+        undefined,
+      ]);
+      // Its handler says that it is for all.
+      for (let i = 0; i < 2; i++)
+        expect(fieldsOf(await host.ask('/all', own), ...names)).toEqual(['max-age=30', 'max-age=600', 'of%20route']);
+    });
+
     it('leave with a field that is for one client what keeps it from others', async () => {
       const host = await bench.start(combination);
       const said = { 'Cache-Control': 'max-age=10, private="x-me", no-cache="x-now"', 'X-Me': 'me', 'X-Now': 'now' };

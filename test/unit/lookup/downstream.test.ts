@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OWN_FIELD } from '../../../src/http/own-field.js';
-import { type Downstream, downstreamLines, isOverruled, saysNothing } from '../../../src/lookup/downstream.js';
+import { type Downstream, downstreamLines, forOne, isOverruled, saysNothing } from '../../../src/lookup/downstream.js';
 
 const say = (changes: Partial<Downstream>): Downstream => ({
   browserTtl: undefined,
@@ -28,6 +28,14 @@ describe('downstreamLines', () => {
 
   it.each([Number.POSITIVE_INFINITY, 1e21])('tell of %d seconds in digits, as delta-seconds are', (ttl) => {
     expect(downstreamLines(say({ browserTtl: ttl }), 0, [])[0]?.[1]).toMatch(/^max-age=\d+$/);
+  });
+
+  it('tell of what is for one client its browser alone', () => {
+    const all = say({ browserTtl: 30, cdnTtl: 60, surrogateTags: 'Cache-Tag' });
+    expect(downstreamLines(forOne(all), 5, ['a'])).toEqual([['Cache-Control', 'private, max-age=35']]);
+    expect(downstreamLines(forOne(say({ browserTtl: 0 })), 5, [])).toEqual([['Cache-Control', 'private, no-cache']]);
+    expect(downstreamLines(forOne(say({ cdnTtl: 60 })), 5, [])).toEqual([]);
+    expect(isOverruled('cdn-cache-control', forOne(all), true)).toBe(false);
   });
 
   it('give both their own', () => {
