@@ -1,7 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { operate } from '../../src/operations/operations.js';
 import { jsonBody } from '../node/body.js';
-import { excludeFromStatistics } from '../node/exchanges.js';
+import { excludeFromStatistics, keepOutOfCaches } from '../node/exchanges.js';
 import { type OperationsOptions, operationsOf, requestFacts, sendOperations } from '../node/operations.js';
 
 /** What the statistics' router takes; functions are called with the framework's request or context. */
@@ -33,6 +33,8 @@ export function statsRouter(options: StatsRouterOptions = {}): RequestHandler {
     const reply = operate(operations, request);
     if (reply !== undefined) {
       excludeFromStatistics(res);
+      // A field for these alone, which layers outside may have set, would outrank what the answer says to all.
+      keepOutOfCaches(res);
       // What layers outside throw as it leaves is for the error handlers, too.
       reply.then((given) => sendOperations(res, given)).catch(next);
       // Another route's, below the same mount: that one counts.

@@ -1,7 +1,7 @@
 import type { Context, Middleware, Next } from 'koa';
 import { operate } from '../../src/operations/operations.js';
 import { jsonBody } from '../node/body.js';
-import { excludeFromStatistics } from '../node/exchanges.js';
+import { excludeFromStatistics, keepOutOfCaches } from '../node/exchanges.js';
 import { type OperationsOptions, operationsOf, requestFacts, sendOperations } from '../node/operations.js';
 
 /** What the statistics' router takes; functions are called with the framework's request or context. */
@@ -33,6 +33,8 @@ export function statsRouter(options: StatsRouterOptions = {}): Middleware {
     // Another route's, below the same mount: that one counts.
     if (replying === undefined) return next();
     excludeFromStatistics(ctx.res);
+    // A field for these alone, which layers outside may have set, would outrank what the answer says to all.
+    keepOutOfCaches(ctx.res);
     const reply = await replying;
     if (typeof reply.body !== 'string') {
       // Koa 3 would report an error for everyone who goes while it is sent.

@@ -67,6 +67,26 @@ describe.each(NEWEST)('operations: $label', (combination) => {
     }
   });
 
+  it('are kept by no cache around them, whatever layers outside say of all answers', async () => {
+    const host = await bench.start(combination);
+    const field = ['Respcache-Cache-Control', 'max-age=60'] as const;
+    const express: RequestHandler = (_req, res, next) => {
+      res.set(...field);
+      next();
+    };
+    const koa: Middleware = (ctx, next) => {
+      ctx.set(...field);
+      return next();
+    };
+    host.use(new Layer(express, koa));
+    host.use({});
+    host.mount('/cache', host.stats({ authorize }));
+    for (let i = 0; i < 2; i++) {
+      expect(json<Report>(await host.ask('/cache/', { headers: ADMIN }))).toHaveProperty('tenants');
+      expect(json<Report>(await host.ask('/cache/'))).not.toHaveProperty('tenants');
+    }
+  });
+
   it('give metrics, in the registry of the application', async () => {
     const registry = new Registry();
     const host = await started({ registry });
