@@ -99,8 +99,7 @@ export class Answering {
     const subject = responseSubject(plan.address, entry);
     if (!this.#services.backend.ledger.stands(subject, entry.asOf)) return false;
     if (this.#useOf(entry, turn) === 'validate') return false;
-    const { languageOrder } = exchange.route.policy;
-    const variant = (headers: Fields) => variantKey(varies, headers, { languageOrder });
+    const variant = (headers: Fields) => variantKey(varies, headers, exchange.route.policy);
     return variant(request) === variant(exchange.request.headers);
   }
 

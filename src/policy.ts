@@ -22,6 +22,8 @@ export interface Policy {
   readonly makesEtag: boolean;
   /** Whether the order of languages that a client likes equally is a preference, too, as frameworks read it. */
   readonly languageOrder: boolean;
+  /** Whether `Accept` counts as it came, as to handlers that look for `text/html` in it. */
+  readonly acceptAsWritten: boolean;
   /** Whether a HEAD must say something of the body (a validator, its length) to speak for a stored GET. */
   readonly headNeedsProof: boolean;
 }
@@ -35,6 +37,7 @@ const APPLICATION: Policy = Object.freeze({
   keysCodings: true,
   makesEtag: true,
   languageOrder: true,
+  acceptAsWritten: true,
   headNeedsProof: true,
 });
 
@@ -47,6 +50,7 @@ const RFC9111: Policy = Object.freeze({
   keysCodings: false,
   makesEtag: false,
   languageOrder: false,
+  acceptAsWritten: false,
   headNeedsProof: false,
 });
 

@@ -155,9 +155,9 @@ async function responseTo(session: Session, url: string, options: GetOptions): P
   const base = await read(session, key);
   if (base?.kind !== 'index') return base;
   const headers = requestHeaders(options);
-  const { languageOrder } = session.cache.settings.route.policy;
+  const { policy } = session.cache.settings.route;
   for (const fields of base.varies) {
-    const found = await read(session, variantAddress(key, variantKey(fields, headers, { languageOrder })));
+    const found = await read(session, variantAddress(key, variantKey(fields, headers, policy)));
     if (found !== undefined) return found;
   }
   return undefined;

@@ -60,7 +60,7 @@ export function judge(head: ResponseHead, seat: Seat, context: Context, asked: F
   if (etagMade) bag.setHeader('ETag', makeEtag(whole.bytes()));
   const varies = variesBy(fields, keyedOf(policy, vary, fields)) as readonly string[];
   // What the handler saw under such a field is not what the next client will send.
-  if (hasChanged(request, asked, varies, route.tenant.header)) return 'vary-changed';
+  if (hasChanged(request, asked, varies, route)) return 'vary-changed';
   return { fields, context, assessment, tags, varies, etagMade };
 }
 
@@ -74,10 +74,10 @@ function hasChanged(
   request: RequestView,
   asked: Fields,
   varies: readonly string[],
-  tenant: string | undefined,
+  { tenant: { header: tenant }, policy }: Seat['route'],
 ): boolean {
   const now = request.current ?? request.headers;
   const hasMoved = (name: string) => fieldText(now, name) !== fieldText(asked, name);
   if (tenant !== undefined && hasMoved(tenant)) return true;
-  return varies.some(hasMoved) && variantKey(varies, asked) !== variantKey(varies, now);
+  return varies.some(hasMoved) && variantKey(varies, asked, policy) !== variantKey(varies, now, policy);
 }

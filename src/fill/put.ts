@@ -1,13 +1,13 @@
 import type { Services } from '../backend.js';
 import type { IndexEntry, ResponseEntry } from '../entry/entry.js';
 import type { Reason } from '../events.js';
-import { variantKey } from '../http/vary.js';
+import { type VariantOptions, variantKey } from '../http/vary.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
 import type { StoreItem } from '../stores/store.js';
 import { after, type Fields, type MaybePromise } from '../types.js';
 
 /** Under which of several responses of one URL an entry is put. */
-export interface Variant {
+export interface Variant extends VariantOptions {
   /** The request fields by which it varies, and the request that it answers. */
   readonly varies: readonly string[];
   readonly request: Fields;
@@ -80,15 +80,15 @@ export function put(
  * same would be given the old one, or have the handler asked, until it is forgotten.
  */
 function supersede({ backend }: Services, key: string, entry: ResponseEntry, variant: Variant): MaybePromise<unknown> {
-  const { varies, request, languageOrder, before } = variant;
+  const { varies, request, before } = variant;
   if (before === undefined || before.varies.length === 0 || varies.length > 0) return undefined;
-  const old = variantAddress(key, variantKey(before.varies, request, { languageOrder }));
+  const old = variantAddress(key, variantKey(before.varies, request, variant));
   return after(backend.renew([{ key: old, entry }], before.entry), () => undefined);
 }
 
 /** The response under its URL; if responses of this URL vary, an index there, and the response beside it. */
 function itemsOf(key: string, entry: ResponseEntry, variant: Variant): StoreItem[] {
-  const { varies, request, index, languageOrder } = variant;
+  const { varies, request, index } = variant;
   const known = index?.varies ?? [];
   if (varies.length === 0 && known.length === 0) return [{ key, entry }];
   const others = known.filter((set) => set.join() !== varies.join());
@@ -97,6 +97,6 @@ function itemsOf(key: string, entry: ResponseEntry, variant: Variant): StoreItem
   const expiresAt = Math.max(entry.expiresAt, index?.expiresAt ?? 0);
   return [
     { key, entry: { kind: 'index', asOf, storedAt, expiresAt, tags: [], varies: all } },
-    { key: variantAddress(key, variantKey(varies, request, { languageOrder })), entry },
+    { key: variantAddress(key, variantKey(varies, request, variant)), entry },
   ];
 }

@@ -245,10 +245,10 @@ export class Run {
    */
   #put(entry: ResponseEntry, varies: readonly string[], { route }: Seat, stale?: ResponseEntry): Filled | undefined {
     const { index, lead, stale: entryBefore, varies: variesBefore = [] } = this.going;
-    const { languageOrder } = route.policy;
+    const { languageOrder, acceptAsWritten } = route.policy;
     const before = entryBefore && { entry: entryBefore, varies: variesBefore };
     const { search } = this.plan;
-    const variant = { varies, request: this.#asked, search, languageOrder, index, before };
+    const variant = { varies, request: this.#asked, search, languageOrder, acceptAsWritten, index, before };
     const filled = put(this.#services, this.plan.address, entry, variant, stale);
     if (typeof filled === 'string') {
       // Those who wait for it see that it is dead, and take part again: one of them runs the handler.

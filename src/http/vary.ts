@@ -25,6 +25,11 @@ export interface VariantOptions {
    * server. Default: true; `false` is for handlers that go by the weights alone, and makes fewer variants.
    */
   readonly languageOrder?: boolean;
+  /**
+   * Whether `Accept` counts as it came, but for blanks around its members. RFC 9110 §12.5.1 and `negotiator` look through case and weights
+   * of 1; many handlers look for `text/html` in the text. Default: false.
+   */
+  readonly acceptAsWritten?: boolean;
 }
 
 /**
@@ -44,8 +49,9 @@ export function variantKey(varies: readonly string[], request: Fields, options: 
  * the same by the field's own definition, has the same form. The fields of content negotiation are read as they are
  * defined; of others, and of those that do not parse, only the white space around list members goes.
  */
-export function normalizedField(lowerName: string, value: string, { languageOrder = true }: VariantOptions): string {
-  const normalize = NEGOTIATED.get(lowerName);
+export function normalizedField(lowerName: string, value: string, options: VariantOptions): string {
+  const { languageOrder = true, acceptAsWritten = false } = options;
+  const normalize = acceptAsWritten && lowerName === 'accept' ? undefined : NEGOTIATED.get(lowerName);
   if (normalize === undefined) return withoutBlanks(value);
   if (value.length > LONGEST_REMEMBERED) return normalize(value, languageOrder) ?? withoutBlanks(value);
   const key = `${lowerName} ${languageOrder} ${value}`;

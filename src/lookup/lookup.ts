@@ -3,7 +3,7 @@ import type { Entry, IndexEntry, ResponseEntry } from '../entry/entry.js';
 import type { Tier } from '../events.js';
 import type { Forward } from '../http/cache-status.js';
 import { parseHttpDate } from '../http/date.js';
-import { variantKey } from '../http/vary.js';
+import { type VariantOptions, variantKey } from '../http/vary.js';
 import { remember } from '../remember.js';
 import { barringCredentials, type Credentials } from '../request/eligibility.js';
 import { type Address, responseSubject, variantAddress } from '../request/key.js';
@@ -30,7 +30,7 @@ export interface Absent {
 export type Found = Present | Absent;
 
 /** What is looked for, and for whom. */
-export interface Wanted {
+export interface Wanted extends VariantOptions {
   readonly address: Address;
   /** The rule that made the address' query shorter than the request's: only what goes by it will do. */
   readonly search: string | undefined;
@@ -209,8 +209,9 @@ function isBetter(
 }
 
 /** The keys of the variants that a request would have, by each of several sets of fields. */
-function variantsOf(varies: readonly (readonly string[])[], { address, request, languageOrder }: Wanted): string[] {
-  return varies.map((fields) => variantAddress(address.key, variantKey(fields, request, { languageOrder })));
+function variantsOf(varies: readonly (readonly string[])[], asked: Wanted): string[] {
+  const { address, request } = asked;
+  return varies.map((fields) => variantAddress(address.key, variantKey(fields, request, asked)));
 }
 
 /** Why a request may not be given a response, whether or not it is still valid. */

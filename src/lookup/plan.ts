@@ -123,6 +123,6 @@ export function hasUnkeyedBody({ route, request }: Visit, { name }: Plan): boole
 
 /** What is looked for by a plan. `now`: ms since 1970. */
 export function wantedBy({ address, search, credentials }: Plan, { request, route }: Visit, now: number): Wanted {
-  const { languageOrder } = route.policy;
-  return { address, search, request: request.headers, credentials, languageOrder, now };
+  const { languageOrder, acceptAsWritten } = route.policy;
+  return { address, search, request: request.headers, credentials, languageOrder, acceptAsWritten, now };
 }

@@ -94,10 +94,8 @@ export class Recall {
     const signature = this.#signature.of(request);
     if (signature === undefined) return;
     const { route } = this;
-    const { languageOrder } = route.policy;
     const keys = [address.key];
-    if (index !== undefined)
-      keys.push(variantAddress(address.key, variantKey(varies, request.headers, { languageOrder })));
+    if (index !== undefined) keys.push(variantAddress(address.key, variantKey(varies, request.headers, route.policy)));
     const where = this.#whereabouts(keys, found);
     if (where === undefined) return;
     const { tenant, key } = address;

@@ -142,6 +142,18 @@ describe.each(NEWEST)('safety: $label', (combination) => {
       }
     });
 
+    it('of Accept goes by the text: handlers may look for a type as it came', async () => {
+      const host = await bench.start(combination);
+      host.get('/x', { vary: ['Accept'] }, ({ headers: { accept } }) => ({
+        body: accept?.includes('text/html') ? 'page' : 'data',
+      }));
+      for (let round = 0; round < 2; round++) {
+        expect(await host.texts('/x', 1, { headers: { Accept: 'TEXT/HTML,*/*;q=0.8' } })).toEqual(['data']);
+        expect(await host.texts('/x', 1, { headers: { Accept: 'text/html,*/*;q=0.8' } })).toEqual(['page']);
+      }
+      expect(host.cache.getStats()).toMatchObject({ hits: 2, misses: 2 });
+    });
+
     it('of the route is obeyed where the answer says nothing', async () => {
       const host = await bench.start(combination);
       host.get('/x', { vary: ['Accept-Language'] }, ({ headers }) => ({ body: headers['accept-language'] ?? 'none' }));

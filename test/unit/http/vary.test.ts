@@ -70,6 +70,16 @@ describe('variantKey', () => {
     expect(same(name, a, b)).toBe(true);
   });
 
+  it('takes Accept as it came, but for blanks around members, where that is wanted', () => {
+    const key = (accept: string) => variantKey(['accept'], { accept }, { acceptAsWritten: true });
+    expect(key('text/html, */*;q=0.8')).toBe(key('text/html ,*/*;q=0.8'));
+    for (const other of ['Text/HTML, */*;q=0.8', 'text/html;q=1, */*;q=0.8', 'text/html, */*; q=0.8'])
+      expect(key(other), other).not.toBe(key('text/html, */*;q=0.8'));
+    const language = (text: string) =>
+      variantKey(['accept-language'], { 'accept-language': text }, { acceptAsWritten: true });
+    expect(language('en-US')).toBe(language('EN-us'));
+  });
+
   it.each(['accept', 'accept-charset', 'accept-encoding', 'accept-language'])(
     'looks through white space where %s does not parse, and through nothing else',
     (name) => {
