@@ -53,8 +53,13 @@ export const OF_THE_BYTES: ReadonlySet<string> = new Set([
 /** Fields that are worked out anew for every reply. */
 const RECOMPUTED: ReadonlySet<string> = new Set(['age', 'content-length']);
 
-/** A sign that Node refuses in a reason (RFC 9112 §4). */
+/** A sign that Node refuses in a reason (RFC 9112 §4), and in a field (RFC 9110 §5.5). */
 export const NO_REASON: RegExp = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Whether Node sends such lines: it throws what it refuses, signs that end a line above all. */
+export function areSent(lines: readonly HeaderLine[]): boolean {
+  return lines.every(([name, value]) => isToken(name) && !linesOf(value).some((each) => NO_REASON.test(each)));
+}
 
 /** What a token is made of (RFC 9110 §5.6.2). */
 const TOKEN: RegExp = /^[!#$%&'*+.^_`|~\w-]+$/;

@@ -1,6 +1,7 @@
 import { withDeadline } from '../deadline.js';
 import { Decoder, encode, encodeAtLength, FrameError } from '../entry/codec.js';
-import type { Entry } from '../entry/entry.js';
+import type { Entry, ResponseEntry } from '../entry/entry.js';
+import { areSent, NO_REASON } from '../http/headers.js';
 import { after } from '../types.js';
 import { NotSentError } from './guard.js';
 import type { RedisLink } from './redis-link.js';
@@ -79,6 +80,8 @@ export class RedisStore implements Store {
   readonly #link: RedisLink;
   readonly #options: RedisStoreOptions;
   readonly #decoder = new Decoder();
+  /** Header lines that have been looked at: of an entry that is read again they are the same. */
+  readonly #seen = new WeakSet<ResponseEntry['headers']>();
   #pendingBytes = 0;
   #writing = 0;
 
@@ -185,12 +188,21 @@ export class RedisStore implements Store {
   #read(key: string, frame: Buffer): Entry | undefined {
     try {
       const entry = this.#decoder.decode(key, frame);
+      if (entry.kind === 'response') this.#refuseUnsent(entry);
       return entry.expiresAt > this.#options.now() ? entry : undefined;
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.#options.onDamage(error);
       return undefined;
     }
+  }
+
+  /** What was written by somebody else may be a frame all the same: a hit whose head Node refuses is an error, or ends the process. */
+  #refuseUnsent({ status, message = '', headers }: ResponseEntry): void {
+    if (status < 200 || NO_REASON.test(message)) throw new FrameError('a head that is never sent');
+    if (this.#seen.has(headers)) return;
+    if (!areSent(headers)) throw new FrameError('a head that is never sent');
+    this.#seen.add(headers);
   }
 
   async #setOne({ key, entry }: StoreItem): Promise<void> {
