@@ -26,12 +26,17 @@ export function clientName(
 const MAPPED = new BlockList();
 MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
 
+/** What proxies may write in `X-Forwarded-For`: an address with a port (Azure's, IIS'), which is another one for each connection. */
+const ADDRESS = /^(?:\[([^\]]*)\]|(\d+(?:\.\d+){3}))(?::\d+)?$/;
+
 /**
  * What an address is counted as: an IPv6 network of 64 bits, all of which one client is usually given; an IPv4 address
- * as it is, also where it is written as an IPv6 one.
+ * as it is, also where it is written as an IPv6 one. A port beside it says nothing.
  */
 export function networkOf(ip: string): string {
-  const address = ip.replace(/%.*$/s, '');
+  const [, long, short] = ADDRESS.exec(ip) ?? [];
+  if (short !== undefined) return short;
+  const address = (long ?? ip).replace(/%.*$/s, '');
   if (!isIPv6(address)) return ip;
   const groups = groupsOf(address);
   if (MAPPED.check(address, 'ipv6'))
