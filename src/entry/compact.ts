@@ -7,7 +7,9 @@ import {
   type Forms,
   LONGEST_TEXT,
   NO_BODY,
+  nameBytes,
   ownBytes,
+  ownText,
   type Position,
   type ResponseEntry,
   tagBytes,
@@ -40,7 +42,7 @@ export class Compact {
   constructor(entry: ResponseEntry, mould: Mould, own: readonly HeaderLine[1][]) {
     const { tags, body, storedAt, freshUntil } = entry;
     this.asOf = common(entry.asOf);
-    this.tags = tags.length === 0 ? NONE : tags;
+    this.tags = tags.length === 0 ? NONE : tags.map(ownText);
     this.forms = entry.forms;
     this.text = body.length > LONGEST_TEXT ? undefined : body.toString('latin1');
     this.#bytes = body.length > LONGEST_TEXT ? ownBytes(body) : undefined;
@@ -49,7 +51,7 @@ export class Compact {
     // A copy has room for no more than it holds, other than an array that has grown.
     if (own.length === 1 && typeof first === 'string') this.#own = inOnePiece(first);
     else this.#own = own.map((value) => (typeof value === 'string' ? inOnePiece(value) : value));
-    this.#name = entry.name;
+    this.#name = entry.name && ownText(entry.name);
     this.#born = storedAt - BEGUN;
     this.#fresh = span(storedAt, freshUntil);
     this.#kept = span(freshUntil, entry.expiresAt);
@@ -76,7 +78,7 @@ export class Compact {
   /** What it weighs without its key and its mould: as measured, its place in the store included. */
   get bytes(): number {
     const { tags, forms } = this;
-    let bytes = 300 + this.bodyBytes + tagBytes(tags);
+    let bytes = 300 + this.bodyBytes + tagBytes(tags) + nameBytes(this.#name);
     if (this.text === undefined) bytes += 200;
     if (forms !== undefined) bytes += 60 + 80 * forms.list.length;
     for (const value of this.#ownValues)

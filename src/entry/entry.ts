@@ -140,7 +140,22 @@ export function entryBytes(key: string, entry: Entry): number {
   if (entry.kind === 'index') return bytes + entry.varies.flat().join().length * 2;
   if (entry.kind !== 'response') return bytes + entry.body.byteLength;
   const lines = entry.headers.reduce((sum, [name, value]) => sum + 80 + (name.length + String(value).length) * 2, 0);
-  return bytes + lines + entry.body.byteLength;
+  return bytes + lines + nameBytes(entry.name) + entry.body.byteLength;
+}
+
+/** What the name weighs that its route gives a response, bytes: a function may make it of what clients send. */
+export function nameBytes(name: string | undefined): number {
+  return name === undefined ? 0 : 40 + name.length * 2;
+}
+
+/** The shortest text that the engine keeps as a part of a longer one, which it then holds. */
+const SHORTEST_PART = 13;
+
+/** The same text, holding nothing else: of what a parser has taken out of a URL the whole URL would stay. */
+export function ownText(text: string): string {
+  if (text.length < SHORTEST_PART) return text;
+  const coding = /[^\0-\xff]/.test(text) ? 'utf16le' : 'latin1';
+  return Buffer.from(text, coding).toString(coding);
 }
 
 /** What the names weigh that an entry can be invalidated by, bytes. */

@@ -392,6 +392,7 @@ describe('entryBytes', () => {
       [entryBytes('k', { ...value, body: Buffer.alloc(1004) }), 1000],
       [entryBytes('k', { ...value, tags: ['t', 'x'.repeat(100)] }), 200],
       [entryBytes('k', { ...response, headers: [['a', 'x'.repeat(100)]] }), 200],
+      [entryBytes('k', { ...response, name: 'x'.repeat(100) }), 200],
       [entryBytes('k', { ...response, headers: [['a', ['x'.repeat(50), 'y'.repeat(50)]]] }), 200],
     ];
     for (const [bytes, least] of grown) expect(bytes - base).toBeGreaterThanOrEqual(least);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bodyBytes, Compact, entryOf, holdingOf, isHeld, textOf } from '../../../src/entry/compact.js';
 import { type Entry, ownCopy, type ResponseEntry } from '../../../src/entry/entry.js';
 import { responseEntry, valueEntry } from '../../../src/testing/suite/entries.js';
+import { heapMegabytes } from '../../support/heap.js';
 import { BORN, stored } from '../made.js';
 
 const held = (entry: Entry) => holdingOf('k', entry).held;
@@ -123,7 +124,24 @@ describe('what is held', () => {
     expect(isHeld(it, entryOf(it))).toBe(true);
   });
 
-  it('weighs its key, body, tags and own lines', () => {
+  it('holds of its name and tags no more than they are: what is taken out of a URL holds all of that', () => {
+    const urls = () => Array.from({ length: 200 }, (_, i) => `/${i}/${'x'.repeat(50_000)}`);
+    const before = heapMegabytes();
+    const all = urls().map((url, i) =>
+      holdingOf('k', stored({ name: url.slice(0, 20 + (i % 2)), tags: [url.slice(0, 30)] })),
+    );
+    expect(heapMegabytes() - before).toBeLessThan(2);
+    expect(entryOf(all[7]!.held)).toMatchObject({ name: `/7/${'x'.repeat(18)}`, tags: [`/7/${'x'.repeat(27)}`] });
+  });
+
+  it.each(['short', 'a longer one, \u00fc', 'another, \u{1f600}', 'half a sign, \ud800'])('gives back %j', (text) => {
+    expect(entryOf(holdingOf('k', stored({ name: text, tags: [text] })).held)).toMatchObject({
+      name: text,
+      tags: [text],
+    });
+  });
+
+  it('weighs its key, body, tags, name and own lines', () => {
     const weight = (changes: Partial<ResponseEntry>, key = 'k') => holdingOf(key, stored(changes)).bytes;
     weight({});
     const least = weight({});
@@ -132,6 +150,7 @@ describe('what is held', () => {
       [weight({ body: Buffer.alloc(1005) }), 1000],
       [weight({ body: Buffer.alloc(5005) }), 5200],
       [weight({ tags: ['t', 'x'.repeat(100)] }), 200],
+      [weight({ name: 'x'.repeat(100) }), 100],
       [weight({ forms: { plainBytes: 9, list: [{ coding: 'br', bytes: 5 }] } }), 100],
       [
         weight({
