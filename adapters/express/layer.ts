@@ -79,7 +79,7 @@ export function purging(cache: Cache, rule: PurgeRule): Purging {
       tap(res, exchange);
     }
     const { params } = req;
-    exchange.onSuccess((context) => withParams(req, params, () => rule(context)));
+    exchange.onSuccess((context, failed) => withParams(req, params, () => rule(context, failed)));
   };
 }
 

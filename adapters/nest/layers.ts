@@ -63,7 +63,7 @@ function routeRule({ clientId, ...purge }: Purge): PurgeRule {
   const rule = purge.kind === 'clear' ? clearing(purge.scope) : ruleOf(specOf(purge));
   if (clientId === undefined) return rule;
   const client = (source: unknown) => atOnce('the option clientId', said(clientId, source));
-  return (context) => rule({ ...context, tenant: tenantOf(client(context.request.source)) });
+  return (context, failed) => rule({ ...context, tenant: tenantOf(client(context.request.source)) }, failed);
 }
 
 function specOf({ kind: _, ...spec }: Purge & { kind: 'names' }): Parameters<typeof ruleOf>[0] {

@@ -32,7 +32,8 @@ export class AfterSuccess {
       tenantInTime(rule, request, events, settings.collapseTimeout),
       (tenant) => {
         const context = { tenant, request, fields, queries };
-        const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context)));
+        const failed = (error: unknown) => events.emit('error', { operation: 'invalidate', error });
+        const purges = this.#rules.map((each) => ask(events, 'invalidate', undefined, () => each(context, failed)));
         const tags = purges.flatMap((purge) => purge?.tags ?? []);
         const patterns = purges.flatMap((purge) => purge?.patterns ?? []);
         if (tags.length + patterns.length === 0) return undefined;

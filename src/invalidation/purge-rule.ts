@@ -35,8 +35,11 @@ export interface RuleContext {
   readonly fields: Fields;
 }
 
-/** Says what a successful request invalidates. */
-export type PurgeRule = (context: RuleContext) => Purge;
+/**
+ * Says what a successful request invalidates. `failed`: told of a function that cannot say it, where the rest of the rule is to hold all
+ * the same; without it that is thrown.
+ */
+export type PurgeRule = (context: RuleContext, failed?: (error: unknown) => void) => Purge;
 
 const NAMES = ['keys', 'tags', 'patterns', 'allTenants'];
 
@@ -45,8 +48,16 @@ type Checked<S> = { readonly [K in keyof InvalidateSpec<S>]-?: InvalidateSpec<S>
 /** The rule of an `invalidate(…)`: a key, several, or a whole specification. @throws {ConfigError} */
 export function ruleOf<S>(spec: string | readonly string[] | InvalidateSpec<S>): PurgeRule {
   const { keys, tags, patterns, allTenants = false } = checked<S>(isNames(spec) ? { keys: spec } : spec);
-  return ({ tenant, request, queries }) => {
-    const list = (name: string, names: Names<S> | undefined) => namesOf(name, names, request.source as S);
+  return ({ tenant, request, queries }, failed) => {
+    const list = (name: string, names: Names<S> | undefined) => {
+      try {
+        return namesOf(name, names, request.source as S);
+      } catch (error) {
+        if (failed === undefined) throw error;
+        failed(error);
+        return [];
+      }
+    };
     const tagged = list('tags', tags);
     const ofAll = allTenants ? tagged.map(globalTag) : [];
     if (tenant === undefined) return { tags: ofAll, patterns: [] };

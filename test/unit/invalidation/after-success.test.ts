@@ -91,6 +91,16 @@ describe('AfterSuccess', () => {
     expect(errors).toEqual([{ operation: 'invalidate', error: new Error('no') }]);
   });
 
+  it('does what the rest of a rule says where a function of it throws', async () => {
+    const tags = () => {
+      throw new Error('no');
+    };
+    const { invalidate, errors } = made(servicesOf(), ruleOf({ keys: 'a', tags, patterns: 'c*' }));
+    const patterns = [{ tenant: 'acme', glob: 'c*' }];
+    expect((await invalidate())?.purge).toEqual({ tags: ['k:acme:a'], patterns });
+    expect(errors).toEqual([{ operation: 'invalidate', error: new Error('no') }]);
+  });
+
   it('goes on where every rule throws', async () => {
     const { invalidate, purges } = made(servicesOf(), fails);
     expect(await invalidate()).toBeUndefined();
