@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../deadline.js';
 import type { RedisLink } from '../stores/redis-link.js';
-import { type Part, type Report, reportOf, VERSION } from './report.js';
+import { isPart } from './part.js';
+import { type Part, type Report, reportOf } from './report.js';
 
 /** A process is gone of which nothing is heard for this many of its intervals. */
 const MISSED = 4;
@@ -111,11 +112,11 @@ async function partsIn(link: RedisLink, index: string, except?: string): Promise
   return texts.flatMap((text) => (text === null ? [] : readPart(text)));
 }
 
-/** What another version of this package has written is left out, not misread. */
+/** What another version of this package has written, or somebody else, is left out, not misread. */
 function readPart(text: string): Part[] {
   try {
-    const part = JSON.parse(text) as Part;
-    return part.version === VERSION ? [part] : [];
+    const part: unknown = JSON.parse(text);
+    return isPart(part) ? [part] : [];
   } catch {
     return [];
   }

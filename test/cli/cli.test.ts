@@ -242,6 +242,41 @@ describe('figures', () => {
     await other.close();
   });
 
+  it('are those of this package alone: what others write in their place is left out', async () => {
+    const told = createCache({ redis: redis.url, prefix: 'written:', timeout: 10_000 });
+    await told.get('a', 'acme');
+    await told.statistics.publish();
+    const [id] = (await redis.command('ZRANGE', 'written:{respcache}:stats', '0', '-1')) as string[];
+    const place = `written:{respcache}:stats:${id}`;
+    const text = String(await redis.command('GET', place));
+    const evil = JSON.stringify('\u001b[2J');
+    const figures = (...args: string[]) => at(['--prefix', 'written:', ...args]);
+    for (const [from, to] of [
+      ['"status":"healthy"', `"status":${evil}`],
+      ['"breaker":"closed"', `"breaker":${evil}`],
+      ['"recentErrors":0', `"recentErrors":${evil}`],
+      [/"maxBytes":\d+/, `"maxBytes":${evil}`],
+      ['"current":true', `"current":true,"lag":${evil}`],
+      [/"served":\d+/, `"served":${evil}`],
+      [/"reasons":\{\}/, `"reasons":{${evil}:1}`],
+      [/"slots":\[/, '"slots":[null,'],
+      [/"counted":/, '"uncounted":'],
+      [/^.*$/, 'null'],
+    ] as const) {
+      const written = text.replace(from, to);
+      expect(written).not.toBe(text);
+      await redis.command('SET', place, written);
+      for (const command of [['stats'], ['top', '--count', '1'], ['doctor']]) {
+        const { out, err } = await figures(...command);
+        expect((out + err).replaceAll('\n', ''), `${to} ${command}`).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+        expect(out + err, `${to} ${command}`).toMatch(/No process tells|None tells its/);
+      }
+    }
+    await redis.command('SET', place, text);
+    expect(await figures('stats')).toMatchObject({ code: 0 });
+    await told.close();
+  });
+
   it('have colours on a terminal, and none where NO_COLOR or --no-color says so', async () => {
     const doctor = async (...args: Parameters<typeof at>) => (await at(...args)).out.includes('\u001b[');
     expect(await doctor(['doctor'], { tty: true })).toBe(true);
