@@ -20,6 +20,8 @@ export interface Logger {
 const QUIET = 10_000;
 /** Of how many operations is remembered when they were last told of. */
 const MOST = 100;
+/** What would begin another line where a message is written as it is, or drive the terminal that shows it. */
+const CONTROL: RegExp = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Tells a logger what the cache does: `HIT`, `MISS`, `SET` and the like at `debug`, what an operator should know of at
@@ -33,7 +35,7 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
     title: Title<K>,
   ) =>
     events.on(kind, (event) => {
-      if (wanted('debug')) return logger.debug(detailsOf(kind, event), `${title(event)}${spentOn(event)}`);
+      if (wanted('debug')) return logger.debug(detailsOf(kind, event), inOneLine(`${title(event)}${spentOn(event)}`));
     });
   debug('hit', ({ key, stale, collapsed }) => `${stale ? 'STALE' : collapsed ? 'COLLAPSED' : 'HIT'} ${key}`);
   debug('miss', ({ key, revalidated }) => `${revalidated ? 'REVALIDATED' : 'MISS'} ${key}`);
@@ -52,14 +54,16 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
   });
   events.on('persist', (event) => {
     const { key, handler, dead } = event;
-    if (dead !== undefined) return logger.warn(detailsOf('persist', event), `DEAD ${key} (${handler}): ${dead}`);
+    if (dead !== undefined)
+      return logger.warn(detailsOf('persist', event), inOneLine(`DEAD ${key} (${handler}): ${dead}`));
     if (wanted('debug'))
-      return logger.debug(detailsOf('persist', event), `PERSIST ${key} (${handler})${spentOn(event)}`);
+      return logger.debug(detailsOf('persist', event), inOneLine(`PERSIST ${key} (${handler})${spentOn(event)}`));
   });
   events.on('shadow', (event) => {
     if (event.differences.length === 0) return;
     const what = event.differences.map((each) => each.what).join(', ');
-    return logger.warn(detailsOf('shadow', event), `SHADOW ${event.key} differs (${event.suspect}): ${what}`);
+    const told = `SHADOW ${event.key} differs (${event.suspect}): ${what}`;
+    return logger.warn(detailsOf('shadow', event), inOneLine(told));
   });
   events.on('breaker', (event) => {
     if (event.state === 'open')
@@ -76,6 +80,11 @@ export function logTo(logger: Logger, events: Events, clock: Clock): void {
 }
 
 type Title<K extends keyof CacheEvents> = (event: CacheEvents[K]) => string;
+
+/** A key may be made of what clients send; in the details it stands as it is. */
+function inOneLine(message: string): string {
+  return message.replace(CONTROL, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
 
 /** Without the request, which holds what is not for a log: credentials. */
 function detailsOf(kind: keyof CacheEvents, event: object): object {

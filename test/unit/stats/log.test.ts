@@ -38,6 +38,17 @@ const hit = { source: 'http', tenant: 't', key: 'client:t:k', ms: 1.234, bytes: 
 describe('a log', () => {
   beforeEach(() => started('debug'));
 
+  it('tells each event in one line, whatever clients have made of a key', () => {
+    const key = 'client:t:~a\nHIT client:t:b\u001b[2J\u2028\u009b';
+    events.emit('hit', { ...hit, key });
+    events.emit('persist', { tenant: 't', key, handler: 'h', id: '1', dead: 'no\r\nroom' });
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'HIT client:t:~a\\u000aHIT client:t:b\\u001b[2J\\u2028\\u009b 1.23 ms',
+      'DEAD client:t:~a\\u000aHIT client:t:b\\u001b[2J\\u2028\\u009b (h): no\\u000d\\u000aroom',
+    ]);
+    expect(lines[0]).toMatchObject({ key });
+  });
+
   it('tells of hits, misses and what is stored, with keys and durations, and without credentials', () => {
     events.emit('hit', { ...hit, tier: 'redis' });
     events.emit('hit', { ...hit, stale: true });
