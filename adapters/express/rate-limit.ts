@@ -11,7 +11,7 @@ export interface RateLimitOptions extends Options<Request> {}
  * Limits how often a client may ask: `points` for each `duration`, in seconds, counted in the cache's Redis for all processes
  * together, or in memory. A client that has none left is answered 429 with `Retry-After`, which is never stored; all others are told
  * in `RateLimit` what they have left. Mounted behind `cacheMiddleware()` it counts only what comes to the handlers. The
- * address is `req.ip`: behind a proxy set `trust proxy`.
+ * address is `req.ip`: behind a proxy set `trust proxy` to the number of proxies, as by `true` clients make up their own.
  *
  * @throws {ConfigError} for an option that cannot be used; {Error} if `rate-limiter-flexible` is not installed
  * @example

@@ -10,7 +10,7 @@ export interface RateLimitOptions extends Options<Context> {}
  * Limits how often a client may ask: `points` for each `duration`, in seconds, counted in the cache's Redis for all processes
  * together, or in memory. A client that has none left is answered 429 with `Retry-After`, which is never stored; all others are told
  * in `RateLimit` what they have left. Mounted behind `cacheMiddleware()` it counts only what comes to the handlers. The
- * address is `ctx.ip`: behind a proxy set `app.proxy`.
+ * address is `ctx.ip`: behind a proxy set `app.proxy`, and `app.maxIpsCount` to the number of proxies, or clients make up their own.
  *
  * @throws {ConfigError} for an option that cannot be used; {Error} if `rate-limiter-flexible` is not installed
  * @example
