@@ -9,21 +9,27 @@ import { send } from './visits.js';
 const MOST_LOCATIONS = 50_000;
 const MOST_BYTES = 52_428_800;
 const MOST_URLS = 500_000;
+/** How deep indexes may lead to others; by sitemaps.org they lead to none. */
+const DEEPEST = 10;
 
 /** The URLs of a sitemap, and of those that it is an index of. @throws {RespcacheError} if one cannot be read */
 export async function sitemapUrls(plan: WarmPlan, sitemap: string): Promise<string[]> {
   const urls: string[] = [];
-  const open = [sitemap];
+  const open = [{ next: sitemap, depth: 0 }];
   const seen = new Set<string>();
-  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+  for (let step = open.shift(); step !== undefined; step = open.shift()) {
+    const { next, depth } = step;
     if (seen.has(next)) continue;
+    if (depth > DEEPEST)
+      throw new RespcacheError(`the sitemap ${next} is ${depth} indexes deep: they may go on for ever`);
     seen.add(next);
     const written = next.trimStart().startsWith('<');
     const xml = written ? next : await fetched(plan, next);
     const { isIndex, found } = locations(xml);
     if (found.length > MOST_LOCATIONS)
       throw new RespcacheError(`the sitemap ${written ? '' : next} has more than ${MOST_LOCATIONS} locations`);
-    (isIndex ? open : urls).push(...found);
+    if (isIndex) open.push(...found.map((each) => ({ next: each, depth: depth + 1 })));
+    else urls.push(...found);
     if (Math.max(urls.length, open.length) > MOST_URLS)
       throw new RespcacheError(`the sitemaps have more than ${MOST_URLS} URLs`);
   }

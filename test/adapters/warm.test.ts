@@ -585,6 +585,16 @@ describe('warming', () => {
     await cache.close();
   });
 
+  it('says so where an index leads to another one for ever', async () => {
+    const app: App = (req, res) => {
+      const page = Number(req.url?.split('=')[1] ?? 0);
+      res.end(`<sitemapindex><sitemap><loc>/sitemap.xml?page=${page + 1}</loc></sitemap></sitemapindex>`);
+    };
+    await expect(cache.warm({ app, sitemap: '/sitemap.xml' })).rejects.toThrow(
+      'the sitemap /sitemap.xml?page=11 is 11 indexes deep: they may go on for ever',
+    );
+  });
+
   it('reports a URL of a sitemap that is none', async () => {
     const options = { app: () => {}, sitemap: '<urlset><url><loc>http://[no where</loc></url></urlset>', retries: 0 };
     expect(await cache.warm(options)).toMatchObject({
