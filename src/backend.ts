@@ -103,7 +103,7 @@ export class Backend {
     });
     this.ledger = ledger;
     this.#reads = redisReads({ link, ledger, store }, (work) => guard.run('read', timeout, work));
-    this.#sweeper = this.#makeSweeper(sharedTurn(link, prefix), events);
+    this.#sweeper = this.#makeSweeper(sharedTurn(link, prefix, settings.sweepInterval), events);
   }
 
   #makeSweeper(turn: SweepTurn, events: Events): Sweeper {

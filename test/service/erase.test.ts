@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createCache, UnavailableError } from '../../src/index.js';
+import { type Cache, createCache, UnavailableError } from '../../src/index.js';
 import { sharedTurn } from '../../src/invalidation/sweeper.js';
 import { reached } from '../chaos/rig.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
@@ -136,6 +136,45 @@ it('one process sweeps at a time, and whoever is next knows up to where the one 
   expect(await there.take()).toEqual({ sequence: 7 });
   expect(await here.take()).toBeUndefined();
   await cache.close();
+});
+
+it('a sweep that is only due waits until it is, whoever has swept last; one that is asked for does not', async () => {
+  const cache = createCache({ redis: redis.url, prefix: 'due:' });
+  const link = cache.services.backend.link!;
+  const [here, there] = [sharedTurn(link, 'due:', 0.5), sharedTurn(link, 'due:', 0.5)];
+  const began = performance.now();
+  expect(await here.take(true)).toEqual({ sequence: -1 });
+  await here.done(7);
+  expect(await there.take(true)).toBeUndefined();
+  expect(await there.take()).toEqual({ sequence: 7 });
+  await there.done(8);
+  await vi.waitFor(async () => expect(await here.take(true)).toEqual({ sequence: 8 }), { timeout: 5000, interval: 5 });
+  expect(performance.now() - began).toBeGreaterThan(450);
+  await cache.close();
+});
+
+it('several processes sweep no more often than one does', async () => {
+  const server = await startRedis();
+  const commands = new Redis(server.port);
+  const caches: Cache[] = [];
+  for (let i = 0; i < 4; i++) {
+    caches.push(createCache({ redis: server.url, sweepInterval: 0.6, publishInterval: false }));
+    await reached(caches.at(-1)!);
+  }
+  const began = performance.now();
+  await vi.waitFor(
+    async () => {
+      await caches[0]!.invalidateByTags(['dead'], 'c');
+      // So few keys are gone through in one step.
+      const scans = /^cmdstat_scan:calls=(\d+)/m.exec(await commands.info('commandstats'));
+      expect(Number(scans?.[1] ?? 0)).toBeGreaterThanOrEqual(5);
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+  expect(performance.now() - began).toBeGreaterThan(4 * 540);
+  for (const cache of caches) await cache.close();
+  commands.disconnect();
+  await server.stop();
 });
 
 it('a sweep is spared where nothing was invalidated since the last one', async () => {
