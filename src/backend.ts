@@ -262,7 +262,7 @@ export class Backend {
    * `onProgress` throws.
    */
   async erase(tenant: string, onProgress: (progress: SweepProgress) => void): Promise<void> {
-    this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
+    await this.#near?.sweep(keySpace(this.#settings.prefix, tenant), () => true);
     try {
       await this.#sweeper.erase(tenant, onProgress);
     } catch (error) {

@@ -13,7 +13,7 @@ export interface MemoryStoreOptions {
   readonly clock: Clock;
 }
 
-/** How many entries a scan looks at before it lets others have their turn. */
+/** How many entries a scan or a sweep looks at before it lets others have their turn. */
 const SCAN_STEP = 250;
 
 /** The place of one entry in memory. It is empty from the moment on that the store has forgotten the entry. */
@@ -136,21 +136,27 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): number {
+  async sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): Promise<number> {
+    const keys = this.#keysBelow(prefix);
     let scanned = 0;
     let removed = 0;
-    for (const [key, { held }] of this.#entries.entries()) {
-      if (!key.startsWith(prefix)) continue;
-      scanned++;
-      if (dead(key, held && entryOf(held, true)) && this.#entries.delete(key)) removed++;
+    for (let at = 0; ; at += SCAN_STEP) {
+      for (const key of keys.slice(at, at + SCAN_STEP)) {
+        const held = this.#entries.peek(key)?.held;
+        // It has left meanwhile.
+        if (held === undefined) continue;
+        scanned++;
+        if (dead(key, entryOf(held, true)) && this.#entries.delete(key)) removed++;
+      }
+      onProgress?.({ scanned, removed });
+      if (at + SCAN_STEP >= keys.length) return removed;
+      await nextTurn();
     }
-    onProgress?.({ scanned, removed });
-    return removed;
   }
 
   async *scan(prefix: string, { heads = false, wanted }: ScanOptions = {}): AsyncGenerator<Scanned> {
     this.#refuseClosed();
-    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && (wanted?.(key) ?? true));
+    const keys = this.#keysBelow(prefix).filter((key) => wanted?.(key) ?? true);
     for (let at = 0; at < keys.length; at += SCAN_STEP) {
       this.#refuseClosed();
       const found = keys.slice(at, at + SCAN_STEP).flatMap((key) => this.#found(key, heads));
@@ -158,6 +164,10 @@ export class MemoryStore implements Store {
       yield { items, expired: found.length - items.length, unreadable: 0 };
       await nextTurn();
     }
+  }
+
+  #keysBelow(prefix: string): string[] {
+    return [...this.#entries.keys()].filter((key) => key.startsWith(prefix));
   }
 
   /** It is empty then: a backup would take that, or what it has read so far, for all that there is. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { storeSuite } from 'respcache/testing';
 import * as vitest from 'vitest';
 import { holdingOf } from '../../src/entry/compact.js';
@@ -91,6 +92,25 @@ describe('the bounds of MemoryStore', () => {
     if (how === 'expired') now = 5;
     go(store);
     expect(slot.held).toBeUndefined();
+  });
+
+  it('a sweep lets others have their turn, and judges what has come meanwhile by itself', async () => {
+    const store = made(10_000, 100_000_000);
+    for (let i = 0; i < 1000; i++) put(store, `k${i}`);
+    let turns = 0;
+    let swept: number | undefined;
+    const sweeping = store
+      .sweep('', (_key, entry) => entry?.storedAt !== 7)
+      .then((removed) => {
+        swept = removed;
+      });
+    store.set([{ key: 'k0', entry: valueEntry({ storedAt: 7 }) }]);
+    store.delete(['k1']);
+    for (; swept === undefined; turns++) await nextTurn();
+    await sweeping;
+    expect(turns).toBeGreaterThan(2);
+    expect(swept).toBe(998);
+    expect(store.items).toBe(1);
   });
 
   it('what is larger than all of it is not stored, and takes nothing with it but its older version', () => {
