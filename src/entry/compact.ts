@@ -10,6 +10,7 @@ import {
   nameBytes,
   ownBytes,
   ownText,
+  ownTexts,
   type Position,
   type ResponseEntry,
   tagBytes,
@@ -42,15 +43,15 @@ export class Compact {
   constructor(entry: ResponseEntry, mould: Mould, own: readonly HeaderLine[1][]) {
     const { tags, body, storedAt, freshUntil } = entry;
     this.asOf = common(entry.asOf);
-    this.tags = tags.length === 0 ? NONE : tags.map(ownText);
+    this.tags = tags.length === 0 ? NONE : ownTexts(tags);
     this.forms = entry.forms;
     this.text = body.length > LONGEST_TEXT ? undefined : body.toString('latin1');
     this.#bytes = body.length > LONGEST_TEXT ? ownBytes(body) : undefined;
     this.#mould = mould;
     const [first] = own;
     // A copy has room for no more than it holds, other than an array that has grown.
-    if (own.length === 1 && typeof first === 'string') this.#own = inOnePiece(first);
-    else this.#own = own.map((value) => (typeof value === 'string' ? inOnePiece(value) : value));
+    if (own.length === 1 && typeof first === 'string') this.#own = ownText(first);
+    else this.#own = own.map((value) => (typeof value === 'string' ? ownText(value) : ownTexts(value)));
     this.#name = entry.name && ownText(entry.name);
     this.#born = storedAt - BEGUN;
     this.#fresh = span(storedAt, freshUntil);

@@ -117,16 +117,31 @@ export function ownCopy(...parts: readonly Uint8Array[]): Buffer {
   return copy;
 }
 
-/** An entry whose body is memory of its own: one that was read is a view into all that was read with it. */
+/** An entry whose body is memory of its own: one that was read is a view into all that was read with it. So are its names. */
 export function detached(entry: Entry): Entry {
   if (entry.kind === 'index') return entry;
   const body = ownBytes(entry.body);
-  return body === entry.body ? entry : { ...entry, body };
+  const tags = ownTexts(entry.tags);
+  return body === entry.body && tags === entry.tags ? entry : { ...entry, body, tags };
 }
 
 /** The same bytes in memory of their own. */
 export function ownBytes(bytes: Buffer): Buffer {
   return bytes.length === bytes.buffer.byteLength ? bytes : ownCopy(bytes);
+}
+
+/** From how many signs on V8 makes no copy of what is cut out of a text. */
+const SHORTEST_CUT = 13;
+
+/** The same text in memory of its own: one that was cut out of another (by `split`, or an expression) holds all of that. */
+export function ownText(text: string): string {
+  if (text.length < SHORTEST_CUT) return text;
+  const encoding = /[\u0100-\uffff]/.test(text) ? 'utf16le' : 'latin1';
+  return Buffer.from(text, encoding).toString(encoding);
+}
+
+export function ownTexts(texts: readonly string[]): readonly string[] {
+  return texts.some(({ length }) => length >= SHORTEST_CUT) ? texts.map(ownText) : texts;
 }
 
 /** How long a response's body is as its handler gave it, bytes. */
@@ -146,16 +161,6 @@ export function entryBytes(key: string, entry: Entry): number {
 /** What the name weighs that its route gives a response, bytes: a function may make it of what clients send. */
 export function nameBytes(name: string | undefined): number {
   return name === undefined ? 0 : 40 + name.length * 2;
-}
-
-/** The shortest text that the engine keeps as a part of a longer one, which it then holds. */
-const SHORTEST_PART = 13;
-
-/** The same text, holding nothing else: of what a parser has taken out of a URL the whole URL would stay. */
-export function ownText(text: string): string {
-  if (text.length < SHORTEST_PART) return text;
-  const coding = /[^\0-\xff]/.test(text) ? 'utf16le' : 'latin1';
-  return Buffer.from(text, coding).toString(coding);
 }
 
 /** What the names weigh that an entry can be invalidated by, bytes. */

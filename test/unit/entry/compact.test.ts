@@ -116,6 +116,34 @@ describe('a compact response', () => {
 });
 
 describe('what is held', () => {
+  /** A text that is cut out of one of 200 KB, of which nobody else knows. */
+  const cutOut = (i: number, sign = '') => {
+    const large = `${Buffer.alloc(200_000, 'x').toString('latin1')}<a page${sign} with the number ${i}>`;
+    return /<(.*)>/.exec(large)![1]!;
+  };
+
+  it.each<[what: string, entryWith: (text: string) => Entry]>([
+    ['a name of a response', (text) => responseEntry({ tags: [text] })],
+    ['one of its fields', (text) => responseEntry({ headers: [['Location', text]] })],
+    [
+      'one of several fields',
+      (text) =>
+        responseEntry({
+          headers: [
+            ['ETag', '"1"'],
+            ['Location', text],
+          ],
+        }),
+    ],
+    ['a line of a field', (text) => responseEntry({ headers: [['Link', [text, text]]] })],
+    ['a name of a value', (text) => valueEntry({ tags: [text] })],
+  ])('keeps nothing of the text that this was cut out of: %s', (_what, entryWith) => {
+    const before = heapMegabytes();
+    const held = Array.from({ length: 100 }, (_, i) => holdingOf('key', entryWith(cutOut(i, i % 2 ? '…' : ''))));
+    expect(heapMegabytes() - before).toBeLessThan(5);
+    expect(entryOf(held[7]!.held)).toEqual(entryWith(cutOut(7, '…')));
+  });
+
   it('of a value is an object with memory of its own', () => {
     const value = valueEntry({ body: Buffer.alloc(100).subarray(0, 50) });
     const it = held(value);
