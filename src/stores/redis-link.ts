@@ -37,6 +37,7 @@ export class RedisLink {
   readonly #overdue: Overdue = new Overdue(() => this.renew());
   #settled = false;
   #firstConnect: Promise<void> | undefined;
+  #giveUpConnecting = (): void => {};
   #connections = 0;
   #closing: Promise<void> | undefined;
 
@@ -228,6 +229,7 @@ export class RedisLink {
 
   async #close(): Promise<void> {
     this.#settled = true;
+    this.#giveUpConnecting();
     for (const [event, listener] of this.#listeners) this.client.off(event, listener);
     this.#allow(-LISTENERS);
     if (!this.#owned) return;
@@ -252,6 +254,7 @@ export class RedisLink {
         done();
       };
       const fail = end(() => reject(new UnavailableError('Redis is not connected')));
+      this.#giveUpConnecting = fail;
       const pairs: [string, () => void][] = [
         ['ready', end(resolve)],
         ['close', fail],

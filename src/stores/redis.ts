@@ -151,12 +151,12 @@ export class RedisStore implements Store {
   }
 
   async sweep(prefix: string, dead: Dead, onProgress?: (progress: SweepProgress) => void): Promise<number> {
-    await this.#link.ready();
+    // How long all of it takes nobody knows; but a step that is not answered may never be.
+    const inTime = <T>(step: Promise<T>) => withDeadline(step, STEP_DEADLINE, 'a step of a sweep');
+    await inTime(Promise.resolve(this.#link.ready()));
     let scanned = 0;
     let removed = 0;
     const steps = keysBelow(this.#link, prefix);
-    // How long all of it takes nobody knows; but a step that is not answered may never be.
-    const inTime = <T>(step: Promise<T>) => withDeadline(step, STEP_DEADLINE, 'a step of a sweep');
     for (let step = await inTime(steps.next()); !step.done; step = await inTime(steps.next())) {
       removed += await inTime(this.#sweepKeys(step.value, dead));
       scanned += step.value.length;

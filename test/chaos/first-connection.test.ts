@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { type CacheOptions, createCache } from 'respcache';
+import { type CacheOptions, createCache, UnavailableError } from 'respcache';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
@@ -88,5 +88,17 @@ describe('a first connection that is never answered', () => {
     const cache = open({ redis: client });
     await vi.waitFor(() => expect(hole.taken()).toBe(2), { interval: 5 });
     await cache.close();
+  });
+
+  it("keeps nobody waiting who erases a tenant, once the cache is closed, be it the caller's own", async () => {
+    const hole = await startHole();
+    const client = new Redis(hole.url).on('error', () => {});
+    onTestFinished(() => client.disconnect());
+    const cache = open({ redis: client });
+    const begun = new Promise((resolve) => cache.on('purge', resolve));
+    const erasing = expect(cache.invalidateTenant('leaves', { erase: true })).rejects.toThrow(UnavailableError);
+    await begun;
+    await cache.close();
+    await erasing;
   });
 });

@@ -321,7 +321,8 @@ describe('RedisLink', () => {
     expect(link.ready()).toBeInstanceOf(Promise);
     const work = vi.fn();
     await expect(link.within(10, 'session', work)).rejects.toThrow('session took longer than 10 ms');
-    await link.close();
+    const waiting = Promise.resolve(link.ready());
+    await Promise.all([expect(waiting).rejects.toThrow(UnavailableError), link.close()]);
     expect(() => link.ready()).toThrow(UnavailableError);
     expect(work).not.toHaveBeenCalled();
   });
