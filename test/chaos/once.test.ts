@@ -7,6 +7,7 @@ import { type Cache, createCache } from 'respcache';
 import { withCache } from 'respcache/node';
 import { ManualClock } from 'respcache/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Gate } from '../adapters/bench.js';
 import { ask } from '../adapters/client.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { reached } from './rig.js';
@@ -90,6 +91,27 @@ it('a miss while Redis hangs, though this process still trusts what it knows of 
     server.pause();
     expect((await ask(port, '/x')).text).toBe('made');
     expect(failed).toEqual(['read']);
+  } finally {
+    await close();
+  }
+});
+
+it('a miss while Redis hangs, where what this process knows of it is not trusted: nobody waits for a run that a purge may have reached', async () => {
+  const cache = createCache({ redis: server.url, l1: false, collapseTimeout: 60_000 });
+  let runs = 0;
+  const go = new Gate();
+  const { port, close } = await served(cache, async (_req, res) => {
+    const run = ++runs;
+    await go.opened;
+    res.end(`run ${run}`);
+  });
+  try {
+    await reached(cache);
+    server.pause();
+    const asked = [ask(port, '/x'), ask(port, '/x')];
+    await vi.waitFor(() => expect(runs).toBe(2), 10_000);
+    go.open();
+    expect((await Promise.all(asked)).map(({ text }) => text).sort()).toEqual(['run 1', 'run 2']);
   } finally {
     await close();
   }
