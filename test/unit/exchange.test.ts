@@ -1,19 +1,33 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Entry } from '../../src/entry/entry.js';
 import { Exchange } from '../../src/exchange.js';
 import { Planner } from '../../src/lookup/plan.js';
-import { servicesOf, view } from './made.js';
+import { HIT } from '../../src/lookup/reply.js';
+import type { RequestView } from '../../src/request/request.js';
+import { BORN, bagOf, servicesOf, stored, view } from './made.js';
 
-/** A request whose lookup is under way, what it would be forwarded with, and the reasons that are counted for it. */
-function asked() {
+/** A request whose lookup is under way, what it would be forwarded with, and what is counted for it: reasons, or a hit. */
+function asked(request: Partial<RequestView> = {}) {
   const services = servicesOf();
   const counted: (string | undefined)[] = [];
   services.events.on('miss', ({ reason }) => counted.push(reason));
   services.events.on('bypass', ({ reason }) => counted.push(reason));
-  const exchange = new Exchange(services, view(), services.settings.route, {});
+  services.events.on('hit', () => counted.push('hit'));
+  const exchange = new Exchange(services, view(request), services.settings.route, {});
   const plan = new Planner('').plan(exchange, 'acme', services.events)!;
   const lead = { filled: vi.fn(), unfilled: vi.fn(), abandoned: vi.fn() };
-  const forward = () => exchange.forward(plan, { forward: 'uri-miss', index: undefined, lead });
-  return { exchange, counted, lead, forward };
+  const forward = (stale?: ReturnType<typeof stored>) =>
+    exchange.forward(plan, { forward: 'uri-miss', index: undefined, lead, stale });
+  const kept = () => (services.backend.read([plan.address.key]) as (Entry | undefined)[])[0];
+  const head = (status = 200, fields: Record<string, string> = {}) =>
+    exchange.head({ status, message: undefined, bag: bagOf(fields), whole: undefined });
+  return { services, exchange, plan, counted, lead, forward, kept, head };
+}
+
+/** Time passes only as a test says so. */
+function standStill(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 describe('an exchange', () => {
@@ -36,13 +50,127 @@ describe('an exchange', () => {
   });
 
   it('waits once for the handler of a client that has gone, however many tell of that', () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
+    standStill();
     const { exchange, forward } = asked();
     forward();
     exchange.leave(false);
     exchange.leave(false);
     exchange.end();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('shows layers outside the request as it came, where it was given up while it was looked up', () => {
+    for (const how of ['forward', 'shadow'] as const) {
+      const headers = { host: 'example.com', 'if-none-match': '"a"' };
+      const { exchange, plan, forward } = asked({ headers });
+      exchange.abandon();
+      if (how === 'forward') forward();
+      else exchange.shadow(plan, stored());
+      expect(exchange.request.headers, how).toHaveProperty('if-none-match', '"a"');
+    }
+  });
+
+  it('is counted once, whatever another mount finds that has looked it up when it was given up', () => {
+    const hit = asked();
+    hit.forward();
+    hit.exchange.abandon();
+    hit.exchange.serve(hit.plan, stored(), HIT, 0, {});
+    expect(hit.counted).toEqual(['aborted']);
+    const declined = asked();
+    declined.forward();
+    declined.exchange.abandon();
+    declined.exchange.declined('only-if-cached');
+    expect(declined.counted).toEqual(['aborted']);
+  });
+
+  it('is served where the cache has nothing to give and asks nobody', () => {
+    const { exchange } = asked();
+    exchange.declined('only-if-cached');
+    expect(exchange.isServed).toBe(true);
+  });
+
+  it('is counted where its answer was given before it came to a mount', () => {
+    const { exchange, counted, head } = asked();
+    head();
+    exchange.bypass('begun');
+    expect(counted).toEqual(['begun']);
+  });
+
+  it('is not counted where it was only under an invalidation', () => {
+    const { exchange, counted } = asked();
+    exchange.onSuccess(() => ({ tags: [], patterns: [] }));
+    exchange.abandon();
+    expect(counted).toEqual([]);
+  });
+
+  it('that passes by keeps its reason where nothing comes of it', () => {
+    const { exchange, counted } = asked();
+    exchange.bypass('when');
+    exchange.abandon();
+    expect(counted).toEqual(['when']);
+  });
+
+  it.each<[what: string, body: string, cut: boolean, isKept: boolean]>([
+    ['whole', 'whole', false, true],
+    ['whole, but the server has broken it off', 'whole', true, false],
+    ['in part', 'who', false, false],
+  ])('leaves to the store what its client has taken: %s', (_, body, cut, isKept) => {
+    standStill();
+    const { exchange, forward, head, kept, lead } = asked();
+    forward();
+    head(200, { 'content-length': '5' });
+    exchange.write(body);
+    exchange.leave(cut);
+    // Its handler gives up, or says nothing any more.
+    exchange.abandon();
+    expect(kept() !== undefined).toBe(isKept);
+    expect(lead[isKept ? 'filled' : 'abandoned']).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is stored once, however often its end is told', () => {
+    const { services, exchange, forward, head } = asked();
+    const sets = vi.fn();
+    services.events.on('set', sets);
+    forward();
+    head();
+    exchange.write('x');
+    exchange.end();
+    exchange.end();
+    expect(sets).toHaveBeenCalledOnce();
+  });
+
+  it('does not invalidate in the end for a client that has gone what its handler has failed to change', async () => {
+    standStill();
+    const { services, exchange, forward, head } = asked();
+    const purges = vi.fn();
+    services.events.on('purge', purges);
+    exchange.onSuccess(() => ({ tags: ['g:acme:x'], patterns: [] }));
+    forward();
+    head(404, { 'content-length': '5' });
+    exchange.write('whole');
+    exchange.leave(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(purges).not.toHaveBeenCalled();
+  });
+
+  it('invalidates for the method that a layer inside has made of its own, though its handler says nothing', async () => {
+    const { services, exchange } = asked({ currentMethod: 'DELETE' });
+    const purges = vi.fn();
+    services.events.on('purge', purges);
+    await exchange.invalidate({});
+    expect(purges).toHaveBeenCalledOnce();
+  });
+
+  it('has no stand-in for what has been given up, or was answered', () => {
+    for (const how of ['given up', 'answered']) {
+      const { services, exchange, forward, head } = asked();
+      const asOf = services.backend.ledger.position()!;
+      forward(stored({ asOf, freshUntil: BORN, staleIfError: 600 }));
+      if (how === 'answered') head();
+      else exchange.abandon();
+      expect(exchange.failed(bagOf({})), how).toBeUndefined();
+      expect(exchange.hungUp(bagOf({})), how).toBeUndefined();
+    }
   });
 });
