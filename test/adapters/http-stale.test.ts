@@ -261,6 +261,18 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
       expect((await by('de')).text).toBe('de 4');
     });
 
+    it('that varies no more takes the place of what did, for those whom that was meant for', async () => {
+      const host = await bench.start(combination);
+      const handler = numbered(() => (handler.runs === 1 ? { headers: { Vary: 'Accept-Language' } } : {}));
+      host.get('/x', SWR_60, handler);
+      const german = () => host.ask('/x', { headers: { 'Accept-Language': 'de' } });
+      await storing(host, german);
+      host.clock.forward(10);
+      await storing(host, async () => expect((await german()).text).toBe('run 1'));
+      expect((await german()).text).toBe('run 2');
+      expect(handler.runs).toBe(2);
+    });
+
     it('is one, however many ask at the same time', async () => {
       const host = await bench.start(combination);
       const traffic = new Traffic();

@@ -453,6 +453,29 @@ describe.each(NEWEST)('invalidation: $label', (combination) => {
       expect(await host.texts('/x', 1)).toEqual(['2']);
     });
 
+    it.each<[by: string, purge: (cache: Cache) => Promise<Receipt>]>([
+      ['its tenant', (cache) => cache.invalidateTenant('a')],
+      ['its path', (cache) => cache.invalidateKey('/x', 'a')],
+      ['its name', (cache) => cache.invalidateKey('named', 'a')],
+    ])('has nobody wait for that who asks afterwards, where %s says that it will be dead', async (_, purge) => {
+      const host = await bench.start(combination, { collapseTimeout: 60_000 });
+      const go = new Gate();
+      const handler = numbered();
+      host.get('/x', { key: 'named' }, async (asked) => {
+        const said = handler(asked);
+        await go.opened;
+        return said;
+      });
+      const ask = () => host.ask('/x', { headers: { 'X-Client-Id': 'a' } });
+      const early = ask();
+      await expect.poll(() => handler.runs).toBe(1);
+      await purge(host.cache);
+      const late = ask();
+      await expect.poll(() => handler.runs).toBe(2);
+      go.open();
+      expect([(await early).text, (await late).text]).toEqual(['run 1', 'run 2']);
+    });
+
     it('lets one of those who have waited for that run the handler again, and one of those who come then', async () => {
       const host = await bench.start(combination);
       const [begun, come, go] = [new Gate(), new Gate(), new Gate()];

@@ -96,6 +96,14 @@ describe('an exchange', () => {
     expect(counted).toEqual(['begun']);
   });
 
+  it('tells no key where a mount inside has it pass by', () => {
+    const { exchange, plan, forward } = asked();
+    forward();
+    expect(exchange.key).toBe(plan.address.key);
+    exchange.bypass('when');
+    expect(exchange.key).toBeUndefined();
+  });
+
   it('is not counted where it was only under an invalidation', () => {
     const { exchange, counted } = asked();
     exchange.onSuccess(() => ({ tags: [], patterns: [] }));
