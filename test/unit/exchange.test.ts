@@ -170,15 +170,29 @@ describe('an exchange', () => {
     expect(purges).toHaveBeenCalledOnce();
   });
 
-  it('has no stand-in for what has been given up, or was answered', () => {
-    for (const how of ['given up', 'answered']) {
-      const { services, exchange, forward, head } = asked();
-      const asOf = services.backend.ledger.position()!;
-      forward(stored({ asOf, freshUntil: BORN, staleIfError: 600 }));
-      if (how === 'answered') head();
-      else exchange.abandon();
-      expect(exchange.failed(bagOf({})), how).toBeUndefined();
-      expect(exchange.hungUp(bagOf({})), how).toBeUndefined();
-    }
+  it('waits for nobody whose answer has ended: a stream may say so behind that', () => {
+    standStill();
+    const { exchange, forward, head } = asked();
+    forward();
+    head(200, { 'content-length': '5' });
+    exchange.write('whole');
+    exchange.end();
+    exchange.leave(false);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each<[what: string, go: (of: ReturnType<typeof asked>) => unknown]>([
+    ['given up', ({ exchange }) => exchange.abandon()],
+    ['answered', ({ head }) => head()],
+    ['stood in for, as it failed', ({ exchange }) => expect(exchange.failed(bagOf({}))).toBeDefined()],
+    ['stood in for, as it hung up', ({ exchange }) => expect(exchange.hungUp(bagOf({}))).toBeDefined()],
+  ])('has no stand-in for what has been %s', (_, go) => {
+    const all = asked();
+    const { services, exchange, forward } = all;
+    const asOf = services.backend.ledger.position()!;
+    forward(stored({ asOf, freshUntil: BORN, staleIfError: 600 }));
+    go(all);
+    expect(exchange.failed(bagOf({}))).toBeUndefined();
+    expect(exchange.hungUp(bagOf({}))).toBeUndefined();
   });
 });
