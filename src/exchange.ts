@@ -196,7 +196,6 @@ export class Exchange implements Asker {
   /** The handler of a POST runs; what it says may turn out to be what a GET would be given (RFC 9110 §9.3.3). */
   post(plan: Plan): undefined {
     this.bypass('method');
-    if (this.#state === 'done') return;
     // What is said against its answer from here on holds.
     this.#handling.barred = undefined;
     this.owner = plan.owner;
@@ -227,7 +226,6 @@ export class Exchange implements Asker {
     this.#state = 'served';
     this.#lookedUpBy(plan);
     this.control.status = 'hit';
-    this.conditions.giveBack();
     const reply = replyTo(this, entry, status, this.#services.settings.clock.now());
     if (!isTold) this.#account.hit(plan, entry, reply, this.route, how, started);
     return reply;
