@@ -555,10 +555,12 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       for (const url of ['/x?a=1', '/x?a=2', '/x?a=1', '/x?a=3']) expect((await host.ask(url)).text).toBe(url);
     });
 
-    it.each([
-      ['taken back', undefined],
-      ['another', 'params=("b")'],
-    ])('that is %s gives nobody what was made for another URL, be it waited for', async (_, then) => {
+    const several = ['/x?a=2', '/x?a=3', '/x', '/x?a=4&a=5', '/x?a=2'];
+    it.each<[what: string, then: string | undefined, urls: string[]]>([
+      ['taken back', undefined, several],
+      ['taken back to who asks for the shortest', undefined, ['/x', ...several]],
+      ['another', 'params=("b")', several],
+    ])('that is %s gives nobody what was made for another URL, be it waited for', async (_, then, urls) => {
       const host = await bench.start(combination);
       const [traffic, gate] = [new Traffic(), new Gate()];
       let said: string | undefined = 'params=("a")';
@@ -570,7 +572,6 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       await host.ask('/x?a=1');
       await host.cache.clear();
       said = then;
-      const urls = ['/x?a=2', '/x?a=3', '/x', '/x?a=4&a=5', '/x?a=2'];
       const answers = [];
       for (const [i, url] of urls.entries()) {
         answers.push(host.ask(url));
