@@ -141,7 +141,7 @@ export class Exchange implements Asker {
 
   /** Whether there is an answer if the handler hangs up. */
   get outlivesHangUp(): boolean {
-    return this.#state === 'open' && this.#handling.outlivesHangUp;
+    return this.#state === 'open' && !this.#isOverridden && this.#handling.outlivesHangUp;
   }
 
   /** The handler runs, and what it says passes through. */
@@ -280,10 +280,15 @@ export class Exchange implements Asker {
     return this.#invalidated(head, reply);
   }
 
-  /** A layer inside may have made another method of the client's (`X-HTTP-Method-Override`): the answer is to that one. */
-  #hearMethod(): void {
+  /** Whether a layer inside has made another method of the client's (`X-HTTP-Method-Override`): the answer is to that one. */
+  get #isOverridden(): boolean {
     const { method, currentMethod = method } = this.request;
-    if (currentMethod === method) return;
+    return currentMethod !== method;
+  }
+
+  #hearMethod(): void {
+    if (!this.#isOverridden) return;
+    const { method, currentMethod = method } = this.request;
     this.refuse('method');
     if (isUnsafe(currentMethod) && !isUnsafe(method)) this.onSuccess(changedUrls);
   }
@@ -295,7 +300,8 @@ export class Exchange implements Asker {
 
   /** The handler threw, which would be a response of this status: what stands in for it, if anything does. */
   failed(bag: HeaderBag, status = 500): Reply | undefined {
-    const reply = this.#state === 'open' ? this.#handling.failed(bag, status) : undefined;
+    if (this.#state !== 'open' || this.#isOverridden) return undefined;
+    const reply = this.#handling.failed(bag, status);
     if (reply !== undefined) this.#state = 'head';
     return reply;
   }

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, numbered, useBench } from './bench.js';
-import { Layer } from './hosts.js';
+import { type Asked, Layer, type Said } from './hosts.js';
 
 const bench = useBench();
 
@@ -101,6 +101,34 @@ describe.each(COMBINATIONS)('rewritten: $label', (combination) => {
     expect((await host.ask('/y', method('HEAD'))).header('cache-status')).toBe(
       'respcache; fwd=uri-miss; detail=method',
     );
+  });
+
+  it.each<[how: string, fail: (asked: Asked) => Said]>([
+    ['answers that it has', () => ({ status: 503, body: 'failed' })],
+    [
+      'throws',
+      () => {
+        throw Object.assign(new Error('failed'), { expose: false });
+      },
+    ],
+    [
+      'hangs up',
+      ({ res }) => {
+        res.destroy();
+        return {};
+      },
+    ],
+  ])('what is stored for its URL does not stand in for such a handler that fails: it %s', async (_, fail) => {
+    const host = await bench.start(combination);
+    host.use({ ttl: 10, staleIfError: 60 }, overriding);
+    host.use((asked) => (asked.method === 'DELETE' ? fail(asked) : { body: 'stored' }));
+    await host.ask('/x');
+    host.clock.forward(10);
+    const status = await host.ask('/x', method('DELETE')).then(
+      (answer) => answer.status,
+      () => 'none',
+    );
+    expect([500, 503, 'none']).toContain(status);
   });
 
   it('a POST that a layer inside makes into another method gives no answer for GETs', async () => {
