@@ -118,7 +118,7 @@ export class Attention {
   #destroy(error: Error | undefined, destroy: ServerResponse['destroy']): ServerResponse {
     const [res, given] = [this.#res, this.#given];
     // What has taken the response's place is on its way: whoever gives up the response does not mean that.
-    if (given.isReplaced && !res.writableFinished) return res;
+    if (given.isReplaced) return res;
     const reply = given.isOpen && !res.headersSent ? this.#sink.hungUp(res) : undefined;
     if (reply === undefined) {
       // Nothing more will come: nobody is to wait for it.

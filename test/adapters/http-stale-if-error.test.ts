@@ -656,6 +656,7 @@ const GOING_ON: [string, (res: ServerResponse) => unknown][] = [
   ['sets fields', (res) => res.setHeader('X-Late', '1').appendHeader('X-Late', '2').removeHeader('X-Late')],
   ['writes a head', (res) => res.writeHead(201, { 'X-Late': '1' }).end('late')],
   ['flushes it', (res) => res.flushHeaders()],
+  ['gives it up once more', (res) => res.destroy()],
 ];
 
 describe.each([...OF_EXPRESS, ...IN_FRONT])('stale-if-error: $label', (combination) => {
