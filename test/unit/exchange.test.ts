@@ -136,6 +136,22 @@ describe('an exchange', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it.each<[reason: string, end: (of: ReturnType<typeof asked>) => void, word: 'unfilled' | 'abandoned']>([
+    ['length-mismatch', ({ exchange }) => exchange.end(), 'unfilled'],
+    ['aborted', ({ exchange }) => exchange.abandon(), 'abandoned'],
+  ])('has nobody wait for less than the whole, and tells of it as %s', (reason, end, word) => {
+    const all = asked();
+    const { services, exchange, forward, head, lead, kept } = all;
+    const skipped: string[] = [];
+    services.events.on('skip', (event) => skipped.push(event.reason));
+    forward();
+    head(200, { 'content-length': '5' });
+    exchange.write('who');
+    end(all);
+    expect(lead[word]).toHaveBeenCalledOnce();
+    expect([skipped, kept()]).toEqual([[reason], undefined]);
+  });
+
   it('is stored once, however often its end is told', () => {
     const { services, exchange, forward, head } = asked();
     const sets = vi.fn();
