@@ -256,10 +256,8 @@ export class Run {
       this.#skip(filled);
       return undefined;
     }
-    if (useOf(entry, this.#now(), undefined) === 'validate') {
-      lead?.unfilled(UNCACHEABLE_FOR);
-      return filled;
-    }
+    // Who waits for what may not be given without asking is let go as the run ends.
+    if (useOf(entry, this.#now(), undefined) === 'validate') return filled;
     lead?.filled(filled.shared, filled.written);
     const { compress: rule } = route;
     const { address } = this.plan;

@@ -1,10 +1,12 @@
 // Requests that a client sends one behind the other on one connection, without waiting for their answers: while the first is
 // not answered, the answers to the others stand in line, and if the connection closes, Node does not say so of these.
 
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { EventEmitter, once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { connect, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
+import { whenLostInLine } from '../../adapters/node/state.js';
 import { type ClockedHost, COMBINATIONS, type Combination, IN_FRONT, OF_EXPRESS, useBench } from './bench.js';
 import { type Handler, type Layer, raw } from './hosts.js';
 
@@ -68,3 +70,21 @@ describe.each([...OF_EXPRESS, ...IN_FRONT])(
     });
   },
 );
+
+/** An answer that stands in line on a connection, behind another one. */
+const inLine = (socket: Socket) =>
+  Object.assign(new EventEmitter(), { socket: null, finished: false, req: { socket } }) as unknown as ServerResponse;
+
+it('of the answers that stood in line on a connection as it closes, those are told of that are not closed yet', () => {
+  const connection = new Socket();
+  const [answered, lost] = [vi.fn(), vi.fn()];
+  const first = inLine(connection);
+  whenLostInLine(first, answered);
+  whenLostInLine(inLine(connection), lost);
+  expect(connection.listenerCount('close')).toBe(1);
+  first.emit('close');
+  connection.emit('close');
+  // A connection may be there for days: what has been answered on it is not kept.
+  expect(answered).not.toHaveBeenCalled();
+  expect(lost).toHaveBeenCalledOnce();
+});

@@ -412,6 +412,8 @@ describe('RedisLink.run', () => {
     const link = linkTo(server.url);
     await link.ready();
     await expect(link.run(script("return redis.call('INCR', KEYS[1], 1, 2)"), ['k'], [])).rejects.toThrow();
+    // Nor is it tried for ever, by its first line and without it, where it is no script at all.
+    await expect(link.run(script('this is none'), ['k'], [])).rejects.toThrow(/compiling script/i);
   });
 });
 

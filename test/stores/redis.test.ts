@@ -82,6 +82,8 @@ describe('RedisStore', () => {
     ]) {
       await expect(work()).rejects.toThrow(UnavailableError);
     }
+    // What has failed is not on its way any more.
+    expect(store.isWriting).toBe(false);
     await expect(store.sweep('', () => true)).rejects.toThrow();
     const scan = store.scan('')[Symbol.asyncIterator]();
     await expect(scan.next()).rejects.toThrow(UnavailableError);

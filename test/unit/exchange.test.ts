@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Entry } from '../../src/entry/entry.js';
 import { Exchange } from '../../src/exchange.js';
+import { parseNoVarySearch } from '../../src/http/no-vary-search.js';
 import { Planner } from '../../src/lookup/plan.js';
 import { HIT } from '../../src/lookup/reply.js';
 import type { RequestView } from '../../src/request/request.js';
@@ -184,6 +185,28 @@ describe('an exchange', () => {
     services.events.on('purge', purges);
     await exchange.invalidate({});
     expect(purges).toHaveBeenCalledOnce();
+  });
+
+  it.each<[what: string, go: (of: ReturnType<typeof asked>) => unknown, ms: number]>([
+    ['something stands in for a failure', ({ exchange }) => exchange.failed(bagOf({})), 1000],
+    ['a 304 speaks of something else', ({ head }) => head(304, { etag: '"other"' }), 10_000],
+  ])('lets those go who wait for it as soon as %s', (_, go, ms) => {
+    const all = asked();
+    const { services, forward, lead } = all;
+    const asOf = services.backend.ledger.position()!;
+    forward(stored({ asOf, freshUntil: BORN, staleIfError: 600, headers: [['ETag', '"a"']] }));
+    go(all);
+    expect(lead.unfilled.mock.calls).toEqual([[ms]]);
+  });
+
+  it('is stored where its query leads by the word of the 304 that confirms it', () => {
+    const { services, plan, forward, head } = asked({ target: '/?a=1' });
+    const asOf = services.backend.ledger.position()!;
+    forward(stored({ asOf, freshUntil: BORN, headers: [['ETag', '"a"']] }));
+    head(304, { etag: '"a"', 'no-vary-search': 'params', 'cache-control': 'max-age=60' });
+    const { key } = plan.addressFor(parseNoVarySearch('params'));
+    expect(key).not.toBe(plan.address.key);
+    expect(services.backend.read([key])).toMatchObject([{ kind: 'response' }]);
   });
 
   it('waits for nobody whose answer has ended: a stream may say so behind that', () => {
