@@ -798,7 +798,12 @@ describe.each([...COMBINATIONS, ...IN_FRONT.filter(({ framework }) => framework.
     const ways: [what: string, answer: (res: ServerResponse) => unknown][] = [
       ['as frameworks do', (res) => expect(() => res.setHeader('Content-Type', 'text/plain')).toThrow()],
       ['in one piece', (res) => res.end('done')],
-      ['by pieces', (res) => res.write('done', () => {})],
+      [
+        'by pieces',
+        (res) => {
+          for (const piece of ['do', 'ne']) res.write(piece, () => {});
+        },
+      ],
       ['by its head', (res) => expect(() => res.writeHead(200)).toThrow()],
     ];
 
