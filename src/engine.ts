@@ -21,13 +21,14 @@ export class Engine {
   readonly lookup: Lookup;
   readonly planner: Planner;
   readonly mounts: Mounts = new Mounts();
-  readonly #recollections = new Recollections();
+  readonly #recollections: Recollections;
   readonly #answering: Answering;
 
   constructor(services: Services) {
     this.#services = services;
     this.lookup = new Lookup(services.backend);
     this.planner = new Planner(services.settings.prefix);
+    this.#recollections = new Recollections(services.settings.maxItems);
     this.#answering = new Answering(services, this.lookup);
   }
 

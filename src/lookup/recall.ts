@@ -106,6 +106,7 @@ export class Recall {
       query: request.target.includes('?') ? { rule, address } : undefined,
       revision: -1,
       reply: undefined,
+      until: 0,
     });
   }
 
@@ -178,9 +179,12 @@ export class Recall {
       status: withKey(HIT, route, known.place.key),
     });
     if (!plain) return made;
-    const next = new KeptReply(made, textFor(made, choice, held), choice.coding, outside, now, changesAt(entry, now));
-    // It may outlive its entry: only what is small is kept.
-    known.reply = next.isSmall ? next : undefined;
+    const until = changesAt(entry, now);
+    const next = new KeptReply(made, textFor(made, choice, held), choice.coding, outside, now, until);
+    // It may outlive its entry: only what is small is kept, and only what is asked for twice in its time. Of thousands of URLs most
+    // are not, and garbage that has grown old is the dearest: keeping all of them took half as long again as making them.
+    known.reply = now < known.until && next.isSmall ? next : undefined;
+    known.until = until;
     return next.over(held);
   }
 }

@@ -5,8 +5,9 @@ import type { Address } from '../request/key.js';
 import type { KeptReply } from './kept-reply.js';
 import type { Whereabouts } from './whereabouts.js';
 
-/** How many requests are remembered at a time: two generations of this many. */
-const MOST = 2048;
+/** How many requests are remembered at a time: two generations of as many as memory keeps entries, but within these bounds. */
+const LEAST = 2048;
+const MOST = 8192;
 
 /** What a request has come to. */
 export interface Known {
@@ -18,6 +19,8 @@ export interface Known {
   /** The ledger's revision at which it was last found to stand. */
   revision: number;
   reply: KeptReply | undefined;
+  /** Until when the reply that was made last is the same, ms since 1970. */
+  until: number;
 }
 
 type ByTarget = Map<string, Known>;
@@ -33,6 +36,12 @@ export class Recollections {
   /** How many have come into the newer one. */
   #count = 0;
   #routes = 0;
+  readonly #most: number;
+
+  /** `items`: how many entries memory may keep. */
+  constructor(items: number = LEAST) {
+    this.#most = Math.min(Math.max(items, LEAST), MOST);
+  }
 
   /** A name for one more route, with which its signatures are to begin. */
   mark(): string {
@@ -48,7 +57,7 @@ export class Recollections {
   }
 
   set(signature: string, target: string, known: Known): void {
-    if (this.#count >= MOST) {
+    if (this.#count >= this.#most) {
       this.#older = this.#newer;
       this.#newer = new Map();
       this.#count = 0;

@@ -8,8 +8,8 @@ import { Recollections } from '../../../src/lookup/recollections.js';
 import { BORN, bagOf, servicesOf, stored, view } from '../made.js';
 
 /** A mount, and one request that has come to it. */
-function mounted(varies: string[] = []) {
-  const services = servicesOf();
+function mounted(varies: string[] = [], now: () => number = () => BORN) {
+  const services = servicesOf({}, now);
   const { route } = services.settings;
   const planner = new Planner('');
   const recall = new Recall(services, route, planner, new Recollections());
@@ -42,6 +42,21 @@ describe('the short way of hits', () => {
     store();
     recall.learn(request, plan, find());
     expect(text()).toBe('hello');
+  });
+
+  it('keeps a reply only for who asks again before it changes, which is each second', () => {
+    let now = BORN;
+    const { recall, request, plan, find, store } = mounted([], () => now);
+    store();
+    recall.learn(request, plan, find());
+    const answer = () => recall.answer(request, bagOf({}));
+    for (let second = 0; second < 2; second++) {
+      const [first, next, last] = [answer(), answer(), answer()];
+      expect(next).not.toBe(first);
+      expect(last).toBe(next);
+      expect(last).toMatchObject({ status: 200, text: 'hello' });
+      now += 1000;
+    }
   });
 
   it('does not lead to what has come in the place of what was found, before that is remembered: it may die of other purges', async () => {

@@ -33,6 +33,22 @@ describe('Recollections', () => {
     expect(recollections.get('a', '/9999')).toEqual(known('x'));
   });
 
+  it.each([
+    [1, 4096],
+    [5000, 10_000],
+    [1e9, 16_384],
+  ])('of a memory for %i entries knows the requests that came last, up to %i', (items, most) => {
+    const recollections = new Recollections(items);
+    for (let i = 0; i < 20_000; i++) recollections.set('a', `/${i}`, known('x'));
+    const found = Array.from(
+      { length: 20_000 },
+      (_, i) => recollections.get('b', `/${i}`) ?? recollections.get('a', `/${i}`),
+    );
+    const count = found.filter((each) => each !== undefined).length;
+    expect(count).toBeGreaterThan(most / 2 - 1);
+    expect(count).toBeLessThanOrEqual(most);
+  });
+
   it('counts what is remembered anew under what was said before once', () => {
     const recollections = new Recollections();
     recollections.set('a', '/kept', known('kept'));
