@@ -10,12 +10,12 @@ const bench = useBench();
 
 describe.each(NEWEST)('beside a request that is being answered: $label', (combination) => {
   /** A handler that says how often it has run, once it is let. */
-  async function started(options = {}) {
+  async function started(options = {}, around: object[] = []) {
     // Nobody gives up waiting before the test does.
     const host = await bench.start(combination, { collapseTimeout: 60_000 });
     const gate = new Gate();
     const state = { asked: 0, runs: 0 };
-    host.get('/x', { when: () => ++state.asked > 0, ...options }, async () => {
+    host.get('/x', ...around, { when: () => ++state.asked > 0, ...options }, async () => {
       const run = ++state.runs;
       await gate.opened;
       return { body: `run ${run}`, headers: { 'Cache-Control': 'public, max-age=60' } };
@@ -34,6 +34,14 @@ describe.each(NEWEST)('beside a request that is being answered: $label', (combin
     const answers = await Promise.all(asked);
     expect(answers.map(({ text }) => text)).toEqual(['run 1', 'run 1']);
     expect(host.cache.getStats()).toMatchObject({ misses: 2, hits: 1, collapsed: 1 });
+  });
+
+  it('another one waits where a mount inside looks, and no longer where the one around that has looked', async () => {
+    const { host, gate, state } = await started({ identity: () => 'me' }, [{}]);
+    const asked = [host.ask('/x'), host.ask('/x')];
+    await expect.poll(() => state).toEqual({ asked: 2, runs: 1 });
+    gate.open();
+    expect((await Promise.all(asked)).map(({ text }) => text)).toEqual(['run 1', 'run 1']);
   });
 
   it('another one that needs an answer of its own waits for two of theirs, and for no third', async () => {
