@@ -44,6 +44,22 @@ describe.each(NEWEST)('beside a request that is being answered: $label', (combin
     expect((await Promise.all(asked)).map(({ text }) => text)).toEqual(['run 1', 'run 1']);
   });
 
+  it('another one that has the handler asked, whatever is stored, waits for nobody', async () => {
+    const host = await bench.start(combination, { collapseTimeout: 60_000 });
+    const gate = new Gate();
+    const handler = numbered();
+    host.get('/x', { requestDirectives: 'honor' }, async (asked) => {
+      const said = handler(asked);
+      if (handler.runs > 1) await gate.opened;
+      return said;
+    });
+    await host.ask('/x');
+    const asked = [1, 2].map(() => host.ask('/x', { headers: { 'Cache-Control': 'no-cache' } }));
+    await expect.poll(() => handler.runs).toBe(3);
+    gate.open();
+    expect((await Promise.all(asked)).map(({ text }) => text).sort()).toEqual(['run 2', 'run 3']);
+  });
+
   it('another one that needs an answer of its own waits for two of theirs, and for no third', async () => {
     const host = await bench.start(combination, { collapseTimeout: 60_000 });
     const languages = ['de', 'en', 'es', 'fr', 'it'];
