@@ -182,13 +182,13 @@ export class Backend {
    * one has come meanwhile.
    */
   renew(items: readonly StoreItem[], known: ResponseEntry): MaybePromise<boolean> {
-    const { key } = items.at(-1)!;
+    const [{ key }, now] = [items.at(-1)!, this.#settings.clock.now()];
     if (this.#near !== undefined) {
-      if (isNewer(this.#near.read(key), known)) return false;
+      if (isNewer(this.#near.read(key), known, now)) return false;
       this.keep(items);
     }
     return after(
-      this.#run('write', WRITE_DEADLINE, () => renew(this.store, items, known)),
+      this.#run('write', WRITE_DEADLINE, () => renew(this.store, items, known, now)),
       (done) => {
         if (!done) this.#near?.delete([key]);
         return done;

@@ -15,7 +15,12 @@ beforeEach(() => {
 
 const put = (entry: Entry) => store.set([{ key: 'k', entry }]);
 const renewed = (...more: Entry[]) =>
-  renew(store, [...more.map((entry, i) => ({ key: `more ${i}`, entry })), { key: 'k', entry: NEXT }], KNOWN);
+  renew(
+    store,
+    [...more.map((entry, i) => ({ key: `more ${i}`, entry })), { key: 'k', entry: NEXT }],
+    KNOWN,
+    NEXT.storedAt,
+  );
 
 it('takes the place of what it was made of', () => {
   put(KNOWN);
@@ -44,6 +49,12 @@ it('leaves what is newer, and what leads there', () => {
   expect(renewed(KNOWN)).toBe(false);
   expect(store.read('k')).toMatchObject({ cost: 1 });
   expect(store.read('more 0')).toBeUndefined();
+});
+
+it('takes the place of what is of a time still to come: the clock was put back since', () => {
+  put({ ...KNOWN, storedAt: NEXT.storedAt + 3_600_000, cost: 1 });
+  expect(renewed()).toBe(true);
+  expect(store.read('k')).toMatchObject({ cost: 2 });
 });
 
 it('brings what leads there with it', () => {
