@@ -54,6 +54,24 @@ export interface Said {
 
 export type Handler = (asked: Asked) => Said | Promise<Said>;
 
+/** The ways in which a handler fails, and what each is called. */
+export const FAILURES: readonly (readonly [how: string, fail: (asked: Asked) => Said])[] = [
+  ['answers that it has', () => ({ status: 503, body: 'failed' })],
+  [
+    'throws',
+    () => {
+      throw Object.assign(new Error('failed'), { expose: false });
+    },
+  ],
+  [
+    'hangs up',
+    ({ res }) => {
+      res.destroy();
+      return {};
+    },
+  ],
+];
+
 /** A middleware or a handler, for both families. */
 export class Layer {
   constructor(

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/entry/entry.js';
 import { Gate, NEWEST, numbered, ON_REDIS, useBench } from './bench.js';
 import type { Ask } from './client.js';
-import { type Asked, type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
+import { type Asked, FAILURES, type Handler, type Host, Layer, type Said, type Source } from './hosts.js';
 import { nextEvent, soon, Traffic, told } from './traffic.js';
 
 const bench = useBench();
@@ -571,22 +571,7 @@ describe.each(NEWEST)('stale-while-revalidate: $label', (combination) => {
       expect((await host.ask('/x')).text).toBe('run 2');
     });
 
-    it.each<[string, (asked: Asked) => Said]>([
-      ['answers that it has', () => ({ status: 503, body: 'failed' })],
-      [
-        'throws',
-        () => {
-          throw Object.assign(new Error('failed'), { expose: false });
-        },
-      ],
-      [
-        'hangs up',
-        ({ res }) => {
-          res.destroy();
-          return {};
-        },
-      ],
-    ])('is given what it would have been, where its handler fails: %s', async (_, fail) => {
+    it.each(FAILURES)('is given what it would have been, where its handler fails: %s', async (_, fail) => {
       const host = await bench.start(combination);
       host.use({});
       let runs = 0;

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { COMBINATIONS, numbered, useBench } from './bench.js';
-import { type Asked, Layer, type Said } from './hosts.js';
+import { FAILURES, Layer } from './hosts.js';
 
 const bench = useBench();
 
@@ -103,22 +103,7 @@ describe.each(COMBINATIONS)('rewritten: $label', (combination) => {
     );
   });
 
-  it.each<[how: string, fail: (asked: Asked) => Said]>([
-    ['answers that it has', () => ({ status: 503, body: 'failed' })],
-    [
-      'throws',
-      () => {
-        throw Object.assign(new Error('failed'), { expose: false });
-      },
-    ],
-    [
-      'hangs up',
-      ({ res }) => {
-        res.destroy();
-        return {};
-      },
-    ],
-  ])('what is stored for its URL does not stand in for such a handler that fails: it %s', async (_, fail) => {
+  it.each(FAILURES)('what is stored stands in for no such handler that fails: it %s', async (_, fail) => {
     const host = await bench.start(combination);
     host.use({ ttl: 10, staleIfError: 60 }, overriding);
     host.use((asked) => (asked.method === 'DELETE' ? fail(asked) : { body: 'stored' }));
