@@ -33,9 +33,8 @@ interface Streaming {
  * something that only takes what is written, as UTF-8, and is asked for that as soon as the response says that it has ended.
  */
 export function isConnected(res: ServerResponse): boolean {
-  if ((res as Streaming).stream !== undefined) return true;
   const { socket } = res;
-  return socket === null || socket instanceof Socket;
+  return socket === null || socket instanceof Socket || (res as Streaming).stream !== undefined;
 }
 
 /** Whether it has been destroyed, or over HTTP/2 its stream closed, which may take a while. */

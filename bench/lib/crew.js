@@ -117,7 +117,7 @@ export class Crew {
 }
 
 /** Whether Redis has work while a contender is loaded: with both tiers only where memory has no room for all that is asked for. */
-function asksRedis({ config: { store = 'memory', cacheOptions }, traffic }) {
+export function asksRedis({ config: { store = 'memory', cacheOptions }, traffic }) {
   return store === 'tiers' ? traffic.keys > (cacheOptions?.maxItems ?? Infinity) : store !== 'memory';
 }
 

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { AnswerReader } from '../../bench/lib/answers.js';
+import { asksRedis } from '../../bench/lib/crew.js';
 import { judgeGoals } from '../../bench/lib/goals.js';
 import { withResults } from '../../bench/lib/page.js';
 import { asMarkdown, asText, grid, markdownTable } from '../../bench/lib/report.js';
@@ -235,6 +236,21 @@ describe('the choice', () => {
     const [all] = chosenScenes({ ...options, scene: /^compression$/, dists });
     const bare = all?.entries.find(({ name }) => name === 'express bare under compression()');
     expect(bare?.limit).toBe('express hit uncompressed #1');
+  });
+
+  it('knows whose hits need Redis, which has a core of its own then', () => {
+    const asking = (name: string) =>
+      chosenScenes({ ...options, scene: new RegExp(`^${name}$`) })
+        .flatMap(({ entries }) => entries)
+        .filter(asksRedis)
+        .map((entry) => entry.name);
+    const ofHits = asking('hit-1k');
+    expect(ofHits).toContain('express hit redis');
+    expect(ofHits).toContain('http one getBuffer');
+    for (const name of ['express hit tiers', 'express hit memory', 'express bare', 'outside nginx'])
+      expect(ofHits).not.toContain(name);
+    expect(asking('keys-10k')).toEqual([]);
+    expect(asking('keys-1m')).toEqual(['express respcache tiers', 'koa respcache tiers']);
   });
 
   it('leaves some scenes out until they are named', () => {

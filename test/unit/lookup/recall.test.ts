@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Engine } from '../../../src/engine.js';
 import type { IndexEntry, ResponseEntry } from '../../../src/entry/entry.js';
 import { put } from '../../../src/fill/put.js';
 import { type Found, Lookup, type Present } from '../../../src/lookup/lookup.js';
@@ -42,6 +43,29 @@ describe('the short way of hits', () => {
     store();
     recall.learn(request, plan, find());
     expect(text()).toBe('hello');
+  });
+
+  it('knows as many URLs as memory may keep', () => {
+    const services = servicesOf({ maxItems: 6000 });
+    const { route } = services.settings;
+    const engine = new Engine(services);
+    const recall = engine.recallFor(route);
+    const known = Array.from({ length: 6000 }, (_, i) => {
+      const request = view({ target: `/${i}` });
+      const visit = { request, route, depth: 0 };
+      const plan = engine.planner.plan(visit, 'acme', services.events)!;
+      const variant = {
+        varies: [],
+        request: request.headers,
+        search: undefined,
+        languageOrder: true,
+        index: undefined,
+      };
+      put(services, plan.address, stored({ asOf: services.backend.ledger.position()! }), variant);
+      recall.learn(request, plan, engine.lookup.find(wantedBy(plan, visit, BORN)) as Found as Present);
+      return request;
+    });
+    expect(known.filter((request) => recall.answer(request, bagOf({})) === undefined)).toEqual([]);
   });
 
   it('keeps a reply only for who asks again before it changes, which is each second', () => {
