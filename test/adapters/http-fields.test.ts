@@ -297,6 +297,12 @@ describe.each(NEWEST)('fields: $label', (combination) => {
         body: headers['if-none-match'] === '"a"' ? '' : `for ${headers[name]}`,
       }));
       host.get('/all', { ...options, ...more }, numbered({ headers: { 'Cache-Control': 'public' } }));
+      const said = { 'Cache-Control': 'max-age=60', [CDN]: 'max-age=1' };
+      host.get('/compared', { ...options, ...more, shadow: 1 }, numbered({ headers: said }));
+      host.post('/posted', { ...options, ...more, storePost: true }, () => ({
+        headers: { ...said, 'Content-Location': '/posted' },
+        body: 'posted',
+      }));
       const names = ['cache-control', CDN, 'cache-tag'];
       const own = { headers: { [field]: 'ann' } };
       const miss = await host.ask('/me', own);
@@ -308,6 +314,12 @@ describe.each(NEWEST)('fields: $label', (combination) => {
       host.clock.forward(300);
       const confirmed = await host.ask('/me', own);
       expect([told(confirmed)['fwd-status'], ...fieldsOf(confirmed, ...names)]).toEqual([304, ...theirs(30)]);
+      for (const [path, ask] of [
+        ['/compared', own],
+        ['/compared', own],
+        ['/posted', { ...own, method: 'POST' }],
+      ] as const)
+        expect(fieldsOf(await host.ask(path, ask), ...names), path).toEqual(theirs(30));
       // Its handler says that it is for all.
       for (let i = 0; i < 2; i++)
         expect(fieldsOf(await host.ask('/all', own), ...names)).toEqual(['max-age=30', 'max-age=600', 'of%20route']);

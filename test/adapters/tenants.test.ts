@@ -84,11 +84,12 @@ describe.each(NEWEST)('tenants: $label', (combination) => {
   it.each([
     ['changes one that the answer varies by', 'X-First', 'vary-changed'],
     ['changes one that it does not vary by', 'X-Third', undefined],
-    ['writes one in another way', 'Accept', undefined],
-  ])('are not the only fields: a layer inside %s', async (_, field, detail) => {
+    ['writes one in another way', 'Accept', undefined, 'text/html,text/plain'],
+    ['writes one in a way that handlers may tell apart', 'Accept', 'vary-changed', 'TEXT/HTML, text/plain'],
+  ])('are not the only fields: a layer inside %s', async (_, field, detail, value = 'another') => {
     const host = await bench.start(combination);
     const change = ({ headers }: IncomingMessage) => {
-      headers[field.toLowerCase()] = field === 'Accept' ? 'text/html,text/plain' : 'another';
+      headers[field.toLowerCase()] = value;
     };
     host.use({}, changing(change));
     host.get('/x', {}, () => ({ body: 'x', headers: { Vary: 'X-First, X-Second, Accept' } }));

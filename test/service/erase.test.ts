@@ -135,6 +135,8 @@ it('one process sweeps at a time, and whoever is next knows up to where the one 
   await here.done(7);
   expect(await there.take()).toEqual({ sequence: 7 });
   expect(await here.take()).toBeUndefined();
+  await there.done(8);
+  expect(await here.take(true)).toEqual({ sequence: 8 });
   await cache.close();
 });
 
